@@ -1,0 +1,44 @@
+"""What a guard found: one value per finding, ready for every report.
+
+Invariants: a message states the fact, a hint states the remedy; neither ever holds a password.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Severity(StrEnum):
+    """How a problem counts: an error makes the exit code 1, the others do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding about a migration file or its history.
+
+    ``rule`` is the slug a file can name in ``-- guard: allow = <slug>, <reason>``; ``line`` counts
+    from 1 and is None where the problem concerns the file as a whole.
+    """
+
+    rule: str
+    message: str
+    hint: str
+    severity: Severity = Severity.ERROR
+    path: Path | None = None
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """``path:line`` as editors and terminals link it, or an empty string."""
+        if self.path is None:
+            return ""
+        return f"{self.path}:{self.line}" if self.line is not None else str(self.path)
+
+
+def errors(problems: "list[Problem] | tuple[Problem, ...]") -> list[Problem]:
+    """Return those problems that make a guard say no."""
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
