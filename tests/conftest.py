@@ -1,0 +1,257 @@
+"""Fixtures: a real, empty database for a test, a folder of migrations, and the commands."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import OutputWrapper
+from django.db import connections
+from django.db.utils import ConnectionHandler
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.plugin import DjangoDbBlocker
+
+    from tests.servers import Database
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURE_OF_VENDOR = {"postgresql": "postgres", "sqlite": "sqlite", "mariadb": "mariadb"}
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.PostgresServer]:
+    """Start PostgreSQL when the first test asks for it."""
+    with servers.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[servers.MariaDBServer]:
+    """Start MariaDB when the first test asks for it."""
+    with servers.mariadb_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(
+    postgres_server: servers.PostgresServer, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """Give an empty PostgreSQL database as Django's `default`."""
+    with postgres_server.database() as database, installed(database, django_db_blocker):
+        yield database
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+    """Give an empty SQLite database as Django's `default`; the file does not exist yet."""
+    path = tmp_path / "db.sqlite3"
+    with servers.sqlite_database(path) as database, installed(database, django_db_blocker):
+        yield database
+
+
+@pytest.fixture
+def mariadb(
+    mariadb_server: servers.MariaDBServer, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """Give an empty MariaDB database as Django's `default`."""
+    with mariadb_server.database() as database, installed(database, django_db_blocker):
+        yield database
+
+
+@pytest.fixture(params=FIXTURE_OF_VENDOR)
+def database(request: pytest.FixtureRequest) -> Database:
+    """Give an empty database of each vendor in turn."""
+    database: Database = request.getfixturevalue(FIXTURE_OF_VENDOR[request.param])
+    return database
+
+
+@contextlib.contextmanager
+def installed(database: Database, blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Make the database Django's `default`; afterwards restore every alias as it was."""
+    before = dict(connections.settings)
+    servers.forget_connection(database.alias)
+    # A handler of its own fills in the defaults that Django gives every entry.
+    connections.settings.update(ConnectionHandler({database.alias: database.settings}).settings)
+    with blocker.unblock():
+        try:
+            yield
+        finally:
+            for alias in list(connections.settings):
+                servers.forget_connection(alias)
+            connections.settings.clear()
+            connections.settings.update(before)
+
+
+# Migrations and commands
+
+
+@pytest.fixture
+def sql_dir(tmp_path: Path) -> Path:
+    """Give the folder that `migrations` writes to."""
+    return tmp_path / "sql_migrations"
+
+
+@pytest.fixture
+def migrations(sql_dir: Path, settings: SettingsWrapper) -> Callable[..., Path]:
+    """Give `migrations(files, **guard_settings)`, which makes the folder hold just these files.
+
+    It points `MIGRATION_GUARD["DIRS"]["default"]` there. Other keys of the setting stay as they
+    are; `ENVIRONMENT` is production unless it was given.
+    """
+
+    def write(files: Mapping[str, str | bytes], **guard_settings: Any) -> Path:
+        shutil.rmtree(sql_dir, ignore_errors=True)
+        sql_dir.mkdir()
+        for name, content in files.items():
+            path = sql_dir / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        current = settings.MIGRATION_GUARD
+        settings.MIGRATION_GUARD = {
+            "ENVIRONMENT": "production",
+            **current,
+            "DIRS": {**current.get("DIRS", {}), "default": [sql_dir]},
+            **guard_settings,
+        }
+        return sql_dir
+
+    return write
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Parse standard output, which must be JSON alone."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def guard() -> Callable[..., Result]:
+    """Give `guard(command, *args)`: run a management command in this process as manage.py would."""
+
+    def run(name: str, *args: str) -> Result:
+        command = load_command_class(get_commands()[name], name)
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        command.stdout, command.stderr = OutputWrapper(out), OutputWrapper(err)
+        # argparse writes its usage message to the real standard error.
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                command.run_from_argv(["manage.py", name, *map(str, args)])
+            except SystemExit as exit_:
+                code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+class GuardProcess:
+    """Runs management commands in processes of their own, on the test's database and settings."""
+
+    def __init__(self, settings: SettingsWrapper) -> None:
+        self._settings = settings
+        self._started: list[subprocess.Popen[str]] = []
+
+    def __call__(
+        self, *args: str, env: Mapping[str, str] | None = None, timeout: float = 60
+    ) -> Result:
+        """Run a command to its end; `timeout` is in seconds."""
+        process = self.start(*args, env=env)
+        out, err = process.communicate(timeout=timeout)
+        return Result(process.returncode, out, err)
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a command and return at once; what still runs after the test is killed."""
+        shared = {
+            "DATABASES": dict(connections.settings),
+            "MIGRATION_GUARD": self._settings.MIGRATION_GUARD,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "django", *map(str, args)],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "TEST_SETTINGS_JSON": json.dumps(shared, default=str),
+                **(env or {}),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Kill what still runs and close the pipes."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+@pytest.fixture
+def guard_process(settings: SettingsWrapper) -> Iterator[GuardProcess]:
+    """Give `guard_process(command, *args, env=…)` and `.start(…)`: real processes."""
+    processes = GuardProcess(settings)
+    yield processes
+    processes.stop()
+
+
+# MariaDB that is not there: said loudly, never silently
+
+
+def pytest_report_header() -> str:
+    """Say in the header whether the MariaDB tests will run."""
+    reason = servers.mariadb_missing()
+    return f"MariaDB: tests will NOT run: {reason}" if reason else "MariaDB: available"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that needs MariaDB, and skip it where there is none."""
+    reason = servers.mariadb_missing()
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        wants = params.get("database") == "mariadb"
+        if wants or "mariadb" in getattr(item, "fixturenames", ()):
+            item.add_marker("mariadb")
+        if reason and item.get_closest_marker("mariadb"):
+            item.add_marker(pytest.mark.skip(reason=f"MariaDB: {reason}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Close with the number of tests that did not run for want of MariaDB."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum("mariadb" in report.keywords for report in skipped)
+    if (reason := servers.mariadb_missing()) and count:
+        terminalreporter.section("MariaDB", sep="=", red=True, bold=True)
+        tests = "1 test was" if count == 1 else f"{count} tests were"
+        terminalreporter.write_line(f"MariaDB: {tests} NOT run: {reason}", red=True)
