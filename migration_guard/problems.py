@@ -3,6 +3,7 @@
 Invariants: a message states the fact, a hint states the remedy; neither ever holds a password.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +22,8 @@ class Problem:
     """A finding about a migration file or its history.
 
     ``rule`` is the slug a file can name in ``-- guard: allow = <slug>, <reason>``; ``line`` counts
-    from 1 and is None where the problem concerns the file as a whole.
+    from 1 and is None where the problem concerns the file as a whole; ``detail`` is text of several
+    lines, such as a diff.
     """
 
     rule: str
@@ -30,15 +32,21 @@ class Problem:
     severity: Severity = Severity.ERROR
     path: Path | None = None
     line: int | None = None
+    detail: str = ""
 
     @property
     def place(self) -> str:
         """``path:line`` as editors and terminals link it, or an empty string."""
-        if self.path is None:
-            return ""
-        return f"{self.path}:{self.line}" if self.line is not None else str(self.path)
+        return place(self.path, self.line) if self.path is not None else ""
 
 
-def errors(problems: "list[Problem] | tuple[Problem, ...]") -> list[Problem]:
+def place(path: Path, line: int | None = None) -> str:
+    """Return ``path:line``, the path relative to the working directory where it lies below it."""
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return f"{shown}:{line}" if line is not None else str(shown)
+
+
+def errors(problems: Iterable[Problem]) -> list[Problem]:
     """Return those problems that make a guard say no."""
     return [problem for problem in problems if problem.severity is Severity.ERROR]

@@ -1,0 +1,137 @@
+"""Django system checks: settings, folders and names, so that every ``manage.py`` stays fast.
+
+Invariants: no database is asked and nothing is raised; no SQL file is opened, but for the later
+file of two with one number, whose header may allow it. The SQL itself is read by
+``checksqlmigrations`` and ``runsqlmigrations``.
+
+| id | rule | what it stops |
+|---|---|---|
+| migration_guard.E001 | bad-setting | the setting cannot be read, so no command can run |
+| migration_guard.E002 | unknown-setting | a misspelt key, which would be ignored |
+| migration_guard.E003 | unknown-database | folders for an alias that is not in DATABASES |
+| migration_guard.E004 | bad-folder | a folder that is not there or cannot be read |
+| migration_guard.E005 | bad-name | a .sql file that would not be run |
+| migration_guard.E006 | duplicate-id | one migration in two places |
+| migration_guard.E007 | duplicate-number | two branches took one number |
+| migration_guard.W001 | max-migration-missing | that they will, without a conflict in git |
+| migration_guard.W002 | max-migration-stale | a merge, or a file made by hand, left it behind |
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
+from django.db import connections
+
+from migration_guard import conf
+from migration_guard.exceptions import CannotTell
+from migration_guard.planning import authoring, directives
+from migration_guard.planning.files import FileName, scan
+from migration_guard.problems import Problem, Severity
+
+APP = "migration_guard"
+TAG = "migration_guard"
+IDS = {
+    "bad-setting": f"{APP}.E001",
+    "unknown-setting": f"{APP}.E002",
+    "unknown-database": f"{APP}.E003",
+    "bad-folder": f"{APP}.E004",
+    "bad-name": f"{APP}.E005",
+    "duplicate-id": f"{APP}.E006",
+    "duplicate-number": f"{APP}.E007",
+    "max-migration-missing": f"{APP}.W001",
+    "max-migration-stale": f"{APP}.W002",
+}
+
+
+def check(app_configs: Sequence[AppConfig] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the setting, and with the names in the folders that it names."""
+    if app_configs is not None and APP not in {config.label for config in app_configs}:
+        return []
+    return [_message(problem) for problem in _problems()]
+
+
+def _problems() -> Iterator[Problem]:
+    try:
+        unknown = conf.unknown_keys()
+        yield from _unknown_keys(unknown)
+        loaded = conf.load()
+    except CannotTell as error:
+        yield Problem("bad-setting", error.message, error.hint)
+        return
+    except (TypeError, ValueError) as error:
+        yield Problem(
+            "bad-setting",
+            f"{conf.SETTING} cannot be read: {error}",
+            'Write lists and strings as in {"DIRS": {"default": [BASE_DIR / "sql_migrations"]}}.',
+        )
+        return
+    for alias in loaded.dirs:
+        yield from _database(loaded, alias)
+
+
+def _unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
+    for key, near in unknown.items():
+        yield Problem(
+            "unknown-setting",
+            f'{conf.SETTING} has a key "{key}", which the app does not know and would ignore',
+            f'Did you mean "{near}"?' if near else f"Known are {', '.join(conf.DEFAULTS)}.",
+        )
+
+
+def _database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
+    if alias not in set(connections):
+        near = conf.nearest(alias, connections)
+        yield Problem(
+            "unknown-database",
+            f'{conf.SETTING}["DIRS"] names a database "{alias}", which is not in DATABASES',
+            f'Did you mean "{near}"?' if near else f"Known are {', '.join(sorted(connections))}.",
+        )
+    try:
+        names, found = scan(loaded.folders(alias))
+    except CannotTell as error:
+        yield Problem("bad-folder", error.message, error.hint)
+        return
+    yield from found
+    yield from _duplicate_numbers(names, loaded.environments)
+    yield from authoring.max_migration_problems(names)
+
+
+def _duplicate_numbers(
+    names: Sequence[FileName], environments: Collection[str]
+) -> Iterator[Problem]:
+    by_number: dict[int, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for name in names:
+        by_number[name.number][name.id].append(name.path)
+    for by_id in by_number.values():
+        ids = list(by_id)
+        for earlier, later in pairwise(ids):
+            for path in by_id[later]:
+                if not _allows_duplicate(path, environments):
+                    yield Problem(
+                        "duplicate-number",
+                        f"{later} and {earlier} have the same number",
+                        f"Give {later} the next free number (if it is applied nowhere yet), or "
+                        "let it say -- guard: allow = duplicate-number, <reason>.",
+                        path=path,
+                    )
+
+
+def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return False
+    return "duplicate-number" in directives.parse(text, path, environments)[0].allow
+
+
+def _message(problem: Problem) -> CheckMessage:
+    kind = Error if problem.severity is Severity.ERROR else CheckWarning
+    return kind(
+        problem.message, hint=problem.hint or None, obj=problem.place or None, id=IDS[problem.rule]
+    )

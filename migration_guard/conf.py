@@ -1,0 +1,148 @@
+"""The setting ``MIGRATION_GUARD``, typed and read lazily.
+
+Invariant: nothing is cached, so that a test that changes the setting sees the change; reading it
+touches neither a file nor a database.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from migration_guard.exceptions import CannotTell
+
+SETTING = "MIGRATION_GUARD"
+BUILT_IN_ENVIRONMENTS = ("production", "staging", "test", "dev")
+ENVIRONMENT_ALIASES = {"prod": "production", "live": "production"}
+DEFAULTS: Mapping[str, Any] = {
+    "DIRS": {},
+    "ENVIRONMENT": "production",
+    "ENVIRONMENTS": (),
+    "CONTRACTS": {},
+    "LOCK_TIMEOUT": "5s",
+    "LOCK_RETRIES": 10,
+    "STATEMENT_TIMEOUT": None,
+    "WAIT": 300,
+    "APPLY_IN_TESTS": True,
+}
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, None: 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """The settings of the app; every time is in seconds, None means no limit."""
+
+    dirs: Mapping[str, tuple[Path, ...]]
+    environment: str
+    environments: frozenset[str]
+    lock_timeout: float | None
+    lock_retries: int
+    statement_timeout: float | None
+    wait: float
+    apply_in_tests: bool
+
+    def folders(self, alias: str) -> tuple[Path, ...]:
+        """Return the folders of one database alias; raise CannotTell where none is set."""
+        if not self.dirs.get(alias):
+            raise CannotTell(
+                f'{SETTING}["DIRS"] names no folder for the database "{alias}".',
+                f'Add it: {SETTING} = {{"DIRS": {{"{alias}": [BASE_DIR / "sql_migrations"]}}}}.',
+            )
+        return self.dirs[alias]
+
+
+def load() -> Conf:
+    """Read and check the setting; raise CannotTell with the key that is wrong."""
+    values = {**DEFAULTS, **_setting()}
+    environments = frozenset((*BUILT_IN_ENVIRONMENTS, *_names(values["ENVIRONMENTS"])))
+    return Conf(
+        dirs=_dirs(values["DIRS"]),
+        environment=environment(str(values["ENVIRONMENT"] or "production"), environments),
+        environments=environments,
+        lock_timeout=_limit("LOCK_TIMEOUT", values["LOCK_TIMEOUT"]),
+        lock_retries=int(_number("LOCK_RETRIES", values["LOCK_RETRIES"])),
+        statement_timeout=_limit("STATEMENT_TIMEOUT", values["STATEMENT_TIMEOUT"]),
+        wait=_number("WAIT", values["WAIT"]),
+        apply_in_tests=bool(values["APPLY_IN_TESTS"]),
+    )
+
+
+def unknown_keys() -> dict[str, str]:
+    """Return the keys that the app does not know, each with the nearest known one."""
+    return {key: nearest(key, DEFAULTS) for key in _setting() if key not in DEFAULTS}
+
+
+def environment(name: str, known: Iterable[str]) -> str:
+    """Return the environment that ``name`` means (``prod`` is ``production``).
+
+    Raises CannotTell for a name that is not among ``known``.
+    """
+    known = sorted(known)
+    name = ENVIRONMENT_ALIASES.get(name.strip().lower(), name.strip().lower())
+    if name not in known:
+        raise CannotTell(
+            f'"{name}" is not an environment; known are {", ".join(known)}.',
+            f'Correct {SETTING}["ENVIRONMENT"] (or --environment), '
+            f'or add the name to {SETTING}["ENVIRONMENTS"].',
+        )
+    return name
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds of ``5s``, ``500ms``, ``2min``, ``1h`` or a bare number, or None."""
+    match = _DURATION.fullmatch(text.strip())
+    return float(match[1]) * _SECONDS[match[2]] if match else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word most like ``word``, or an empty string."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+
+
+def _setting() -> Mapping[str, Any]:
+    value = getattr(settings, SETTING, {})
+    if not isinstance(value, Mapping):
+        raise CannotTell(f"{SETTING} is not a dict.", f'Write {SETTING} = {{"DIRS": {{…}}}}.')
+    return value
+
+
+def _dirs(value: Any) -> dict[str, tuple[Path, ...]]:
+    if not isinstance(value, Mapping):
+        raise CannotTell(
+            f'{SETTING}["DIRS"] is not a dict of database alias to folders.',
+            'Write "DIRS": {"default": [BASE_DIR / "sql_migrations"]}.',
+        )
+    return {
+        alias: (Path(dirs),) if isinstance(dirs, str | Path) else tuple(Path(d) for d in dirs)
+        for alias, dirs in value.items()
+    }
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value)
+    return tuple(str(name).strip().lower() for name in names)
+
+
+def _limit(key: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    limit = seconds(str(value))
+    if limit is None:
+        raise CannotTell(
+            f'{SETTING}["{key}"] = {value!r} is not a time.', 'Write "5s", "500ms" or "2min".'
+        )
+    return limit or None
+
+
+def _number(key: str, value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and math.isfinite(value) and value >= 0:
+        return float(value)
+    raise CannotTell(f'{SETTING}["{key}"] = {value!r} is not a number of at least 0.')

@@ -1,0 +1,371 @@
+"""The only reader and writer of the app's own tables.
+
+Invariants: a row of the history exists if and only if the migration is applied; tables are
+addressed with the schema in which they were found, whatever a migration did to the search path;
+no password is stored. SQL runs through the callable that the caller gives, on the caller's
+connection and in the caller's transaction.
+"""
+
+import getpass
+import json
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
+from migration_guard.planning.files import MAX_DIGITS, MigrationFile
+from migration_guard.planning.plan import Recorded
+from migration_guard.sql.classify import has_secret
+
+Rows = list[tuple[Any, ...]]
+Execute = Callable[[str, Sequence[Any]], Rows]
+How = AppliedMigration.How
+
+MAX_STORED_BYTES = 256 * 1024
+CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One applied migration, without its SQL; ``applied_at`` is aware."""
+
+    id: str
+    number: int
+    checksum: str | None
+    fingerprint: str | None
+    applied_at: datetime
+    duration_ms: int | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One migration that is running or failed; the fields are those of ``JournalEntry``."""
+
+    id: str
+    number: int
+    failed: bool
+    done: int
+    total: int
+    done_digest: str
+    doubt: int
+    note: str
+    statement: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who writes: the person or job, and the database user."""
+
+    who: str
+    database_user: str
+
+
+class History:
+    """The own tables of one database, through one connection."""
+
+    def __init__(
+        self, connection: BaseDatabaseWrapper, execute: Execute, schema: str, identity: Identity
+    ) -> None:
+        self._connection = connection
+        self._execute = execute
+        self._schema = schema
+        self._identity = identity
+        self.table = self._qualified(AppliedMigration)
+        self._journal = self._qualified(JournalEntry)
+        self._audit = self._qualified(AuditEntry)
+        self._stamp = self._qualified(EnvironmentStamp)
+
+    # -- reading
+
+    def recorded(self) -> Recorded:
+        """Read what a plan needs: one query for each table."""
+        return Recorded(self.rows(), self.journal(), self._cleared(), self.stamp())
+
+    def rows(self) -> dict[str, HistoryRow]:
+        """Return the applied migrations by id, in the order in which they were applied."""
+        found = self._execute(
+            "SELECT id, number, checksum, fingerprint, applied_at, duration_ms, how "
+            f"FROM {self.table} ORDER BY applied_at, number, id",
+            (),
+        )
+        return {
+            row[0]: HistoryRow(row[0], int(row[1]), *row[2:4], self._aware(row[4]), *row[5:])
+            for row in found
+        }
+
+    def ids(self) -> set[str]:
+        """Return the ids of all applied migrations."""
+        return {row[0] for row in self._execute(f"SELECT id FROM {self.table}", ())}
+
+    def journal(self) -> dict[str, JournalRow]:
+        """Return the running and failed migrations by id."""
+        found = self._execute(
+            "SELECT id, number, state, done, total, done_digest, doubt, note, statement, error "
+            f"FROM {self._journal}",
+            (),
+        )
+        failed = JournalEntry.State.FAILED
+        return {
+            row[0]: JournalRow(row[0], int(row[1]), row[2] == failed, *row[3:]) for row in found
+        }
+
+    def applied_sql(self, migration_id: str) -> str | None:
+        """Return the SQL that was applied, or None where it was not stored."""
+        sql = self._quote("sql")
+        found = self._execute(f"SELECT {sql} FROM {self.table} WHERE id = %s", (migration_id,))
+        return found[0][0] if found else None
+
+    def stamp(self) -> str | None:
+        """Return the environment that the database is stamped with, if it is."""
+        found = self._execute(f"SELECT environment FROM {self._stamp} WHERE id = 1", ())
+        return found[0][0] if found else None
+
+    def _cleared(self) -> set[str]:
+        found = self._execute(
+            f"SELECT DISTINCT migration_id FROM {self._audit} WHERE action = %s", (CLEARED,)
+        )
+        return {row[0] for row in found}
+
+    # -- the history
+
+    def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
+        """Insert the row of ``file``, to be completed in the same transaction.
+
+        A unique violation means that another process applied the migration.
+        """
+        self._insert(file, fingerprint, environment, How.RUN, None, None)
+
+    def complete(self, migration_id: str, duration_ms: int, after: datetime | None) -> datetime:
+        """Give the claimed row its time, later than ``after``, and return that time."""
+        now, params = self._now(after)
+        self._execute(
+            f"UPDATE {self.table} SET applied_at = {now}, duration_ms = %s WHERE id = %s",
+            (*params, duration_ms, migration_id),
+        )
+        return self._applied_at(migration_id)
+
+    def record(
+        self,
+        file: MigrationFile,
+        fingerprint: str,
+        environment: str,
+        how: How,
+        duration_ms: int | None = None,
+        after: datetime | None = None,
+    ) -> datetime:
+        """Insert a whole row; return its time, which is later than ``after``."""
+        self._insert(file, fingerprint, environment, how, duration_ms, after)
+        return self._applied_at(file.id)
+
+    def adopt(
+        self,
+        migration_id: str,
+        number: int,
+        applied_at: Any,
+        file: MigrationFile | None,
+        fingerprint: str | None,
+        environment: str,
+    ) -> None:
+        """Insert a row of a table that the team already had, with its time as it was."""
+        sql = self.storable(file.text) if file is not None else None
+        self._execute(
+            f"INSERT INTO {self.table} ({self._columns()}) VALUES "
+            "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                migration_id,
+                pad(number),
+                file.checksum if file is not None else None,
+                fingerprint,
+                sql,
+                How.ADOPTED,
+                applied_at,
+                None,
+                self._identity.database_user,
+                environment,
+            ),
+        )
+
+    def accept_edit(self, file: MigrationFile, fingerprint: str) -> None:
+        """Make the file as it is now the text of record."""
+        sql = self._quote("sql")
+        self._execute(
+            f"UPDATE {self.table} SET checksum = %s, fingerprint = %s, {sql} = %s WHERE id = %s",
+            (file.checksum, fingerprint, self.storable(file.text), file.id),
+        )
+
+    def forget(self, migration_id: str) -> None:
+        """Delete what the history and the journal have of one migration."""
+        self._execute(f"DELETE FROM {self.table} WHERE id = %s", (migration_id,))
+        self.journal_close(migration_id)
+
+    def _insert(
+        self,
+        file: MigrationFile,
+        fingerprint: str,
+        environment: str,
+        how: How,
+        duration_ms: int | None,
+        after: datetime | None,
+    ) -> None:
+        now, params = self._now(after)
+        self._execute(
+            f"INSERT INTO {self.table} ({self._columns()}) VALUES "
+            f"(%s, %s, %s, %s, %s, %s, {now}, %s, %s, %s)",
+            (
+                file.id,
+                pad(file.number),
+                file.checksum,
+                fingerprint,
+                self.storable(file.text),
+                how,
+                *params,
+                duration_ms,
+                self._identity.database_user,
+                environment,
+            ),
+        )
+
+    def _columns(self) -> str:
+        return (
+            f"id, number, checksum, fingerprint, {self._quote('sql')}, how, applied_at, "
+            "duration_ms, database_user, environment"
+        )
+
+    def _applied_at(self, migration_id: str) -> datetime:
+        found = self._execute(f"SELECT applied_at FROM {self.table} WHERE id = %s", (migration_id,))
+        return self._aware(found[0][0])
+
+    # -- the journal
+
+    def journal_open(self, file: MigrationFile, total: int, environment: str) -> None:
+        """Insert the entry of ``file``: the claim of a migration that is no single transaction."""
+        now, params = self._now()
+        self._execute(
+            f"INSERT INTO {self._journal} (id, number, state, done, total, done_digest, doubt, "
+            "note, statement, error, started_at, updated_at, database_user, environment) VALUES "
+            f"(%s, %s, %s, 0, %s, '', 0, '', '', '', {now}, {now}, %s, %s)",
+            (
+                file.id,
+                pad(file.number),
+                JournalEntry.State.RUNNING,
+                total,
+                *params,
+                *params,
+                self._identity.database_user,
+                environment,
+            ),
+        )
+
+    def journal_write(self, migration_id: str, **values: Any) -> None:
+        """Set columns of one entry, and the time of the change."""
+        now, params = self._now()
+        columns = ", ".join(f"{column} = %s" for column in values)
+        self._execute(
+            f"UPDATE {self._journal} SET {columns}, updated_at = {now} WHERE id = %s",
+            (*values.values(), *params, migration_id),
+        )
+
+    def journal_close(self, migration_id: str) -> None:
+        """Delete one entry."""
+        self._execute(f"DELETE FROM {self._journal} WHERE id = %s", (migration_id,))
+
+    # -- audit and stamp
+
+    def audit(
+        self, action: str, migration_id: str, reason: str, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write down who did what, when and why."""
+        now, params = self._now()
+        self._execute(
+            f"INSERT INTO {self._audit} (at, who, database_user, action, migration_id, reason, "
+            f"details) VALUES ({now}, %s, %s, %s, %s, %s, %s)",
+            (
+                *params,
+                self._identity.who,
+                self._identity.database_user,
+                action,
+                migration_id,
+                reason,
+                json.dumps(details or {}),
+            ),
+        )
+
+    def write_stamp(self, environment: str) -> None:
+        """Stamp the database with its environment."""
+        now, params = self._now()
+        self._execute(f"DELETE FROM {self._stamp} WHERE id = 1", ())
+        self._execute(
+            f"INSERT INTO {self._stamp} (id, environment, stamped_at, who) "
+            f"VALUES (1, %s, {now}, %s)",
+            (environment, *params, self._identity.who),
+        )
+
+    # -- values
+
+    def storable(self, sql: str) -> str | None:
+        """Return ``sql``, or None where it is too long, holds a password or does not fit."""
+        if len(sql.encode()) > MAX_STORED_BYTES or has_secret(sql, self._connection.vendor):
+            return None
+        return sql if sql.isascii() or self._unicode() else None
+
+    def _unicode(self) -> bool:
+        if self._connection.vendor != "postgresql":
+            return True
+        encoding = self._connection.connection.info.parameter_status("server_encoding")
+        return encoding == "UTF8"
+
+    def _qualified(self, model: type[Any]) -> str:
+        return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
+
+    def _quote(self, name: str) -> str:
+        return self._connection.ops.quote_name(name)
+
+    def _now(self, after: datetime | None = None) -> tuple[str, tuple[Any, ...]]:
+        """Return the server's clock as SQL with parameters; at least 1 µs later than ``after``."""
+        if self._connection.vendor == "postgresql":
+            if after is None:
+                return "clock_timestamp()", ()
+            return "GREATEST(clock_timestamp(), %s::timestamptz + interval '1 microsecond')", (
+                after,
+            )
+        if self._connection.vendor == "mysql":
+            now = self._execute("SELECT UTC_TIMESTAMP(6)", ())[0][0].replace(tzinfo=UTC)
+        else:
+            now = datetime.now(UTC)
+        if after is not None:
+            now = max(now, after + timedelta(microseconds=1))
+        if not settings.USE_TZ:
+            now = timezone.make_naive(now)
+        return "%s", (self._connection.ops.adapt_datetimefield_value(now),)
+
+    def _aware(self, value: Any) -> datetime:
+        """Return a time as the driver gives it (aware, naive or text) as an aware time."""
+        if isinstance(value, str):
+            value = parse_datetime(value)
+        if timezone.is_naive(value):
+            zone = self._connection.timezone if settings.USE_TZ else None
+            value = timezone.make_aware(value, zone or timezone.get_default_timezone())
+        return value.astimezone(UTC)
+
+
+def pad(number: int) -> str:
+    """Return ``number`` as the history stores it: text that sorts as the integer does."""
+    return str(number).zfill(MAX_DIGITS)
+
+
+def who() -> str:
+    """Return the person or job that runs this process, as user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without a passwd entry
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"[:200]

@@ -1,0 +1,83 @@
+"""The one base of all commands: options, output, signals and exit codes."""
+
+import signal
+import threading
+from abc import abstractmethod
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS
+
+from migration_guard.exceptions import GuardError
+
+
+class GuardCommand(BaseCommand):
+    """A command that answers with an exit code: 0 fine, 1 a guard said no, 2 it could not tell.
+
+    A subclass implements ``answer``, prints through ``say`` and ``tell``, and leaves the rest here.
+    """
+
+    # The checks of other apps must not keep a deploy from running its migrations.
+    requires_system_checks: ClassVar[list[str]] = []  # type: ignore[assignment]
+    formats: ClassVar[Sequence[str]] = ("text", "json")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options that all commands have."""
+        parser.add_argument(
+            "--database",
+            default=DEFAULT_DB_ALIAS,
+            metavar="ALIAS",
+            help='Which entry of DATABASES to work on (default: "%(default)s").',
+        )
+        parser.add_argument(
+            "--format",
+            choices=self.formats,
+            default="text",
+            help="How to report (default: %(default)s); json goes to standard output, alone.",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Answer, and end with the exit code that the answer has."""
+        try:
+            with _sigterm_as_interrupt():
+                returncode, message = self.answer(options)
+        except GuardError as error:
+            returncode, message = error.returncode, str(error)
+        except KeyboardInterrupt:
+            returncode, message = 1, "Interrupted."
+        if returncode:
+            raise CommandError(message, returncode=returncode)
+
+    @abstractmethod
+    def answer(self, options: dict[str, Any]) -> tuple[int, str]:
+        """Do the work; return the exit code and, unless it is 0, the message that explains it."""
+
+    def say(self, text: str) -> None:
+        """Print a result to standard output."""
+        self.stdout.write(text)
+
+    def tell(self, text: str) -> None:
+        """Print progress or a warning to standard error."""
+        if text:
+            self.stderr.write(text, style_func=str)
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, which ends a pod, unwind as Ctrl-C does: roll back, release, say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,47 @@
+"""Makes the next SQL migration, with a header that says what its author must know."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from migration_guard import conf
+from migration_guard.management.base import GuardCommand
+from migration_guard.planning import authoring
+from migration_guard.reports import json, text
+
+
+class Command(GuardCommand):
+    """``manage.py makesqlmigration``. It needs no database."""
+
+    help = "Make the next SQL migration file and print its path."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the name, and what goes into the file."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "name", metavar="NAME", help="Letters, digits, _ and -; spaces become _."
+        )
+        content = parser.add_mutually_exclusive_group()
+        content.add_argument(
+            "--empty", action="store_true", help="A migration with nothing to do, on purpose."
+        )
+        content.add_argument("--sql", metavar="TEXT", help="The SQL, instead of a placeholder.")
+        parser.add_argument(
+            "--dir",
+            type=Path,
+            metavar="FOLDER",
+            help="Which of the database's folders (default: the one with the highest number).",
+        )
+
+    def answer(self, options: dict[str, Any]) -> tuple[int, str]:
+        """Make the file and print where it is."""
+        created = authoring.create(
+            conf.load().folders(options["database"]),
+            options["name"],
+            options["sql"],
+            empty=options["empty"],
+            folder=options["dir"],
+        )
+        self.tell(text.problems(created.problems))
+        self.say(json.created(created) if options["format"] == "json" else str(created.path))
+        return 0, ""

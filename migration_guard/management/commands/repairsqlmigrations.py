@@ -1,0 +1,71 @@
+"""Changes the migration history or the environment stamp by hand; each act is audited."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from migration_guard.management.base import GuardCommand
+from migration_guard.management.progress import Progress
+from migration_guard.reports import json, text
+from migration_guard.running import repairing
+from migration_guard.running.repairing import Action, Repair
+
+
+class Command(GuardCommand):
+    """``manage.py repairsqlmigrations``."""
+
+    help = "Correct the migration history or the environment stamp by hand, with an audit entry."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the acts, of which exactly one is to be chosen."""
+        super().add_arguments(parser)
+        parser.add_argument("ids", nargs="*", metavar="ID", help="The migrations it is about.")
+        acts = parser.add_mutually_exclusive_group(required=True)
+        acts.add_argument(
+            "--accept-edit",
+            dest="action",
+            action="store_const",
+            const=Action.ACCEPT_EDIT,
+            help="Make the file as it is now the text that was applied.",
+        )
+        acts.add_argument(
+            "--mark-applied",
+            dest="action",
+            action="store_const",
+            const=Action.MARK_APPLIED,
+            help="Record as applied what this database has already; run nothing.",
+        )
+        acts.add_argument(
+            "--forget",
+            dest="action",
+            action="store_const",
+            const=Action.FORGET,
+            help="Remove from history and journal (not in production).",
+        )
+        acts.add_argument(
+            "--stamp", metavar="NAME", help="Say which environment the database is of."
+        )
+        parser.add_argument(
+            "--confirm",
+            metavar="DBNAME",
+            help="The database's name: needed to stamp production as something else.",
+        )
+        parser.add_argument("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
+
+    def answer(self, options: dict[str, Any]) -> tuple[int, str]:
+        """Do the one act and say what is true now."""
+        wanted = Repair(
+            action=options["action"] or Action.STAMP,
+            reason=options["reason"],
+            ids=tuple(options["ids"]),
+            environment=options["stamp"] or "",
+            confirm=options["confirm"],
+        )
+        with Progress(self.stderr, options["verbosity"]) as observe:
+            repaired = repairing.repair(wanted, options["database"], observe)
+        if options["format"] == "json":
+            self.say(json.repaired(repaired))
+        elif repaired.error is None and options["verbosity"] > 0:
+            self.say(text.repaired(repaired))
+        if repaired.error is not None:
+            raise repaired.error
+        return 0, ""

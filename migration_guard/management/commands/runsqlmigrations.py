@@ -1,0 +1,106 @@
+"""Applies the SQL migrations that are pending, each exactly once, in numeric order."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from migration_guard.management.base import GuardCommand
+from migration_guard.management.progress import Progress
+from migration_guard.problems import Severity, errors
+from migration_guard.reports import json, text
+from migration_guard.running import executor
+from migration_guard.running.executor import Options, Outcome
+
+
+class Command(GuardCommand):
+    """``manage.py runsqlmigrations``."""
+
+    help = "Apply the pending SQL migrations in numeric order, each exactly once, and list them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options of a run."""
+        super().add_arguments(parser)
+        look = parser.add_argument_group("only look (writes nothing)")
+        look.add_argument("--plan", action="store_true", help="Show the state of each migration.")
+        look.add_argument("--check", action="store_true", help="Exit 1 if anything is pending.")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
+            "--target", type=int, metavar="NUMBER", help="Apply no migration above this number."
+        )
+        what.add_argument(
+            "--fake", nargs="+", default=(), metavar="ID", help="Record as applied; run nothing."
+        )
+        what.add_argument(
+            "--baseline",
+            type=int,
+            metavar="NUMBER",
+            help="Begin the history of an existing database: record all up to this number.",
+        )
+        parser.add_argument(
+            "--allow-out-of-order",
+            action="store_true",
+            help="Also apply migrations below the highest applied number (audited).",
+        )
+        wait = parser.add_mutually_exclusive_group()
+        wait.add_argument(
+            "--no-wait",
+            dest="wait",
+            action="store_const",
+            const=0.0,
+            help="Give up at once if another run holds the lock.",
+        )
+        wait.add_argument(
+            "--wait", type=float, metavar="SECONDS", help="Wait that long for another run."
+        )
+        parser.add_argument(
+            "--environment",
+            metavar="NAME",
+            help='Instead of MIGRATION_GUARD["ENVIRONMENT"]; the database\'s own stamp holds too.',
+        )
+        parser.add_argument(
+            "--adopt",
+            action="store_true",
+            help="Take over a table applied_migrations(id, applied_at) that you had before.",
+        )
+
+    def answer(self, options: dict[str, Any]) -> tuple[int, str]:
+        """Run or look, report, and give the exit code."""
+        chosen = Options(
+            target=options["target"],
+            fake=tuple(options["fake"]),
+            baseline=options["baseline"],
+            allow_out_of_order=options["allow_out_of_order"],
+            wait=options["wait"],
+            environment=options["environment"],
+            adopt=options["adopt"],
+        )
+        only_look = options["plan"] or options["check"]
+        if only_look:
+            outcome = executor.look(options["database"], chosen)
+        else:
+            with Progress(self.stderr, options["verbosity"]) as observe:
+                outcome = executor.run(options["database"], chosen, observe)
+        self._report(outcome, options, only_look=only_look)
+        return self._verdict(outcome, check=options["check"])
+
+    def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
+        if options["format"] == "json":
+            self.say(json.run(outcome))
+        elif options["verbosity"] > 0:
+            warnings = [p for p in outcome.problems if p.severity is not Severity.ERROR]
+            self.tell(text.problems(warnings))
+            if only_look:
+                self.say(text.plan(outcome))
+            elif outcome.error is None or outcome.rows:
+                cap = text.ORDER_CAP if options["verbosity"] == 1 else None
+                self.say(text.order(outcome.rows, cap))
+
+    def _verdict(self, outcome: Outcome, *, check: bool) -> tuple[int, str]:
+        found = errors(outcome.problems)
+        if outcome.error is not None:
+            return outcome.returncode, text.failure(outcome.error, found)
+        if found:
+            return 1, text.problems(found)
+        if check and outcome.to_run:
+            pending = ", ".join(migration.id for migration in outcome.to_run)
+            return 1, f"{len(outcome.to_run)} pending: {pending}.\nRun manage.py runsqlmigrations."
+        return 0, ""

@@ -1,0 +1,205 @@
+"""The directives in a migration's leading comment block: text -> Directives and problems.
+
+Pure. A directive below that block is a problem, because it would be ignored in silence and a file
+meant for dev would run in production.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from migration_guard.conf import ENVIRONMENT_ALIASES, nearest, seconds
+from migration_guard.problems import Problem
+
+DEV_ONLY = frozenset({"dev", "test"})
+
+_HEADER = re.compile(r"(?:\s++|--[^\n]*+|\#[^\n]*+|/\*(?!!|M!)(?:[^*]|\*(?!/))*+\*/)*+")
+_DEV_WORDS = re.compile(r"\bDEV\s*/\s*TEST\s+ONLY\b", re.IGNORECASE)
+_LINE = re.compile(r"^[ \t]*--[ \t]*guard[ \t]*:(?P<body>[^\n]*)$", re.MULTILINE | re.IGNORECASE)
+_BODY = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
+_REQUIRES = re.compile(r"[A-Za-z_]\w*\.\w+")
+_SLUG = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """What a file says about itself. ``environments`` None means all; times are in seconds.
+
+    A ``lock_timeout`` or ``statement_timeout`` of 0 means no limit, None means as the setting says.
+    ``allow`` maps the slug of a silenced rule to its reason.
+    """
+
+    environments: frozenset[str] | None = None
+    transaction: bool = True
+    lock_timeout: float | None = None
+    statement_timeout: float | None = None
+    requires: tuple[tuple[str, str], ...] = ()
+    rerun_safe: bool = False
+    allow: dict[str, str] = field(default_factory=dict)
+
+    def runs_in(self, environment: str) -> bool:
+        """Tell whether the file may run in ``environment``."""
+        return self.environments is None or environment in self.environments
+
+
+class _BadValue(Exception):
+    """The value of a directive is wrong; the message says how it must look."""
+
+
+def parse(text: str, path: Path, environments: Collection[str]) -> tuple[Directives, list[Problem]]:
+    """Read the directives of ``text``; ``environments`` are the known names."""
+    header_end = _header_end(text)
+    directives = Directives()
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for match in _LINE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        if match.start() >= header_end:
+            problems.append(_misplaced(path, line))
+            continue
+        body = _BODY.fullmatch(match["body"])
+        key = body["key"].lower() if body else ""
+        if body is None or key not in _SETTERS:
+            problems.append(_unknown(match["body"].strip(), key, path, line))
+            continue
+        try:
+            _once(key, seen)
+            directives = _SETTERS[key](directives, body["value"], environments)
+        except _BadValue as error:
+            problems.append(_bad_value(match[0].strip(), str(error), path, line))
+        seen.add(key)
+    return _dev_only(directives, text[:header_end], path, problems)
+
+
+def normalized(text: str) -> list[str]:
+    """Return the directive lines as a fingerprint counts them: white space and case folded."""
+    header = text[: _header_end(text)]
+    lines = [" ".join(match["body"].lower().split()) for match in _LINE.finditer(header)]
+    return [*lines, *(["dev/test only"] if _DEV_WORDS.search(header) else [])]
+
+
+def _once(key: str, seen: Collection[str]) -> None:
+    if key in seen and key not in ("allow", "requires"):
+        raise _BadValue(f"{key} is given twice; keep one")
+
+
+def _header_end(text: str) -> int:
+    match = _HEADER.match(text)
+    return match.end() if match else 0
+
+
+def _dev_only(
+    directives: Directives, header: str, path: Path, problems: list[Problem]
+) -> tuple[Directives, list[Problem]]:
+    words = _DEV_WORDS.search(header)
+    if words is None:
+        return directives, problems
+    if directives.environments is not None and not directives.environments <= DEV_ONLY:
+        line = header.count("\n", 0, words.start()) + 1
+        problems.append(
+            Problem(
+                "bad-directive",
+                "the header says DEV/TEST ONLY, and its environments name more than dev and test",
+                "Keep one of the two.",
+                path=path,
+                line=line,
+            )
+        )
+    return replace(directives, environments=directives.environments or DEV_ONLY), problems
+
+
+def _environments(directives: Directives, value: str, known: Collection[str]) -> Directives:
+    names = [name.strip().lower() for name in value.split(",")]
+    names = [ENVIRONMENT_ALIASES.get(name, name) for name in names]
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            meant = f'; did you mean "{near}"?' if near else ""
+            raise _BadValue(
+                f'"{name}" is not an environment (known: {", ".join(sorted(known))}){meant}'
+            )
+    return replace(directives, environments=frozenset(names))
+
+
+def _transaction(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    if value.lower() not in ("on", "off"):
+        raise _BadValue("transaction is on or off")
+    return replace(directives, transaction=value.lower() == "on")
+
+
+def _time(value: str) -> float:
+    limit = seconds(value)
+    if limit is None:
+        raise _BadValue("a time is written 5s, 500ms or 2min; 0 means no limit")
+    return limit
+
+
+def _lock_timeout(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    return replace(directives, lock_timeout=_time(value))
+
+
+def _statement_timeout(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    return replace(directives, statement_timeout=_time(value))
+
+
+def _requires(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    names = [name.strip() for name in value.split(",")]
+    for name in names:
+        if not _REQUIRES.fullmatch(name):
+            raise _BadValue("requires names a Django migration as app_label.migration_name")
+    required = tuple((name.split(".")[0], name.split(".")[1]) for name in names)
+    return replace(directives, requires=directives.requires + required)
+
+
+def _rerun(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    if value.lower() != "safe":
+        raise _BadValue("rerun can only be safe")
+    return replace(directives, rerun_safe=True)
+
+
+def _allow(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    slug, _comma, reason = (part.strip() for part in value.partition(","))
+    if not _SLUG.fullmatch(slug):
+        raise _BadValue("allow names one rule, a comma and the reason")
+    if not reason and slug != "empty":
+        raise _BadValue(f"allow = {slug} lacks its reason; write: allow = {slug}, why it is right")
+    return replace(directives, allow={**directives.allow, slug: reason})
+
+
+_SETTERS: dict[str, Callable[[Directives, str, Collection[str]], Directives]] = {
+    "environments": _environments,
+    "transaction": _transaction,
+    "lock_timeout": _lock_timeout,
+    "statement_timeout": _statement_timeout,
+    "requires": _requires,
+    "rerun": _rerun,
+    "allow": _allow,
+}
+
+
+def _misplaced(path: Path, line: int) -> Problem:
+    return Problem(
+        "misplaced-directive",
+        "a guard directive stands below the leading comment block, where it would be ignored",
+        "Move the line up, above the first statement.",
+        path=path,
+        line=line,
+    )
+
+
+def _unknown(body: str, key: str, path: Path, line: int) -> Problem:
+    near = nearest(key, _SETTERS)
+    return Problem(
+        "unknown-directive",
+        f'"{body}" is not a directive' + (f'; did you mean "{near}"?' if near else ""),
+        f"Write -- guard: key = value, with one of the keys {', '.join(_SETTERS)}.",
+        path=path,
+        line=line,
+    )
+
+
+def _bad_value(directive: str, why: str, path: Path, line: int) -> Problem:
+    return Problem(
+        "bad-directive", f"{directive}: {why}", "Correct the line.", path=path, line=line
+    )

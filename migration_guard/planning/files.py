@@ -1,0 +1,247 @@
+"""Migration files: folders -> files in numeric order, and what is wrong with them.
+
+Reads names, bytes and directives; the SQL itself is read by ``planning.preflight``. Pure but for
+reading files. The order of folders, and the order in which the file system lists files, never
+matter.
+"""
+
+import itertools
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.planning.digests import checksum
+from migration_guard.planning.directives import Directives, parse
+from migration_guard.problems import Problem
+
+MAX_ID = 200
+MAX_DIGITS = 40
+VENDORS = ("postgresql", "sqlite", "mysql")
+
+_NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.(?P<vendor>[a-z]+))?\.sql")
+_NAME_HINT = (
+    "Name it <number>_<name>.sql, with letters, digits, _ and - in the name "
+    "(a vendor variant ends in .postgresql.sql, .sqlite.sql or .mysql.sql)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationFile:
+    """One migration as its file says it; ``text`` has LF line ends and no byte order mark."""
+
+    id: str
+    number: int
+    path: Path
+    text: str
+    checksum: str
+    directives: Directives
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What migrations are ordered by: the number as an integer, then the full name."""
+        return self.number, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class FileSet:
+    """All migrations of one database in the order in which they run, with their problems."""
+
+    files: tuple[MigrationFile, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A file name that fits the grammar; ``vendor`` is None for the general file."""
+
+    id: str
+    number: int
+    vendor: str | None
+    path: Path
+
+
+def read(folders: Sequence[Path], vendor: str, environments: Collection[str]) -> FileSet:
+    """Read the migrations for ``vendor`` from ``folders``; ``environments`` are the known names.
+
+    Raises CannotTell for a folder or a file that cannot be opened.
+    """
+    names, problems = scan(folders)
+    files = []
+    for name in names:
+        file, found = _read_file(name, environments)
+        problems += found
+        if file is not None:
+            files.append((name.vendor, file))
+    chosen, found = _choose_variants(files, vendor)
+    problems += found
+    chosen.sort(key=lambda file: file.key)
+    problems += _duplicate_numbers(chosen)
+    return FileSet(tuple(chosen), tuple(problems))
+
+
+def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
+    """Return the names of all migration files and the problems with names; opens no file."""
+    names: list[FileName] = []
+    problems: list[Problem] = []
+    # A folder named twice, or through a link, is one folder.
+    for folder in {_resolve(folder): None for folder in folders}:
+        for entry in _entries(folder):
+            if entry.name.startswith((".", "_")) or not entry.name.lower().endswith(".sql"):
+                continue
+            found = _parse_name(entry, folder)
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                names.append(found)
+    names.sort(key=lambda name: (name.number, name.id, name.vendor or "", name.path))
+    return names, [*problems, *_same_ids(names)]
+
+
+def _resolve(folder: Path) -> Path:
+    try:
+        return folder.resolve(strict=True)
+    except OSError as error:
+        raise CannotTell(
+            f"The migration folder {folder} cannot be opened: {error.strerror or error}.",
+            'Make the folder, or correct MIGRATION_GUARD["DIRS"].',
+        ) from error
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise CannotTell(
+            f"The migration folder {folder} cannot be opened: {error.strerror or error}.",
+            'Make the folder readable, or correct MIGRATION_GUARD["DIRS"].',
+        ) from error
+
+
+def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
+    path = folder / entry.name
+    match = _NAME.fullmatch(entry.name)
+    fault = ""
+    if match is None:
+        fault = "the file name is not that of a migration"
+    elif match["vendor"] is not None and match["vendor"] not in VENDORS:
+        fault = f'"{match["vendor"]}" is not a vendor'
+    elif len(match["number"]) > MAX_DIGITS:
+        fault = f"the number has {len(match['number'])} digits, at most {MAX_DIGITS} are allowed"
+    elif len(match["id"]) > MAX_ID:
+        fault = f"the id has {len(match['id'])} characters, at most {MAX_ID} are allowed"
+    elif entry.is_symlink() and not _stays_inside(path, folder):
+        fault = "the file is a symbolic link that leads out of the migration folder"
+    if match is None or fault:
+        return Problem("bad-name", fault, _NAME_HINT, path=path)
+    return FileName(match["id"], int(match["number"]), match["vendor"], path)
+
+
+def _stays_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder)
+
+
+def _same_ids(names: list[FileName]) -> list[Problem]:
+    first: dict[tuple[str, str | None], FileName] = {}
+    problems = []
+    for name in names:
+        other = first.setdefault((name.id, name.vendor), name)
+        if other is not name:
+            problems.append(
+                Problem(
+                    "duplicate-id",
+                    f"{name.id} exists twice, also as {other.path}",
+                    "Delete one, or give it the next free number.",
+                    path=name.path,
+                )
+            )
+    return problems
+
+
+def _read_file(
+    name: FileName, environments: Collection[str]
+) -> tuple[MigrationFile | None, list[Problem]]:
+    try:
+        raw = name.path.read_bytes()
+    except OSError as error:
+        raise CannotTell(
+            f"{name.path} cannot be opened: {error.strerror or error}.",
+            "Make the file readable for the user who runs the migrations.",
+        ) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The codec counts from behind a byte order mark.
+        offset = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
+        return None, [_not_utf8(name.path, raw, offset)]
+    text = text.replace("\r\n", "\n")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        return None, [
+            Problem(
+                "nul-byte",
+                "the file contains a NUL byte",
+                "Remove it: no database accepts one in SQL text.",
+                path=name.path,
+                line=line,
+            )
+        ]
+    directives, problems = parse(text, name.path, environments)
+    file = MigrationFile(name.id, name.number, name.path, text, checksum(text), directives)
+    return file, problems
+
+
+def _not_utf8(path: Path, raw: bytes, offset: int) -> Problem:
+    return Problem(
+        "not-utf8",
+        f"the file is not UTF-8: byte 0x{raw[offset]:02x} at offset {offset}",
+        "Save it as UTF-8.",
+        path=path,
+        line=raw.count(b"\n", 0, offset) + 1,
+    )
+
+
+def _choose_variants(
+    files: list[tuple[str | None, MigrationFile]], vendor: str
+) -> tuple[list[MigrationFile], list[Problem]]:
+    variants: dict[str, dict[str | None, MigrationFile]] = defaultdict(dict)
+    for file_vendor, file in files:
+        variants[file.id].setdefault(file_vendor, file)
+    chosen: list[MigrationFile] = []
+    problems: list[Problem] = []
+    for migration_id, by_vendor in variants.items():
+        file = by_vendor.get(vendor) or by_vendor.get(None)
+        if file is not None:
+            chosen.append(file)
+            continue
+        problems.append(
+            Problem(
+                "no-variant",
+                f"{migration_id} has files for {', '.join(sorted(map(str, by_vendor)))} only, "
+                f"and this database is {vendor}",
+                f"Add {migration_id}.{vendor}.sql (with -- guard: allow = empty, "
+                "if there is nothing to do there).",
+                path=next(iter(by_vendor.values())).path,
+            )
+        )
+    return chosen, problems
+
+
+def _duplicate_numbers(files: Sequence[MigrationFile]) -> list[Problem]:
+    problems = []
+    for earlier, later in itertools.pairwise(files):
+        if earlier.number == later.number and "duplicate-number" not in later.directives.allow:
+            problems.append(
+                Problem(
+                    "duplicate-number",
+                    f"{later.id} and {earlier.id} have the same number",
+                    f"Give {later.id} the next free number (if it is applied nowhere yet), or "
+                    "let it say -- guard: allow = duplicate-number, <reason>.",
+                    path=later.path,
+                )
+            )
+    return problems

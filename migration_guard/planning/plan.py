@@ -1,0 +1,235 @@
+"""The plan: files, history and journal compared; every migration gets one state.
+
+Pure. Sets are compared, never a high-water mark: a pending number below the highest applied one is
+``out_of_order``, not forgotten.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.files import MigrationFile
+from migration_guard.problems import Problem, Severity
+
+
+class State(StrEnum):
+    """The one state that a migration has in a plan."""
+
+    APPLIED = "applied"
+    PENDING = "pending"
+    SKIPPED = "skipped"
+    RUNNING = "running"
+    FAILED = "failed"
+    EDITED = "edited"
+    MISSING = "missing"
+    OUT_OF_ORDER = "out_of_order"
+
+
+class Row(Protocol):
+    """A row of the history, as far as a plan needs it. Digests are None where they are unknown."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def number(self) -> int: ...  # noqa: D102
+    @property
+    def checksum(self) -> str | None: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str | None: ...  # noqa: D102
+    @property
+    def applied_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def duration_ms(self) -> int | None: ...  # noqa: D102
+
+
+class Entry(Protocol):
+    """An entry of the journal, as far as a plan needs it."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def number(self) -> int: ...  # noqa: D102
+    @property
+    def failed(self) -> bool: ...  # noqa: D102
+    @property
+    def done(self) -> int: ...  # noqa: D102
+    @property
+    def total(self) -> int: ...  # noqa: D102
+    @property
+    def error(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a database says of itself: history, journal, ids cleared from it, environment stamp."""
+
+    rows: Mapping[str, Row]
+    journal: Mapping[str, Entry]
+    cleared: Collection[str] = ()
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One migration and its state; ``file`` is None when missing, ``row`` when not applied."""
+
+    id: str
+    number: int
+    state: State
+    file: MigrationFile | None = None
+    row: Row | None = None
+    entry: Entry | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What migrations are ordered by."""
+        return self.number, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All migrations in numeric order, and what stands against running them."""
+
+    migrations: tuple[Planned, ...]
+    problems: tuple[Problem, ...]
+
+    def to_run(self, *, out_of_order: bool = False, target: int | None = None) -> list[Planned]:
+        """Return the migrations to apply, in order, up to and with the number ``target``."""
+        states = {State.PENDING, State.RUNNING, State.FAILED}
+        if out_of_order:
+            states.add(State.OUT_OF_ORDER)
+        return [
+            planned
+            for planned in self.migrations
+            if planned.state in states and (target is None or planned.number <= target)
+        ]
+
+
+def make_plan(
+    files: Sequence[MigrationFile], recorded: Recorded, environment: str, vendor: str
+) -> Plan:
+    """Compare ``files`` (in order) with what the database has ``recorded``."""
+    by_id = {file.id: file for file in files}
+    highest = max((row.number for row in recorded.rows.values()), default=-1)
+    newest = files[-1].number if files else -1
+    planned: list[Planned] = []
+    problems: list[Problem] = []
+    for file in files:
+        row, entry = recorded.rows.get(file.id), recorded.journal.get(file.id)
+        if row is not None:
+            state, found = _applied(file, row, vendor)
+        else:
+            state, found = _unapplied(file, entry, recorded, environment, highest)
+        planned.append(Planned(file.id, file.number, state, file, row, entry))
+        problems += found
+    for row in recorded.rows.values():
+        if row.id not in by_id:
+            planned.append(Planned(row.id, row.number, State.MISSING, row=row))
+            problems.append(_missing(row, ahead=row.number > newest))
+    for entry in recorded.journal.values():
+        if entry.id not in by_id and entry.id not in recorded.rows:
+            planned.append(Planned(entry.id, entry.number, State.MISSING, entry=entry))
+            problems.append(_missing_half_done(entry))
+    planned.sort(key=lambda migration: migration.key)
+    return Plan(tuple(planned), tuple(problems))
+
+
+def allowed(file: MigrationFile, environment: str, stamp: str | None) -> bool:
+    """Tell whether the file may run: the setting **and** the database's own stamp decide."""
+    return file.directives.runs_in(environment) and file.directives.runs_in(stamp or environment)
+
+
+def edit_diff(file: MigrationFile, applied_sql: str, limit: int = 40) -> str:
+    """Return the diff from the SQL that was applied to the file now, at most ``limit`` lines."""
+    lines = list(
+        difflib.unified_diff(
+            applied_sql.splitlines(),
+            file.text.splitlines(),
+            f"{file.id} (applied)",
+            f"{file.path.name} (now)",
+            lineterm="",
+            n=2,
+        )
+    )
+    more = [f"… {len(lines) - limit} more lines"] if len(lines) > limit else []
+    return "\n".join([*lines[:limit], *more])
+
+
+def _applied(file: MigrationFile, row: Row, vendor: str) -> tuple[State, list[Problem]]:
+    if row.checksum in (None, file.checksum):
+        return State.APPLIED, []
+    if row.fingerprint == fingerprint(file.text, vendor):
+        return State.APPLIED, [_cosmetic(file)]
+    return State.EDITED, [_edited(file)]
+
+
+def _unapplied(
+    file: MigrationFile, entry: Entry | None, recorded: Recorded, environment: str, highest: int
+) -> tuple[State, list[Problem]]:
+    if not allowed(file, environment, recorded.stamp):
+        return State.SKIPPED, []
+    if entry is not None:
+        return (State.FAILED if entry.failed else State.RUNNING), []
+    if file.number < highest and file.id not in recorded.cleared:
+        return State.OUT_OF_ORDER, [_out_of_order(file, highest)]
+    return State.PENDING, []
+
+
+def _cosmetic(file: MigrationFile) -> Problem:
+    return Problem(
+        "cosmetic-edit",
+        f"{file.id} was edited after it was applied, in comments, white space or case only",
+        f"Restore it, or accept it: manage.py repairsqlmigrations {file.id} --accept-edit "
+        "--reason TEXT.",
+        Severity.WARNING,
+        file.path,
+    )
+
+
+def _edited(file: MigrationFile) -> Problem:
+    return Problem(
+        "edited",
+        f"{file.id} was edited after it was applied: this database ran another text",
+        "Restore the file and put the change into a new migration; if this database has the "
+        f"change already: manage.py repairsqlmigrations {file.id} --accept-edit --reason TEXT.",
+        path=file.path,
+    )
+
+
+def _out_of_order(file: MigrationFile, highest: int) -> Problem:
+    return Problem(
+        "out-of-order",
+        f"{file.id} is not applied, and {highest} is: it would run after a higher number",
+        "Give the file a number above all others (manage.py makesqlmigration shows the next); "
+        "if it is right to run it late: --allow-out-of-order.",
+        path=file.path,
+    )
+
+
+def _missing(row: Row, *, ahead: bool) -> Problem:
+    if ahead:
+        return Problem(
+            "database-ahead",
+            f"{row.id} is applied, and its number is above the newest file here",
+            "An older release is running against a newer database; deploy the newer release.",
+            Severity.WARNING,
+        )
+    return Problem(
+        "missing",
+        f"{row.id} is applied, and there is no such file",
+        "Restore the file from version control. If it was never meant to be there: "
+        f"manage.py repairsqlmigrations {row.id} --forget --reason TEXT (not in production).",
+    )
+
+
+def _missing_half_done(entry: Entry) -> Problem:
+    return Problem(
+        "missing",
+        f"{entry.id} is half done ({entry.done} of {entry.total} statements), "
+        "and there is no such file",
+        "Restore the file from version control and run again.",
+    )

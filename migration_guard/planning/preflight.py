@@ -1,0 +1,212 @@
+"""The SQL of a migration before it runs: file -> statements, and what is wrong with them.
+
+Pure. All pending files pass through here before the first of them runs, so that an error in the
+last one cannot leave the database half way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migration_guard.planning.files import MigrationFile
+from migration_guard.problems import Problem
+from migration_guard.sql.classify import Control, control, mentions, transactional_dml
+from migration_guard.sql.statements import SQLError, Statement, split
+
+# In characters: beyond it, sending without waiting gains nothing and costs memory on both sides.
+SMALL = 64 * 1024
+HISTORY_TABLE = "applied_migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Statements that commit together: one, or a BEGIN … COMMIT group without its brackets.
+
+    ``first`` and ``last`` count the statements of the file from 1, the brackets included.
+    """
+
+    statements: tuple[Statement, ...]
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A migration ready to run: its statements grouped into units.
+
+    In a transactional file all statements form one unit.
+    """
+
+    file: MigrationFile
+    units: tuple[Unit, ...]
+    touches_history: bool
+
+    @property
+    def statements(self) -> list[Statement]:
+        """The statements that run, in order, without transaction control."""
+        return [statement for unit in self.units for statement in unit.statements]
+
+    @property
+    def small(self) -> bool:
+        """Whether the whole file may be sent before the first answer is read."""
+        return len(self.file.text) <= SMALL and not any(s.data for s in self.statements)
+
+    @property
+    def total(self) -> int:
+        """The number of the last statement, as the journal counts them."""
+        return self.units[-1].last if self.units else 0
+
+
+def prepare(files: Sequence[MigrationFile], vendor: str) -> tuple[dict[str, Script], list[Problem]]:
+    """Split ``files`` for ``vendor``; return the scripts by id, and all problems found."""
+    scripts: dict[str, Script] = {}
+    problems: list[Problem] = []
+    for file in files:
+        script, found = _prepare(file, vendor)
+        problems += found
+        if script is not None:
+            scripts[file.id] = script
+    return scripts, problems
+
+
+def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
+    """Tell whether the file runs as one transaction (else through the journal)."""
+    return vendor != "mysql" and file.directives.transaction
+
+
+def may_touch_history(file: MigrationFile) -> bool:
+    """Tell whether the file's environments exclude production."""
+    environments = file.directives.environments
+    return environments is not None and "production" not in environments
+
+
+def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Problem]]:
+    try:
+        statements = split(file.text, vendor)
+    except SQLError as error:
+        return None, [
+            Problem(
+                "unterminated",
+                f"{error}",
+                "Close it; the file was not run.",
+                path=file.path,
+                line=getattr(error, "line", None),
+            )
+        ]
+    problems = [_meta_command(file, statement) for statement in statements if statement.meta]
+    if not statements and "empty" not in file.directives.allow:
+        problems.append(
+            Problem(
+                "empty",
+                "the file has no statement",
+                "Write the SQL, or -- guard: allow = empty, if there is nothing to do.",
+                path=file.path,
+            )
+        )
+    touches = mentions(file.text, HISTORY_TABLE, vendor)
+    if touches and not may_touch_history(file) and "touches-history" not in file.directives.allow:
+        problems.append(_touches_history(file, statements, vendor))
+    if in_one_transaction(file, vendor):
+        units, found = _one_unit(file, statements, vendor)
+    else:
+        units, found = _many_units(file, statements, vendor)
+    return Script(file, units, touches), [*problems, *found]
+
+
+def _one_unit(
+    file: MigrationFile, statements: list[Statement], vendor: str
+) -> tuple[tuple[Unit, ...], list[Problem]]:
+    """Drop one outer BEGIN … COMMIT, which is what the runner does anyway."""
+    controls = [control(statement.text, vendor) for statement in statements]
+    first, last = 1, len(statements)
+    if controls[:1] == [Control.BEGIN] and controls[-1:] == [Control.COMMIT] and last > 1:
+        first, last = 2, last - 1
+    inner = statements[first - 1 : last]
+    problems = [
+        _transaction_control(file, statement)
+        for statement, kind in zip(inner, controls[first - 1 : last], strict=True)
+        if kind not in (None, Control.SAVEPOINT)
+    ]
+    return ((Unit(tuple(inner), first, last),) if inner else ()), problems
+
+
+def _many_units(
+    file: MigrationFile, statements: list[Statement], vendor: str
+) -> tuple[tuple[Unit, ...], list[Problem]]:
+    """Make each BEGIN … COMMIT group one unit, and every other statement one of its own."""
+    units: list[Unit] = []
+    problems: list[Problem] = []
+    group: list[Statement] | None = None
+    opened = 0
+    for number, statement in enumerate(statements, 1):
+        kind = control(statement.text, vendor)
+        if kind is Control.BEGIN and group is None:
+            group, opened = [], number
+        elif kind is Control.COMMIT and group is not None:
+            if group:
+                units.append(Unit(tuple(group), opened, number))
+            group = None
+        elif kind is not None and not (kind is Control.SAVEPOINT and group is not None):
+            problems.append(_transaction_control(file, statement))
+        elif group is not None:
+            group.append(statement)
+            if vendor == "mysql" and not transactional_dml(statement.text, vendor):
+                problems.append(_implicit_commit(file, statement))
+        else:
+            units.append(Unit((statement,), number, number))
+    if group is not None:
+        problems.append(_transaction_control(file, statements[opened - 1]))
+    return tuple(units), problems
+
+
+def _transaction_control(file: MigrationFile, statement: Statement) -> Problem:
+    off = not file.directives.transaction
+    return Problem(
+        "transaction-control",
+        f"transaction control in the middle of the file: {shorten(statement.text)}",
+        "Close each BEGIN with a COMMIT; ROLLBACK, PREPARE TRANSACTION and autocommit are not "
+        "for a migration."
+        if off
+        else "Remove it: the runner wraps the file in one transaction with its history row. If "
+        "the file must commit in between, write -- guard: transaction = off.",
+        path=file.path,
+        line=statement.line,
+    )
+
+
+def _implicit_commit(file: MigrationFile, statement: Statement) -> Problem:
+    return Problem(
+        "transaction-control",
+        f"a statement that commits by itself inside BEGIN … COMMIT: {shorten(statement.text)}",
+        "MySQL and MariaDB commit at every DDL statement: move it out of the group.",
+        path=file.path,
+        line=statement.line,
+    )
+
+
+def _meta_command(file: MigrationFile, statement: Statement) -> Problem:
+    return Problem(
+        "meta-command",
+        f"a psql meta-command: {shorten(statement.text)}",
+        "Remove it: only psql understands it, a database does not.",
+        path=file.path,
+        line=statement.line,
+    )
+
+
+def _touches_history(file: MigrationFile, statements: list[Statement], vendor: str) -> Problem:
+    line = next((one.line for one in statements if mentions(one.text, HISTORY_TABLE, vendor)), None)
+    return Problem(
+        "touches-history",
+        f"the file names {HISTORY_TABLE}, and it may run in production",
+        "Only a migration whose environments exclude production may change the history: "
+        "add -- guard: environments = dev, test. If it only reads the table: "
+        "-- guard: allow = touches-history, <reason>.",
+        path=file.path,
+        line=line,
+    )
+
+
+def shorten(sql: str, limit: int = 60) -> str:
+    """Return ``sql`` on one line, at most ``limit`` characters."""
+    line = " ".join(sql.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,85 @@
+"""Results as JSON for a program; the shapes are part of the interface (see the design)."""
+
+import json
+from typing import Any
+
+from migration_guard.exceptions import GuardError
+from migration_guard.planning.authoring import Created
+from migration_guard.planning.plan import Planned
+from migration_guard.problems import Problem
+from migration_guard.running.executor import Outcome
+from migration_guard.running.repairing import Repaired
+
+
+def run(outcome: Outcome) -> str:
+    """Return what ``runsqlmigrations --format json`` prints."""
+    found = [problem_fields(problem) for problem in outcome.problems]
+    if outcome.error is not None and not any(
+        problem["message"] == outcome.error.message for problem in found
+    ):
+        found.append(_error(outcome.error))
+    return dump(
+        {
+            "database": outcome.database,
+            "vendor": outcome.vendor,
+            "environment": outcome.environment,
+            "migrations": [_migration(migration) for migration in outcome.plan.migrations],
+            "applied": list(outcome.applied),
+            "problems": found,
+        }
+    )
+
+
+def repaired(done: Repaired) -> str:
+    """Return what ``repairsqlmigrations --format json`` prints."""
+    return dump(
+        {
+            "database": done.database,
+            "vendor": done.vendor,
+            "action": str(done.action),
+            "migrations": [change.id for change in done.changes],
+            "environment": done.environment,
+            "problems": [] if done.error is None else [_error(done.error)],
+        }
+    )
+
+
+def created(made: Created) -> str:
+    """Return what ``makesqlmigration --format json`` prints."""
+    return dump({"path": str(made.path), "id": made.id, "number": made.number})
+
+
+def problem_fields(problem: Problem) -> dict[str, Any]:
+    """Return a problem as a JSON object."""
+    return {
+        "rule": problem.rule,
+        "severity": str(problem.severity),
+        "path": str(problem.path) if problem.path is not None else None,
+        "line": problem.line,
+        "message": problem.message,
+        "hint": problem.hint,
+        "detail": problem.detail,
+    }
+
+
+def dump(value: Any) -> str:
+    """Return ``value`` as JSON text, readable and stable."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _error(error: GuardError) -> dict[str, Any]:
+    rule = "cannot-tell" if error.returncode == 2 else "refused"  # noqa: PLR2004
+    return problem_fields(Problem(rule, error.message, error.hint))
+
+
+def _migration(migration: Planned) -> dict[str, Any]:
+    row, file = migration.row, migration.file
+    return {
+        "id": migration.id,
+        "number": migration.number,
+        "state": str(migration.state),
+        "path": str(file.path) if file is not None else None,
+        "checksum": file.checksum if file is not None else row.checksum if row else None,
+        "applied_at": row.applied_at.isoformat(timespec="microseconds") if row else None,
+        "duration_ms": row.duration_ms if row else None,
+    }

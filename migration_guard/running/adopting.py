@@ -1,0 +1,115 @@
+"""Taking over a table ``applied_migrations(id, applied_at)`` that the team already had.
+
+The table is set aside under another name, ours is made, and the rows are copied with their times;
+so the result is the very table that a new installation has, and no row is ever deleted. Killed in
+between, the next ``--adopt`` goes on.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.history import History
+from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.files import FileSet
+from migration_guard.running import own_tables
+from migration_guard.running.session import Facts, Session
+
+
+def adopt(
+    session: Session, facts: Facts, history: History, files: FileSet, environment: str
+) -> list[str]:
+    """Adopt the table; return the ids of its rows. Raises CannotTell where there is none to adopt.
+
+    Rows keep their times; a time without a zone is read in the session's. Digests are filled in
+    from the files, so that an edit from now on is seen.
+    """
+    set_aside = own_tables.columns_of(session, own_tables.SET_ASIDE) is not None
+    columns = own_tables.columns_of(session, own_tables.TABLE)
+    if columns is not None and "checksum" not in columns and not set_aside:
+        if not {"id", "applied_at"} <= set(columns):
+            raise own_tables.foreign(columns)
+        _read(session, facts, own_tables.TABLE)  # refuses before anything is changed
+        _set_aside(session, facts)
+    elif not set_aside:
+        raise CannotTell(
+            f"There is no table {own_tables.TABLE}(id, applied_at) to adopt.",
+            "Run manage.py runsqlmigrations without --adopt.",
+        )
+    own_tables.ensure(session, facts)
+    return _copy(session, history, facts, files, environment)
+
+
+def _set_aside(session: Session, facts: Facts) -> None:
+    with session.connection.schema_editor() as editor:
+        try:
+            editor.alter_db_table(None, own_tables.TABLE, own_tables.SET_ASIDE)
+        except DatabaseError as error:
+            raise CannotTell(
+                f"The table {own_tables.TABLE} cannot be renamed: {str(error).strip()}",
+                f'The user "{facts.user}" must own it.',
+            ) from error
+
+
+def _copy(
+    session: Session, history: History, facts: Facts, files: FileSet, environment: str
+) -> list[str]:
+    by_id = {file.id: file for file in files.files}
+    adopted = []
+    with session.failing():
+        session.begin()
+        known = history.ids()
+        for migration_id, number, applied_at in _read(session, facts, own_tables.SET_ASIDE):
+            if migration_id in known:
+                continue
+            file = by_id.get(migration_id)
+            digest = fingerprint(file.text, session.vendor) if file is not None else None
+            history.adopt(migration_id, number, applied_at, file, digest, environment)
+            history.audit("adopted", migration_id, "--adopt")
+            adopted.append(migration_id)
+        session.commit()
+    return adopted
+
+
+def _read(session: Session, facts: Facts, table: str) -> list[tuple[str, int, Any]]:
+    """Return (id, number, applied_at as a parameter) of each row, in the order of time."""
+    quote = session.connection.ops.quote_name
+    rows = session.own(
+        f"SELECT id, applied_at FROM {quote(facts.schema)}.{quote(table)} ORDER BY applied_at, id"
+    )
+    return [(str(row[0]), _number(str(row[0])), _time(session, row[1])) for row in rows]
+
+
+def _number(migration_id: str) -> int:
+    digits = migration_id.partition("_")[0]
+    if not digits.isascii() or not digits.isdigit():
+        raise Refused(
+            f'The table {own_tables.TABLE} has the row "{migration_id}", '
+            "which is not the id of a migration (number_name).",
+            "Correct or remove that row, and run --adopt again.",
+        )
+    return int(digits)
+
+
+def _time(session: Session, value: Any) -> Any:
+    """Return a time as the driver gave it as a parameter for a column of Django's."""
+    moment = parse_datetime(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise Refused(
+            f"The table {own_tables.TABLE} has an applied_at that is not a time: {value!r}.",
+            "Correct that row, and run --adopt again.",
+        )
+    if timezone.is_naive(moment):
+        moment = moment.replace(
+            tzinfo=session.connection.timezone or timezone.get_default_timezone()
+        )
+    if not settings.USE_TZ:
+        moment = timezone.make_naive(moment)
+    if session.vendor == "postgresql":
+        return moment
+    return session.connection.ops.adapt_datetimefield_value(moment)

@@ -1,0 +1,146 @@
+"""Connections of the app's own: whatever the project's settings, in autocommit and unpooled."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionDoesNotExist, DatabaseError, InterfaceError
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.planning.files import VENDORS
+from migration_guard.running.session import Facts, Session
+
+
+def configured(alias: str = DEFAULT_DB_ALIAS) -> BaseDatabaseWrapper:
+    """Return the project's connection ``alias``, not yet opened, if the app can work with it.
+
+    Raises CannotTell for an unknown alias, an unsupported vendor or driver, and inside a
+    transaction.
+    """
+    try:
+        connection = connections[alias]
+    except ConnectionDoesNotExist as error:
+        raise CannotTell(
+            f'There is no database "{alias}" in DATABASES.',
+            f"Known are {', '.join(sorted(connections))}.",
+        ) from error
+    except ImproperlyConfigured as error:
+        raise CannotTell(f'The database "{alias}" cannot be used: {error}') from error
+    if connection.vendor not in VENDORS:
+        raise CannotTell(
+            f'The database "{alias}" is {connection.display_name}, which is not supported.',
+            "Supported are PostgreSQL, SQLite, MariaDB and MySQL.",
+        )
+    if connection.vendor == "postgresql":
+        _refuse_psycopg2()
+    if connection.in_atomic_block:
+        raise CannotTell(
+            "SQL migrations cannot run inside transaction.atomic(): each commits by itself.",
+            "Call the command outside the atomic block.",
+        )
+    return connection
+
+
+@contextmanager
+def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, Facts]]:
+    """Open a session on a connection of its own, which stands for ``alias`` meanwhile.
+
+    So Django's own code (its migration recorder, routers, signals) uses the same connection. An
+    in-memory SQLite database lives in its one connection, so that one is used as it is.
+    ``read_only`` opens an SQLite file so that a missing one is not created.
+
+    Raises CannotTell where the database cannot be reached.
+    """
+    original = configured(alias)
+    in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
+    connection = original if in_memory else original.copy()
+    if not in_memory:
+        _configure(connection, read_only=read_only)
+        connections[alias] = connection
+    try:
+        yield _connect(connection)
+    finally:
+        if not in_memory:
+            connection.close()
+            connections[alias] = original
+
+
+def _connect(connection: BaseDatabaseWrapper) -> tuple[Session, Facts]:
+    opened = _session_class(connection.vendor)(connection)
+    try:
+        connection.ensure_connection()
+        return opened, opened.facts()
+    except (DatabaseError, InterfaceError, opened.driver_error) as error:
+        raise CannotTell(
+            f"No connection to {describe(connection)}: {str(error).strip()}",
+            "Check that the server runs, and host, port, user and password in DATABASES.",
+        ) from error
+
+
+def describe(connection: BaseDatabaseWrapper) -> str:
+    """Return the database as a person knows it: vendor, name, host, user; never the password."""
+    settings = connection.settings_dict
+    parts = [f'the {connection.display_name} database "{settings["NAME"]}"']
+    if settings.get("HOST"):
+        port = f":{settings['PORT']}" if settings.get("PORT") else ""
+        parts.append(f"on {settings['HOST']}{port}")
+    if settings.get("USER"):
+        parts.append(f'as "{settings["USER"]}"')
+    return " ".join(parts)
+
+
+def _session_class(vendor: str) -> type[Session]:
+    # Imported late: only the driver of the vendor in use is installed.
+    if vendor == "postgresql":
+        from migration_guard.running.postgresql import PostgreSQLSession
+
+        return PostgreSQLSession
+    if vendor == "sqlite":
+        from migration_guard.running.sqlite import SQLiteSession
+
+        return SQLiteSession
+    from migration_guard.running.mysql import MySQLSession
+
+    return MySQLSession
+
+
+def _refuse_psycopg2() -> None:
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    if not is_psycopg3:
+        raise CannotTell(
+            "Django uses psycopg 2 here; the app needs psycopg 3.",
+            'Install it: pip install "django-migration-guard[postgres]".',
+        )
+
+
+def _configure(connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
+    settings = connection.settings_dict
+    settings.update(
+        AUTOCOMMIT=True, ATOMIC_REQUESTS=False, CONN_MAX_AGE=0, CONN_HEALTH_CHECKS=False
+    )
+    options = settings["OPTIONS"]
+    if connection.vendor == "postgresql":
+        for key in ("pool", "server_side_binding", "isolation_level"):
+            options.pop(key, None)
+        options.setdefault("application_name", "migration_guard")
+    elif connection.vendor == "mysql":
+        options["isolation_level"] = "read committed"
+        if connection.Database.__name__ == "MySQLdb":  # type: ignore[attr-defined]
+            options["multi_statements"] = False
+    elif read_only:
+        # An init_command such as PRAGMA journal_mode would write.
+        options.pop("init_command", None)
+        settings["NAME"] = _read_only_uri(str(settings["NAME"]))
+
+
+def _read_only_uri(name: str) -> str:
+    """Return the URI that reads the file; of one that is not there yet, an empty database."""
+    if name.startswith("file:"):
+        return f"{name}{'&' if '?' in name else '?'}mode=ro"
+    path = Path(name).resolve()
+    return f"file:{quote(str(path))}?mode=ro" if path.exists() else ":memory:"

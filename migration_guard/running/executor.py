@@ -1,0 +1,366 @@
+"""The runner: from a plan to migrations that are applied and recorded.
+
+Library first: ``run`` and ``look`` return an Outcome and print nothing; what happens on the way
+is told to an observer. A partial failure is a value: what was applied, and what failed.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import DEFAULT_DB_ALIAS
+
+from migration_guard import conf
+from migration_guard.exceptions import CannotTell, GuardError, Refused
+from migration_guard.history import History, HistoryRow, How, Identity, who
+from migration_guard.planning import files as planning_files
+from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.files import FileSet
+from migration_guard.planning.plan import Plan, Planned, Recorded, State, edit_diff, make_plan
+from migration_guard.planning.preflight import Script, in_one_transaction, prepare
+from migration_guard.problems import Problem, Severity, errors
+from migration_guard.running import (
+    adopting,
+    connecting,
+    events,
+    failures,
+    journaled,
+    marking,
+    own_tables,
+    requirements,
+    transactional,
+)
+from migration_guard.running.locks import Held, holding
+from migration_guard.running.session import Facts, Session, StatementError
+from migration_guard.running.transactional import (
+    AppliedByAnotherError,
+    HistoryChangedError,
+    Limits,
+    Task,
+)
+
+
+EMPTY_PLAN = Plan((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is asked to do; the names are those of the command's options.
+
+    ``wait`` in seconds, None for the setting; ``environment`` None for the setting.
+    """
+
+    target: int | None = None
+    fake: tuple[str, ...] = ()
+    baseline: int | None = None
+    allow_out_of_order: bool = False
+    wait: float | None = None
+    environment: str | None = None
+    adopt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did, or what it would do.
+
+    ``applied`` are the ids that this run applied or recorded, in order; ``rows`` the history, in
+    the order of time; ``error`` what ended the run early.
+    """
+
+    database: str
+    vendor: str = ""
+    environment: str = ""
+    plan: Plan = EMPTY_PLAN
+    applied: tuple[str, ...] = ()
+    rows: tuple[HistoryRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    error: GuardError | None = None
+
+    @property
+    def to_run(self) -> list[Planned]:
+        """What a run would still apply, out-of-order migrations aside."""
+        return self.plan.to_run()
+
+    @property
+    def returncode(self) -> int:
+        """The exit code: 0 fine, 1 a guard said no, 2 it could not find out."""
+        if self.error is not None:
+            return self.error.returncode
+        return 1 if errors(self.problems) else 0
+
+
+def look(alias: str = DEFAULT_DB_ALIAS, options: Options = Options()) -> Outcome:
+    """Return the plan; write nothing, and take no lock."""
+    return _Run(alias, options, lambda _event: None).look()
+
+
+def run(
+    alias: str = DEFAULT_DB_ALIAS,
+    options: Options = Options(),
+    observe: events.Observer = lambda _event: None,
+) -> Outcome:
+    """Apply what is pending, in numeric order, each exactly once.
+
+    Nothing is raised: ``Outcome.error`` holds what ended the run.
+    """
+    return _Run(alias, options, observe).run()
+
+
+class _Run:
+    """One run (or look) from its first file to its outcome; holds what an outcome is made of."""
+
+    def __init__(self, alias: str, options: Options, observe: events.Observer) -> None:
+        self.alias = alias
+        self.options = options
+        self.observe = observe
+        self.outcome = Outcome(alias)
+        self.files = FileSet((), ())
+        self.last: datetime | None = None
+
+    def look(self) -> Outcome:
+        return self._guarded(self._look)
+
+    def run(self) -> Outcome:
+        return self._guarded(self._run)
+
+    def _guarded(self, work: Callable[[], None]) -> Outcome:
+        try:
+            work()
+        except GuardError as error:
+            found = error.problems if isinstance(error, Refused) else ()
+            self._set(error=error, problems=(*self.outcome.problems, *found))
+        except KeyboardInterrupt:
+            self._set(error=failures.interrupted(self.outcome.applied))
+        except StatementError as error:
+            self._set(error=failures.step_failed(self.session, error))
+        return self.outcome
+
+    def _look(self) -> None:
+        self._read_files()
+        with connecting.session(self.alias, read_only=True) as (session, facts):
+            self._open(session, facts)
+            self._plan(present=own_tables.present(session))
+            self._prepare()
+
+    def _run(self) -> None:
+        self._read_files()
+        self._stop_at(self.files.problems)
+        with connecting.session(self.alias) as (session, facts):
+            _refuse_standby(session, facts)
+            self._open(session, facts)
+            wait = self.conf.wait if self.options.wait is None else self.options.wait
+            with holding(session.run_lock(), wait, self.observe) as lock:
+                self._locked(lock)
+
+    def _locked(self, lock: Held) -> None:
+        if self.options.adopt:
+            self._adopt()
+        own_tables.ensure(self.session, self.facts)
+        self._plan(present=True)
+        if self.recorded.stamp is None:
+            self._stamp()
+        if self.options.fake or self.options.baseline is not None:
+            self._mark()
+        else:
+            self._apply_all(lock)
+        self._plan(present=True)
+
+    # -- files and plan
+
+    def _read_files(self) -> None:
+        self.conf = conf.load()
+        environment = self.options.environment or self.conf.environment
+        environment = conf.environment(environment, self.conf.environments)
+        vendor = connecting.configured(self.alias).vendor
+        self._set(vendor=vendor, environment=environment)
+        folders = self.conf.folders(self.alias)
+        self.files = planning_files.read(folders, vendor, self.conf.environments)
+        self._set(problems=self.files.problems)
+        if not self.files.files and not self.files.problems:
+            listed = ", ".join(str(folder) for folder in folders)
+            raise CannotTell(
+                f"There is no migration in {listed}.",
+                "Make the first one: manage.py makesqlmigration NAME; or correct "
+                'MIGRATION_GUARD["DIRS"].',
+            )
+
+    def _open(self, session: Session, facts: Facts) -> None:
+        self.session, self.facts = session, facts
+        self.history = History(
+            session.connection, session.own, facts.schema, Identity(who(), facts.user)
+        )
+
+    def _plan(self, *, present: bool) -> None:
+        with self.session.failing():
+            self.recorded = self.history.recorded() if present else Recorded({}, {})
+        outcome = self.outcome
+        plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
+        problems = [self._with_diff(problem, plan) for problem in plan.problems]
+        if self.recorded.stamp not in (None, outcome.environment):
+            problems.append(_mismatch(str(self.recorded.stamp), outcome.environment))
+        self._set(
+            plan=plan,
+            rows=tuple(self.recorded.rows.values()),
+            problems=(*self.files.problems, *problems),
+        )
+
+    def _with_diff(self, problem: Problem, plan: Plan) -> Problem:
+        if problem.rule != "edited":
+            return problem
+        files = [migration.file for migration in plan.migrations if migration.file is not None]
+        file = next(file for file in files if file.path == problem.path)
+        applied = self.history.applied_sql(file.id)
+        return problem if applied is None else replace(problem, detail=edit_diff(file, applied))
+
+    def _to_run(self) -> list[Planned]:
+        return self.outcome.plan.to_run(
+            out_of_order=self.options.allow_out_of_order, target=self.options.target
+        )
+
+    def _prepare(self) -> dict[str, Script]:
+        """Split all that will run, and look whether it may; raise nothing, note problems."""
+        files = [planned.file for planned in self._to_run() if planned.file is not None]
+        scripts, problems = prepare(files, self.session.vendor)
+        problems += requirements.unmet(self.session, files)
+        self._set(problems=(*self.outcome.problems, *problems))
+        return scripts
+
+    def _stop_at(self, problems: Sequence[Problem]) -> None:
+        found = errors(problems)
+        if self.options.allow_out_of_order:
+            found = [problem for problem in found if problem.rule != "out-of-order"]
+        if found:
+            raise Refused(
+                f"{len(found)} problem{'s' if len(found) > 1 else ''}; no migration was run."
+            )
+
+    # -- acts that run no migration
+
+    def _adopt(self) -> None:
+        adopted = adopting.adopt(
+            self.session, self.facts, self.history, self.files, self.outcome.environment
+        )
+        for migration_id in adopted:
+            self.observe(events.Recorded(migration_id, How.ADOPTED))
+
+    def _stamp(self) -> None:
+        with self.session.failing():
+            self.session.begin()
+            self.history.write_stamp(self.outcome.environment)
+            self.session.commit()
+
+    def _mark(self) -> None:
+        plan = self.outcome.plan
+        if self.options.baseline is not None:
+            how, chosen = How.BASELINE, marking.choose_baseline(plan, self.options.baseline)
+            reason = f"--baseline {self.options.baseline}"
+        else:
+            how, chosen = How.FAKE, marking.choose_fakes(plan, self.options.fake)
+            reason = "--fake"
+        marking.mark(self.session, self.history, chosen, how, self.outcome.environment, reason)
+        self._set(applied=tuple(planned.id for planned in chosen))
+        for planned in chosen:
+            self.observe(events.Recorded(planned.id, how))
+
+    # -- migrations
+
+    def _apply_all(self, lock: Held) -> None:
+        """Apply in order; where the history moved on under us, plan again."""
+        while True:
+            self._stop_at(self.outcome.problems)
+            scripts = self._prepare()
+            self._stop_at(self.outcome.problems)
+            for planned in self._to_run():
+                lock.check()
+                if self._apply(planned, scripts[planned.id]):
+                    break
+            else:
+                return
+            self._plan(present=True)
+
+    def _apply(self, planned: Planned, script: Script) -> bool:
+        """Apply one migration; return whether the plan must be made again."""
+        entry = self.recorded.journal.get(planned.id)
+        self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
+        task = self._task(planned, script)
+        try:
+            if in_one_transaction(script.file, self.session.vendor):
+                done = transactional.apply(task)
+            else:
+                done = journaled.apply(task, entry)
+        except AppliedByAnotherError:
+            self.observe(events.AppliedElsewhere(planned.id))
+            return True
+        except HistoryChangedError as error:
+            raise failures.history_changed(script, error, self.outcome.applied) from error
+        except StatementError as error:
+            raise self._failed(script, error) from error
+        self.last = done.applied_at
+        self._set(applied=(*self.outcome.applied, planned.id))
+        self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
+        if done.cleared:
+            self.observe(events.Cleared(planned.id, done.cleared))
+        return bool(done.cleared)
+
+    def _task(self, planned: Planned, script: Script) -> Task:
+        directives = script.file.directives
+        total = len(script.statements)
+        return Task(
+            session=self.session,
+            history=self.history,
+            script=script,
+            fingerprint=fingerprint(script.file.text, self.session.vendor),
+            environment=self.outcome.environment,
+            limits=Limits(
+                _either(directives.lock_timeout, self.conf.lock_timeout),
+                _either(directives.statement_timeout, self.conf.statement_timeout),
+                self.conf.lock_retries,
+            ),
+            after=self.last,
+            out_of_order=planned.state is State.OUT_OF_ORDER,
+            step=lambda number: self.observe(events.Step(planned.id, number, total)),
+            retrying=lambda attempt, delay, message: self.observe(
+                events.Retrying(planned.id, attempt, self.conf.lock_retries, delay, message)
+            ),
+        )
+
+    def _failed(self, script: Script, error: StatementError) -> GuardError:
+        entry = None
+        if not in_one_transaction(script.file, self.session.vendor):
+            with suppress(self.session.driver_error):
+                entry = self.history.journal().get(script.file.id)
+        return failures.migration_failed(self.session, script, error, entry, self.outcome.applied)
+
+    def _set(self, **values: object) -> None:
+        self.outcome = replace(self.outcome, **values)  # type: ignore[arg-type]
+
+
+def _refuse_standby(session: Session, facts: Facts) -> None:
+    name = connecting.describe(session.connection)
+    if facts.standby:
+        raise CannotTell(
+            f"{name} is a standby, which accepts no writes.",
+            "Run against the primary: --database ALIAS.",
+        )
+    if facts.read_only:
+        raise Refused(
+            f"{name} is read-only for this user (default_transaction_read_only).",
+            "Run as a user who may write, or against the primary.",
+        )
+
+
+def _mismatch(stamp: str, environment: str) -> Problem:
+    return Problem(
+        "environment-mismatch",
+        f"the database is stamped {stamp}, and this run says {environment}: a migration with "
+        "environments runs only where both allow it",
+        f"Set the environment to {stamp}; or, if the stamp is wrong (a restored dump): "
+        f"manage.py repairsqlmigrations --stamp {environment} --reason TEXT.",
+        Severity.WARNING,
+    )
+
+
+def _either(directive: float | None, setting: float | None) -> float | None:
+    """Return what the file says (0: no limit), else what the setting says; None for no limit."""
+    return setting if directive is None else directive or None

@@ -1,0 +1,155 @@
+"""What the runner says when something went wrong: fact, place, state left, next step."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from migration_guard.exceptions import CannotTell, GuardError, Refused
+from migration_guard.history import JournalRow
+from migration_guard.planning.preflight import Script, shorten
+from migration_guard.problems import Problem, place
+from migration_guard.running.session import Kind, Session, StatementError
+from migration_guard.sql.classify import has_secret, mask_secrets
+
+RUN_AGAIN = "run manage.py runsqlmigrations again"
+_SHOWN_SQL = 500
+
+
+class MigrationFailed(Refused):
+    """A migration failed; ``problems`` holds the one finding, with file and line."""
+
+
+def migration_failed(
+    session: Session,
+    script: Script,
+    error: StatementError,
+    entry: JournalRow | None,
+    applied: Sequence[str],
+) -> MigrationFailed:
+    """Build the one message of a failed migration.
+
+    ``entry`` is what the journal says of it, ``applied`` are the ids applied before it in this run.
+    """
+    path, line = _place(session, script, error)
+    lines = [f"{script.file.id} failed at {place(path, line)}" + _which(script, error)]
+    if error.statement is not None:
+        lines.append(_indent(_shown(error.statement.text, session.vendor)))
+    lines.append(server_message(session, error))
+    if error.blockers:
+        lines.append(f"Blocked by:\n{_indent(error.blockers)}")
+    state, next_step = _state_and_next(script, error, entry)
+    return _failed(script, lines, state, next_step, applied, line)
+
+
+def history_changed(script: Script, error: Exception, applied: Sequence[str]) -> MigrationFailed:
+    """Build the message of a migration that did to the history what it may not."""
+    lines = [f"{script.file.id} ({place(script.file.path)}) changed the migration history: {error}."]
+    return _failed(
+        script,
+        lines,
+        "it is not recorded as applied; on PostgreSQL and SQLite it was rolled back as a whole.",
+        "remove that statement; only a migration whose environments exclude production may remove "
+        "markers (manage.py repairsqlmigrations is the way by hand).",
+        applied,
+        None,
+    )
+
+
+def step_failed(session: Session, error: StatementError) -> GuardError:
+    """Build the error for a step of the runner's own that the database refused."""
+    message = f"The database refused a step of the run: {session.message(error.error)}"
+    if error.kind is Kind.READ_ONLY:
+        return Refused(message, "Run against a database that accepts writes.")
+    if error.kind is Kind.LOCKED:
+        return Refused(message, f"Nothing was changed; {RUN_AGAIN}.")
+    return CannotTell(
+        message, "The user of DATABASES must be able to read and write the own tables."
+    )
+
+
+def interrupted(applied: Sequence[str]) -> Refused:
+    """Build the error for Ctrl-C or SIGTERM."""
+    before = ", ".join(applied) if applied else "none"
+    return Refused(
+        "Interrupted: the migration that was running was rolled back (one with transaction = off, "
+        "or on MySQL, stopped between two statements), and the run lock is released.\n"
+        f"Applied before it in this run: {before}.",
+        f"Next: {RUN_AGAIN}; it goes on where this run stopped.",
+    )
+
+
+def _failed(
+    script: Script,
+    lines: list[str],
+    state: str,
+    next_step: str,
+    applied: Sequence[str],
+    line: int | None,
+) -> MigrationFailed:
+    before = ", ".join(applied) if applied else "none"
+    lines = [*lines, f"Applied before it in this run: {before}.", f"State: {state}"]
+    message = "\n".join(lines)
+    problem = Problem("migration-failed", message, next_step, path=script.file.path, line=line)
+    return MigrationFailed(message, f"Next: {next_step}", [problem])
+
+
+def _state_and_next(
+    script: Script, error: StatementError, entry: JournalRow | None
+) -> tuple[str, str]:
+    name = script.file.id
+    if error.committing and error.kind is Kind.LOST:
+        return (
+            f"the connection was lost during COMMIT: {name} is applied and recorded, or neither.",
+            f"{RUN_AGAIN}; it finds out.",
+        )
+    if entry is not None:
+        return (
+            f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
+            "the journal remembers them.",
+            f"correct what comes after them in {script.file.path.name} (never what is done), and "
+            f"{RUN_AGAIN}: it goes on there.",
+        )
+    state = f"{name} was rolled back as a whole; nothing of it is in the database."
+    if error.kind is Kind.LOCKED:
+        return state, f"end the blocking session or wait for it, and {RUN_AGAIN}."
+    if error.kind is Kind.LOST:
+        return state, f"see that the server is up, and {RUN_AGAIN}."
+    if error.kind is Kind.READ_ONLY:
+        return state, f"point DATABASES at a server that accepts writes, and {RUN_AGAIN}."
+    file = script.file.path.name
+    return state, f"correct {file} (not applied, so it may be edited), and {RUN_AGAIN}."
+
+
+def server_message(session: Session, error: StatementError) -> str:
+    """Return the server's message, withheld where it could quote a password."""
+    if error.statement is not None and has_secret(error.statement.text, session.vendor):
+        code = getattr(error.error, "sqlstate", None) or type(error.error).__name__
+        return f"{code}: the statement holds a password, so the server's message is withheld."
+    if error.kind is Kind.LOST:
+        return f"The connection was lost: {session.message(error.error)}"
+    return session.message(error.error)
+
+
+def _place(session: Session, script: Script, error: StatementError) -> tuple[Path, int | None]:
+    if error.statement is None:
+        return script.file.path, None
+    position = session.position(error.error, error.statement.text)
+    return (
+        script.file.path,
+        error.statement.line + error.statement.text.count("\n", 0, position),
+    )
+
+
+def _which(script: Script, error: StatementError) -> str:
+    if error.statement is None:
+        return ":"
+    statements = script.statements
+    return f", statement {statements.index(error.statement) + 1} of {len(statements)}:"
+
+
+def _shown(sql: str, vendor: str) -> str:
+    sql = mask_secrets(sql, vendor)
+    return sql if len(sql) <= _SHOWN_SQL else shorten(sql, _SHOWN_SQL)
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,298 @@
+"""A migration that cannot be one transaction: statement by statement, through the journal.
+
+The claim is the committed journal entry. It counts the statements done, with a digest of their
+text, so that the next run goes on at the statement that failed, and refuses if the part already
+done was edited. Where the vendor can, a statement commits together with its count; only one that
+commits by itself can be in doubt, and then the vendor's session looks what became of it.
+"""
+
+import hashlib
+import time
+from contextlib import suppress
+
+from migration_guard.exceptions import Refused
+from migration_guard.history import How, JournalRow
+from migration_guard.models import JournalEntry
+from migration_guard.planning.preflight import Unit
+from migration_guard.running.failures import server_message
+from migration_guard.running.session import Doubt, Kind, StatementError
+from migration_guard.running.transactional import (
+    AppliedByAnotherError,
+    Done,
+    Task,
+    check_history,
+    reads_history,
+    with_lock_retries,
+)
+from migration_guard.sql.classify import is_session, makes_temporary, mask_secrets
+from migration_guard.sql.lexer import normalized
+from migration_guard.sql.statements import Statement
+
+
+class HalfDoneError(Refused):
+    """A half-done migration cannot go on by itself; the message says what to do."""
+
+
+def apply(task: Task, entry: JournalRow | None) -> Done:
+    """Apply and record, going on behind what ``entry`` says is done.
+
+    Raises StatementError (what is done stays done and counted), AppliedByAnotherError,
+    HalfDoneError, HistoryChangedError.
+    """
+    return _Run(task).apply(entry)
+
+
+class _Run:
+    """One pass over one file; ``_digest`` is that of the statements done."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.session = task.session
+        self.file = task.script.file
+        self._digest = hashlib.sha256()
+
+    def apply(self, entry: JournalRow | None) -> Done:
+        started = time.monotonic()
+        before = self.task.history.ids() if reads_history(self.task.script) else set()
+        self.session.fresh()
+        try:
+            with self.session.failing():
+                self.session.limit(
+                    self.task.limits.lock_timeout, self.task.limits.statement_timeout
+                )
+            if entry is None:
+                self._claim()
+            done = self._resume(entry) if entry is not None else 0
+            for unit in self.task.script.units:
+                if unit.last > done:
+                    self._run_unit(unit)
+            return self._finish(before, started)
+        except StatementError as error:
+            self._fail(error)
+            raise
+        finally:
+            with suppress(self.session.driver_error):
+                self.session.clean()
+
+    # -- where to begin
+
+    def _claim(self) -> None:
+        script = self.task.script
+        try:
+            with self.session.failing():
+                self.task.history.journal_open(script.file, script.total, self.task.environment)
+        except StatementError as error:
+            if error.kind is Kind.DUPLICATE:
+                raise AppliedByAnotherError from error
+            raise
+
+    def _resume(self, entry: JournalRow) -> int:
+        """Check what is done against the file, and bring the session to where it was."""
+        units = self.task.script.units
+        finished = [unit for unit in units if unit.last <= entry.done]
+        for unit in finished:
+            self._digest_unit(unit)
+        at_edge = entry.done in {0, *(unit.last for unit in units)}
+        if not at_edge or (entry.done and self._digest.hexdigest() != entry.done_digest):
+            raise _edited(self.task, entry)
+        vendor = self.session.vendor
+        statements = [statement for unit in finished for statement in unit.statements]
+        for statement in statements:
+            if makes_temporary(statement.text, vendor):
+                raise _lost_temporary(self.task, entry, statement)
+        self._note(state=JournalEntry.State.RUNNING, total=self.task.script.total, error="")
+        for statement in statements:
+            if is_session(statement.text, vendor):
+                with self.session.failing(statement):
+                    self.session.execute(statement, self.file.text)
+        return self._settle_doubt(entry) if entry.doubt else entry.done
+
+    def _settle_doubt(self, entry: JournalRow) -> int:
+        """Find out what became of the statement that was interrupted; return what is done."""
+        with self.session.failing():
+            became = self.session.mend(entry.statement, entry.note, failed=False)
+        unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
+        same = unit is not None and self._masked(unit.statements[0]) == entry.statement
+        if became is Doubt.DONE and unit is not None and same:
+            self._count(unit)
+            return unit.last
+        if became is Doubt.NOT_DONE or self.file.directives.rerun_safe:
+            self._note(doubt=0, note="", statement="")
+            return entry.done
+        raise _in_doubt(self.task, entry)
+
+    # -- units
+
+    def _run_unit(self, unit: Unit) -> None:
+        """Run one unit together with its count, or alone if it cannot run in a transaction."""
+        self.task.step(unit.first)
+        if not self.session.runs_alone(unit):
+            try:
+                with_lock_retries(self.task, lambda: self._run_counted(unit))
+            except StatementError as error:
+                if error.kind is not Kind.ALONE or len(unit.statements) > 1:
+                    raise
+            else:
+                return
+        self._run_alone(unit)
+
+    def _run_counted(self, unit: Unit) -> None:
+        digest = self._digest.copy()
+        try:
+            with self.session.failing():
+                self.session.begin()
+            self.session.run(
+                unit, self.file.text, lambda number: self.task.step(unit.first + number - 1)
+            )
+            with self.session.failing():
+                self.session.as_owner()
+                self._count_row(unit)
+                self.session.commit()
+        except StatementError:
+            self._digest = digest
+            self.session.rollback()
+            raise
+
+    def _run_alone(self, unit: Unit) -> None:
+        """Note the intent, run, check, count: a kill in between leaves a doubt, not a lie."""
+        statement = unit.statements[0]
+        text = self._masked(statement)
+        with self.session.failing(statement):
+            before = self.session.before_alone(text)
+        self._note(doubt=unit.last, note=before, statement=text)
+
+        def attempt() -> None:
+            try:
+                with self.session.waiting(self.file.directives.lock_timeout):
+                    self.session.run(unit, self.file.text, lambda _: None)
+            except StatementError as error:
+                if error.kind is not Kind.LOST:
+                    self._settle_failure(text, before)
+                raise
+
+        with_lock_retries(self.task, attempt)
+        with self.session.failing(statement):
+            fault = self.session.verify(text)
+        if fault:
+            raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
+        self._count(unit)
+
+    def _settle_failure(self, text: str, before: str) -> None:
+        """Clear what a failed statement left; if it may have committed, keep the doubt."""
+        with suppress(StatementError):
+            with self.session.failing():
+                became = self.session.mend(text, before, failed=True)
+            if became is Doubt.NOT_DONE:
+                self._note(doubt=0, note="", statement="")
+
+    # -- the journal
+
+    def _note(self, **values: object) -> None:
+        with self.session.failing():
+            self.session.begin()
+            self.session.as_owner()
+            self.task.history.journal_write(self.file.id, **values)
+            self.session.commit()
+
+    def _count(self, unit: Unit) -> None:
+        with self.session.failing():
+            self.session.begin()
+            self.session.as_owner()
+            self._count_row(unit)
+            self.session.commit()
+
+    def _count_row(self, unit: Unit) -> None:
+        self._digest_unit(unit)
+        self.task.history.journal_write(
+            self.file.id,
+            done=unit.last,
+            done_digest=self._digest.hexdigest(),
+            doubt=0,
+            note="",
+            statement="",
+        )
+
+    def _digest_unit(self, unit: Unit) -> None:
+        """Add to the digest what the database sees of the statements: no comments, no space."""
+        for statement in unit.statements:
+            tokens = "\0".join((*normalized(statement.text, self.session.vendor), ""))
+            data = self.file.text[slice(*statement.data)] if statement.data else ""
+            self._digest.update(f"{tokens}\0{data}\0".encode())
+
+    def _masked(self, statement: Statement) -> str:
+        return mask_secrets(statement.text, self.session.vendor)
+
+    # -- the end
+
+    def _finish(self, before: set[str], started: float) -> Done:
+        """Turn the journal entry into the history row, in one transaction."""
+        history = self.task.history
+        self.session.fresh()
+        with self.session.failing():
+            self.session.begin()
+            duration = round((time.monotonic() - started) * 1000)
+            applied_at = history.record(
+                self.file,
+                self.task.fingerprint,
+                self.task.environment,
+                How.RUN,
+                duration,
+                self.task.after,
+            )
+            cleared = check_history(self.task, before)
+            history.journal_close(self.file.id)
+            self.session.commit()
+        return Done(applied_at, duration, cleared)
+
+    def _fail(self, error: StatementError) -> None:
+        """Write the failure down; with the connection gone, the entry stays `running`."""
+        self.session.rollback()
+        if error.kind is Kind.LOST:
+            return
+        values = {"state": JournalEntry.State.FAILED, "error": server_message(self.session, error)}
+        if error.statement is not None:
+            values["statement"] = self._masked(error.statement)
+        with suppress(StatementError, self.session.driver_error):
+            self.session.fresh()
+            self._note(**values)
+
+
+class NotDoneError(Exception):
+    """A statement ended without an error, and yet must not count as done."""
+
+
+def _half_done(task: Task, entry: JournalRow) -> str:
+    return f"{task.script.file.id} is half done: {entry.done} of {entry.total} statements."
+
+
+def _finish_by_hand(task: Task) -> str:
+    return (
+        "finish the migration by hand and say so: manage.py repairsqlmigrations "
+        f"{task.script.file.id} --mark-applied --reason TEXT."
+    )
+
+
+def _edited(task: Task, entry: JournalRow) -> HalfDoneError:
+    return HalfDoneError(
+        f"{_half_done(task, entry)} Since then the part that is done was edited, "
+        "so the run cannot go on behind it. Nothing was changed.",
+        f"Next: restore those statements in {task.script.file.path} and run again; "
+        f"or {_finish_by_hand(task)}",
+    )
+
+
+def _lost_temporary(task: Task, entry: JournalRow, statement: Statement) -> HalfDoneError:
+    return HalfDoneError(
+        f"{_half_done(task, entry)} It made a temporary table (line {statement.line}), which went "
+        "with its session, so the run cannot go on behind it. Nothing was changed.",
+        f"Next: {_finish_by_hand(task)}",
+    )
+
+
+def _in_doubt(task: Task, entry: JournalRow) -> HalfDoneError:
+    return HalfDoneError(
+        f"{_half_done(task, entry)} Statement {entry.doubt} commits by itself and was interrupted: "
+        f"whether it took effect is not known. Nothing was changed.\n    {entry.statement}",
+        "Next: look whether it did. If it may simply be run again, add -- guard: rerun = safe to "
+        f"{task.script.file.path} and run again; else {_finish_by_hand(task)}",
+    )

@@ -1,0 +1,77 @@
+"""Recording migrations without running them: ``--fake`` and ``--baseline``, each act audited."""
+
+from collections.abc import Sequence
+
+from migration_guard.conf import nearest
+from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.history import History, How
+from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.plan import Plan, Planned, State
+from migration_guard.running.session import Session
+
+
+def choose_fakes(plan: Plan, ids: Sequence[str]) -> list[Planned]:
+    """Return the migrations named by ``ids``, in order; none may be applied.
+
+    Raises CannotTell for an unknown id, Refused for one that is applied.
+    """
+    by_id = {planned.id: planned for planned in plan.migrations if planned.file is not None}
+    for migration_id in ids:
+        if migration_id not in by_id:
+            near = nearest(migration_id, by_id)
+            raise CannotTell(
+                f'There is no migration "{migration_id}".',
+                f'Did you mean "{near}"?'
+                if near
+                else "manage.py runsqlmigrations --plan lists all.",
+            )
+        if by_id[migration_id].row is not None:
+            raise Refused(f"{migration_id} is applied already; nothing was changed.")
+    return [planned for planned in plan.migrations if planned.id in set(ids)]
+
+
+def choose_baseline(plan: Plan, number: int) -> list[Planned]:
+    """Return the migrations up to and with ``number`` that run in this environment.
+
+    Raises Refused where the history is not empty: a baseline is where a history begins.
+    """
+    applied = [planned for planned in plan.migrations if planned.row is not None]
+    if applied:
+        raise Refused(
+            f"A baseline begins a history, and this one has {len(applied)} migrations "
+            f"({applied[0].id} …); nothing was changed.",
+            "Record single migrations with --fake ID.",
+        )
+    return [
+        planned
+        for planned in plan.migrations
+        if planned.number <= number and planned.state is not State.SKIPPED
+    ]
+
+
+def mark(
+    session: Session,
+    history: History,
+    chosen: Sequence[Planned],
+    how: How,
+    environment: str,
+    reason: str,
+) -> None:
+    """Record ``chosen`` as applied, all or none, with an audit entry each."""
+    after = None
+    with session.failing():
+        session.begin()
+    try:
+        for planned in chosen:
+            if planned.file is None:
+                continue
+            digest = fingerprint(planned.file.text, session.vendor)
+            with session.failing():
+                after = history.record(planned.file, digest, environment, how, None, after)
+                history.journal_close(planned.id)
+                history.audit(how, planned.id, reason)
+        with session.failing():
+            session.commit()
+    except BaseException:
+        session.rollback()
+        raise

@@ -1,0 +1,114 @@
+"""The app's own tables: made, upgraded, or taken over from a table that the team had.
+
+They are created by the app's own Django migrations through ``MigrationExecutor``; ``migrate``
+would also tell other apps (``pre_migrate``, ``post_migrate``).
+"""
+
+import pkgutil
+from collections.abc import Sequence
+
+from django.db import DatabaseError, router
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+
+from migration_guard import migrations
+from migration_guard.exceptions import CannotTell
+from migration_guard.models import AppliedMigration
+from migration_guard.running.session import Facts, Session
+
+APP = "migration_guard"
+TABLE = AppliedMigration._meta.db_table
+# Where a table that the team had is kept after its rows were adopted.
+SET_ASIDE = f"{TABLE}_before_adoption"
+
+
+def present(session: Session) -> bool:
+    """Tell whether the history table exists and is ours; writes nothing.
+
+    Raises CannotTell for a foreign table of that name.
+    """
+    columns = columns_of(session, TABLE)
+    if columns is None:
+        return False
+    ours = {field.column for field in AppliedMigration._meta.concrete_fields}
+    if not ours <= set(columns):
+        raise foreign(columns)
+    return True
+
+
+def ensure(session: Session, facts: Facts) -> None:
+    """Create or upgrade the own tables; one query when they are current.
+
+    Raises CannotTell where a router denies the app, the user lacks the right, or a foreign table
+    has the name.
+    """
+    connection = session.connection
+    if _migrations() <= applied_django_migrations(session):
+        return
+    if not router.allow_migrate(connection.alias, APP):
+        raise CannotTell(
+            f'A database router denies the app {APP} on the database "{connection.alias}", so its '
+            "history table cannot be created.",
+            f'Let allow_migrate() return True: if app_label == "{APP}": return True',
+        )
+    if not facts.schema:
+        raise CannotTell(
+            "No schema of the search_path exists, so there is no place for the history table.",
+            "Create the schema, or correct search_path in OPTIONS or of the database user.",
+        )
+    columns = columns_of(session, TABLE)
+    if columns is not None:
+        raise foreign(columns)
+    _migrate(session, facts)
+
+
+def foreign(columns: Sequence[str]) -> CannotTell:
+    """Build the error for a table of that name that is not ours."""
+    listed = ", ".join(columns)
+    if {"id", "applied_at"} <= set(columns):
+        hint = (
+            "If it lists applied migrations by id, take it over: manage.py runsqlmigrations "
+            f"--adopt (its rows and times stay; the table is kept as {SET_ASIDE})."
+        )
+    else:
+        hint = "Rename it, or use another schema for this app."
+    return CannotTell(f"The database has a table {TABLE} of its own, with columns {listed}.", hint)
+
+
+def columns_of(session: Session, table: str) -> list[str] | None:
+    """Return the columns of a table that an unqualified name finds, None where there is none."""
+    connection = session.connection
+    with connection.cursor() as cursor:
+        if table not in connection.introspection.table_names(cursor):
+            return None
+        description = connection.introspection.get_table_description(cursor, table)
+    return [column.name for column in description]
+
+
+def applied_django_migrations(session: Session) -> set[tuple[str, str]]:
+    """Return (app, name) of the Django migrations that are applied."""
+    table = MigrationRecorder.Migration._meta.db_table
+    try:
+        return {(row[0], row[1]) for row in session.own(f"SELECT app, name FROM {table}")}
+    except session.driver_error:
+        # No such table: nothing is applied. Without the right to read it, what follows will say so.
+        return set()
+
+
+def _migrations() -> set[tuple[str, str]]:
+    return {(APP, module.name) for module in pkgutil.iter_modules(migrations.__path__)}
+
+
+def _migrate(session: Session, facts: Facts) -> None:
+    try:
+        executor = MigrationExecutor(session.connection)
+        executor.migrate(executor.loader.graph.leaf_nodes(APP))
+    except DatabaseError as error:
+        # SQLite has no lock that spans a run: another process may have made them just now.
+        if _migrations() <= applied_django_migrations(session):
+            return
+        raise CannotTell(
+            f"The history table cannot be created: {str(error).strip()}",
+            f'The user "{facts.user}" needs the right to create tables in "{facts.schema}", once; '
+            f"or run manage.py migrate {APP} as a user who has it.",
+        ) from error

@@ -1,0 +1,375 @@
+"""Changing the history or the environment stamp by hand: nothing else does.
+
+Invariants: a repair happens as a whole, together with its audit entries, or not at all; what it
+decides rests on what the database says inside that transaction, under the run lock; it creates no
+table and no file.
+"""
+
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+
+from migration_guard import conf
+from migration_guard.conf import Conf, nearest
+from migration_guard.exceptions import CannotTell, GuardError, Refused
+from migration_guard.history import History, How, Identity, who
+from migration_guard.planning import files as planning_files
+from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.files import FileSet, MigrationFile
+from migration_guard.planning.plan import Planned, Recorded, State, make_plan
+from migration_guard.problems import errors
+from migration_guard.running import connecting, events, failures, own_tables
+from migration_guard.running.locks import holding
+from migration_guard.running.session import Facts, Session, StatementError
+from migration_guard.sql.statements import SQLError
+
+PRODUCTION = "production"
+_UNCHANGED = "nothing was changed"
+_SHOW_STATES = "manage.py runsqlmigrations --plan shows the state of each migration."
+
+
+class Action(StrEnum):
+    """What a repair does; the value is the command's option, and what the audit says."""
+
+    ACCEPT_EDIT = "accept-edit"
+    MARK_APPLIED = "mark-applied"
+    FORGET = "forget"
+    STAMP = "stamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One act by hand: on the migrations ``ids``, or on the stamp (``environment``, ``confirm``).
+
+    ``confirm`` is the database's name, typed by the person who says that it is not production.
+    """
+
+    action: Action
+    reason: str
+    ids: tuple[str, ...] = ()
+    environment: str = ""
+    confirm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One migration before and after; ``after`` None: neither file nor history knows it now."""
+
+    id: str
+    before: State
+    after: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair did; with an ``error``, nothing.
+
+    ``environment`` is the database's stamp as it is now (the setting, where it has none), ``was``
+    the stamp before.
+    """
+
+    database: str
+    action: Action
+    vendor: str = ""
+    environment: str = ""
+    was: str | None = None
+    changes: tuple[Change, ...] = ()
+    error: GuardError | None = None
+
+
+def repair(
+    wanted: Repair,
+    alias: str = DEFAULT_DB_ALIAS,
+    observe: events.Observer = lambda _event: None,
+) -> Repaired:
+    """Do one act, all or nothing.
+
+    Nothing is raised: ``Repaired.error`` holds what stood in the way.
+    """
+    outcome = Repaired(alias, wanted.action)
+    try:
+        _check_usage(wanted)
+        loaded = conf.load()
+        outcome = replace(outcome, environment=loaded.environment)
+        outcome = replace(outcome, vendor=connecting.configured(alias).vendor)
+        return _repair(wanted, loaded, outcome, observe)
+    except GuardError as error:
+        return replace(outcome, error=error)
+    except KeyboardInterrupt:
+        interrupted = "Interrupted: the repair and its audit entry are there, or neither."
+        return replace(outcome, error=Refused(interrupted, _SHOW_STATES))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The database that is repaired, with its files, under the lock and in a transaction."""
+
+    session: Session
+    facts: Facts
+    history: History
+    conf: Conf
+    files: FileSet
+
+    def plan(self, recorded: Recorded) -> dict[str, Planned]:
+        plan = make_plan(self.files.files, recorded, self.conf.environment, self.session.vendor)
+        return {planned.id: planned for planned in plan.migrations}
+
+
+def _check_usage(wanted: Repair) -> None:
+    if not wanted.reason.strip():
+        raise CannotTell(
+            "--reason is blank.", "Say why, for those who read the audit: --reason TEXT."
+        )
+    if wanted.action is Action.STAMP:
+        if wanted.ids:
+            raise CannotTell(
+                "--stamp is about the whole database and takes no migration id.",
+                f"Leave out {' '.join(wanted.ids)}.",
+            )
+        return
+    if wanted.confirm is not None:
+        raise CannotTell("--confirm belongs to --stamp.", f"--{wanted.action} does without it.")
+    if not wanted.ids:
+        raise CannotTell(f"--{wanted.action} needs the id of at least one migration.", _SHOW_STATES)
+
+
+def _repair(wanted: Repair, loaded: Conf, outcome: Repaired, observe: events.Observer) -> Repaired:
+    alias = outcome.database
+    files = FileSet((), ())
+    if wanted.action is Action.STAMP:
+        wanted = replace(wanted, environment=_environment(wanted.environment, loaded))
+    else:
+        files = planning_files.read(loaded.folders(alias), outcome.vendor, loaded.environments)
+    # Looked at read-only first: a plain open would create a missing SQLite file.
+    with connecting.session(alias, read_only=True) as (session, _facts):
+        _require_own_tables(session)
+    with connecting.session(alias) as (session, facts):
+        identity = Identity(who(), facts.user)
+        history = History(session.connection, session.own, facts.schema, identity)
+        target = _Target(session, facts, history, loaded, files)
+        try:
+            with holding(session.run_lock(), loaded.wait, observe):
+                return _in_transaction(session, lambda: _act(target, wanted, outcome))
+        except StatementError as error:
+            raise failures.step_failed(session, error) from error
+
+
+def _environment(name: str, loaded: Conf) -> str:
+    try:
+        return conf.environment(name, loaded.environments)
+    except CannotTell as error:
+        near = nearest(name, loaded.environments)
+        meant = f'Did you mean "{near}"? ' if near else ""
+        raise CannotTell(
+            error.message, f'{meant}A new name is added to {conf.SETTING}["ENVIRONMENTS"].'
+        ) from error
+
+
+def _require_own_tables(session: Session) -> None:
+    if not own_tables.present(session):
+        raise CannotTell(
+            f'The database "{session.connection.alias}" has no migration history, so there is '
+            "nothing to repair.",
+            "manage.py runsqlmigrations creates it. If you expected one: check --database.",
+        )
+
+
+def _in_transaction(session: Session, act: Callable[[], Repaired]) -> Repaired:
+    try:
+        with session.failing():
+            session.begin()
+            done = act()
+            session.commit()
+    except BaseException:
+        with suppress(Exception):
+            session.rollback()
+        raise
+    return done
+
+
+def _act(target: _Target, wanted: Repair, outcome: Repaired) -> Repaired:
+    recorded = target.history.recorded()
+    stamp = recorded.stamp or target.conf.environment
+    if wanted.action is Action.STAMP:
+        _stamp(target, wanted, stamp)
+        return replace(outcome, environment=wanted.environment, was=recorded.stamp)
+    if wanted.action is Action.FORGET:
+        _refuse_production(target, recorded.stamp)
+    chosen = _choose(target.plan(recorded), wanted.ids)
+    _ACTS[wanted.action](target, wanted, chosen)
+    after = target.plan(target.history.recorded())
+    changes = tuple(
+        Change(one.id, one.state, after[one.id].state if one.id in after else None)
+        for one in chosen
+    )
+    return replace(outcome, environment=stamp, was=recorded.stamp, changes=changes)
+
+
+def _choose(plan: dict[str, Planned], ids: Sequence[str]) -> list[Planned]:
+    """Return the migrations named by ``ids``, in numeric order."""
+    for migration_id in ids:
+        if migration_id not in plan:
+            near = nearest(migration_id, plan)
+            raise CannotTell(
+                f'There is no migration "{migration_id}"; {_UNCHANGED}.',
+                f'Did you mean "{near}"?' if near else _SHOW_STATES,
+            )
+    return [planned for planned in plan.values() if planned.id in ids]
+
+
+# -- the acts
+
+
+def _accept_edits(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
+    for planned in chosen:
+        if planned.row is None:
+            raise Refused(
+                f"{planned.id} is {planned.state}, not applied, so there is no edit to accept; "
+                f"{_UNCHANGED}.",
+                "Just edit the file, or record it with --mark-applied if this database has it.",
+            )
+        file = _sound_file(target, planned)
+        digest = _fingerprint(file, target.session.vendor)
+        if (planned.row.checksum, planned.row.fingerprint) == (file.checksum, digest):
+            raise Refused(
+                f"{planned.id} is as it was when it was applied; {_UNCHANGED}.", _SHOW_STATES
+            )
+        before = _before(target, planned)
+        target.history.accept_edit(file, digest)
+        _audit(target, wanted, planned.id, {**before, "accepted_checksum": file.checksum})
+
+
+def _mark_applied(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
+    last: datetime | None = None
+    for planned in chosen:
+        if planned.row is not None:
+            raise Refused(f"{planned.id} is applied already; {_UNCHANGED}.", _SHOW_STATES)
+        file = _sound_file(target, planned)
+        if planned.state is State.SKIPPED:
+            raise Refused(
+                f"{planned.id} is skipped here: its environments exclude this database, so it "
+                f"must not count as applied; {_UNCHANGED}.",
+                "If this database is of another environment, see --stamp.",
+            )
+        digest = _fingerprint(file, target.session.vendor)
+        before = _before(target, planned)
+        last = target.history.record(file, digest, target.conf.environment, How.FAKE, None, last)
+        target.history.journal_close(planned.id)
+        _audit(target, wanted, planned.id, before)
+
+
+def _forget(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
+    for planned in chosen:
+        if planned.row is None and planned.entry is None:
+            raise Refused(
+                f"{planned.id} is {planned.state}: neither history nor journal has it, so there "
+                f"is nothing to forget; {_UNCHANGED}.",
+                _SHOW_STATES,
+            )
+        before = _before(target, planned)
+        target.history.forget(planned.id)
+        _audit(target, wanted, planned.id, before)
+
+
+_ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
+    Action.ACCEPT_EDIT: _accept_edits,
+    Action.MARK_APPLIED: _mark_applied,
+    Action.FORGET: _forget,
+}
+
+
+def _stamp(target: _Target, wanted: Repair, stamp: str) -> None:
+    """Stamp the database; ``stamp`` is what it counts as until now."""
+    name, new = target.facts.database, wanted.environment
+    old = target.history.stamp()
+    if old == new:
+        raise Refused(f'The database "{name}" is stamped {new} already; {_UNCHANGED}.')
+    if wanted.confirm not in (None, name):
+        raise Refused(
+            f'--confirm says "{wanted.confirm}", and this database is "{name}"; {_UNCHANGED}.',
+            f"Check --database. If it is the one you mean: --confirm {shlex.quote(name)}",
+        )
+    if stamp == PRODUCTION and new != PRODUCTION and wanted.confirm is None:
+        raise Refused(
+            f'The database "{name}" is production. Stamped {new}, it would run migrations that '
+            f"must never run there; {_UNCHANGED}.",
+            f"If it is no longer production (a restored dump), repeat the command with "
+            f"--confirm {shlex.quote(name)}",
+        )
+    target.history.write_stamp(new)
+    _audit(target, wanted, "", {"from": old, "to": new})
+
+
+def _refuse_production(target: _Target, stamp: str | None) -> None:
+    if PRODUCTION not in (stamp, target.conf.environment):
+        return
+    if stamp == PRODUCTION:
+        fact = f'the database "{target.facts.database}" is stamped production'
+        hint = (
+            "If it is a restored dump: manage.py repairsqlmigrations --stamp NAME --confirm "
+            f"{shlex.quote(target.facts.database)} --reason TEXT, and repeat this command."
+        )
+    else:
+        fact = f'{conf.SETTING}["ENVIRONMENT"] is production (which is what it is when unset)'
+        hint = f"If this is not production, set it to {stamp or 'the right name'} and repeat."
+    raise Refused(
+        f"--forget is refused: {fact}; {_UNCHANGED}.",
+        f"In production, restore the file or put it right with a new migration. {hint}",
+    )
+
+
+# -- what the acts share
+
+
+def _sound_file(target: _Target, planned: Planned) -> MigrationFile:
+    """Return the file of ``planned``; raise Refused where its text cannot be recorded."""
+    if planned.file is None:
+        raise Refused(
+            f"{planned.id} has no file whose text could be recorded; {_UNCHANGED}.",
+            "Restore the file from version control and repeat.",
+        )
+    found = errors(one for one in target.files.problems if one.path == planned.file.path)
+    if found:
+        listed = "; ".join(f"{one.place}: {one.message}" for one in found)
+        raise Refused(
+            f"{planned.id} has a problem of its own; {_UNCHANGED}. {listed}.",
+            "Correct the file first, and repeat.",
+            found,
+        )
+    return planned.file
+
+
+def _fingerprint(file: MigrationFile, vendor: str) -> str:
+    try:
+        return fingerprint(file.text, vendor)
+    except SQLError as error:
+        raise Refused(
+            f"{file.path} cannot be read as SQL: {error}; {_UNCHANGED}.",
+            "Correct the file first, and repeat.",
+        ) from error
+
+
+def _before(target: _Target, planned: Planned) -> dict[str, Any]:
+    """Return what the database has of a migration, for the audit: enough to put it back."""
+    row, entry = planned.row, planned.entry
+    details: dict[str, Any] = {"state": planned.state}
+    if row is not None:
+        details |= {
+            "checksum": row.checksum,
+            "fingerprint": row.fingerprint,
+            "applied_at": row.applied_at.isoformat(),
+            "sql": target.history.applied_sql(planned.id),
+        }
+    if entry is not None:
+        details |= {"done": entry.done, "total": entry.total, "error": entry.error}
+    return details
+
+
+def _audit(target: _Target, wanted: Repair, migration_id: str, details: dict[str, Any]) -> None:
+    target.history.audit(wanted.action, migration_id, wanted.reason.strip(), details)

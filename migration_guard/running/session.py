@@ -1,0 +1,262 @@
+"""What the runner needs of a database connection; one subclass per vendor.
+
+A session owns one driver connection in autocommit and types its own BEGIN and COMMIT. Statements
+go to the driver one a message and without parameters, so that ``%`` is plain text.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, ClassVar
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.history import Rows
+from migration_guard.planning.preflight import Unit
+from migration_guard.sql.statements import Statement
+
+# Called with the number of the statement that is about to run, counted from 1.
+Progress = Callable[[int], None]
+
+
+class Kind(Enum):
+    """What a driver's error means for the runner."""
+
+    LOCKED = auto()  # rolled back, may be tried again
+    DUPLICATE = auto()  # a unique key is taken
+    ALONE = auto()  # cannot run inside a transaction; nothing happened
+    DONE_BEFORE = auto()  # what the statement makes exists, or what it drops does not
+    READ_ONLY = auto()  # the target accepts no writes
+    LOST = auto()  # the connection is gone
+    OTHER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a session knows of its database from one query at the start.
+
+    ``schema`` is where the own tables are or will be: a schema (PostgreSQL), the database (MySQL),
+    ``main`` (SQLite).
+    """
+
+    database: str
+    user: str
+    schema: str
+    read_only: bool
+    standby: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a transaction did to the history since ``watch``, its own claim aside.
+
+    ``claimed``: the claim stands, in the transaction that made it. ``changed``: a row was inserted,
+    updated or deleted; ``wrote``: inserted or updated; None where the vendor does not tell.
+    """
+
+    claimed: bool
+    changed: bool | None
+    wrote: bool | None
+
+
+class StatementError(Exception):
+    """A driver refused one statement; ``statement`` is None for a step of the runner's own.
+
+    ``committing``: it was the COMMIT, so a lost connection leaves the outcome open. ``blockers``
+    describes the sessions that held the lock.
+    """
+
+    def __init__(self, error: Exception, kind: Kind, statement: Statement | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.kind = kind
+        self.statement = statement
+        self.committing = False
+        self.blockers = ""
+
+
+class Session(ABC):
+    """A vendor's connection, as the runner drives it."""
+
+    transactional: ClassVar[bool] = True
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+
+    @property
+    def vendor(self) -> str:
+        """Django's name of the vendor."""
+        return self.connection.vendor
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection."""
+        return self.connection.connection
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """The base class of the driver's errors."""
+        error: type[Exception] = self.connection.Database.Error  # type: ignore[attr-defined]
+        return error
+
+    # -- facts
+
+    @abstractmethod
+    def facts(self) -> Facts:
+        """Read the facts; also remembers what ``settle`` and ``clean`` restore."""
+
+    @abstractmethod
+    def kind(self, error: Exception) -> Kind:
+        """Classify a driver's error."""
+
+    @abstractmethod
+    def message(self, error: Exception) -> str:
+        """Return the server's message, with its code, detail and hint."""
+
+    def position(self, error: Exception, sql: str) -> int:  # noqa: ARG002
+        """Return the 0-based character of ``sql`` at which the error points (0: not told)."""
+        return 0
+
+    # -- transactions
+
+    def begin(self) -> None:
+        """Start the transaction of a migration (or of a unit of one)."""
+        self.own("BEGIN")
+
+    def commit(self) -> None:
+        """Commit."""
+        self.own("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back, whatever the state; a lost connection has rolled back by itself."""
+        try:
+            self.own("ROLLBACK")
+        except self.driver_error:
+            return
+
+    def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Set both time-outs, in seconds, None for no limit, for what follows."""
+
+    def settle(self) -> None:
+        """Before the last write: check what waits for the commit, and undo session changes."""
+
+    def clean(self) -> None:
+        """After commit or rollback: drop what the file left in the session."""
+
+    def fresh(self) -> None:
+        """Before a file that is no single transaction: a clean session."""
+
+    # -- statements
+
+    @abstractmethod
+    def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        """Run one statement of the runner's own, with ``%s`` parameters; return its rows."""
+
+    @abstractmethod
+    def execute(self, statement: Statement, source: str) -> None:
+        """Run one statement of a migration; ``source`` holds its inline COPY data."""
+
+    def run(self, unit: Unit, source: str, progress: Progress) -> None:
+        """Run the statements of ``unit`` in order; raise StatementError for the one that fails."""
+        for number, statement in enumerate(unit.statements, 1):
+            progress(number)
+            with self.failing(statement):
+                self.execute(statement, source)
+
+    @contextmanager
+    def failing(self, statement: Statement | None = None) -> Iterator[None]:
+        """Turn a driver's error into a StatementError that names ``statement``."""
+        try:
+            yield
+        except self.driver_error as error:
+            raise StatementError(error, self.kind(error), statement) from error
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Let a driver that can do so send several statements before it waits for the first."""
+        yield
+
+    # -- the history
+
+    def watch(self, table: str) -> None:  # noqa: ARG002
+        """Begin to count what this transaction does to ``table`` (a quoted, qualified name)."""
+        return
+
+    @abstractmethod
+    def inspect(self, table: str, migration_id: str) -> Inspection:
+        """Tell what this transaction did to the history ``table`` since ``watch``."""
+
+    # -- files that are no single transaction
+
+    def runs_alone(self, unit: Unit) -> bool:  # noqa: ARG002
+        """Tell whether ``unit`` is known to commit by itself; else it is tried in a transaction."""
+        return False
+
+    def as_owner(self) -> None:
+        """For the rest of the transaction: write the own tables as the user who connected."""
+
+    @contextmanager
+    def waiting(self, lock_timeout: float | None) -> Iterator[None]:  # noqa: ARG002
+        """For one statement that runs alone: wait for locks as such a statement must.
+
+        ``lock_timeout`` is what the file itself says, in seconds.
+        """
+        yield
+
+    def before_alone(self, sql: str) -> str:  # noqa: ARG002
+        """Return a note of what is there before ``sql`` runs alone."""
+        return ""
+
+    def mend(self, sql: str, note: str, *, failed: bool) -> "Doubt":  # noqa: ARG002
+        """Find out what became of ``sql``, and clear its remains.
+
+        ``failed``: the server answered with an error; else it was interrupted.
+        """
+        return Doubt.UNKNOWN
+
+    def verify(self, sql: str) -> str:  # noqa: ARG002
+        """Return why ``sql``, which succeeded, must not count as done, or an empty string."""
+        return ""
+
+    # -- locks
+
+    @abstractmethod
+    def run_lock(self) -> "RunLock":
+        """Return the run lock of this database, not yet taken."""
+
+    def blockers(self) -> str:
+        """Describe the sessions that block this one now; called from another thread."""
+        return ""
+
+
+class Doubt(Enum):
+    """What became of a statement that was sent, and whose end was not seen."""
+
+    DONE = auto()
+    NOT_DONE = auto()
+    UNKNOWN = auto()
+
+
+class RunLock(ABC):
+    """The lock that makes concurrent runs wait for one another in an orderly way.
+
+    Correctness does not rest on it: each migration is claimed by a unique key as well.
+    """
+
+    @abstractmethod
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free."""
+
+    @abstractmethod
+    def holder(self) -> str:
+        """Describe who holds it: pid, application and since when, as far as the vendor tells."""
+
+    @abstractmethod
+    def held(self) -> bool:
+        """Tell whether this process still holds it."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give it back and close its connection."""

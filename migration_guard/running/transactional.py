@@ -1,0 +1,210 @@
+"""One migration, one transaction: applied and recorded, or neither.
+
+The history row is inserted first (the claim: a unique violation means that another process was
+faster) and completed last. What a lock time-out rolled back is tried again.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from django.db import DatabaseError
+
+from migration_guard.history import CLEARED, History
+from migration_guard.planning.preflight import Script, may_touch_history
+from migration_guard.running.session import Kind, Session, StatementError
+
+MAX_DELAY = 5.0
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The time-outs of one migration in seconds (None: no limit), and how often a lock is tried."""
+
+    lock_timeout: float | None
+    statement_timeout: float | None
+    lock_retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A migration is applied; ``cleared`` are the ids whose markers it removed."""
+
+    applied_at: datetime
+    duration_ms: int
+    cleared: tuple[str, ...] = ()
+
+
+class HistoryChangedError(Exception):
+    """A migration did to the history what it may not do; it was rolled back."""
+
+
+class AppliedByAnotherError(Exception):
+    """Another process holds or has the claim of this migration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One migration to apply, with all that it takes; ``after`` is the last time in this run.
+
+    ``out_of_order``: it runs after a higher number because the operator said so, which is audited.
+    """
+
+    session: Session
+    history: History
+    script: Script
+    fingerprint: str
+    environment: str
+    limits: Limits
+    after: datetime | None
+    out_of_order: bool
+    step: Callable[[int], None]
+    retrying: Callable[[int, float, str], None]
+
+
+def apply(task: Task) -> Done:
+    """Apply and record; raise StatementError with everything rolled back.
+
+    Raises AppliedByAnotherError, HistoryChangedError.
+    """
+    return with_lock_retries(task, lambda: _attempt(task))
+
+
+def with_lock_retries(task: Task, attempt: Callable[[], Outcome]) -> Outcome:
+    """Call ``attempt`` until no lock stands in its way, with back-off, as often as the limits say.
+
+    While the last attempt waits, another thread looks who blocks it: ``error.blockers``.
+    """
+    attempts = task.limits.lock_retries + 1
+    for number in range(1, attempts):
+        try:
+            return attempt()
+        except StatementError as error:
+            if error.kind is not Kind.LOCKED:
+                raise
+            # Jitter, so that two that block each other do not meet again.
+            delay = min(0.1 * 2**number, MAX_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
+            task.retrying(number, delay, task.session.message(error.error).splitlines()[0])
+            time.sleep(delay)
+    with _blockers(task) as seen:
+        try:
+            return attempt()
+        except StatementError as error:
+            error.blockers = "\n".join(seen)
+            raise
+
+
+def check_history(task: Task, before: set[str]) -> tuple[str, ...]:
+    """Return the ids whose markers the migration removed, after writing them to the audit.
+
+    ``before`` are the ids in the history before it ran. Raises HistoryChangedError where it
+    changed what it may not: anything in a file that may run in production, and in others anything
+    but removing markers of other migrations.
+    """
+    file, history = task.script.file, task.history
+    found = task.session.inspect(history.table, file.id)
+    if not found.claimed:
+        raise HistoryChangedError("it removed its own marker, or ended the runner's transaction")
+    if task.out_of_order:
+        history.audit("out-of-order", file.id, "--allow-out-of-order")
+    if not (found.changed if found.changed is not None else reads_history(task.script)):
+        return ()
+    after = history.ids()
+    cleared = tuple(sorted(before - after))
+    if found.wrote or after - before - {file.id}:
+        raise HistoryChangedError("it inserted or updated rows there")
+    if cleared and not may_touch_history(file):
+        raise HistoryChangedError(f"it deleted {len(cleared)} rows there")
+    if found.changed and not may_touch_history(file):
+        raise HistoryChangedError("it changed rows there")
+    for migration_id in cleared:
+        history.audit(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
+    return cleared
+
+
+def reads_history(script: Script) -> bool:
+    """Tell whether the ids in the history must be compared before and after the file."""
+    return script.touches_history or may_touch_history(script.file)
+
+
+def _attempt(task: Task) -> Done:
+    started = time.monotonic()
+    try:
+        before = _work(task)
+        with task.session.failing():
+            cleared = check_history(task, before)
+            duration = round((time.monotonic() - started) * 1000)
+            applied_at = task.history.complete(task.script.file.id, duration, task.after)
+        _commit(task.session)
+    except StatementError as error:
+        task.session.rollback()
+        task.session.clean()
+        # A duplicate is the claim, unless it was a deferred constraint of the file's own.
+        claim = error.kind is Kind.DUPLICATE and error.statement is None
+        if claim and task.script.file.id in task.history.ids():
+            raise AppliedByAnotherError from error
+        raise
+    except BaseException:
+        with suppress(Exception):
+            task.session.rollback()
+        raise
+    task.session.clean()
+    return Done(applied_at, duration, cleared)
+
+
+def _work(task: Task) -> set[str]:
+    """Claim and run; return the ids that were in the history before, where they matter."""
+    session, script = task.session, task.script
+    before: set[str] = set()
+    with session.batch() if script.small else nullcontext():
+        with session.failing():
+            session.begin()
+            session.limit(task.limits.lock_timeout, task.limits.statement_timeout)
+            session.watch(task.history.table)
+            task.history.claim(script.file, task.fingerprint, task.environment)
+            if reads_history(script):
+                before = task.history.ids()
+        for unit in script.units:
+            session.run(unit, script.file.text, task.step)
+        with session.failing():
+            session.settle()
+    return before
+
+
+def _commit(session: Session) -> None:
+    try:
+        with session.failing():
+            session.commit()
+    except StatementError as error:
+        error.committing = True
+        raise
+
+
+@contextmanager
+def _blockers(task: Task) -> Iterator[list[str]]:
+    """Collect the sessions that block this one; the last ones seen remain."""
+    seen: list[str] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        pause = (task.limits.lock_timeout or 1.0) / 4
+        while not stop.wait(pause):
+            # Without a connection to spare, the message has to do without the blockers.
+            with suppress(DatabaseError, task.session.driver_error):
+                found = task.session.blockers()
+                if found:
+                    seen[:] = [found]
+
+    thread = threading.Thread(target=look, name="migration_guard blockers", daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,246 @@
+"""What a single statement is, told from its tokens: pure functions that never raise.
+
+They take a statement's text as `split` returns it. Words count only where they are unquoted;
+comments never count, MySQL's executable comments do.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING
+
+from migration_guard.sql.dialects import dialect
+from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index
+from migration_guard.sql.masking import has_secret, mask_secrets
+from migration_guard.sql.scanner import Kind, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = [
+    "ConcurrentIndex",
+    "Control",
+    "concurrent_index",
+    "control",
+    "has_secret",
+    "is_session",
+    "makes_temporary",
+    "mask_secrets",
+    "mentions",
+    "transactional_dml",
+    "words",
+]
+
+
+class Control(Enum):
+    """How a statement controls transactions."""
+
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    PREPARE = "prepare"  # two-phase commit, MySQL's XA too
+    AUTOCOMMIT = "autocommit"
+    SAVEPOINT = "savepoint"
+
+
+def words(text: str, vendor: str, limit: int) -> tuple[str, ...]:
+    """Return up to `limit` leading unquoted words in upper case.
+
+    They end before the first token of another kind: `SELECT a.b` gives SELECT and A, `(SELECT 1)`
+    nothing, `DROP TABLE "t"` DROP and TABLE.
+    """
+    found: list[str] = []
+    for token in significant(text, dialect(vendor)):
+        if token.kind is Kind.KEPT_COMMENT:
+            continue
+        if token.kind is not Kind.WORD or len(found) == limit:
+            break
+        found.append(token.text.upper())
+    return tuple(found)
+
+
+def control(text: str, vendor: str) -> Control | None:
+    """Tell how a statement controls transactions, if it does.
+
+    SET TRANSACTION, which only describes one, does not, nor does MySQL's LOCK TABLES. MariaDB's
+    BEGIN NOT ATOMIC is a block of statements.
+    """
+    first, second, third = (*_head(text, vendor, 3), "", "", "")[:3]
+    if first in {"COMMIT", "ROLLBACK"} and second == "PREPARED":
+        return Control.PREPARE
+    if first == "ROLLBACK" and "TO" in {second, third}:
+        return Control.SAVEPOINT
+    if first == "SET" and vendor == "mysql":
+        return Control.AUTOCOMMIT if _sets_autocommit(text, vendor) else None
+    plain = _CONTROL[vendor].get(first)
+    is_other = {
+        "BEGIN": (second, third) == ("NOT", "ATOMIC") and vendor == "mysql",
+        "START": second != "TRANSACTION",
+        "PREPARE": second != "TRANSACTION" or third in {"AS", "("},
+        "XA": second == "RECOVER",
+    }
+    return None if is_other.get(first) else plain
+
+
+def is_session(text: str, vendor: str) -> bool:
+    """Tell whether a new session must be given this statement again to be as this one was.
+
+    SET (not for one transaction, not for the whole server), RESET, DISCARD, set_config() unless
+    its last argument is literally true, USE, PRAGMA, ATTACH, DETACH. What a query assigns to
+    MySQL's user variables, and prepared statements, are not followed.
+    """
+    head = _head(text, vendor, 4)
+    first, second = (*head, "", "")[:2]
+    if first == "SET":
+        if vendor == "mysql" and head[1:3] == ["@", "@"] and head[3:] in _SERVER:
+            return False
+        return second not in _SETS_ELSEWHERE[vendor == "mysql"]
+    if first == "SELECT":
+        return vendor == "postgresql" and _configures(text, vendor)
+    return first in _SESSION[vendor]
+
+
+def makes_temporary(text: str, vendor: str) -> bool:
+    """Tell whether a statement makes an object that ends with the session.
+
+    CREATE [OR REPLACE] [GLOBAL|LOCAL] TEMP[ORARY] …, CREATE … in the schema of temporary objects,
+    and PostgreSQL's SELECT … INTO TEMP.
+    """
+    head = _head(text, vendor, 9)
+    if head[:1] == ["CREATE"]:
+        options = [word for word in head[1:] if word not in {"OR", "REPLACE", "GLOBAL", "LOCAL"}]
+        if options[:1] in (["TEMP"], ["TEMPORARY"]):
+            return True
+        schema = {"postgresql": "PG_TEMP", "sqlite": "TEMP"}.get(vendor)
+        return (schema, ".") in set(pairwise(head))
+    if vendor != "postgresql" or head[:1] not in (["SELECT"], ["WITH"], ["TABLE"], ["VALUES"]):
+        return False
+    tokens = list(_upper(text, vendor))
+    return any(
+        into == "INTO" and before not in {"INSERT", "MERGE"} and _is_temporary(tokens[index + 2 :])
+        for index, (before, into) in enumerate(pairwise(tokens))
+    )
+
+
+def transactional_dml(text: str, vendor: str) -> bool:
+    """Tell whether a statement surely leaves MySQL's transaction open.
+
+    INSERT, SELECT and their like do; DDL, CALL, EXECUTE, SET PASSWORD, SET autocommit and all that
+    is not known do not (manual, 15.3.3: statements that cause an implicit commit).
+    """
+    head = [word for word in _head(text, vendor, 8) if word != "("]
+    first, second = (*head, "", "")[:2]
+    if first == "SET":
+        return second not in {"PASSWORD", "STATEMENT"} and not _sets_autocommit(text, vendor)
+    if first == "LOAD":
+        return second in {"DATA", "XML"}
+    return first in _DML
+
+
+def mentions(text: str, name: str, vendor: str) -> bool:
+    """Tell whether `name` stands in `text` as a whole identifier, in any case.
+
+    Unquoted words, quoted identifiers, literals and dollar-quoted bodies are looked through, the
+    comments inside such a body too; comments of the statement itself are not.
+    """
+    if name.lower() not in text.lower():
+        return False
+    lexis = dialect(vendor)
+    part = f"[{lexis.name_part}]"
+    whole = re.compile(f"(?<!{part}){re.escape(name)}(?!{part})", re.IGNORECASE)
+    return any(
+        whole.search(_ESCAPE.sub("  ", token.text) if token.kind is Kind.STRING else token.text)
+        for token in significant(text, lexis)
+    )
+
+
+def _upper(text: str, vendor: str) -> Iterator[str]:
+    """Yield the texts of the significant tokens, unquoted words in upper case."""
+    for token in significant(text, dialect(vendor)):
+        if token.kind is Kind.WORD:
+            yield token.text.upper()
+        elif token.kind is not Kind.KEPT_COMMENT:
+            yield token.text
+
+
+def _head(text: str, vendor: str, limit: int) -> list[str]:
+    return list(islice(_upper(text, vendor), limit))
+
+
+def _sets_autocommit(text: str, vendor: str) -> bool:
+    """Read MySQL's SET assignment by assignment."""
+    target: list[str] = []
+    for word in islice(_upper(text, vendor), 1, None):
+        if word in {"=", ":="} and "".join(target).strip("`") in _AUTOCOMMIT:
+            return True
+        target = [] if word == "," else [*target[:5], word.upper().strip("`")]
+    return False
+
+
+def _configures(text: str, vendor: str) -> bool:
+    """Tell whether any call of set_config() has a last argument that is not literally true."""
+    calls = _upper(text, vendor)
+    for word in calls:
+        if word == "SET_CONFIG" and _arguments(calls)[2:] not in _LITERALLY_TRUE:
+            return True
+    return False
+
+
+def _arguments(rest: Iterator[str]) -> list[str]:
+    """Return the arguments of a call, each with its tokens joined; `rest` begins at its `(`."""
+    arguments, depth = [""], 0
+    for word in rest:
+        depth += (word == "(") - (word == ")")
+        if depth <= 0:
+            break
+        if word == "," and depth == 1:
+            arguments.append("")
+        elif word != "(" or depth > 1:
+            arguments[-1] += word
+    return arguments
+
+
+def _is_temporary(target: Sequence[str]) -> bool:
+    """Read what follows INTO; a table may itself be called `temp`."""
+    names = target[1:] if target[:1] in (["GLOBAL"], ["LOCAL"]) else target
+    return names[:1] in (["TEMP"], ["TEMPORARY"]) and (*names, "FROM")[1] not in _AFTER_NAME
+
+
+_ESCAPE = re.compile(r"\\[nrtbfvZ0]")  # in '\\ntable' the letter is not part of the name
+_BASE = {
+    "BEGIN": Control.BEGIN,
+    "START": Control.BEGIN,
+    "COMMIT": Control.COMMIT,
+    "ROLLBACK": Control.ROLLBACK,
+    "SAVEPOINT": Control.SAVEPOINT,
+    "RELEASE": Control.SAVEPOINT,
+}
+_CONTROL = {
+    "postgresql": _BASE
+    | {"END": Control.COMMIT, "ABORT": Control.ROLLBACK, "PREPARE": Control.PREPARE},
+    "sqlite": _BASE | {"END": Control.COMMIT},
+    "mysql": _BASE | {"XA": Control.PREPARE},
+}
+_SESSION = {
+    "postgresql": frozenset({"RESET", "DISCARD"}),
+    "sqlite": frozenset({"PRAGMA", "ATTACH", "DETACH"}),
+    "mysql": frozenset({"USE"}),
+}
+_SETS_ELSEWHERE = (
+    frozenset({"LOCAL", "CONSTRAINTS", "TRANSACTION"}),
+    # MySQL's SET LOCAL is SET SESSION.
+    frozenset(
+        {"GLOBAL", "PERSIST", "PERSIST_ONLY", "TRANSACTION", "PASSWORD", "DEFAULT", "STATEMENT"}
+    ),
+)
+_SERVER = (["GLOBAL"], ["PERSIST"], ["PERSIST_ONLY"])
+_AUTOCOMMIT = frozenset(
+    f"{scope}AUTOCOMMIT" for scope in ("", "SESSION", "LOCAL", "@@", "@@SESSION.", "@@LOCAL.")
+)
+_LITERALLY_TRUE = tuple([word] for word in ("TRUE", "'true'", "'t'", "'on'", "'1'", "'yes'", "'y'"))
+_AFTER_NAME = frozenset({"FROM", "WHERE", ",", ".", ";", "UNION", "ORDER", "LIMIT", "GROUP"})
+_DML = frozenset(
+    {"INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "VALUES", "TABLE", "DO", "HANDLER"}
+)

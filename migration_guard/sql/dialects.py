@@ -1,0 +1,135 @@
+"""What differs between the vendors' SQL, as data: a new vendor is one more `Dialect` here.
+
+Patterns are fragments of regular expressions without capturing groups, and every repetition in
+them is possessive, so that nothing built from them can backtrack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dialect:
+    """The lexical rules of one vendor. `vendor` is Django's `connection.vendor`."""
+
+    vendor: str
+    space: str  # the characters that separate tokens; Python's \s knows more than any database
+    name_start: str  # the inside of a character class: how an unquoted identifier begins
+    name_part: str  # likewise: how it goes on
+    line_comment: str
+    block_comment: str  # a whole comment that nothing is nested in
+    string: str  # a whole literal with its prefix, for the token stream
+    quoted: str  # a whole quoted identifier, likewise
+    operator: str
+    string_quotes: str
+    name_quotes: str
+    body_strings: str  # the literals again as `split` meets them: at their quote character
+    kept_comment: str = ""  # comments that the server executes or obeys, or their opening mark
+    nested_comments: bool = False
+    dollar_quotes: bool = False
+    parentheses: bool = False  # the terminator does not count inside them
+    backslash_commands: bool = False  # the client is psql
+    delimiter_command: bool = False  # the client is mysql
+
+
+def dialect(vendor: str) -> Dialect:
+    """Return the rules for one of Django's vendor names; raise ValueError for any other."""
+    try:
+        return _DIALECTS[vendor]
+    except KeyError:
+        known = ", ".join(sorted(_DIALECTS))
+        raise ValueError(f"unknown database vendor {vendor!r}; known are {known}") from None
+
+
+_HIGH = "\\u0080-\\U0010ffff"
+_COMMENT = r"/\*(?:[^*]++|\*(?!/))*+"
+_COMMENT_OF_ONE_LEVEL = r"/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/"
+
+_ESCAPED = r"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
+_PLAIN = r"'[^']*+(?:''[^']*+)*+'"
+# PostgreSQL's string constants go on after white space with a line end in it (manual, 4.1.2.1).
+_CONTINUED = r"(?:(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+{0})*+"
+_PG_ESCAPED = _ESCAPED + _CONTINUED.format(_ESCAPED)
+_PG_PLAIN = _PLAIN + _CONTINUED.format(_PLAIN)
+_PG_NAME = f"A-Za-z_{_HIGH}"
+
+# PostgreSQL's rule for operators (manual, 4.1.3): the longest run, up to a comment; it ends in
+# + or - only if one of the second class is in it.
+_PG_SIGN = r"(?:\+|-(?!-))"
+_PG_COMMON = r"(?:[*<>=]|/(?!\*))"
+_PG_OWN = "[~!@#^&|`?%]"
+_PG_OPERATOR = (
+    f"(?:{_PG_SIGN}|{_PG_COMMON}){{0,62}}+{_PG_OWN}(?:{_PG_SIGN}|{_PG_COMMON}|{_PG_OWN})*+"
+    f"|(?:{_PG_SIGN}{{0,62}}+{_PG_COMMON})++|::|:=|=>|\\.\\."
+)
+
+POSTGRESQL = Dialect(
+    vendor="postgresql",
+    space=" \t\n\r\f\v",
+    name_start=_PG_NAME,
+    name_part=f"{_PG_NAME}0-9$",
+    line_comment=r"--[^\n\r]*+",
+    block_comment=_COMMENT_OF_ONE_LEVEL,
+    string=f"(?:[eE]{_PG_ESCAPED}|(?:[uU]&|[bBxX])?+{_PG_PLAIN})",
+    quoted='(?:[uU]&)?+"[^"]*+(?:""[^"]*+)*+"',
+    operator=_PG_OPERATOR,
+    string_quotes="'",
+    name_quotes='"',
+    # E'' has backslash escapes unless the E ends a longer identifier, as in DATE'…'. After
+    # `$E` only the tokens tell: the $ may end a dollar quote.
+    body_strings=(
+        rf"'(?:(?:(?<![eE]')|(?<=[{_PG_NAME}0-9][eE]'))[^']*+'"
+        rf"|(?<=[eE]')(?<![{_PG_NAME}0-9$][eE]'){_PG_ESCAPED[1:]})"
+        '|"[^"]*+"'
+    ),
+    nested_comments=True,
+    dollar_quotes=True,
+    parentheses=True,
+    backslash_commands=True,
+)
+
+# PostgreSQL after SET standard_conforming_strings = off.
+POSTGRESQL_ESCAPING = replace(
+    POSTGRESQL,
+    string=f"(?:[eE]|[uU]&|[bBxX])?+{_PG_ESCAPED}",
+    body_strings=_PG_ESCAPED + '|"[^"]*+"',
+)
+
+_OPERATOR = r"->>?+|[<>=!|&:]++"
+
+SQLITE = Dialect(
+    vendor="sqlite",
+    space=" \t\n\r\f",
+    name_start=f"A-Za-z_{_HIGH}",
+    name_part=f"A-Za-z_{_HIGH}0-9$",
+    line_comment=r"--[^\n]*+",
+    block_comment=_COMMENT + r"(?:\*/|\Z)",  # the end of the input closes it
+    string=f"[xX]?+{_PLAIN}",
+    quoted=r'"[^"]*+(?:""[^"]*+)*+"|`[^`]*+(?:``[^`]*+)*+`|\[[^\]]*+\]',
+    operator=_OPERATOR,
+    string_quotes="'",
+    name_quotes='"`[',
+    body_strings=r"""'[^']*+'|"[^"]*+"|`[^`]*+`|\[[^\]]*+\]""",
+)
+
+_MY_STRING = _ESCAPED + "|" + _ESCAPED.replace("'", '"')
+
+MYSQL = Dialect(
+    vendor="mysql",
+    space=" \t\n\r\f\v",
+    name_start=f"A-Za-z_${_HIGH}",
+    name_part=f"A-Za-z_${_HIGH}0-9",
+    line_comment=r"(?:#|--(?=[\x00-\x20\x7f]|\Z))[^\n]*+",
+    block_comment=r"(?!/\*(?:M?!|\+))" + _COMMENT + r"\*/",
+    string=f"[bBxXnN]?+(?:{_MY_STRING})",
+    quoted="`[^`]*+(?:``[^`]*+)*+`",
+    operator=_OPERATOR,
+    string_quotes="'\"",
+    name_quotes="`",
+    body_strings=_MY_STRING + "|`[^`]*+`",
+    kept_comment=r"/\*M?![0-9]*+|/\*\+(?:[^*]++|\*(?!/))*+\*/",
+    delimiter_command=True,
+)
+
+_DIALECTS = {each.vendor: each for each in (POSTGRESQL, SQLITE, MYSQL)}

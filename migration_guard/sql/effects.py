@@ -1,0 +1,69 @@
+"""What a PostgreSQL statement changes in how the text after it is read.
+
+Two do: COPY … FROM STDIN makes the next lines data, and standard_conforming_strings decides
+whether a backslash in a plain literal is an escape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration_guard.sql.scanner import Kind, Token, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migration_guard.sql.dialects import Dialect
+
+CONFORMING = "standard_conforming_strings"
+
+
+def copies_from_stdin(text: str, lexis: Dialect) -> bool:
+    """Tell whether `text` is a COPY that reads the client's input.
+
+    The grammar takes STDOUT for STDIN here. A column may be called `from` only after a dot.
+    """
+    depth = 0
+    before = direction = ""
+    for token in significant(text, lexis):
+        word = token.text.upper() if token.kind is Kind.WORD else token.text
+        if before == "COPY" and word == "(":
+            return False
+        if direction:
+            return direction == "FROM" and word in {"STDIN", "STDOUT"}
+        depth += (word == "(") - (word == ")")
+        if depth == 0 and before != "." and word in {"FROM", "TO"}:
+            direction = word
+        before = word
+    return False
+
+
+def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:
+    """Tell whether standard_conforming_strings is on after the statement `text`.
+
+    The end of a transaction, which ends SET LOCAL and undoes SET on ROLLBACK, is not followed.
+    """
+    words = [token.text.lower() for token in significant(text, lexis)]
+    if words[:2] in (["reset", "all"], ["reset", CONFORMING], ["discard", "all"]):
+        return True
+    if words[0] == "set":
+        rest = words[2:] if words[1] in {"session", "local"} else words[1:]
+        return _is_on(rest[2]) if rest[:1] == [CONFORMING] and len(rest) > 2 else before  # noqa: PLR2004
+    return _configured(list(significant(text, lexis)), before)
+
+
+def _configured(tokens: Sequence[Token], before: bool) -> bool:
+    """Read the last `set_config('standard_conforming_strings', value, …)`."""
+    for index, token in enumerate(tokens):
+        if token.text.lower() == "set_config" and index + 4 < len(tokens):
+            name, value = tokens[index + 2].text, tokens[index + 4].text
+            if name.lower() == f"'{CONFORMING}'":
+                before = _is_on(value)
+    return before
+
+
+def _is_on(value: str) -> bool:
+    """Read a boolean as PostgreSQL does: a unique prefix of the word is enough."""
+    word = value.strip("'\"").lower()
+    off = word == "0" or (word != "" and ("false".startswith(word) or "no".startswith(word)))
+    return not (off or word in {"of", "off"})

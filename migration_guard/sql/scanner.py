@@ -1,0 +1,173 @@
+"""Raw tokens of one statement, and the gaps between tokens.
+
+The scanner knows a vendor's lexical rules and nothing of statements: COPY data, DELIMITER lines
+and psql's key lines are `lexer.tokens`' affair. It is lenient: what never closes reaches to the
+end. It is linear: no alternative of its one regular expression gives back what it has eaten.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migration_guard.sql.dialects import Dialect
+
+
+class Kind(Enum):
+    """What a token is. An opening quote that never closes has the kind it would have had."""
+
+    SPACE = "space"
+    COMMENT = "comment"
+    KEPT_COMMENT = "kept comment"  # MySQL: a whole /*+ hint */, or the mark that opens /*!50000
+    STRING = "string"
+    QUOTED = "quoted identifier"
+    DOLLAR = "dollar string"
+    WORD = "word"
+    NUMBER = "number"  # also a parameter, $1
+    META = "meta-command"
+    OPERATOR = "operator"  # also punctuation
+    DATA = "copy data"
+
+
+class Token(NamedTuple):
+    """One token; `start` is its offset in characters in the text that was scanned."""
+
+    kind: Kind
+    text: str
+    start: int
+
+
+def scan(text: str, lexis: Dialect, start: int = 0, end: int | None = None) -> Iterator[Token]:
+    """Yield the tokens between two offsets; joined, they are `text[start:end]`."""
+    match = _token_pattern(lexis).match
+    position, end = start, len(text) if end is None else end
+    while found := match(text, position, end):
+        group = found.lastindex or 0
+        kind = _KINDS[group - 1]
+        stop = found.end()
+        if group >= _DOLLAR_OPENED:
+            kind, stop = _close(text, found, end, lexis)
+        yield Token(kind, text[position:stop], position)
+        position = stop
+
+
+def significant(text: str, lexis: Dialect, start: int = 0) -> Iterator[Token]:
+    """Yield the tokens that are neither white space nor comments."""
+    for token in scan(text, lexis, start):
+        if token.kind is not Kind.SPACE and token.kind is not Kind.COMMENT:
+            yield token
+
+
+def skip_gap(text: str, lexis: Dialect, start: int) -> int:
+    """Return the offset of the first significant token at or after `start`."""
+    position = start
+    match = gap_pattern(lexis).match
+    while True:
+        if found := match(text, position):
+            position = found.end()
+        if not (lexis.nested_comments and text.startswith("/*", position)):
+            return position
+        stop = comment_end(text, position)
+        if stop < 0:
+            return position
+        position = stop
+
+
+def closed_end(text: str, lexis: Dialect, start: int) -> int | None:
+    """Return the end of the literal or quoted identifier at `start`; None if it never closes."""
+    found = _token_pattern(lexis).match(text, start)
+    return found.end() if found and found.lastindex in _QUOTED else None
+
+
+def comment_end(text: str, start: int) -> int:
+    """Return where the comment that opens at `start` and may hold others ends; -1 if never."""
+    depth = 0
+    for mark in _COMMENT_MARKS.finditer(text, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    return -1
+
+
+def dollar_tag(text: str, start: int) -> str | None:
+    """Return the delimiter, such as `$body$`, if a dollar quote opens at `start`."""
+    found = _DOLLAR_TAG.match(text, start)
+    return found[0] if found else None
+
+
+@lru_cache
+def gap_pattern(lexis: Dialect) -> re.Pattern[str]:
+    """Compile what matches white space and comments that nothing is nested in; perhaps empty."""
+    return re.compile(gap(lexis), re.DOTALL)
+
+
+def gap(lexis: Dialect) -> str:
+    """Return the source of `gap_pattern`."""
+    return f"(?:[{lexis.space}]++|{lexis.line_comment}|{lexis.block_comment})*+"
+
+
+_COMMENT_MARKS = re.compile(r"/\*|\*/")
+_DOLLAR = r"\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z_\u0080-\U0010ffff0-9]*+)?+\$"
+_DOLLAR_TAG = re.compile(_DOLLAR)
+_NUMBER = (
+    r"0[xXoObB][0-9A-Fa-f_]++"
+    r"|(?:[0-9][0-9_]*+(?:\.(?!\.)[0-9_]*+)?+|\.[0-9][0-9_]*+)(?:[eE][+-]?+[0-9]++)?+"
+)
+_NEVER = "(?!)"
+_KINDS = (
+    Kind.SPACE,
+    Kind.COMMENT,
+    Kind.KEPT_COMMENT,
+    Kind.STRING,
+    Kind.QUOTED,
+    Kind.WORD,
+    Kind.NUMBER,
+    Kind.META,
+    Kind.OPERATOR,
+    Kind.DOLLAR,
+    Kind.COMMENT,
+    Kind.OPERATOR,
+)
+_QUOTED = {4, 5}
+_DOLLAR_OPENED, _COMMENT_OPENED = 10, 11
+
+
+@lru_cache
+def _token_pattern(lexis: Dialect) -> re.Pattern[str]:
+    """Compile the alternatives in the order of `_KINDS`."""
+    alternatives = (
+        f"[{lexis.space}]++",
+        f"{lexis.line_comment}|{lexis.block_comment}",
+        lexis.kept_comment or _NEVER,
+        lexis.string,
+        lexis.quoted,
+        f"[{lexis.name_start}][{lexis.name_part}]*+",
+        _NUMBER + (r"|\$[0-9]++" if lexis.dollar_quotes else ""),
+        r"\\[^\n\r]*+" if lexis.backslash_commands else _NEVER,
+        lexis.operator,
+        _DOLLAR if lexis.dollar_quotes else _NEVER,
+        r"/\*",
+        ".",
+    )
+    return re.compile("|".join(f"({each})" for each in alternatives), re.DOTALL)
+
+
+def _close(text: str, found: re.Match[str], end: int, lexis: Dialect) -> tuple[Kind, int]:
+    """Return kind and end of a token whose end the regular expression cannot find."""
+    start, stop = found.span()
+    if found.lastindex == _DOLLAR_OPENED:
+        close = text.find(found[0], stop, end)
+        return Kind.DOLLAR, end if close < 0 else close + stop - start
+    if found.lastindex == _COMMENT_OPENED:
+        close = comment_end(text, start) if lexis.nested_comments else -1
+        return Kind.COMMENT, end if close < 0 else min(close, end)
+    if found[0] in lexis.string_quotes:
+        return Kind.STRING, end
+    if found[0] in lexis.name_quotes:
+        return Kind.QUOTED, end
+    return Kind.OPERATOR, stop

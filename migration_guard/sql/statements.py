@@ -1,0 +1,316 @@
+r"""Splits a file into statements, each with its place, as the vendor's own client would.
+
+Invariants: `source[start:end] == text`; statements come in the order of the file and never
+overlap; nothing but white space, comments, terminators, COPY data and lines for the client lies
+between them. A statement is what psql, sqlite3 or mysql would send, with these decisions:
+
+- PostgreSQL: `;` inside parentheses and in a `BEGIN ATOMIC … END` body does not end a statement. A
+  backslash outside quotes begins a meta-command; it ends with its line, and ends a statement that
+  stands before it. COPY data that no `\.` ends goes to the end of the file, as in psql, but
+  text after `COPY … FROM STDIN;` on the same line is refused: psql would run it after the data.
+- SQLite: the rule of `sqlite3_complete()`: a trigger ends at `; END ;`.
+- MySQL: DELIMITER lines count where no statement is pending. Without one, a compound body after
+  CREATE PROCEDURE, FUNCTION, TRIGGER or EVENT that begins with BEGIN, or after BEGIN NOT ATOMIC, is
+  kept whole if its END is found; else, and in bodies without BEGIN, every `;` counts, as for the
+  mysql client.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from migration_guard.sql.bodies import Body, open_body
+from migration_guard.sql.dialects import POSTGRESQL, POSTGRESQL_ESCAPING, Dialect, dialect
+from migration_guard.sql.effects import CONFORMING, conforming_after, copies_from_stdin
+from migration_guard.sql.scanner import closed_end, comment_end, dollar_tag, gap, gap_pattern, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class SQLError(ValueError):
+    """Text that cannot be read as SQL; `line` counts from 1, `offset` is in characters."""
+
+    def __init__(self, message: str, line: int, offset: int) -> None:
+        super().__init__(f"line {line}: {message}")
+        self.line = line
+        self.offset = offset
+
+
+class UnterminatedError(SQLError):
+    """Something that begins at `line` and `offset` has no end; `what` names it."""
+
+    def __init__(self, what: str, line: int, offset: int) -> None:
+        super().__init__(f"the {what} that begins here never ends", line, offset)
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement: `text` without its terminator and without space and comments around it.
+
+    `start` and `end` are its offsets in characters, `line` counts from 1 and is the line of
+    `start`. `data` are the offsets of inline COPY data, without the line that ends it. `meta`: this
+    is a psql meta-command, not SQL.
+    """
+
+    text: str
+    start: int
+    end: int
+    line: int
+    data: tuple[int, int] | None = None
+    meta: bool = False
+
+
+def split(text: str, vendor: str) -> list[Statement]:
+    """Return the statements of `text` in order, without psql's restrict and unrestrict lines.
+
+    Raises UnterminatedError where a literal, quoted identifier, comment or body never ends,
+    SQLError for text after COPY … FROM STDIN, ValueError for an unknown vendor.
+    """
+    return [statement for statement, _ in read(text, vendor)]
+
+
+def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
+    """Yield each statement as `split` does, with the lexical rules in force where it stands."""
+    return _Reader(text, dialect(vendor)).statements()
+
+
+class _Reader:
+    """One pass over a text. `start` is -1 where no statement is pending."""
+
+    def __init__(self, text: str, lexis: Dialect) -> None:
+        self.text = text
+        self.lexis = lexis
+        self.delimiter = ";"
+        self.run = _run_pattern(lexis, ";")
+        self.position = 0
+        self.start = self.end = -1
+        self.depth = 0
+        self.line, self.counted = 1, 0
+        lower = text.lower()
+        self.may_have_bodies = _BODY_WORDS[lexis.vendor] in lower
+        self.may_change_strings = lexis.vendor == "postgresql" and CONFORMING in lower
+        self.sought_body, self.first_stop = False, (0, 0)
+        self.body: Body | None = None
+
+    def statements(self) -> Iterator[tuple[Statement, Dialect]]:
+        """Yield the statements. Most are one match of the pattern, up to their terminator."""
+        text, end = self.text, len(self.text)
+        while True:
+            begin, stop = self.run(text, self.position).span(1)
+            if begin != stop:
+                if self.start < 0:
+                    self.start = begin
+                self.end = stop
+            if text.startswith(self.delimiter, stop):
+                if not self._goes_on(stop):
+                    yield self._statement(stop + len(self.delimiter))
+            elif stop == end:
+                if self.start < 0:
+                    return
+                if body := self._open_body(end):
+                    self._leave_body(body)
+                else:
+                    yield self._statement(end)
+            elif self.lexis.backslash_commands and text[stop] == "\\":
+                yield from self._at_backslash(stop)
+            else:
+                self._step(stop)
+
+    def _goes_on(self, terminator: int) -> bool:
+        """Get past a terminator that ends no statement, if it is such a one."""
+        if self.start < 0:
+            self.position = terminator + len(self.delimiter)
+            return True
+        if self.depth:
+            self._take(terminator, terminator + 1)
+            return True
+        body = self._open_body(terminator)
+        if body is None:
+            return False
+        end = body.end(self.text, self.lexis, terminator)
+        if end >= 0:
+            self.body = None
+        self._take(self.start, max(end, terminator + 1))
+        return True
+
+    def _open_body(self, stop: int) -> Body | None:
+        """Return the pending statement's body; whether it has one is told at its first stop."""
+        if not self.sought_body:
+            self.sought_body, self.first_stop = True, (self.end, stop)
+            may_open = self.may_have_bodies and self.delimiter == ";"
+            if may_open and self.text[self.start] in "cCeEbB/":
+                self.body = open_body(self.text, self.lexis, self.start, stop)
+        return self.body
+
+    def _leave_body(self, body: Body) -> None:
+        """Deal with a body that is open where the input ends."""
+        if not self.lexis.delimiter_command:
+            raise self._unterminated(body.what, body.start)
+        # Split here and from here on as the client does; so there is no second way to the end.
+        self.may_have_bodies, self.body = False, None
+        self.end, self.position = self.first_stop
+
+    def _at_backslash(self, stop: int) -> Iterator[tuple[Statement, Dialect]]:
+        """End the pending statement and go past a psql command, with its data if it copies any."""
+        if self.start >= 0:
+            yield self._statement(stop)
+        line_end = self.text.find("\n", stop)
+        command = self.text[stop : None if line_end < 0 else line_end].rstrip(self.lexis.space)
+        self.position = stop + len(command)
+        if not _KEY.match(command):
+            data = self._data(self.position) if _COPY_COMMAND.match(command) else None
+            line = self._line(stop)
+            yield Statement(command, stop, stop + len(command), line, data, meta=True), self.lexis
+
+    def _take(self, start: int, end: int) -> None:
+        """Count these characters as content of the pending statement, and go on after them."""
+        if self.start < 0:
+            self.start = start
+        self.position = self.end = end
+
+    def _step(self, stop: int) -> None:
+        """Get past what the pattern does not match: a dollar quote, a parenthesis, a comment."""
+        text, char = self.text, self.text[stop]
+        if self.lexis.delimiter_command and (command := _DELIMITER.match(text, stop)):
+            self._at_delimiter(command)
+        elif char in "-/#" and self.position < stop:
+            self.position = stop  # the pattern takes a comment only before content
+        elif char == "$" and self.lexis.dollar_quotes:
+            self._take(stop, self._token_end(stop) or self._dollar_end(stop))
+        elif text.startswith("/*", stop):
+            self.position = comment_end(text, stop) if self.lexis.nested_comments else -1
+            if self.position < 0:
+                raise self._unterminated("comment", stop)
+        elif char in self.lexis.string_quotes or char in self.lexis.name_quotes:
+            end = self._token_end(stop) or closed_end(text, self.lexis, stop)
+            if end is None:
+                is_string = char in self.lexis.string_quotes
+                raise self._unterminated("string" if is_string else "quoted identifier", stop)
+            self._take(stop, end)
+        else:
+            self.depth = max(0, self.depth + (char == "(") - (char == ")"))
+            self._take(stop, stop + 1)
+
+    def _at_delimiter(self, command: re.Match[str]) -> None:
+        """Obey a DELIMITER line. Inside a statement it may be a column's name and type."""
+        if self.start < 0:
+            self.delimiter, self.position = command["new"], command.end()
+            self.run = _run_pattern(self.lexis, self.delimiter)
+        elif self.body:
+            self._leave_body(self.body)
+        else:
+            self._take(command.start(), command.end("word"))
+
+    def _token_end(self, stop: int) -> int | None:
+        """Return the end of a token that holds `stop` and begins before it, or None.
+
+        Whether a `$` or a quote belongs to the digits, or the E, before it only the tokens tell.
+        They are read from where the pattern was applied, so this costs each character once.
+        """
+        if stop == self.position or self.text[stop - 1] not in "0123456789eE":
+            return None
+        for token in scan(self.text, self.lexis, self.position):
+            end = token.start + len(token.text)
+            if end > stop:
+                return end if token.start < stop else None
+        return None
+
+    def _dollar_end(self, stop: int) -> int:
+        tag = dollar_tag(self.text, stop)
+        if tag is None:
+            return stop + 1
+        close = self.text.find(tag, stop + len(tag))
+        if close < 0:
+            raise self._unterminated(f"dollar quote {tag}", stop)
+        return close + len(tag)
+
+    def _statement(self, position: int) -> tuple[Statement, Dialect]:
+        """Return the pending statement; go on at `position`, or after its COPY data."""
+        text, start, lexis = self.text, self.start, self.lexis
+        content = text[start : self.end].rstrip(lexis.space)
+        self.position, self.start, self.depth = position, -1, 0
+        self.body, self.sought_body = None, False
+        data = None
+        if lexis.backslash_commands and text[start] in "cCsSrRdD":
+            if content[:4].upper() == "COPY" and copies_from_stdin(content, lexis):
+                data = self._data(position)
+            elif self.may_change_strings:
+                self._follow(content)
+        line = self._line(start)
+        return Statement(content, start, start + len(content), line, data), lexis
+
+    def _follow(self, content: str) -> None:
+        """Read later plain literals as this statement makes the server read them."""
+        before = self.lexis is POSTGRESQL
+        after = conforming_after(content, self.lexis, before)
+        if after != before:
+            self.lexis = POSTGRESQL if after else POSTGRESQL_ESCAPING
+            self.run = _run_pattern(self.lexis, self.delimiter)
+
+    def _data(self, position: int) -> tuple[int, int]:
+        """Return the offsets of COPY data after the line of `position`; go on after the data."""
+        text = self.text
+        line_end = text.find("\n", position)
+        if line_end < 0:
+            line_end = len(text)
+        if not gap_pattern(self.lexis).fullmatch(text, position, line_end):
+            message = "text after COPY … FROM STDIN; on one line; begin a new line after the data"
+            raise SQLError(message, self._line(position), position)
+        begin = min(line_end + 1, len(text))
+        found = _DATA_END.search(text, begin)
+        end, self.position = found.span() if found else (len(text), len(text))
+        return begin, end
+
+    def _line(self, offset: int) -> int:
+        """Return the line of an offset; offsets must be asked for in ascending order."""
+        self.line += self.text.count("\n", self.counted, offset)
+        self.counted = offset
+        return self.line
+
+    def _unterminated(self, what: str, offset: int) -> UnterminatedError:
+        return UnterminatedError(what, self.text.count("\n", 0, offset) + 1, offset)
+
+
+_BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "begin"}
+_DELIMITER = re.compile(r"(?P<word>(?i:delimiter))[ \t]++(?P<new>\S++)[^\n]*+")
+_KEY = re.compile(r"\\(?:un)?restrict\b")
+_COPY_COMMAND = re.compile(r"(?i)\\copy\b.*\bfrom\s+stdin\b")
+_DATA_END = re.compile(r"(?m)^\\\.\r?$")
+_NESTED = 3  # parentheses within parentheses that one match goes through; deeper ones cost steps
+
+
+@lru_cache(maxsize=64)
+def _run_pattern(lexis: Dialect, delimiter: str) -> Callable[[str, int], re.Match[str]]:
+    """Compile: a gap, then (group 1) content up to what needs a decision or to the next gap."""
+    comment = f"{lexis.line_comment}|{lexis.block_comment}"
+    special = f"-/{delimiter[0]}{lexis.string_quotes}{lexis.name_quotes}"
+    special += "()" * lexis.parentheses + "$" * lexis.dollar_quotes
+    special += "\\" * lexis.backslash_commands + "#" * ("#" in lexis.line_comment)
+    atoms = [
+        f"[^{re.escape(special)}]++",
+        lexis.body_strings,
+        rf"(?!/\*|{lexis.line_comment})[-/]",
+    ]
+    if lexis.kept_comment:
+        atoms.append(lexis.kept_comment)
+    if lexis.dollar_quotes:  # inside an identifier; after a digit only the tokens tell
+        atoms.append(rf"(?<=[{lexis.name_start}])\$[{lexis.name_part}]*+")
+    if delimiter != ";":
+        atoms.append(re.escape(delimiter[0]))
+    content = "|".join(atoms)
+    if lexis.parentheses:
+        inner = f"{content}|{comment}"
+        group = rf"\((?:{inner})*+\)"
+        for _ in range(_NESTED - 1):
+            group = rf"\((?:{inner}|{group})*+\)"
+        content = f"{content}|{group}"
+    if delimiter != ";":
+        content = f"(?!{re.escape(delimiter)})(?:{content})"
+    guard = r"(?!(?i:delimiter)[ \t]++\S)" if lexis.delimiter_command else ""
+    pattern = re.compile(f"{gap(lexis)}((?:{guard}(?:{content})++)?+)", re.DOTALL)
+    return cast("Callable[[str, int], re.Match[str]]", pattern.match)  # it may match nothing
