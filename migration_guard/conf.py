@@ -119,13 +119,24 @@ def _dirs(value: Any) -> dict[str, tuple[Path, ...]]:
             f'{SETTING}["DIRS"] is not a dict of database alias to folders.',
             'Write "DIRS": {"default": [BASE_DIR / "sql_migrations"]}.',
         )
-    return {
-        alias: (Path(dirs),) if isinstance(dirs, str | Path) else tuple(Path(d) for d in dirs)
-        for alias, dirs in value.items()
-    }
+    try:
+        return {
+            alias: (Path(dirs),) if isinstance(dirs, str | Path) else tuple(map(Path, dirs))
+            for alias, dirs in value.items()
+        }
+    except TypeError as error:
+        raise CannotTell(
+            f'{SETTING}["DIRS"] has a folder that is not a path: {error}.',
+            'Write "DIRS": {"default": [BASE_DIR / "sql_migrations"]}.',
+        ) from error
 
 
 def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, str | list | tuple | set | frozenset):
+        raise CannotTell(
+            f'{SETTING}["ENVIRONMENTS"] = {value!r} is not a list of names.',
+            'Write "ENVIRONMENTS": ["qa"].',
+        )
     names = (value,) if isinstance(value, str) else tuple(value)
     return tuple(str(name).strip().lower() for name in names)
 
@@ -145,4 +156,6 @@ def _number(key: str, value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and math.isfinite(value) and value >= 0:
         return float(value)
-    raise CannotTell(f'{SETTING}["{key}"] = {value!r} is not a number of at least 0.')
+    raise CannotTell(
+        f'{SETTING}["{key}"] = {value!r} is not a number of at least 0.', f'Write "{key}": 10.'
+    )

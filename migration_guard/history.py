@@ -21,7 +21,7 @@ from django.utils.dateparse import parse_datetime
 
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
 from migration_guard.planning.files import MAX_DIGITS, MigrationFile
-from migration_guard.planning.plan import Recorded
+from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
 from migration_guard.sql.classify import has_secret
 
 Rows = list[tuple[Any, ...]]
@@ -30,35 +30,6 @@ How = AppliedMigration.How
 
 MAX_STORED_BYTES = 256 * 1024
 CLEARED = "cleared"
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One applied migration, without its SQL; ``applied_at`` is aware."""
-
-    id: str
-    number: int
-    checksum: str | None
-    fingerprint: str | None
-    applied_at: datetime
-    duration_ms: int | None
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class JournalRow:
-    """One migration that is running or failed; the fields are those of ``JournalEntry``."""
-
-    id: str
-    number: int
-    failed: bool
-    done: int
-    total: int
-    done_digest: str
-    doubt: int
-    note: str
-    statement: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +69,9 @@ class History:
             (),
         )
         return {
-            row[0]: HistoryRow(row[0], int(row[1]), *row[2:4], self._aware(row[4]), *row[5:])
+            row[0]: HistoryRow(
+                row[0], int(row[1]), row[2], row[3], self._aware(row[4]), row[5], row[6]
+            )
             for row in found
         }
 
@@ -320,8 +293,8 @@ class History:
     def _unicode(self) -> bool:
         if self._connection.vendor != "postgresql":
             return True
-        encoding = self._connection.connection.info.parameter_status("server_encoding")
-        return encoding == "UTF8"
+        info = self._connection.connection.info
+        return bool(info.parameter_status("server_encoding") == "UTF8")
 
     def _qualified(self, model: type[Any]) -> str:
         return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
@@ -349,12 +322,11 @@ class History:
 
     def _aware(self, value: Any) -> datetime:
         """Return a time as the driver gives it (aware, naive or text) as an aware time."""
-        if isinstance(value, str):
-            value = parse_datetime(value)
-        if timezone.is_naive(value):
+        found: datetime = parse_datetime(value) if isinstance(value, str) else value
+        if timezone.is_naive(found):
             zone = self._connection.timezone if settings.USE_TZ else None
-            value = timezone.make_aware(value, zone or timezone.get_default_timezone())
-        return value.astimezone(UTC)
+            found = timezone.make_aware(found, zone or timezone.get_default_timezone())
+        return found.astimezone(UTC)
 
 
 def pad(number: int) -> str:
@@ -364,8 +336,12 @@ def pad(number: int) -> str:
 
 def who() -> str:
     """Return the person or job that runs this process, as user@host."""
+    return f"{system_user()}@{socket.gethostname()}"[:200]
+
+
+def system_user() -> str:
+    """Return the user of the operating system, ``unknown`` in a container without one."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container without a passwd entry
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"[:200]
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,4 +1,4 @@
-"""What a guard found: one value per finding, ready for every report.
+"""What a guard found, or where a contract is broken: one value per finding, for every report.
 
 Invariants: a message states the fact, a hint states the remedy; neither ever holds a password.
 """
@@ -35,7 +35,27 @@ class Problem:
     detail: str = ""
 
     @property
-    def place(self) -> str:
+    @dataclass(frozen=True, slots=True)
+class Violation:
+    """Where a database breaks a contract.
+
+    ``object`` is the column, key, index or constraint, empty for the table itself; ``expected`` and
+    ``actual`` are short texts. ``source`` is the place that says so: ``path:line`` of a contract
+    file, or ``app.Model.field``. ``owner`` relies on it, for ``reason``.
+    """
+
+    rule: str
+    table: str
+    object: str
+    expected: str
+    actual: str
+    source: str = ""
+    hint: str = ""
+    owner: str = ""
+    reason: str = ""
+
+
+def place(self) -> str:
         """``path:line`` as editors and terminals link it, or an empty string."""
         return place(self.path, self.line) if self.path is not None else ""
 

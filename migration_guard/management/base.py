@@ -22,7 +22,7 @@ class GuardCommand(BaseCommand):
     """
 
     # The checks of other apps must not keep a deploy from running its migrations.
-    requires_system_checks: ClassVar[list[str]] = []  # type: ignore[assignment]
+    requires_system_checks = ()
     formats: ClassVar[Sequence[str]] = ("text", "json")
 
     def add_arguments(self, parser: ArgumentParser) -> None:

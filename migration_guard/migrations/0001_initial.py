@@ -126,5 +126,5 @@ class Migration(migrations.Migration):
             verbose_name="journal entry",
             verbose_name_plural="journal entries",
         ),
-        migrations.RunPython(_exact_text, elidable=False),
+        migrations.RunPython(_exact_text, atomic=False),
     ]

@@ -103,7 +103,8 @@ def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
 
 def _resolve(folder: Path) -> Path:
     try:
-        return folder.resolve(strict=True)
+        # Not Path.resolve: before Python 3.13 a loop of links makes it raise RuntimeError.
+        return Path(os.path.realpath(folder, strict=True))
     except OSError as error:
         raise CannotTell(
             f"The migration folder {folder} cannot be opened: {error.strerror or error}.",
@@ -142,7 +143,7 @@ def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
 
 
 def _stays_inside(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder)
+    return Path(os.path.realpath(path)).is_relative_to(folder)
 
 
 def _same_ids(names: list[FileName]) -> list[Problem]:
@@ -214,9 +215,9 @@ def _choose_variants(
     chosen: list[MigrationFile] = []
     problems: list[Problem] = []
     for migration_id, by_vendor in variants.items():
-        file = by_vendor.get(vendor) or by_vendor.get(None)
-        if file is not None:
-            chosen.append(file)
+        variant = by_vendor.get(vendor) or by_vendor.get(None)
+        if variant is not None:
+            chosen.append(variant)
             continue
         problems.append(
             Problem(

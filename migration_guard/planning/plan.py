@@ -5,15 +5,16 @@ Pure. Sets are compared, never a high-water mark: a pending number below the hig
 """
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
 from migration_guard.problems import Problem, Severity
+from migration_guard.sql.statements import SQLError
 
 
 class State(StrEnum):
@@ -29,50 +30,6 @@ class State(StrEnum):
     OUT_OF_ORDER = "out_of_order"
 
 
-class Row(Protocol):
-    """A row of the history, as far as a plan needs it. Digests are None where they are unknown."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def checksum(self) -> str | None: ...  # noqa: D102
-    @property
-    def fingerprint(self) -> str | None: ...  # noqa: D102
-    @property
-    def applied_at(self) -> datetime: ...  # noqa: D102
-    @property
-    def duration_ms(self) -> int | None: ...  # noqa: D102
-
-
-class Entry(Protocol):
-    """An entry of the journal, as far as a plan needs it."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def failed(self) -> bool: ...  # noqa: D102
-    @property
-    def done(self) -> int: ...  # noqa: D102
-    @property
-    def total(self) -> int: ...  # noqa: D102
-    @property
-    def error(self) -> str: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a database says of itself: history, journal, ids cleared from it, environment stamp."""
-
-    rows: Mapping[str, Row]
-    journal: Mapping[str, Entry]
-    cleared: Collection[str] = ()
-    stamp: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One migration and its state; ``file`` is None when missing, ``row`` when not applied."""
@@ -81,8 +38,8 @@ class Planned:
     number: int
     state: State
     file: MigrationFile | None = None
-    row: Row | None = None
-    entry: Entry | None = None
+    row: HistoryRow | None = None
+    entry: JournalRow | None = None
 
     @property
     def key(self) -> tuple[int, str]:
@@ -159,21 +116,27 @@ def edit_diff(file: MigrationFile, applied_sql: str, limit: int = 40) -> str:
     return "\n".join([*lines[:limit], *more])
 
 
-def _applied(file: MigrationFile, row: Row, vendor: str) -> tuple[State, list[Problem]]:
+def _applied(file: MigrationFile, row: HistoryRow, vendor: str) -> tuple[State, list[Problem]]:
     if row.checksum in (None, file.checksum):
         return State.APPLIED, []
-    if row.fingerprint == fingerprint(file.text, vendor):
-        return State.APPLIED, [_cosmetic(file)]
+    # Text that cannot be read as SQL is not what was applied.
+    with suppress(SQLError):
+        if row.fingerprint == fingerprint(file.text, vendor):
+            return State.APPLIED, [_cosmetic(file)]
     return State.EDITED, [_edited(file)]
 
 
 def _unapplied(
-    file: MigrationFile, entry: Entry | None, recorded: Recorded, environment: str, highest: int
+    file: MigrationFile,
+    entry: JournalRow | None,
+    recorded: Recorded,
+    environment: str,
+    highest: int,
 ) -> tuple[State, list[Problem]]:
     if not allowed(file, environment, recorded.stamp):
         return State.SKIPPED, []
     if entry is not None:
-        return (State.FAILED if entry.failed else State.RUNNING), []
+        return (State.FAILED if entry.failed else State.RUNNING), [_half_done(file, entry)]
     if file.number < highest and file.id not in recorded.cleared:
         return State.OUT_OF_ORDER, [_out_of_order(file, highest)]
     return State.PENDING, []
@@ -200,6 +163,17 @@ def _edited(file: MigrationFile) -> Problem:
     )
 
 
+def _half_done(file: MigrationFile, entry: JournalRow) -> Problem:
+    became = f"failed: {entry.error}" if entry.failed else "is running, or was interrupted"
+    return Problem(
+        "half-done",
+        f"{file.id} {became} ({entry.done} of {entry.total} statements are done)",
+        "The next run goes on behind what is done.",
+        Severity.WARNING,
+        file.path,
+    )
+
+
 def _out_of_order(file: MigrationFile, highest: int) -> Problem:
     return Problem(
         "out-of-order",
@@ -210,7 +184,7 @@ def _out_of_order(file: MigrationFile, highest: int) -> Problem:
     )
 
 
-def _missing(row: Row, *, ahead: bool) -> Problem:
+def _missing(row: HistoryRow, *, ahead: bool) -> Problem:
     if ahead:
         return Problem(
             "database-ahead",
@@ -226,7 +200,7 @@ def _missing(row: Row, *, ahead: bool) -> Problem:
     )
 
 
-def _missing_half_done(entry: Entry) -> Problem:
+def _missing_half_done(entry: JournalRow) -> Problem:
     return Problem(
         "missing",
         f"{entry.id} is half done ({entry.done} of {entry.total} statements), "

@@ -7,8 +7,7 @@ from migration_guard.exceptions import GuardError
 from migration_guard.planning.authoring import Created
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
-from migration_guard.running.executor import Outcome
-from migration_guard.running.repairing import Repaired
+from migration_guard.results import Outcome, Repaired
 
 
 def run(outcome: Outcome) -> str:

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from migration_guard.exceptions import GuardError
-from migration_guard.history import HistoryRow
 from migration_guard.planning.plan import Plan, Planned, State
+from migration_guard.planning.recorded import HistoryRow
 from migration_guard.problems import Problem
-from migration_guard.running.executor import Outcome
-from migration_guard.running.repairing import Action, Change, Repaired
+from migration_guard.results import Action, Change, Outcome, Repaired
 
 # How many applied migrations the order report lists before it needs --verbosity 2.
 ORDER_CAP = 100

@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.history import History
+from migration_guard.models import AppliedMigration
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.running import own_tables
@@ -48,7 +49,7 @@ def adopt(
 def _set_aside(session: Session, facts: Facts) -> None:
     with session.connection.schema_editor() as editor:
         try:
-            editor.alter_db_table(None, own_tables.TABLE, own_tables.SET_ASIDE)
+            editor.alter_db_table(AppliedMigration, own_tables.TABLE, own_tables.SET_ASIDE)
         except DatabaseError as error:
             raise CannotTell(
                 f"The table {own_tables.TABLE} cannot be renamed: {str(error).strip()}",

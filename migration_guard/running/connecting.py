@@ -8,11 +8,15 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import ConnectionDoesNotExist, DatabaseError, InterfaceError
+from django.db.utils import DatabaseError, InterfaceError
+from django.utils.connection import ConnectionDoesNotExist
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.files import VENDORS
 from migration_guard.running.session import Facts, Session
+
+# Not Django's display_name: on MySQL it asks the server which of the two it is.
+_NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL or MariaDB"}
 
 
 def configured(alias: str = DEFAULT_DB_ALIAS) -> BaseDatabaseWrapper:
@@ -84,7 +88,7 @@ def _connect(connection: BaseDatabaseWrapper) -> tuple[Session, Facts]:
 def describe(connection: BaseDatabaseWrapper) -> str:
     """Return the database as a person knows it: vendor, name, host, user; never the password."""
     settings = connection.settings_dict
-    parts = [f'the {connection.display_name} database "{settings["NAME"]}"']
+    parts = [f'the {_NAMES[connection.vendor]} database "{settings["NAME"]}"']
     if settings.get("HOST"):
         port = f":{settings['PORT']}" if settings.get("PORT") else ""
         parts.append(f"on {settings['HOST']}{port}")

@@ -13,13 +13,15 @@ from django.db import DEFAULT_DB_ALIAS
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.history import History, HistoryRow, How, Identity, who
+from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
-from migration_guard.planning.plan import Plan, Planned, Recorded, State, edit_diff, make_plan
+from migration_guard.planning.plan import Plan, Planned, State, edit_diff, make_plan
 from migration_guard.planning.preflight import Script, in_one_transaction, prepare
+from migration_guard.planning.recorded import Recorded
 from migration_guard.problems import Problem, Severity, errors
+from migration_guard.results import Outcome
 from migration_guard.running import (
     adopting,
     connecting,
@@ -41,9 +43,6 @@ from migration_guard.running.transactional import (
 )
 
 
-EMPTY_PLAN = Plan((), ())
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a run is asked to do; the names are those of the command's options.
@@ -58,36 +57,6 @@ class Options:
     wait: float | None = None
     environment: str | None = None
     adopt: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run did, or what it would do.
-
-    ``applied`` are the ids that this run applied or recorded, in order; ``rows`` the history, in
-    the order of time; ``error`` what ended the run early.
-    """
-
-    database: str
-    vendor: str = ""
-    environment: str = ""
-    plan: Plan = EMPTY_PLAN
-    applied: tuple[str, ...] = ()
-    rows: tuple[HistoryRow, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    error: GuardError | None = None
-
-    @property
-    def to_run(self) -> list[Planned]:
-        """What a run would still apply, out-of-order migrations aside."""
-        return self.plan.to_run()
-
-    @property
-    def returncode(self) -> int:
-        """The exit code: 0 fine, 1 a guard said no, 2 it could not find out."""
-        if self.error is not None:
-            return self.error.returncode
-        return 1 if errors(self.problems) else 0
 
 
 def look(alias: str = DEFAULT_DB_ALIAS, options: Options = Options()) -> Outcome:
@@ -281,7 +250,7 @@ class _Run:
 
     def _apply(self, planned: Planned, script: Script) -> bool:
         """Apply one migration; return whether the plan must be made again."""
-        entry = self.recorded.journal.get(planned.id)
+        entry = planned.entry
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
         task = self._task(planned, script)
         try:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.history import JournalRow
 from migration_guard.planning.preflight import Script, shorten
+from migration_guard.planning.recorded import JournalRow
 from migration_guard.problems import Problem, place
 from migration_guard.running.session import Kind, Session, StatementError
 from migration_guard.sql.classify import has_secret, mask_secrets
@@ -42,7 +42,9 @@ def migration_failed(
 
 def history_changed(script: Script, error: Exception, applied: Sequence[str]) -> MigrationFailed:
     """Build the message of a migration that did to the history what it may not."""
-    lines = [f"{script.file.id} ({place(script.file.path)}) changed the migration history: {error}."]
+    lines = [
+        f"{script.file.id} ({place(script.file.path)}) changed the migration history: {error}."
+    ]
     return _failed(
         script,
         lines,

@@ -11,9 +11,10 @@ import time
 from contextlib import suppress
 
 from migration_guard.exceptions import Refused
-from migration_guard.history import How, JournalRow
+from migration_guard.history import How
 from migration_guard.models import JournalEntry
 from migration_guard.planning.preflight import Unit
+from migration_guard.planning.recorded import JournalRow
 from migration_guard.running.failures import server_message
 from migration_guard.running.session import Doubt, Kind, StatementError
 from migration_guard.running.transactional import (

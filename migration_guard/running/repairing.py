@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -22,8 +21,10 @@ from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet, MigrationFile
-from migration_guard.planning.plan import Planned, Recorded, State, make_plan
+from migration_guard.planning.plan import Planned, State, make_plan
+from migration_guard.planning.recorded import Recorded
 from migration_guard.problems import errors
+from migration_guard.results import Action, Change, Repaired
 from migration_guard.running import connecting, events, failures, own_tables
 from migration_guard.running.locks import holding
 from migration_guard.running.session import Facts, Session, StatementError
@@ -32,15 +33,6 @@ from migration_guard.sql.statements import SQLError
 PRODUCTION = "production"
 _UNCHANGED = "nothing was changed"
 _SHOW_STATES = "manage.py runsqlmigrations --plan shows the state of each migration."
-
-
-class Action(StrEnum):
-    """What a repair does; the value is the command's option, and what the audit says."""
-
-    ACCEPT_EDIT = "accept-edit"
-    MARK_APPLIED = "mark-applied"
-    FORGET = "forget"
-    STAMP = "stamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +47,6 @@ class Repair:
     ids: tuple[str, ...] = ()
     environment: str = ""
     confirm: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One migration before and after; ``after`` None: neither file nor history knows it now."""
-
-    id: str
-    before: State
-    after: State | None
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """What a repair did; with an ``error``, nothing.
-
-    ``environment`` is the database's stamp as it is now (the setting, where it has none), ``was``
-    the stamp before.
-    """
-
-    database: str
-    action: Action
-    vendor: str = ""
-    environment: str = ""
-    was: str | None = None
-    changes: tuple[Change, ...] = ()
-    error: GuardError | None = None
 
 
 def repair(

@@ -18,15 +18,18 @@ def unmet(session: Session, files: Sequence[MigrationFile]) -> list[Problem]:
         return []
     # The loader knows which migrations a squashed one replaces; it is slow, so it comes second.
     loader = MigrationLoader(session.connection)
+    alias = session.connection.alias
     return [
-        _problem(file, key, loader)
+        _problem(file, key, loader, alias)
         for file in files
         for key in file.directives.requires
         if key not in loader.applied_migrations
     ]
 
 
-def _problem(file: MigrationFile, key: tuple[str, str], loader: MigrationLoader) -> Problem:
+def _problem(
+    file: MigrationFile, key: tuple[str, str], loader: MigrationLoader, alias: str
+) -> Problem:
     app, name = key
     if key not in loader.disk_migrations:
         near = nearest(name, [known for label, known in loader.disk_migrations if label == app])
@@ -36,7 +39,6 @@ def _problem(file: MigrationFile, key: tuple[str, str], loader: MigrationLoader)
             f"Did you mean {app}.{near}?" if near else f"Is {app} in INSTALLED_APPS?",
             path=file.path,
         )
-    alias = loader.connection.alias
     database = "" if alias == "default" else f" --database {alias}"
     return Problem(
         "unmet-requirement",

@@ -25,6 +25,7 @@ class Dialect:
     string_quotes: str
     name_quotes: str
     body_strings: str  # the literals again as `split` meets them: at their quote character
+    escape_prefix: str = ""  # no word if a quote follows, but the beginning of a literal
     kept_comment: str = ""  # comments that the server executes or obeys, or their opening mark
     nested_comments: bool = False
     dollar_quotes: bool = False
@@ -52,6 +53,7 @@ _PLAIN = r"'[^']*+(?:''[^']*+)*+'"
 _CONTINUED = r"(?:(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+{0})*+"
 _PG_ESCAPED = _ESCAPED + _CONTINUED.format(_ESCAPED)
 _PG_PLAIN = _PLAIN + _CONTINUED.format(_PLAIN)
+_PG_BITS = "'[^']*+'" + _CONTINUED.format("'[^']*+'")  # without '' for '
 _PG_NAME = f"A-Za-z_{_HIGH}"
 
 # PostgreSQL's rule for operators (manual, 4.1.3): the longest run, up to a comment; it ends in
@@ -71,7 +73,7 @@ POSTGRESQL = Dialect(
     name_part=f"{_PG_NAME}0-9$",
     line_comment=r"--[^\n\r]*+",
     block_comment=_COMMENT_OF_ONE_LEVEL,
-    string=f"(?:[eE]{_PG_ESCAPED}|(?:[uU]&|[bBxX])?+{_PG_PLAIN})",
+    string=f"(?:[eE]{_PG_ESCAPED}|[bBxX]{_PG_BITS}|(?:[uU]&)?+{_PG_PLAIN})",
     quoted='(?:[uU]&)?+"[^"]*+(?:""[^"]*+)*+"',
     operator=_PG_OPERATOR,
     string_quotes="'",
@@ -83,6 +85,7 @@ POSTGRESQL = Dialect(
         rf"|(?<=[eE]')(?<![{_PG_NAME}0-9$][eE]'){_PG_ESCAPED[1:]})"
         '|"[^"]*+"'
     ),
+    escape_prefix="eE",
     nested_comments=True,
     dollar_quotes=True,
     parentheses=True,
@@ -92,7 +95,7 @@ POSTGRESQL = Dialect(
 # PostgreSQL after SET standard_conforming_strings = off.
 POSTGRESQL_ESCAPING = replace(
     POSTGRESQL,
-    string=f"(?:[eE]|[uU]&|[bBxX])?+{_PG_ESCAPED}",
+    string=f"(?:[bBxX]{_PG_BITS}|(?:[eE]|[uU]&)?+{_PG_ESCAPED})",
     body_strings=_PG_ESCAPED + '|"[^"]*+"',
 )
 

@@ -140,13 +140,14 @@ _DOLLAR_OPENED, _COMMENT_OPENED = 10, 11
 @lru_cache
 def _token_pattern(lexis: Dialect) -> re.Pattern[str]:
     """Compile the alternatives in the order of `_KINDS`."""
+    no_word = f"(?![{lexis.escape_prefix}]')" if lexis.escape_prefix else ""
     alternatives = (
         f"[{lexis.space}]++",
         f"{lexis.line_comment}|{lexis.block_comment}",
         lexis.kept_comment or _NEVER,
         lexis.string,
         lexis.quoted,
-        f"[{lexis.name_start}][{lexis.name_part}]*+",
+        f"{no_word}[{lexis.name_start}][{lexis.name_part}]*+",
         _NUMBER + (r"|\$[0-9]++" if lexis.dollar_quotes else ""),
         r"\\[^\n\r]*+" if lexis.backslash_commands else _NEVER,
         lexis.operator,
@@ -166,7 +167,7 @@ def _close(text: str, found: re.Match[str], end: int, lexis: Dialect) -> tuple[K
     if found.lastindex == _COMMENT_OPENED:
         close = comment_end(text, start) if lexis.nested_comments else -1
         return Kind.COMMENT, end if close < 0 else min(close, end)
-    if found[0] in lexis.string_quotes:
+    if found[0] in lexis.string_quotes or found[0] in lexis.escape_prefix:
         return Kind.STRING, end
     if found[0] in lexis.name_quotes:
         return Kind.QUOTED, end

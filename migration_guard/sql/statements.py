@@ -181,13 +181,13 @@ class _Reader:
         elif char in "-/#" and self.position < stop:
             self.position = stop  # the pattern takes a comment only before content
         elif char == "$" and self.lexis.dollar_quotes:
-            self._take(stop, self._token_end(stop) or self._dollar_end(stop))
+            self._take(stop, self._dollar_end(stop))
         elif text.startswith("/*", stop):
             self.position = comment_end(text, stop) if self.lexis.nested_comments else -1
             if self.position < 0:
                 raise self._unterminated("comment", stop)
         elif char in self.lexis.string_quotes or char in self.lexis.name_quotes:
-            end = self._token_end(stop) or closed_end(text, self.lexis, stop)
+            end = closed_end(text, self.lexis, self._token_start(stop))
             if end is None:
                 is_string = char in self.lexis.string_quotes
                 raise self._unterminated("string" if is_string else "quoted identifier", stop)
@@ -206,21 +206,21 @@ class _Reader:
         else:
             self._take(command.start(), command.end("word"))
 
-    def _token_end(self, stop: int) -> int | None:
-        """Return the end of a token that holds `stop` and begins before it, or None.
+    def _token_start(self, stop: int) -> int:
+        """Return where the token that holds `stop` begins.
 
         Whether a `$` or a quote belongs to the digits, or the E, before it only the tokens tell.
         They are read from where the pattern was applied, so this costs each character once.
         """
         if stop == self.position or self.text[stop - 1] not in "0123456789eE":
-            return None
-        for token in scan(self.text, self.lexis, self.position):
-            end = token.start + len(token.text)
-            if end > stop:
-                return end if token.start < stop else None
-        return None
+            return stop
+        found = scan(self.text, self.lexis, self.position)
+        return next(token.start for token in found if token.start + len(token.text) > stop)
 
     def _dollar_end(self, stop: int) -> int:
+        """Return the end of the dollar quote, parameter or identifier that `stop` is part of."""
+        if (start := self._token_start(stop)) < stop:
+            return next(start + len(token.text) for token in scan(self.text, self.lexis, start))
         tag = dollar_tag(self.text, stop)
         if tag is None:
             return stop + 1

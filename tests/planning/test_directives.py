@@ -27,7 +27,10 @@ def directives(text: str) -> Directives:
         ("-- guard: lock_timeout = 5s", Directives(lock_timeout=5)),
         ("-- guard: lock_timeout = 0", Directives(lock_timeout=0)),
         ("-- guard: statement_timeout = 500ms", Directives(statement_timeout=0.5)),
-        ("-- guard: requires = auth.0001_initial", Directives(requires=(("auth", "0001_initial"),))),
+        (
+            "-- guard: requires = auth.0001_initial",
+            Directives(requires=(("auth", "0001_initial"),)),
+        ),
         ("-- guard: rerun = safe", Directives(rerun_safe=True)),
         ("-- guard: allow = drop-column, since 41", Directives(allow={"drop-column": "since 41"})),
         ("-- guard: allow = empty", Directives(allow={"empty": ""})),

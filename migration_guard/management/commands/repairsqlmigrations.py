@@ -6,8 +6,9 @@ from typing import Any
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.reports import json, text
+from migration_guard.results import Action
 from migration_guard.running import repairing
-from migration_guard.running.repairing import Action, Repair
+from migration_guard.running.repairing import Repair
 
 
 class Command(GuardCommand):

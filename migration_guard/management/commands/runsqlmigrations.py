@@ -7,8 +7,9 @@ from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.problems import Severity, errors
 from migration_guard.reports import json, text
+from migration_guard.results import Outcome
 from migration_guard.running import executor
-from migration_guard.running.executor import Options, Outcome
+from migration_guard.running.executor import Options
 
 
 class Command(GuardCommand):

@@ -1,0 +1,44 @@
+"""What a database says of its own migrations, as values for a plan."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One applied migration, without its SQL; ``applied_at`` is aware."""
+
+    id: str
+    number: int
+    checksum: str | None
+    fingerprint: str | None
+    applied_at: datetime
+    duration_ms: int | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One migration that is running or failed; the fields are those of ``JournalEntry``."""
+
+    id: str
+    number: int
+    failed: bool
+    done: int
+    total: int
+    done_digest: str
+    doubt: int
+    note: str
+    statement: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """History and journal by id, the ids cleared from the history, and the environment stamp."""
+
+    rows: Mapping[str, HistoryRow]
+    journal: Mapping[str, JournalRow]
+    cleared: Collection[str] = ()
+    stamp: str | None = None

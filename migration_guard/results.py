@@ -1,0 +1,124 @@
+"""What the commands found or did, as values for every report."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migration_guard.exceptions import GuardError
+from migration_guard.planning.plan import Plan, Planned, State
+from migration_guard.planning.recorded import HistoryRow
+from migration_guard.problems import Problem, Violation, errors
+
+EMPTY_PLAN = Plan((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did, or what it would do.
+
+    ``applied`` are the ids that this run applied or recorded, in order; ``rows`` the history, in
+    the order of time; ``error`` what ended the run early.
+    """
+
+    database: str
+    vendor: str = ""
+    environment: str = ""
+    plan: Plan = EMPTY_PLAN
+    applied: tuple[str, ...] = ()
+    rows: tuple[HistoryRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    error: GuardError | None = None
+
+    @property
+    def to_run(self) -> list[Planned]:
+        """What a run would still apply, out-of-order migrations aside."""
+        return self.plan.to_run()
+
+    @property
+    def returncode(self) -> int:
+        """The exit code: 0 fine, 1 a guard said no, 2 it could not find out."""
+        if self.error is not None:
+            return self.error.returncode
+        return 1 if errors(self.problems) else 0
+
+
+class Action(StrEnum):
+    """What a repair does; the value is the command's option, and what the audit says."""
+
+    ACCEPT_EDIT = "accept-edit"
+    MARK_APPLIED = "mark-applied"
+    FORGET = "forget"
+    STAMP = "stamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One migration before and after; ``after`` None: neither file nor history knows it now."""
+
+    id: str
+    before: State
+    after: State | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair did; with an ``error``, nothing.
+
+    ``environment`` is the database's stamp as it is now (the setting, where it has none), ``was``
+    the stamp before.
+    """
+
+    database: str
+    action: Action
+    vendor: str = ""
+    environment: str = ""
+    was: str | None = None
+    changes: tuple[Change, ...] = ()
+    error: GuardError | None = None
+
+
+class Verdict(StrEnum):
+    """What became of one assertion; an unknown one never passes silently."""
+
+    KEPT = "kept"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """One thing that a contract says of a database, and whether it is so.
+
+    ``id`` is readable and stable (``user_profiles::relationship_type::exists``); ``violation`` is
+    set if and only if it is violated, ``unknown`` says why it could not be told.
+    """
+
+    id: str
+    table: str
+    object: str
+    source: str
+    verdict: Verdict
+    violation: Violation | None = None
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All assertions of a contract against one database, in the order of the contract.
+
+    ``seconds`` is the time that reading and comparing took.
+    """
+
+    database: str
+    vendor: str
+    assertions: tuple[Assertion, ...]
+    seconds: float = 0.0
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """The violations, in order."""
+        return tuple(one.violation for one in self.assertions if one.violation is not None)
+
+    @property
+    def unknown(self) -> tuple[Assertion, ...]:
+        """The assertions that could not be told."""
+        return tuple(one for one in self.assertions if one.verdict is Verdict.UNKNOWN)

@@ -1,0 +1,329 @@
+"""runsqlmigrations and files that are not right: it says no before it runs the first of them."""
+
+import os
+
+import pytest
+
+from migration_guard.models import AppliedMigration
+from tests.commands.refusals import history, refused, tables, untouched
+
+GOOD = "CREATE TABLE a (id integer);\n"
+B = "CREATE TABLE b (id integer);\n"
+
+# What the names, bytes and headers tell: the database is not asked.
+BEFORE_THE_DATABASE = {
+    "bad name": ({"0002-b.sql": B}, ["bad-name", "0002-b.sql", "<number>_<name>.sql"]),
+    "no number": ({"b.sql": B}, ["bad-name", "b.sql"]),
+    "space in the name": ({"0002_b c.sql": B}, ["bad-name", "0002_b c.sql"]),
+    "name that is not ASCII": ({"0002_größe.sql": B}, ["bad-name", "0002_größe.sql"]),
+    "unknown vendor": ({"0002_b.oracle.sql": B}, ["bad-name", '"oracle" is not a vendor']),
+    "number too long": ({f"{'1' * 41}_b.sql": B}, ["bad-name", "41 digits", "40"]),
+    "id too long": ({f"0002_{'b' * 196}.sql": B}, ["bad-name", "201 characters", "200"]),
+    "duplicate number": (
+        {"0002_b.sql": B, "2_c.sql": B},
+        ["duplicate-number", "2_c and 0002_b have the same number", "next free number"],
+    ),
+    "not UTF-8": (
+        {"0002_b.sql": b"SELECT 1;\n-- caf\xe9\n"},
+        ["not-utf8", "0002_b.sql:2", "byte 0xe9 at offset 16", "Save it as UTF-8"],
+    ),
+    "not UTF-8 behind a BOM": (
+        {"0002_b.sql": b"\xef\xbb\xbf-- \xe9\n"},
+        ["not-utf8", "0002_b.sql:1", "byte 0xe9 at offset 6"],
+    ),
+    "UTF-16": (
+        {"0002_b.sql": B.encode("utf-16")},
+        ["not-utf8", "0002_b.sql:1", "byte 0xff at offset 0"],
+    ),
+    "NUL byte": ({"0002_b.sql": b"SELECT 1;\nSELECT '\0';\n"}, ["nul-byte", "0002_b.sql:2"]),
+    "unknown directive": (
+        {"0002_b.sql": f"-- about b\n-- guard: enviroments = dev\n{B}"},
+        ["unknown-directive", "0002_b.sql:2", 'did you mean "environments"?'],
+    ),
+    "directive without a value": (
+        {"0002_b.sql": f"-- guard: transaction\n{B}"},
+        ["unknown-directive", "0002_b.sql:1", "-- guard: key = value"],
+    ),
+    "bad value": (
+        {"0002_b.sql": f"-- guard: lock_timeout = soon\n{B}"},
+        ["bad-directive", "0002_b.sql:1", "a time is written 5s"],
+    ),
+    "unknown environment": (
+        {"0002_b.sql": f"-- guard: environments = develop\n{B}"},
+        ["bad-directive", '"develop" is not an environment', 'did you mean "dev"?'],
+    ),
+    "directive below the first statement": (
+        {"0002_b.sql": f"{B}-- guard: environments = dev\n"},
+        ["misplaced-directive", "0002_b.sql:2", "Move the line up"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE_THE_DATABASE)
+def test_run_when_a_name_or_a_header_is_bad_stops_before_the_database_is_touched(
+    case, database, migrations, guard
+):
+    files, texts = BEFORE_THE_DATABASE[case]
+    migrations({"0001_a.sql": GOOD, **files})
+
+    refused(guard, 1, *texts)
+
+    assert untouched(database)
+
+
+def test_run_when_several_files_are_bad_names_all_of_them_at_once(sqlite, migrations, guard):
+    migrations({"a.sql": GOOD, "0002_b.sql": b"\xff", "0003_c.sql": "-- guard: x = y\nSELECT 1;"})
+
+    refused(guard, 1, "a.sql", "0002_b.sql:1", "0003_c.sql:1", "3 problems; no migration was run")
+
+    assert untouched(sqlite)
+
+
+def test_run_when_one_id_is_in_two_folders_names_both(database, migrations, guard, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "0001_a.sql").write_text(GOOD)
+    migrations({"0001_a.sql": GOOD}, DIRS={"default": [tmp_path / "sql_migrations", other]})
+
+    refused(guard, 1, "duplicate-id", "0001_a exists twice", str(other))
+
+    assert untouched(database)
+
+
+# -- files and folders that cannot be opened
+
+
+def unreadable_by_its_owner(path):
+    path.write_text(B)
+    path.chmod(0)
+
+
+UNREADABLE = {
+    "a folder": lambda path: path.mkdir(),
+    "a link to nothing": lambda path: path.symlink_to(path.parent / "gone.sql"),
+    "a link to itself": lambda path: path.symlink_to(path),
+    "no right": unreadable_by_its_owner,
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_run_when_a_file_cannot_be_read_gives_2_and_touches_nothing(
+    case, sqlite, migrations, guard
+):
+    if case == "no right" and os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    folder = migrations({"0001_a.sql": GOOD})
+    UNREADABLE[case](folder / "0002_b.sql")
+
+    refused(guard, 2, "0002_b.sql cannot be opened", "Make the file readable")
+
+    assert untouched(sqlite)
+
+
+def test_run_when_a_link_leads_out_of_the_folder_refuses_it(sqlite, migrations, guard, tmp_path):
+    (tmp_path / "elsewhere.sql").write_text(B)
+    folder = migrations({"0001_a.sql": GOOD})
+    (folder / "0002_b.sql").symlink_to(tmp_path / "elsewhere.sql")
+
+    refused(guard, 1, "0002_b.sql", "symbolic link that leads out of the migration folder")
+
+    assert untouched(sqlite)
+
+
+FOLDERS = {
+    "missing": (lambda path: None, "No such file or directory"),
+    "a file": (lambda path: path.write_text(""), "Not a directory"),
+    "a link to itself": (lambda path: path.symlink_to(path), "symbolic links"),
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_run_when_the_folder_cannot_be_opened_gives_2(case, database, migrations, guard, tmp_path):
+    make, reason = FOLDERS[case]
+    folder = tmp_path / "nowhere"
+    make(folder)
+    migrations({}, DIRS={"default": [folder]})
+
+    refused(guard, 2, f"migration folder {folder} cannot be opened", reason, '["DIRS"]')
+
+    assert untouched(database)
+
+
+def test_run_when_no_folder_is_set_shows_the_setting_to_write(sqlite, settings, guard):
+    settings.MIGRATION_GUARD = {"ENVIRONMENT": "production"}
+
+    refused(guard, 2, 'names no folder for the database "default"', '[BASE_DIR / "sql_migrations"]')
+
+    assert untouched(sqlite)
+
+
+def test_run_when_there_is_no_migration_at_all_says_how_to_make_one(database, migrations, guard):
+    folder = migrations({"README.md": "nothing yet", "_draft.sql": B, ".hidden.sql": B})
+
+    refused(guard, 2, f"There is no migration in {folder}", "manage.py makesqlmigration NAME")
+
+    assert untouched(database)
+
+
+# -- what is accepted
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"\xef\xbb\xbf" + GOOD.encode(), id="BOM"),
+        pytest.param(GOOD.replace("\n", "\r\n").encode(), id="CRLF"),
+        pytest.param(b"\xef\xbb\xbf-- a\r\n" + GOOD.encode(), id="BOM and CRLF"),
+    ],
+)
+def test_run_when_a_file_has_a_bom_or_crlf_takes_it_as_the_same_text(
+    raw, database, migrations, guard
+):
+    folder = migrations({"0001_a.sql": raw})
+
+    first = guard("runsqlmigrations")
+    plain = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    (folder / "0001_a.sql").write_bytes(plain)
+    second = guard("runsqlmigrations", "--check")
+
+    assert (first.code, second.code, second.err) == (0, 0, "")
+    assert tables(database) == {"a"}
+    assert AppliedMigration.objects.get().sql == plain.decode()
+
+
+def test_run_when_a_directive_stands_behind_a_bom_obeys_it(sqlite, migrations, guard):
+    migrations(
+        {"0001_a.sql": GOOD, "0002_b.sql": b"\xef\xbb\xbf-- guard: environments = dev\r\n" + b"x;"}
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0
+    assert history(sqlite) == ["0001_a"]
+
+
+# -- what only the SQL tells: all files are split before the first one runs
+
+
+SQL = {
+    "empty": ("", ["empty", "the file has no statement", "-- guard: allow = empty"]),
+    "only a comment": ("-- nothing yet\n/* at all */\n", ["empty", "no statement"]),
+    "only semicolons": (";;\n;", ["empty", "no statement"]),
+    "unterminated string": (
+        f"{B}INSERT INTO b VALUES ('never closed);\n",
+        ["unterminated", "0002_b.sql:2", "never ends"],
+    ),
+    "BEGIN without COMMIT": (
+        f"BEGIN;\n{B}",
+        ["transaction-control", "0002_b.sql:1", "BEGIN"],
+    ),
+    "COMMIT without BEGIN": (
+        f"{B}COMMIT;\n",
+        ["transaction-control", "0002_b.sql:2", "COMMIT"],
+    ),
+    "COMMIT in the middle": (
+        f"{B}COMMIT;\nCREATE TABLE c (id integer);\n",
+        ["transaction-control", "0002_b.sql:2", "COMMIT"],
+    ),
+    "ROLLBACK": (f"BEGIN;\n{B}ROLLBACK;\n", ["transaction-control", "0002_b.sql:3", "ROLLBACK"]),
+    "the history named": (
+        f"{B}DELETE FROM applied_migrations WHERE id = '0001_a';\n",
+        ["touches-history", "0002_b.sql:2", "may run in production", "environments = dev, test"],
+    ),
+}
+# SQLite takes the end of the text for the end of such a comment.
+COMMENT = (
+    f"{B}\n/* never closed\nSELECT 1;\n",
+    ["unterminated", "0002_b.sql:3", "comment", "never ends"],
+)
+SQL_OF_POSTGRESQL = {
+    "unterminated dollar quote": (
+        f"{B}DO $body$ BEGIN NULL; END $$;\n",
+        ["unterminated", "0002_b.sql:2", "never ends"],
+    ),
+    "unterminated identifier": ('CREATE TABLE "b (id integer);', ["unterminated", "0002_b.sql:1"]),
+    "two transactions": (
+        f"BEGIN;\n{B}COMMIT;\nBEGIN;\nSELECT 1;\nCOMMIT;\n",
+        ["transaction-control", "0002_b.sql:3", "transaction = off"],
+    ),
+    "psql meta-command": (
+        f"{B}\\i other.sql\n",
+        ["meta-command", "0002_b.sql:2", "\\i other.sql", "only psql"],
+    ),
+    "PREPARE TRANSACTION": (
+        f"BEGIN;\n{B}PREPARE TRANSACTION 'x';\n",
+        ["transaction-control", "0002_b.sql:3"],
+    ),
+}
+SQL_OF_SQLITE = {
+    "unterminated trigger": (
+        f"{B}CREATE TRIGGER t AFTER INSERT ON b BEGIN\n  SELECT 1;\n",
+        ["unterminated", "0002_b.sql:2"],
+    ),
+}
+
+
+def stops_before_the_first_runs(database, migrations, guard, case):
+    sql, texts = case
+    migrations({"0001_a.sql": GOOD, "0002_b.sql": sql, "0003_c.sql": "SELECT 1;"})
+
+    refused(guard, 1, *texts)
+
+    assert tables(database) == set()
+    assert history(database) == []
+
+
+@pytest.mark.parametrize("case", SQL)
+def test_run_when_the_sql_of_a_later_file_is_bad_runs_none(case, database, migrations, guard):
+    stops_before_the_first_runs(database, migrations, guard, SQL[case])
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_run_when_a_comment_of_a_later_file_is_open_runs_none(database, migrations, guard):
+    stops_before_the_first_runs(database, migrations, guard, COMMENT)
+
+
+@pytest.mark.parametrize("case", SQL_OF_POSTGRESQL)
+def test_run_on_postgresql_when_the_sql_of_a_later_file_is_bad_runs_none(
+    case, postgres, migrations, guard
+):
+    stops_before_the_first_runs(postgres, migrations, guard, SQL_OF_POSTGRESQL[case])
+
+
+@pytest.mark.parametrize("case", SQL_OF_SQLITE)
+def test_run_on_sqlite_when_the_sql_of_a_later_file_is_bad_runs_none(
+    case, sqlite, migrations, guard
+):
+    stops_before_the_first_runs(sqlite, migrations, guard, SQL_OF_SQLITE[case])
+
+
+@pytest.mark.parametrize("case", ["empty", "unterminated string", "COMMIT in the middle"])
+def test_plan_when_the_sql_is_bad_says_so_and_writes_nothing(case, database, migrations, guard):
+    sql, texts = SQL[case]
+    migrations({"0001_a.sql": GOOD, "0002_b.sql": sql})
+
+    refused(guard, 1, *texts, args=["--plan"])
+
+    assert untouched(database)
+
+
+def test_run_when_the_bad_file_is_corrected_applies_all(database, migrations, guard):
+    folder = migrations({"0001_a.sql": GOOD, "0002_b.sql": "SELECT 'open;"})
+    assert guard("runsqlmigrations").code == 1
+    (folder / "0002_b.sql").write_text(B)
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b"]
+    assert tables(database) == {"a", "b"}
+
+
+def test_run_when_an_applied_file_is_bad_now_shows_it_as_edited(database, migrations, guard):
+    folder = migrations({"0001_a.sql": GOOD})
+    assert guard("runsqlmigrations").code == 0
+    (folder / "0001_a.sql").write_text("CREATE TABLE a (name text DEFAULT 'open);\n")
+
+    refused(guard, 1, "edited", "0001_a.sql", "-CREATE TABLE a (id integer);")
+
+    assert history(database) == ["0001_a"]

@@ -1,0 +1,344 @@
+"""PostgreSQL: one migration, one transaction; clean sessions; the rules of the history."""
+
+import time
+
+import pytest
+
+from tests.running.support import applied, wait_until
+
+TABLE = "CREATE TABLE {} (id integer PRIMARY KEY)"
+
+
+def exists(database, name: str) -> bool:
+    return database.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0]
+
+
+def test_run_when_database_is_empty_applies_all_in_numeric_order(postgres, migrations, guard):
+    migrations(
+        {
+            "10_c.sql": "ALTER TABLE b ADD c integer",
+            "2_b.sql": "ALTER TABLE a RENAME TO b",
+            "0001_a.sql": TABLE.format("a"),
+        }
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert applied(postgres) == ["0001_a", "2_b", "10_c"]
+    assert result.out.startswith("Applied migrations in order:\n  1. 0001_a @ ")
+
+
+def test_run_when_repeated_applies_nothing_and_reports_the_same(postgres, migrations, guard):
+    migrations({"1_a.sql": TABLE.format("a"), "2_b.sql": TABLE.format("b")})
+
+    first, second = guard("runsqlmigrations"), guard("runsqlmigrations")
+
+    assert first.out == second.out
+    assert guard("runsqlmigrations", "--format", "json").json["applied"] == []
+
+
+def test_times_when_many_are_applied_increase_strictly(postgres, migrations, guard):
+    migrations({f"{n}_t.sql": "SELECT 1" for n in range(1, 41)})
+
+    guard("runsqlmigrations")
+
+    times = postgres.execute("SELECT applied_at FROM applied_migrations ORDER BY number")
+    assert times == sorted(set(times))
+
+
+def test_row_when_applied_holds_what_was_run(postgres, migrations, guard):
+    migrations({"7_a.sql": "-- why\nSELECT '100%', '%s';"}, ENVIRONMENT="staging")
+
+    guard("runsqlmigrations")
+
+    row = postgres.execute(
+        "SELECT number, sql, how, environment, database_user, duration_ms >= 0, length(checksum), "
+        "length(fingerprint) FROM applied_migrations"
+    )
+    assert row == [
+        ("7".zfill(40), "-- why\nSELECT '100%', '%s';", "run", "staging", "postgres", True, 64, 64)
+    ]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE x (id int); SELECT 1/0",
+        "CREATE TABLE x (id int); INSERT INTO x VALUES ('no')",
+        # Deferred to the commit: found before it, under the file's own settings.
+        "CREATE TABLE x (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO x VALUES (1), (1)",
+        "CREATE TABLE x (id int); " + "-- long\n" * 20_000 + "SELECT 1/0",
+    ],
+    ids=["division", "type", "deferred", "too large for a pipeline"],
+)
+def test_failure_when_a_later_statement_fails_leaves_nothing_of_the_file(
+    postgres, migrations, guard, sql
+):
+    migrations({"1_ok.sql": TABLE.format("a"), "2_bad.sql": sql, "3_next.sql": TABLE.format("c")})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert "2_bad was rolled back as a whole" in result.err
+    assert "Applied before it in this run: 1_ok." in result.err
+    assert applied(postgres) == ["1_ok"]
+    assert not exists(postgres, "x")
+
+
+@pytest.mark.parametrize("filler", [0, 20_000], ids=["pipeline", "one by one"])
+def test_failure_when_a_statement_fails_names_file_line_and_statement(
+    postgres, migrations, guard, filler
+):
+    text = (
+        "CREATE TABLE x (id int);\n" + "-- long\n" * filler + "SELECT 1;\nSELECT\n  nothing_here;\n"
+    )
+    migrations({"1_bad.sql": text + "SELECT 2;"})
+
+    result = guard("runsqlmigrations", "--format", "json")
+
+    problem = result.json["problems"][0]
+    assert problem["rule"] == "migration-failed"
+    assert problem["line"] == filler + 4
+    assert "statement 3 of 4" in problem["message"]
+    assert 'column "nothing_here" does not exist' in problem["message"]
+
+
+def test_failure_when_the_file_is_corrected_goes_on_in_the_next_run(postgres, migrations, guard):
+    files = {"1_a.sql": TABLE.format("a"), "2_b.sql": "SELECT 1/0"}
+    migrations(files)
+    assert guard("runsqlmigrations").code == 1
+
+    migrations({**files, "2_b.sql": TABLE.format("b")})
+
+    assert guard("runsqlmigrations").code == 0
+    assert applied(postgres) == ["1_a", "2_b"]
+
+
+def test_outer_begin_commit_when_present_is_dropped(postgres, migrations, guard):
+    migrations({"1_a.sql": f"BEGIN;\n{TABLE.format('a')};\nCOMMIT;"})
+
+    assert guard("runsqlmigrations").code == 0
+    assert exists(postgres, "a")
+
+
+def test_savepoints_when_used_in_a_file_are_allowed(postgres, migrations, guard):
+    migrations(
+        {"1_a.sql": "CREATE TABLE a (id int); SAVEPOINT s; DROP TABLE a; ROLLBACK TO s; RELEASE s"}
+    )
+
+    assert guard("runsqlmigrations").code == 0
+    assert exists(postgres, "a")
+
+
+def test_copy_when_data_is_inline_is_streamed(postgres, migrations, guard):
+    rows = "".join(f"{n}\tname {n} \\\\ %s\n" for n in range(5000))
+    migrations(
+        {
+            "1_a.sql": "CREATE TABLE a (id int, name text);\nCOPY a FROM stdin;\n"
+            + rows
+            + "\\.\nINSERT INTO a VALUES (-1, 'after');"
+        }
+    )
+
+    assert guard("runsqlmigrations").code == 0
+    assert postgres.execute("SELECT count(*), min(id) FROM a") == [(5001, -1)]
+    assert postgres.execute("SELECT name FROM a WHERE id = 7") == [("name 7 \\ %s",)]
+
+
+SESSION_CHANGES = """
+CREATE SCHEMA elsewhere;
+CREATE ROLE guard_intern;
+GRANT guard_intern TO CURRENT_USER;
+SET search_path = elsewhere;
+SET statement_timeout = '1min';
+SET lock_timeout = '1min';
+SET TIME ZONE 'Asia/Tokyo';
+SET standard_conforming_strings = off;
+SET my.setting = 'left behind';
+CREATE TEMPORARY TABLE applied_migrations (id text);
+DECLARE open_cursor CURSOR WITH HOLD FOR SELECT 1;
+LISTEN channel;
+PREPARE left_behind AS SELECT 1;
+SELECT pg_advisory_lock(42);
+SELECT pg_advisory_unlock_all();
+SELECT pg_advisory_lock(43);
+SET ROLE guard_intern;
+"""
+
+
+@pytest.mark.parametrize("header", ["", "-- guard: transaction = off\n"], ids=["on", "off"])
+def test_session_when_a_file_changes_it_is_clean_for_the_next_file_and_the_history(
+    postgres, migrations, guard, header
+):
+    sql = SESSION_CHANGES.replace(
+        "CREATE TEMPORARY TABLE applied_migrations", "CREATE TEMP TABLE tt"
+    )
+    migrations(
+        {
+            "1_dirty.sql": header + sql,
+            "2_look.sql": "CREATE TABLE seen AS SELECT current_user::text AS who, "
+            "current_setting('search_path') AS path, current_setting('statement_timeout') AS time, "
+            "current_setting('TimeZone') AS zone, current_setting('my.setting', true) AS mine, "
+            "(SELECT count(*) FROM pg_cursors WHERE name = 'open_cursor') AS cursors, "
+            "(SELECT count(*) FROM pg_prepared_statements WHERE name = 'left_behind') AS prepared, "
+            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) "
+            "AS locks, to_regclass('pg_temp.tt') IS NULL AS no_temp",
+        },
+        STATEMENT_TIMEOUT="7s",
+    )
+
+    try:
+        result = guard("runsqlmigrations")
+
+        assert result.code == 0, result.err
+        assert postgres.execute("SELECT * FROM public.seen") == [
+            ("postgres", '"$user", public', "7s", "UTC", "", 0, 0, 0, True)
+        ]
+        assert applied(postgres) == ["1_dirty", "2_look"]
+    finally:
+        postgres.execute("DROP SCHEMA IF EXISTS elsewhere")
+        postgres.execute("DROP ROLE IF EXISTS guard_intern")
+
+
+def test_temporary_table_when_it_shadows_the_history_misplaces_no_row(postgres, migrations, guard):
+    migrations(
+        {
+            "1_shadow.sql": "-- guard: environments = test\n"
+            "CREATE TEMPORARY TABLE applied_migrations (id text)",
+            "2_next.sql": "SELECT 1",
+        },
+        ENVIRONMENT="test",
+    )
+
+    assert guard("runsqlmigrations").code == 0
+    assert applied(postgres) == ["1_shadow", "2_next"]
+
+
+def test_history_when_a_file_of_dev_clears_markers_applies_those_again_in_the_same_run(
+    postgres, migrations, guard
+):
+    clear = "-- guard: environments = dev\nDELETE FROM applied_migrations WHERE id = '1_a'"
+    files = {"1_a.sql": "CREATE TABLE IF NOT EXISTS a (id int)", "2_b.sql": TABLE.format("b")}
+    migrations(files, ENVIRONMENT="dev")
+    guard("runsqlmigrations")
+
+    migrations({**files, "3_clear.sql": clear, "4_last.sql": TABLE.format("d")}, ENVIRONMENT="dev")
+    result = guard("runsqlmigrations", "--format", "json")
+
+    assert result.code == 0, result.err
+    assert result.json["applied"] == ["3_clear", "1_a", "4_last"]
+    assert postgres.execute("SELECT action, migration_id FROM migration_guard_audit") == [
+        ("cleared", "1_a")
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO applied_migrations (id, number, how, applied_at, database_user, environment) "
+        "VALUES ('9_x', '9', 'run', now(), '', '')",
+        "UPDATE applied_migrations SET environment = 'x'",
+        "DELETE FROM applied_migrations",
+        "TRUNCATE applied_migrations",
+        "DROP TABLE applied_migrations",
+    ],
+)
+def test_history_when_a_file_of_dev_does_more_than_clear_is_rolled_back(
+    postgres, migrations, guard, change
+):
+    migrations(
+        {"1_a.sql": TABLE.format("a"), "2_bad.sql": f"-- guard: environments = dev\n{change}"},
+        ENVIRONMENT="dev",
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert applied(postgres) == ["1_a"]
+
+
+@pytest.mark.parametrize("stamp", ["production", "dev"])
+def test_dev_only_when_setting_or_stamp_says_production_is_skipped(
+    postgres, migrations, guard, stamp
+):
+    migrations({"1_a.sql": TABLE.format("a")}, ENVIRONMENT=stamp)
+    guard("runsqlmigrations")
+
+    other = "dev" if stamp == "production" else "production"
+    files = {"1_a.sql": TABLE.format("a"), "2_dev.sql": "-- DEV/TEST ONLY\nDROP TABLE a"}
+    migrations(files, ENVIRONMENT=other)
+    result = guard("runsqlmigrations", "--format", "json")
+
+    assert result.code == 0
+    assert [m["state"] for m in result.json["migrations"]] == ["applied", "skipped"]
+    assert [p["rule"] for p in result.json["problems"]] == ["environment-mismatch"]
+    assert exists(postgres, "a")
+
+
+def test_plan_and_check_when_nothing_was_ever_run_write_nothing(postgres, migrations, guard):
+    migrations({"1_a.sql": TABLE.format("a")})
+
+    plan, check = guard("runsqlmigrations", "--plan"), guard("runsqlmigrations", "--check")
+
+    assert (plan.code, check.code) == (0, 1)
+    assert "pending  1_a" in plan.out
+    assert "1 pending: 1_a" in check.err
+    assert postgres.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_target_when_given_stops_there(postgres, migrations, guard):
+    migrations({f"{n}_t.sql": "SELECT 1" for n in (1, 5, 10)})
+
+    assert guard("runsqlmigrations", "--target", "5").code == 0
+    assert applied(postgres) == ["1_t", "5_t"]
+
+
+def test_lock_when_a_long_transaction_holds_the_table_is_retried_and_then_names_the_blocker(
+    postgres, migrations, guard
+):
+    migrations({"1_a.sql": TABLE.format("a")})
+    guard("runsqlmigrations")
+    blocker = postgres.connect()
+    blocker.execute("BEGIN")
+    blocker.execute("SELECT * FROM a")
+    migrations(
+        {"1_a.sql": TABLE.format("a"), "2_b.sql": "ALTER TABLE a ADD b int"},
+        LOCK_TIMEOUT="400ms",
+        LOCK_RETRIES=1,
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert "rolled back, try 2 of 2" in result.err
+    assert "canceling statement due to lock timeout" in result.err
+    assert f"pid {blocker.info.backend_pid}" in result.err
+    assert "SELECT * FROM a" in result.err
+    assert applied(postgres) == ["1_a"]
+
+
+def test_lock_when_the_blocker_goes_away_is_granted_to_a_later_try(
+    postgres, migrations, guard, guard_process
+):
+    migrations({"1_a.sql": TABLE.format("a")})
+    guard("runsqlmigrations")
+    blocker = postgres.connect()
+    blocker.execute("BEGIN")
+    blocker.execute("SELECT * FROM a")
+    migrations(
+        {"1_a.sql": TABLE.format("a"), "2_b.sql": "ALTER TABLE a ADD b int"}, LOCK_TIMEOUT="200ms"
+    )
+
+    process = guard_process.start("runsqlmigrations")
+    wait_until(lambda: waiting(postgres))
+    time.sleep(0.4)
+    blocker.execute("ROLLBACK")
+    _out, err = process.communicate(timeout=30)
+
+    assert process.returncode == 0, err
+    assert "try 2 of" in err
+
+
+def waiting(database) -> bool:
+    return bool(database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
