@@ -35,7 +35,12 @@ class Problem:
     detail: str = ""
 
     @property
-    @dataclass(frozen=True, slots=True)
+    def place(self) -> str:
+        """``path:line`` as editors and terminals link it, or an empty string."""
+        return place(self.path, self.line) if self.path is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Violation:
     """Where a database breaks a contract.
 
@@ -53,11 +58,6 @@ class Violation:
     hint: str = ""
     owner: str = ""
     reason: str = ""
-
-
-def place(self) -> str:
-        """``path:line`` as editors and terminals link it, or an empty string."""
-        return place(self.path, self.line) if self.path is not None else ""
 
 
 def place(path: Path, line: int | None = None) -> str:

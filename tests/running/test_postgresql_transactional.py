@@ -67,7 +67,8 @@ def test_row_when_applied_holds_what_was_run(postgres, migrations, guard):
         "CREATE TABLE x (id int); SELECT 1/0",
         "CREATE TABLE x (id int); INSERT INTO x VALUES ('no')",
         # Deferred to the commit: found before it, under the file's own settings.
-        "CREATE TABLE x (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO x VALUES (1), (1)",
+        "CREATE TABLE x (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); "
+        "INSERT INTO x VALUES (1), (1)",
         "CREATE TABLE x (id int); " + "-- long\n" * 20_000 + "SELECT 1/0",
     ],
     ids=["division", "type", "deferred", "too large for a pipeline"],
@@ -182,8 +183,8 @@ def test_session_when_a_file_changes_it_is_clean_for_the_next_file_and_the_histo
             "current_setting('TimeZone') AS zone, current_setting('my.setting', true) AS mine, "
             "(SELECT count(*) FROM pg_cursors WHERE name = 'open_cursor') AS cursors, "
             "(SELECT count(*) FROM pg_prepared_statements WHERE name = 'left_behind') AS prepared, "
-            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) "
-            "AS locks, to_regclass('pg_temp.tt') IS NULL AS no_temp",
+            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND pid = pg_backend_pid()) AS locks, to_regclass('pg_temp.tt') IS NULL AS no_temp",
         },
         STATEMENT_TIMEOUT="7s",
     )
