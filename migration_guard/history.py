@@ -322,11 +322,12 @@ class History:
 
     def _aware(self, value: Any) -> datetime:
         """Return a time as the driver gives it (aware, naive or text) as an aware time."""
-        found: datetime = parse_datetime(value) if isinstance(value, str) else value
+        found: Any = parse_datetime(value) if isinstance(value, str) else value
         if timezone.is_naive(found):
             zone = self._connection.timezone if settings.USE_TZ else None
             found = timezone.make_aware(found, zone or timezone.get_default_timezone())
-        return found.astimezone(UTC)
+        moment: datetime = found.astimezone(UTC)
+        return moment
 
 
 def pad(number: int) -> str:

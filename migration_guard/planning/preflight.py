@@ -93,15 +93,8 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
             )
         ]
     problems = [_meta_command(file, statement) for statement in statements if statement.meta]
-    if not statements and "empty" not in file.directives.allow:
-        problems.append(
-            Problem(
-                "empty",
-                "the file has no statement",
-                "Write the SQL, or -- guard: allow = empty, if there is nothing to do.",
-                path=file.path,
-            )
-        )
+    if all(control(s.text, vendor) for s in statements) and "empty" not in file.directives.allow:
+        problems.append(_empty(file))
     touches = mentions(file.text, HISTORY_TABLE, vendor)
     if touches and not may_touch_history(file) and "touches-history" not in file.directives.allow:
         problems.append(_touches_history(file, statements, vendor))
@@ -156,6 +149,15 @@ def _many_units(
     if group is not None:
         problems.append(_transaction_control(file, statements[opened - 1]))
     return tuple(units), problems
+
+
+def _empty(file: MigrationFile) -> Problem:
+    return Problem(
+        "empty",
+        "the file has no statement",
+        "Write the SQL, or -- guard: allow = empty, if there is nothing to do.",
+        path=file.path,
+    )
 
 
 def _transaction_control(file: MigrationFile, statement: Statement) -> Problem:

@@ -1,6 +1,5 @@
 """Folders -> files in numeric order, and what is wrong with them."""
 
-import os
 import random
 from pathlib import Path
 
@@ -186,7 +185,7 @@ def test_link_when_it_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None
 
 def test_link_when_it_stays_in_the_folder_is_read(tmp_path: Path) -> None:
     folder = write(tmp_path / "set", _text="SELECT 1")
-    os.symlink("_text.sql", folder / "1_a.sql")
+    (folder / "1_a.sql").symlink_to("_text.sql")
 
     assert rules(read_all(folder)) == []
 
