@@ -101,6 +101,14 @@ def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
     return names, [*problems, *_same_ids(names)]
 
 
+def number_of(migration_id: str) -> int | None:
+    """Return the number in an id, or None where a file could not have that id."""
+    match = _NAME.fullmatch(f"{migration_id}.sql")
+    if match is None or match["id"] != migration_id or len(migration_id) > MAX_ID:
+        return None
+    return int(match["number"]) if len(match["number"]) <= MAX_DIGITS else None
+
+
 def _resolve(folder: Path) -> Path:
     try:
         # Not Path.resolve: before Python 3.13 a loop of links makes it raise RuntimeError.

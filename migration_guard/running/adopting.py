@@ -17,7 +17,7 @@ from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.history import History
 from migration_guard.models import AppliedMigration
 from migration_guard.planning.digests import fingerprint
-from migration_guard.planning.files import FileSet
+from migration_guard.planning.files import FileSet, number_of
 from migration_guard.running import own_tables
 from migration_guard.running.session import Facts, Session
 
@@ -87,14 +87,14 @@ def _read(session: Session, facts: Facts, table: str) -> list[tuple[str, int, An
 
 
 def _number(migration_id: str) -> int:
-    digits = migration_id.partition("_")[0]
-    if not digits.isascii() or not digits.isdigit():
+    number = number_of(migration_id)
+    if number is None:
         raise Refused(
             f'The table {own_tables.TABLE} has the row "{migration_id}", '
             "which is not the id of a migration (number_name).",
             "Correct or remove that row, and run --adopt again.",
         )
-    return int(digits)
+    return number
 
 
 def _time(session: Session, value: Any) -> Any:

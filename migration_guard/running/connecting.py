@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import DatabaseError, InterfaceError
+from django.db.utils import Error
 from django.utils.connection import ConnectionDoesNotExist
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.files import VENDORS
-from migration_guard.running.session import Facts, Session
+from migration_guard.running.failures import step_failed
+from migration_guard.running.session import Facts, Session, StatementError
 
 # Not Django's display_name: on MySQL it asks the server which of the two it is.
 _NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL or MariaDB"}
@@ -32,8 +33,12 @@ def configured(alias: str = DEFAULT_DB_ALIAS) -> BaseDatabaseWrapper:
             f'There is no database "{alias}" in DATABASES.',
             f"Known are {', '.join(sorted(connections))}.",
         ) from error
-    except ImproperlyConfigured as error:
-        raise CannotTell(f'The database "{alias}" cannot be used: {error}') from error
+    except (ImproperlyConfigured, ImportError) as error:
+        raise CannotTell(
+            f'The database "{alias}" cannot be used: {error}',
+            "Correct ENGINE in DATABASES, or install its driver; that of PostgreSQL: "
+            'pip install "django-migration-guard[postgres]".',
+        ) from error
     if connection.vendor not in VENDORS:
         raise CannotTell(
             f'The database "{alias}" is {connection.display_name}, which is not supported.',
@@ -57,7 +62,8 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
     in-memory SQLite database lives in its one connection, so that one is used as it is.
     ``read_only`` opens an SQLite file so that a missing one is not created.
 
-    Raises CannotTell where the database cannot be reached.
+    Raises CannotTell where the database cannot be reached, and a GuardError for what the database
+    refuses and no other place expects.
     """
     original = configured(alias)
     in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
@@ -66,7 +72,13 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
         _configure(connection, read_only=read_only)
         connections[alias] = connection
     try:
-        yield _connect(connection)
+        opened, facts = _connect(connection)
+        try:
+            yield opened, facts
+        except (Error, opened.driver_error) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, opened.driver_error) else error
+            refused = StatementError(cause, opened.kind(cause), None)
+            raise step_failed(opened, refused) from error
     finally:
         if not in_memory:
             connection.close()
@@ -78,10 +90,13 @@ def _connect(connection: BaseDatabaseWrapper) -> tuple[Session, Facts]:
     try:
         connection.ensure_connection()
         return opened, opened.facts()
-    except (DatabaseError, InterfaceError, opened.driver_error) as error:
+    # A driver raises TypeError for an option that it does not know.
+    except (Error, opened.driver_error, ImproperlyConfigured, TypeError) as error:
         raise CannotTell(
             f"No connection to {describe(connection)}: {str(error).strip()}",
-            "Check that the server runs, and host, port, user and password in DATABASES.",
+            "Check NAME and OPTIONS in DATABASES, and that the folder of the file exists."
+            if connection.vendor == "sqlite"
+            else "Check that the server runs, and host, port, user and password in DATABASES.",
         ) from error
 
 
@@ -134,17 +149,33 @@ def _configure(connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
         options.setdefault("application_name", "migration_guard")
     elif connection.vendor == "mysql":
         options["isolation_level"] = "read committed"
+        options["charset"] = "utf8mb4"  # the files are UTF-8
         if connection.Database.__name__ == "MySQLdb":  # type: ignore[attr-defined]
             options["multi_statements"] = False
     elif read_only:
         # An init_command such as PRAGMA journal_mode would write.
         options.pop("init_command", None)
         settings["NAME"] = _read_only_uri(str(settings["NAME"]))
+    else:
+        # Django's own steps too: a lock that is taken late cannot be waited for.
+        options["transaction_mode"] = "IMMEDIATE"
 
 
 def _read_only_uri(name: str) -> str:
     """Return the URI that reads the file; of one that is not there yet, an empty database."""
-    if name.startswith("file:"):
-        return f"{name}{'&' if '?' in name else '?'}mode=ro"
-    path = Path(name).resolve()
-    return f"file:{quote(str(path))}?mode=ro" if path.exists() else ":memory:"
+    uri = name if name.startswith("file:") else f"file:{quote(str(Path(name).resolve()))}"
+    path = Path(unquote(urlsplit(uri).path))
+    if not path.exists():
+        return ":memory:"
+    # A reader would make the files of the write-ahead log, and could not take them away again.
+    still = "" if Path(f"{path}-wal").exists() or not _write_ahead(path) else "&immutable=1"
+    return f"{uri}{'&' if '?' in uri else '?'}mode=ro{still}"
+
+
+def _write_ahead(path: Path) -> bool:
+    """Tell whether the file is in WAL mode (SQLite, "Database File Format", 1.3.3)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:] == b"\2\2"
+    except OSError:  # opening it as a database says it better
+        return False

@@ -34,7 +34,7 @@ from migration_guard.running import (
     transactional,
 )
 from migration_guard.running.locks import Held, holding
-from migration_guard.running.session import Facts, Session, StatementError
+from migration_guard.running.session import Facts, Kind, Session, StatementError
 from migration_guard.running.transactional import (
     AppliedByAnotherError,
     HistoryChangedError,
@@ -47,7 +47,8 @@ from migration_guard.running.transactional import (
 class Options:
     """What a run is asked to do; the names are those of the command's options.
 
-    ``wait`` in seconds, None for the setting; ``environment`` None for the setting.
+    ``wait`` in seconds, None for the setting; ``environment`` None for the setting. ``restamp``
+    stamps the database with that environment whatever its stamp was: for a test database.
     """
 
     target: int | None = None
@@ -57,6 +58,7 @@ class Options:
     wait: float | None = None
     environment: str | None = None
     adopt: bool = False
+    restamp: bool = False
 
 
 def look(alias: str = DEFAULT_DB_ALIAS, options: Options = Options()) -> Outcome:
@@ -129,6 +131,9 @@ class _Run:
         self._plan(present=True)
         if self.recorded.stamp is None:
             self._stamp()
+        elif self.options.restamp and self.recorded.stamp != self.outcome.environment:
+            self._stamp()
+            self._plan(present=True)
         if self.options.fake or self.options.baseline is not None:
             self._mark()
         else:
@@ -153,6 +158,9 @@ class _Run:
                 "Make the first one: manage.py makesqlmigration NAME; or correct "
                 'MIGRATION_GUARD["DIRS"].',
             )
+        if not self.files.problems:
+            marking.check_number(self.files, self.options.target)
+            marking.check_number(self.files, self.options.baseline)
 
     def _open(self, session: Session, facts: Facts) -> None:
         self.session, self.facts = session, facts
@@ -200,9 +208,9 @@ class _Run:
         if self.options.allow_out_of_order:
             found = [problem for problem in found if problem.rule != "out-of-order"]
         if found:
-            raise Refused(
-                f"{len(found)} problem{'s' if len(found) > 1 else ''}; no migration was run."
-            )
+            count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
+            further = "further " if self.outcome.applied else ""
+            raise Refused(f"{count}; no {further}migration was run.")
 
     # -- acts that run no migration
 
@@ -298,6 +306,8 @@ class _Run:
         entry = None
         if not in_one_transaction(script.file, self.session.vendor):
             with suppress(self.session.driver_error):
+                if error.kind is Kind.LOST:
+                    self.session.fresh()
                 entry = self.history.journal().get(script.file.id)
         return failures.migration_failed(self.session, script, error, entry, self.outcome.applied)
 
@@ -314,8 +324,9 @@ def _refuse_standby(session: Session, facts: Facts) -> None:
         )
     if facts.read_only:
         raise Refused(
-            f"{name} is read-only for this user (default_transaction_read_only).",
-            "Run as a user who may write, or against the primary.",
+            f"{name} is read-only: its sessions accept no writes.",
+            "Run as a user who may write, or against the primary (PostgreSQL: "
+            "default_transaction_read_only; MySQL: transaction_read_only; SQLite: query_only).",
         )
 
 

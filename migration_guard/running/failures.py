@@ -64,7 +64,9 @@ def step_failed(session: Session, error: StatementError) -> GuardError:
     if error.kind is Kind.LOCKED:
         return Refused(message, f"Nothing was changed; {RUN_AGAIN}.")
     return CannotTell(
-        message, "The user of DATABASES must be able to read and write the own tables."
+        message,
+        "The user of DATABASES needs the right to read and write the own tables, and two "
+        "connections at once.",
     )
 
 

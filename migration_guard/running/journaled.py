@@ -55,9 +55,9 @@ class _Run:
     def apply(self, entry: JournalRow | None) -> Done:
         started = time.monotonic()
         before = self.task.history.ids() if reads_history(self.task.script) else set()
-        self.session.fresh()
         try:
             with self.session.failing():
+                self.session.fresh()
                 self.session.limit(
                     self.task.limits.lock_timeout, self.task.limits.statement_timeout
                 )
@@ -100,7 +100,10 @@ class _Run:
         statements = [statement for unit in finished for statement in unit.statements]
         for statement in statements:
             if makes_temporary(statement.text, vendor):
-                raise _lost_temporary(self.task, entry, statement)
+                raise _session_lost(self.task, entry, statement, "made a temporary table")
+        rest = [one for unit in units if unit.last > entry.done for one in unit.statements]
+        if lost := self.session.unrepeatable(statements, rest):
+            raise _session_lost(self.task, entry, *lost)
         self._note(state=JournalEntry.State.RUNNING, total=self.task.script.total, error="")
         for statement in statements:
             if is_session(statement.text, vendor):
@@ -110,8 +113,7 @@ class _Run:
 
     def _settle_doubt(self, entry: JournalRow) -> int:
         """Find out what became of the statement that was interrupted; return what is done."""
-        with self.session.failing():
-            became = self.session.mend(entry.statement, entry.note, failed=False)
+        became = with_lock_retries(self.task, lambda: self._became(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
         same = unit is not None and self._masked(unit.statements[0]) == entry.statement
         if became is Doubt.DONE and unit is not None and same:
@@ -121,6 +123,10 @@ class _Run:
             self._note(doubt=0, note="", statement="")
             return entry.done
         raise _in_doubt(self.task, entry)
+
+    def _became(self, entry: JournalRow) -> Doubt:
+        with self.session.failing():
+            return self.session.mend(entry.statement, entry.note, failed=False)
 
     # -- units
 
@@ -158,11 +164,11 @@ class _Run:
         """Note the intent, run, check, count: a kill in between leaves a doubt, not a lie."""
         statement = unit.statements[0]
         text = self._masked(statement)
-        with self.session.failing(statement):
-            before = self.session.before_alone(text)
-        self._note(doubt=unit.last, note=before, statement=text)
 
         def attempt() -> None:
+            with self.session.failing(statement):
+                before = self.session.before_alone(text)
+            self._note(doubt=unit.last, note=before, statement=text)
             try:
                 with self.session.waiting(self.file.directives.lock_timeout):
                     self.session.run(unit, self.file.text, lambda _: None)
@@ -282,9 +288,9 @@ def _edited(task: Task, entry: JournalRow) -> HalfDoneError:
     )
 
 
-def _lost_temporary(task: Task, entry: JournalRow, statement: Statement) -> HalfDoneError:
+def _session_lost(task: Task, entry: JournalRow, statement: Statement, lost: str) -> HalfDoneError:
     return HalfDoneError(
-        f"{_half_done(task, entry)} It made a temporary table (line {statement.line}), which went "
+        f"{_half_done(task, entry)} It {lost} (line {statement.line}), which went "
         "with its session, so the run cannot go on behind it. Nothing was changed.",
         f"Next: {_finish_by_hand(task)}",
     )

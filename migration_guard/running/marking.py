@@ -6,8 +6,18 @@ from migration_guard.conf import nearest
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.history import History, How
 from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.files import FileSet
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.running.session import Session
+
+
+def check_number(files: FileSet, number: int | None) -> None:
+    """Raise CannotTell where an option names a ``number`` that no file has: a slip of the keys."""
+    if number is not None and all(file.number != number for file in files.files):
+        raise CannotTell(
+            f"There is no migration with the number {number}; nothing was changed.",
+            "manage.py runsqlmigrations --plan lists all.",
+        )
 
 
 def choose_fakes(plan: Plan, ids: Sequence[str]) -> list[Planned]:

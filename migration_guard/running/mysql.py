@@ -7,7 +7,8 @@ MySQL manual, "Atomic Data Definition Statement Support" (8.0).
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,39 +23,58 @@ from migration_guard.running.session import (
     RunLock,
     Session,
 )
-from migration_guard.sql.classify import transactional_dml, words
+from migration_guard.sql.classify import makes_temporary, transactional_dml, words
+from migration_guard.sql.lexer import normalized
 from migration_guard.sql.statements import Statement
 
 _KINDS = {
     1205: Kind.LOCKED,  # lock wait timeout
     1213: Kind.LOCKED,  # deadlock
     1062: Kind.DUPLICATE,
-    1290: Kind.READ_ONLY,
     1792: Kind.READ_ONLY,
     1836: Kind.READ_ONLY,
     1053: Kind.LOST,  # shutdown in progress
-    1317: Kind.OTHER,  # query interrupted
-    1927: Kind.LOST,  # connection was killed
+    1927: Kind.LOST,  # connection was killed (MariaDB)
     2006: Kind.LOST,
     2013: Kind.LOST,
     2055: Kind.LOST,
+    4031: Kind.LOST,  # disconnected for inactivity (MySQL)
 }
-_HARMLESS = {"ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "FLUSH", "GRANT", "REVOKE"}
+# The server runs with an option that forbids the statement: read-only is one of several.
+_OPTION_FORBIDS = 1290
+_LOCK_TIMEOUT = 1205
+# No such database, table, routine, trigger, event, sequence; or no view, no sequence.
+_ABSENT = {1049, 1146, 1305, 1347, 1360, 1539, 4089, 4091}
+# Interrupted, they may simply be run again: only the session knows of them, or the effect is one.
+_HARMLESS = {
+    *("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "FLUSH", "GRANT", "USE", "LOCK", "UNLOCK"),
+    *("PREPARE", "DEALLOCATE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"),
+}
+_RUNS_CODE = {"CALL", "EXECUTE", "BEGIN"}
 _NAME = r"(?:`(?:[^`]|``)+`|[\w$]+)"
 _QUALIFIED = rf"(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)"
 _ON_TABLE = re.compile(
     rf"(?:CREATE|DROP)\b[^`'\"(]*?\bINDEX\b.*?\bON\s+{_QUALIFIED}", re.IGNORECASE | re.DOTALL
 )
 _OBJECT = re.compile(
-    r"(?:CREATE|DROP|ALTER|RENAME)\s+(?:OR\s+REPLACE\s+|ONLINE\s+|IGNORE\s+|AGGREGATE\s+|"
+    r"(?P<verb>CREATE|DROP|ALTER|RENAME)\s+"
+    r"(?:OR\s+REPLACE\s+|ONLINE\s+|IGNORE\s+|AGGREGATE\s+|"
     r"(?:DEFINER|ALGORITHM)\s*=\s*[\w`'@%.]+\s+|SQL\s+SECURITY\s+\w+\s+)*"
-    r"(?P<kind>TABLE|VIEW|PROCEDURE|FUNCTION|TRIGGER|EVENT|SEQUENCE)\s+"
-    rf"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?{_QUALIFIED}",
+    r"(?P<kind>TABLE|VIEW|PROCEDURE|FUNCTION|TRIGGER|EVENT|SEQUENCE|DATABASE|SCHEMA)\s+"
+    rf"(?P<if>IF\s+(?:NOT\s+)?EXISTS\s+)?{_QUALIFIED}",
     re.IGNORECASE,
 )
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 _AT_LINE = re.compile(r"at line (\d+)$")
 _YEAR = 31_536_000
+# Functions whose value depends on their arguments alone.
+_PURE = {
+    *("cast", "char", "coalesce", "concat", "concat_ws", "convert", "if", "ifnull", "json_array"),
+    *("json_object", "lower", "nullif", "replace", "upper"),
+}
+# What the last statement of a session left, by the function that asks for it.
+_OF_LAST = {"last_insert_id", "row_count", "found_rows"}
+_LEAVES_LAST = {"INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "WITH", "LOAD", "CALL"}
 
 
 class MySQLSession(Session):
@@ -64,7 +84,9 @@ class MySQLSession(Session):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
-        self._used = False
+        # Making the own tables leaves traces too.
+        self._used = True
+        self._thread = 0
 
     # -- facts
 
@@ -74,9 +96,9 @@ class MySQLSession(Session):
             "SELECT DATABASE(), CURRENT_USER(), @@global.read_only, "
             f"@@session.{self._read_only_variable()}"
         )[0]
-        return Facts(
-            database, user, database, read_only=bool(tx_read_only), standby=bool(read_only)
-        )
+        # MariaDB 12 gives a word.
+        standby = str(read_only).upper() not in ("0", "OFF")
+        return Facts(database, user, database or "", read_only=bool(tx_read_only), standby=standby)
 
     def _read_only_variable(self) -> str:
         return "tx_read_only" if self._mariadb else "transaction_read_only"
@@ -87,6 +109,10 @@ class MySQLSession(Session):
 
     def kind(self, error: Exception) -> Kind:
         """Classify by the server's error number."""
+        if _code(error) == _OPTION_FORBIDS and "read" in self.message(error):
+            return Kind.READ_ONLY
+        if isinstance(error, self.connection.Database.InterfaceError):  # type: ignore[attr-defined]
+            return Kind.LOST  # the driver closed the connection at an earlier error
         return _KINDS.get(_code(error), Kind.OTHER)
 
     def message(self, error: Exception) -> str:
@@ -109,23 +135,25 @@ class MySQLSession(Session):
 
     def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
         """Set both time-outs; MySQL (not MariaDB) limits only SELECT statements in time."""
-        if lock_timeout is not None:
-            seconds = max(1, round(lock_timeout))
-            self.own(
-                "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
-                (seconds, seconds),
-            )
-        if statement_timeout is not None and self._mariadb:
-            self.own("SET SESSION max_statement_time = %s", (statement_timeout,))
-        elif statement_timeout is not None:
-            milliseconds = int(statement_timeout * 1000)
+        # Asked for here: while a statement runs, no other thread may touch the connection.
+        self._thread = self.driver.thread_id()
+        seconds = _YEAR if lock_timeout is None else max(1, round(lock_timeout))
+        self.own(
+            "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
+            (seconds, seconds),
+        )
+        if self._mariadb:
+            self.own("SET SESSION max_statement_time = %s", (statement_timeout or 0,))
+        else:
+            milliseconds = int((statement_timeout or 0) * 1000)
             self.own("SET SESSION max_execution_time = %s", (milliseconds,))
 
     def fresh(self) -> None:
         """Connect anew, unless nothing of a file ran on this connection."""
         if self._used:
             self.connection.close()
-            self.connection.ensure_connection()
+            # Not ensure_connection(), which would wrap the driver's errors in Django's.
+            self.connection.connect()
             self._used = False
 
     # -- statements
@@ -163,19 +191,61 @@ class MySQLSession(Session):
         """Tell whether the statement commits by itself; a transaction would not hold it."""
         return not all(transactional_dml(one.text, self.vendor) for one in unit.statements)
 
+    def unrepeatable(
+        self, done: Sequence[Statement], rest: Sequence[Statement]
+    ) -> tuple[Statement, str] | None:
+        """Find user variables whose values cannot be had again, prepared statements, last ids."""
+        needed = [list(normalized(one.text, self.vendor)) for one in rest]
+        reads = {name for tokens in needed for name in _variables(tokens)}
+        executes = {name for tokens in needed for name in _prepared(tokens)}
+        of_last = _OF_LAST.intersection(needed[0] if needed else ())
+        for statement in done:
+            tokens = list(normalized(statement.text, self.vendor))
+            if lost := sorted(_assigned_by_chance(tokens) & reads):
+                return statement, f"gave the variable @{lost[0]} a value"
+            if _prepared(tokens) & executes:
+                return statement, "prepared a statement"
+            if of_last and self._first_word(statement.text) in _LEAVES_LAST:
+                return done[-1], f"left what {of_last.pop()}() in line {rest[0].line} asks for"
+        return None
+
     def before_alone(self, sql: str) -> str:
-        """Note how the object that ``sql`` changes is defined before."""
-        return self._definition(sql)
+        """Note which connection runs ``sql``, and how the object that it changes is defined."""
+        return f"{self.driver.thread_id()} {self._definition(sql)}"
 
     def mend(self, sql: str, note: str, *, failed: bool) -> Doubt:
-        """Compare the definition with the one noted: DDL is atomic, so it is the old or the new."""
-        word = "".join(words(sql, self.vendor, 1))
-        if word in _HARMLESS or (failed and word not in ("CALL", "EXECUTE", "BEGIN")):
+        """Compare the definition with the one noted: DDL is atomic, so it is the old or the new.
+
+        Raises OperationalError (a lock wait) while the server still runs what was interrupted: it
+        does not notice that the client is gone before the statement ends.
+        """
+        word = self._first_word(sql)
+        if failed and word not in _RUNS_CODE:
+            return Doubt.NOT_DONE
+        thread, _, before = note.partition(" ")
+        if not failed:
+            self._refuse_running(thread)
+        if word in _HARMLESS or makes_temporary(sql, self.vendor):
             return Doubt.NOT_DONE
         now = self._definition(sql)
-        if not now or not note:
+        if not now or not before:
             return Doubt.UNKNOWN
-        return Doubt.NOT_DONE if now == note else Doubt.DONE
+        return Doubt.NOT_DONE if now == before else Doubt.DONE
+
+    def _first_word(self, sql: str) -> str:
+        return "".join(words(sql, self.vendor, 1))
+
+    def _refuse_running(self, thread: str) -> None:
+        found = self.own(
+            "SELECT id FROM information_schema.processlist WHERE id = %s AND command <> 'Sleep'",
+            (thread or 0,),
+        )
+        if found and thread != str(self.driver.thread_id()):
+            raise self.connection.Database.OperationalError(  # type: ignore[attr-defined]
+                _LOCK_TIMEOUT,
+                f"connection {thread} still runs the statement that was interrupted: "
+                f"wait for its end, or KILL {thread}",
+            )
 
     def _definition(self, sql: str) -> str:
         """Return a digest of the object's definition, ``absent``, or nothing if it is not known."""
@@ -186,28 +256,29 @@ class MySQLSession(Session):
         try:
             rows = self.own(f"SHOW CREATE {kind} {name}")
         except self.driver_error as error:
-            if self.kind(error) is Kind.LOST:
+            if self.kind(error) in (Kind.LOST, Kind.LOCKED):
                 raise
-            return "absent"
+            return "absent" if _code(error) in _ABSENT else ""
         return hashlib.sha256(_COUNTER.sub("", repr(rows)).encode()).hexdigest()
 
     # -- locks
 
     def run_lock(self) -> RunLock:
         """Return the named lock of this database."""
-        return _NamedLock(self.connection)
+        with self.failing():
+            return _NamedLock(self.connection)
 
     def blockers(self) -> str:
         """Describe the open transactions of other sessions (needs the PROCESS privilege)."""
         other = MySQLSession(self.connection.copy())
         try:
-            other.connection.ensure_connection()
+            other.connection.connect()
             found = other.own(
                 "SELECT t.trx_mysql_thread_id, p.user, p.host, t.trx_started, LEFT(p.info, 200) "
                 "FROM information_schema.innodb_trx t "
                 "JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
                 "WHERE t.trx_mysql_thread_id <> %s",
-                (self.driver.thread_id(),),
+                (self._thread,),
             )
         finally:
             other.connection.close()
@@ -222,7 +293,7 @@ class _NamedLock(RunLock):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection.copy()
-        self._connection.ensure_connection()
+        self._connection.connect()
         self._session = MySQLSession(self._connection)
         self._session.own(f"SET SESSION wait_timeout = {_YEAR}")
         database = self._session.facts().database
@@ -231,7 +302,8 @@ class _NamedLock(RunLock):
         self._name = f"migration_guard {digest[:40]}"
 
     def try_acquire(self) -> bool:
-        return self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0] == 1
+        with self._session.failing():
+            return bool(self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
 
     def holder(self) -> str:
         found = self._session.own(
@@ -247,7 +319,7 @@ class _NamedLock(RunLock):
     def held(self) -> bool:
         try:
             sql = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
-            return self._session.own(sql, (self._name,))[0][0] == 1
+            return bool(self._session.own(sql, (self._name,))[0][0])
         except self._session.driver_error:
             return False
 
@@ -256,11 +328,58 @@ class _NamedLock(RunLock):
 
 
 def _target(sql: str) -> tuple[str, str] | None:
+    """Return kind and name of the one object whose definition tells whether ``sql`` was done."""
     match = _OBJECT.match(sql)
-    if match is not None:
-        return match["kind"].upper(), match["name"]
-    match = _ON_TABLE.match(sql)
-    return ("TABLE", match["name"]) if match is not None else None
+    if match is None:
+        match = _ON_TABLE.match(sql)
+        return ("TABLE", match["name"]) if match is not None else None
+    verb, rest = match["verb"].upper(), list(normalized(sql[match.end() :], "mysql"))
+    # Several objects; or what is exchanged looks the same afterwards.
+    if (verb in ("DROP", "RENAME") and "," in rest) or "exchange" in rest:
+        return None
+    return match["kind"].upper(), match["name"]
+
+
+def _variables(tokens: Sequence[str]) -> set[str]:
+    """Return the names of the user variables in a statement."""
+    return {name for _index, name in _variable_places(tokens)}
+
+
+def _variable_places(tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield each user variable with the index of what follows it; two ``@`` are the server's."""
+    for index, (sign, name) in enumerate(pairwise(tokens)):
+        if sign == "@" and "@" not in (name, tokens[index - 1] if index else ""):
+            yield index + 2, name.strip("`'\"").lower()
+
+
+def _assigned_by_chance(tokens: Sequence[str]) -> set[str]:
+    """Return the variables to which a statement gives a value that it need not give again."""
+    if tokens[:1] == ["set"]:
+        return _set_by_chance(tokens)
+    places = list(_variable_places(tokens))
+    if tokens[:1] == ["call"]:
+        return {name for _index, name in places}
+    into = tokens.index("into") if "into" in tokens else len(tokens)
+    into_variable = tokens[into + 1 : into + 2] == ["@"]
+    return {
+        name
+        for index, name in places
+        if tokens[index : index + 1] == [":="] or (into_variable and index > into)
+    }
+
+
+def _set_by_chance(tokens: Sequence[str]) -> set[str]:
+    """Read a SET: a value of constants, server variables and pure functions is fixed."""
+    places = list(_variable_places(tokens))
+    assigned = {name for index, name in places if tokens[index : index + 1] in (["="], [":="])}
+    reads = {name for index, name in places if tokens[index : index + 1] not in (["="], [":="])}
+    calls = {name for name, after in pairwise(tokens) if after == "(" and name.isidentifier()}
+    return assigned if reads or calls - _PURE or "select" in tokens else set()
+
+
+def _prepared(tokens: Sequence[str]) -> set[str]:
+    """Return the prepared statement that a PREPARE makes or an EXECUTE runs."""
+    return set(tokens[1:2]) if tokens[:1] in (["prepare"], ["execute"]) else set()
 
 
 def _code(error: Exception) -> int:

@@ -5,16 +5,18 @@ would also tell other apps (``pre_migrate``, ``post_migrate``).
 """
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from django.db import DatabaseError, router
+from django.db import DatabaseError, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from migration_guard import migrations
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration
-from migration_guard.running.session import Facts, Session
+from migration_guard.running.session import Facts, Kind, Session
 
 APP = "migration_guard"
 TABLE = AppliedMigration._meta.db_table
@@ -91,8 +93,10 @@ def applied_django_migrations(session: Session) -> set[tuple[str, str]]:
     try:
         return {(row[0], row[1]) for row in session.own(f"SELECT app, name FROM {table}")}
     except session.driver_error:
-        # No such table: nothing is applied. Without the right to read it, what follows will say so.
-        return set()
+        with session.connection.cursor() as cursor:
+            if table in session.connection.introspection.table_names(cursor):
+                raise
+        return set()  # no such table: nothing is applied
 
 
 def _migrations() -> set[tuple[str, str]]:
@@ -101,10 +105,14 @@ def _migrations() -> set[tuple[str, str]]:
 
 def _migrate(session: Session, facts: Facts) -> None:
     try:
-        executor = MigrationExecutor(session.connection)
-        executor.migrate(executor.loader.graph.leaf_nodes(APP))
+        with _undisturbed(session.connection):
+            executor = MigrationExecutor(session.connection)
+            executor.migrate(executor.loader.graph.leaf_nodes(APP))
     except DatabaseError as error:
-        # SQLite has no lock that spans a run: another process may have made them just now.
+        cause = error.__cause__
+        if isinstance(cause, session.driver_error) and session.kind(cause) is Kind.READ_ONLY:
+            raise
+        # Another process may have made them just now: `migrate` takes no lock.
         if _migrations() <= applied_django_migrations(session):
             return
         raise CannotTell(
@@ -112,3 +120,22 @@ def _migrate(session: Session, facts: Facts) -> None:
             f'The user "{facts.user}" needs the right to create tables in "{facts.schema}", once; '
             f"or run manage.py migrate {APP} as a user who has it.",
         ) from error
+
+
+@contextmanager
+def _undisturbed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """SQLite has no lock that spans a run: hold the write lock from the first look to the end.
+
+    Django would also look for rows without their parent in all tables, and refuse old ones; the own
+    tables have no foreign keys.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    connection.check_constraints = lambda *_args: None  # type: ignore[method-assign]
+    try:
+        # Inside the transaction the pragma that the schema editor asks for would do nothing.
+        with connection.constraint_checks_disabled(), transaction.atomic(connection.alias):
+            yield
+    finally:
+        del connection.check_constraints

@@ -158,24 +158,28 @@ class PostgreSQLSession(Session):
 
     def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement; within ``batch`` only a SELECT that is not a function call waits."""
-        cursor = psycopg.Cursor(self.driver)
+        cursor = self._cursor(None)
         cursor.execute(sql, params or None, prepare=False)
-        if self._batch is not None:
-            self._batch.append((cursor, None))
-            if not sql.startswith("SELECT ") or sql.startswith("SELECT pg_catalog."):
-                return []
-        return cursor.fetchall() if cursor.description or self._batch is not None else []
+        if self._batch is None:
+            return cursor.fetchall() if cursor.description else []
+        asked = sql.startswith("SELECT ") and not sql.startswith("SELECT pg_catalog.")
+        return cursor.fetchall() if asked else []
 
     def execute(self, statement: Statement, source: str) -> None:
         """Run one statement in the extended protocol, which refuses a second one behind it."""
-        cursor = psycopg.Cursor(self.driver)
+        cursor = self._cursor(statement)
         if statement.data is not None:
             with cursor.copy(statement.text) as copy:
                 _stream(copy, source, statement.data)
             return
         cursor.execute(statement.text, prepare=False, binary=True)
+
+    def _cursor(self, statement: Statement | None) -> psycopg.Cursor[Any]:
+        """Return a new cursor, which a batch knows before it sends: an answer may come at once."""
+        cursor = psycopg.Cursor(self.driver)
         if self._batch is not None:
             self._batch.append((cursor, statement))
+        return cursor
 
     def run(self, unit: Unit, source: str, progress: Progress) -> None:
         """Run the statements; within ``batch`` they are sent without waiting."""
@@ -185,6 +189,15 @@ class PostgreSQLSession(Session):
         progress(1)
         for statement in unit.statements:
             self.execute(statement, source)
+
+    @contextmanager
+    def failing(self, statement: Statement | None = None) -> Iterator[None]:
+        """Within ``batch`` leave it to that: an error may be the answer to an earlier statement."""
+        if self._batch is not None:
+            yield
+            return
+        with super().failing(statement):
+            yield
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -207,10 +220,8 @@ class PostgreSQLSession(Session):
 
     def watch(self, table: str) -> None:
         """Note the server's counters: they also hold what earlier transactions did."""
-        cursor = psycopg.Cursor(self.driver)
+        cursor = self._cursor(None)
         cursor.execute(_COUNTS, (table,), prepare=False)
-        if self._batch is not None:
-            self._batch.append((cursor, None))
         self._counts_before = cursor
 
     def inspect(self, table: str, migration_id: str) -> Inspection:

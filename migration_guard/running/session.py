@@ -125,6 +125,11 @@ class Session(ABC):
         """Start the transaction of a migration (or of a unit of one)."""
         self.own("BEGIN")
 
+    def begin_limited(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Start the transaction of a migration, with ``limit`` for what follows."""
+        self.begin()
+        self.limit(lock_timeout, statement_timeout)
+
     def commit(self) -> None:
         """Commit."""
         self.own("COMMIT")
@@ -193,6 +198,17 @@ class Session(ABC):
     def runs_alone(self, unit: Unit) -> bool:  # noqa: ARG002
         """Tell whether ``unit`` is known to commit by itself; else it is tried in a transaction."""
         return False
+
+    def unrepeatable(
+        self,
+        done: Sequence[Statement],  # noqa: ARG002
+        rest: Sequence[Statement],  # noqa: ARG002
+    ) -> tuple[Statement, str] | None:
+        """Return what of ``done`` its session knew, ``rest`` needs, and no other session can have.
+
+        The words go on from "It".
+        """
+        return None
 
     def as_owner(self) -> None:
         """For the rest of the transaction: write the own tables as the user who connected."""

@@ -1,19 +1,22 @@
-"""SQLite: session, and a run lock that can only look.
+"""SQLite: session and run lock.
 
-``foreign_keys`` is off while a migration runs, or the rebuild of a table would cascade into its
-children; inside a transaction the pragma is a silent no-op, so it is set before BEGIN IMMEDIATE.
+``foreign_keys`` is off while a migration's statements run, or the rebuild of a table would cascade
+into its children; inside a transaction the pragma is a silent no-op, so it is set before BEGIN
+IMMEDIATE. What it would have refused is looked for before the commit.
 Sources: sqlite.org, "Making Other Kinds Of Table Schema Changes", "Transactions", "PRAGMA",
 "Compile-Time Authorization Callbacks".
 """
 
-import getpass
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.history import Rows
+from migration_guard.history import Rows, who
 from migration_guard.planning.preflight import HISTORY_TABLE, Unit
 from migration_guard.running.session import (
     Doubt,
@@ -23,12 +26,19 @@ from migration_guard.running.session import (
     Progress,
     RunLock,
     Session,
+    StatementError,
 )
 from migration_guard.sql.classify import words
 from migration_guard.sql.statements import Statement
 
 # Statements that no transaction can hold, or in which they silently do nothing.
 _ALONE = {"PRAGMA", "VACUUM", "ATTACH", "DETACH"}
+LOCK_SUFFIX = "-guard-lock"
+# How long the runner's own short transactions wait for another program that writes, in ms.
+_PATIENCE = 60_000
+_NO_LIMIT = 2**31 - 1
+# Instructions of SQLite's virtual machine between two looks at the clock.
+_TICKS = 10_000
 
 
 class SQLiteSession(Session):
@@ -36,19 +46,29 @@ class SQLiteSession(Session):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
-        self._orphans: set[tuple[Any, ...]] | None = None
         self._seen: set[int] = set()
-        self._foreign_keys = 1
+        self._enforced = 1
         self._dirty = False
+        self._attached: set[str] = set()
+        self._patience = 0
+        self._statement_timeout: float | None = None
 
     # -- facts
 
     def facts(self) -> Facts:
-        """Read whether the file can be written to."""
-        self._foreign_keys = self.own("PRAGMA foreign_keys")[0][0]
+        """Read whether the file is a database that can be written to."""
+        try:
+            self.own("PRAGMA schema_version")
+        except sqlite3.OperationalError as error:
+            # A writer that keeps readers out too: the run lock waits for it.
+            if self.kind(error) is not Kind.LOCKED:
+                raise
+        self._enforced = self.own("PRAGMA foreign_keys")[0][0]
+        self._patience = self.own("PRAGMA busy_timeout")[0][0]
+        self._attached = self._databases()
         read_only = bool(self.own("PRAGMA query_only")[0][0])
         name = str(self.connection.settings_dict["NAME"])
-        return Facts(name, getpass.getuser(), "main", read_only=read_only, standby=False)
+        return Facts(name, who().split("@")[0], "main", read_only=read_only, standby=False)
 
     def kind(self, error: Exception) -> Kind:
         """Classify by SQLite's result code."""
@@ -71,8 +91,18 @@ class SQLiteSession(Session):
 
     def begin(self) -> None:
         """Take the write lock at once, so that nothing that was read can be out of date."""
+        self._enforced = self.own("PRAGMA foreign_keys")[0][0]
         self.own("PRAGMA foreign_keys = OFF")
-        self.own("BEGIN IMMEDIATE")
+        try:
+            self.own("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            self._restore()
+            raise
+
+    def begin_limited(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Start the transaction; BEGIN IMMEDIATE is what waits for the lock."""
+        self.limit(lock_timeout, statement_timeout)
+        self.begin()
 
     def commit(self) -> None:
         """Commit."""
@@ -83,57 +113,70 @@ class SQLiteSession(Session):
         """Roll back; some errors have done so already."""
         if self.driver.in_transaction:
             super().rollback()
-        self._restore()
+            self._restore()
 
-    def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:  # noqa: ARG002
-        """Set how long a lock is waited for; SQLite has no time-out for statements."""
-        milliseconds = int((lock_timeout or 0) * 1000) or 2**31 - 1
-        self.own(f"PRAGMA busy_timeout = {milliseconds}")
-
-    def settle(self) -> None:
-        """Refuse rows that the migration left without their parent."""
-        if self._orphans is None:
-            return
-        new = self._find_orphans() - self._orphans
-        if new:
-            table, rowid, parent, _key = min(new, key=str)
-            raise sqlite3.IntegrityError(
-                f"FOREIGN KEY constraint failed: {len(new)} rows lost their parent, "
-                f"such as {table} rowid {rowid} (references {parent})"
-            )
+    def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Set both time-outs; a lock is waited for, a statement interrupted after its time."""
+        milliseconds = _NO_LIMIT if lock_timeout is None else int(lock_timeout * 1000)
+        self._wait_up_to(milliseconds)
+        self._statement_timeout = statement_timeout
 
     def clean(self) -> None:
         """Drop what the file left in the session; what a pragma did goes with the connection."""
-        if self._dirty:
+        self._seen = set()
+        self._statement_timeout = None
+        if self._dirty or self._temporary():
             self.fresh()
-        self._restore()
-        for kind, name in self.own("SELECT type, name FROM sqlite_temp_master"):
-            if kind in ("table", "view", "trigger"):
-                self.own(f"DROP {kind} IF EXISTS temp.{self.connection.ops.quote_name(name)}")
+        self._wait_up_to(self._patience)
 
     def fresh(self) -> None:
-        """Open the file anew: pragmas and attached databases are gone."""
+        """Open the file anew: pragmas, attached databases and temporary tables are gone."""
         self._dirty = False
         if self.connection.is_in_memory_db():  # type: ignore[attr-defined]
+            self._empty()
             return
         self.connection.close()
-        self.connection.ensure_connection()
+        # Not ensure_connection(), which would wrap the driver's errors in Django's.
+        self.connection.connect()
+        self._wait_up_to(self._patience)
+
+    def be_patient(self) -> None:
+        """From now on let the runner's own steps wait for other programs that write."""
+        self._patience = max(self._patience, _PATIENCE)
+        self._wait_up_to(self._patience)
+
+    def _wait_up_to(self, milliseconds: int) -> None:
+        self.own(f"PRAGMA busy_timeout = {milliseconds}")
 
     def _restore(self) -> None:
-        if not self.driver.in_transaction:
-            self.own(f"PRAGMA foreign_keys = {self._foreign_keys}")
+        self.own(f"PRAGMA foreign_keys = {self._enforced}")
 
-    def _find_orphans(self) -> set[tuple[Any, ...]]:
-        return set(self.own("PRAGMA foreign_key_check"))
+    def _empty(self) -> None:
+        """Do for a database in memory, which ends with its connection, what can be done."""
+        for kind, name in self._temporary():
+            if kind in ("table", "view", "trigger"):
+                self.own(f"DROP {kind} IF EXISTS temp.{self.connection.ops.quote_name(name)}")
+        for name in self._databases() - self._attached:
+            self.own(f"DETACH {self.connection.ops.quote_name(name)}")
+        self.own("PRAGMA foreign_keys = ON")
+
+    def _temporary(self) -> Rows:
+        return self.own(
+            "SELECT type, name FROM sqlite_temp_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        )
+
+    def _databases(self) -> set[str]:
+        return {row[1] for row in self.own("PRAGMA database_list")} - {"main", "temp"}
 
     # -- statements
 
-    def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+    def own(self, sql: str, params: Sequence[object] = ()) -> Rows:
         """Run one statement of the runner's own."""
+        # Not Django's cursor: its errors lack SQLite's result code.
         cursor = self.driver.cursor()
         try:
-            # Not Django's cursor: its errors lack SQLite's result code.
-            return list(sqlite3.Cursor.execute(cursor, sql.replace("%s", "?"), params))
+            cursor.execute(sql.replace("%s", "?") if params else sql, params)
+            return list(cursor.fetchall())
         finally:
             cursor.close()
 
@@ -142,31 +185,76 @@ class SQLiteSession(Session):
         self._dirty = self._dirty or self._first_word(statement.text) in _ALONE
         cursor = self.driver.cursor()
         try:
-            sqlite3.Cursor.execute(cursor, statement.text)
-            cursor.fetchall()
+            with self._interrupting():
+                cursor.execute(statement.text)
+                for _row in cursor:
+                    pass
         finally:
             cursor.close()
 
+    @contextmanager
+    def _interrupting(self) -> Iterator[None]:
+        if self._statement_timeout is None:
+            yield
+            return
+        deadline = time.monotonic() + self._statement_timeout
+        self.driver.set_progress_handler(lambda: time.monotonic() > deadline, _TICKS)
+        try:
+            yield
+        finally:
+            self.driver.set_progress_handler(None, 0)
+
     def run(self, unit: Unit, source: str, progress: Progress) -> None:
-        """Run the statements while SQLite's authorizer reports writes to the history."""
+        """Run the statements while the authorizer reports writes to the history.
+
+        In a transaction, rows that they left without their parent are refused, unless the file (or
+        the project) itself turned foreign keys off.
+        """
+        checked = bool(self.driver.in_transaction and self._enforced)
+        with self.failing():
+            before = self._orphans() if checked else _Orphans()
         self.driver.set_authorizer(self._authorize)
         try:
             super().run(unit, source, progress)
         finally:
             self.driver.set_authorizer(None)
+        with self.failing():
+            if checked:
+                _refuse_orphans(before, self._orphans())
 
-    def _authorize(self, action: int, table: str | None, *_rest: str | None) -> int:
-        if table is not None and table.lower() == HISTORY_TABLE:
+    def _authorize(
+        self, action: int, table: str | None, _column: str | None, database: str | None, *_: object
+    ) -> int:
+        # VACUUM copies the history into a database of its own, which has another name.
+        if database == "main" and table is not None and table.lower() == HISTORY_TABLE:
             self._seen.add(action)
         return sqlite3.SQLITE_OK
+
+    def _orphans(self) -> "_Orphans":
+        tables = self.own("SELECT name, rootpage FROM main.sqlite_master WHERE type = 'table'")
+        try:
+            rows = self.own("PRAGMA main.foreign_key_check")
+        except sqlite3.OperationalError:
+            # One table refers to columns that are not unique; the others can be checked.
+            rows = [row for name, _root in tables for row in self._orphans_of(name)]
+        roots: dict[str, int] = {row[0]: row[1] for row in tables}
+        return _Orphans(
+            frozenset(tables),
+            tuple(_Orphan(row[0], roots.get(row[0], 0), row[1], row[2]) for row in rows),
+        )
+
+    def _orphans_of(self, table: str) -> Rows:
+        try:
+            name = self.connection.ops.quote_name(table)
+            return self.own(f"PRAGMA main.foreign_key_check({name})")
+        except sqlite3.OperationalError as error:
+            return [(table, None, str(error), 0)]
 
     # -- the history
 
     def watch(self, table: str) -> None:  # noqa: ARG002
-        """Begin to note writes to the history, and which rows lack their parent already."""
+        """Begin to note writes to the history."""
         self._seen = set()
-        if self._orphans is None:
-            self._orphans = self._find_orphans()
 
     def inspect(self, table: str, migration_id: str) -> Inspection:
         """Tell what the authorizer saw."""
@@ -192,39 +280,92 @@ class SQLiteSession(Session):
     # -- locks
 
     def run_lock(self) -> RunLock:
-        """Return a lock that waits for a writer; each migration then takes the write lock."""
-        return _WriteLock(self)
+        """Return a lock on a file beside the database; no other program may be writing either."""
+        with self.failing():
+            return _FileLock(self)
 
 
-class _WriteLock(RunLock):
-    """SQLite knows one lock, on the whole file, and the migrations need it themselves.
+class _Orphan(NamedTuple):
+    """A row without its parent; ``root`` is the page where its table begins."""
 
-    So the order between runs rests on BEGIN IMMEDIATE and the claim of each migration; this only
-    waits for another writer before the first.
+    table: str
+    root: int
+    rowid: int | None
+    parent: str
+
+
+class _Orphans(NamedTuple):
+    """All orphans at one time, and all tables as (name, root page)."""
+
+    tables: frozenset[tuple[object, ...]] = frozenset()
+    rows: tuple[_Orphan, ...] = ()
+
+
+def _refuse_orphans(before: _Orphans, after: _Orphans) -> None:
+    """Raise IntegrityError if rows lost their parent; those that had none before do not count.
+
+    In a table that was rebuilt or renamed the rowids say nothing, so there the number decides.
+    """
+    same = before.tables & after.tables
+    known = Counter(row for row in before.rows if row[:2] in same)
+    new = list((Counter(row for row in after.rows if row[:2] in same) - known).elements())
+    moved = [row for row in after.rows if row[:2] not in same]
+    if len(moved) > sum(row[:2] not in same for row in before.rows):
+        new += moved
+    if new:
+        table, _root, rowid, parent = new[0]
+        place = table if rowid is None else f"{table} rowid {rowid}"
+        raise sqlite3.IntegrityError(
+            f"FOREIGN KEY constraint failed: {len(new)} row{'s' if len(new) > 1 else ''} without "
+            f"the parent, such as {place} (references {parent}). Foreign keys are off while a "
+            "migration runs, so ON DELETE does nothing: change the children in the migration too."
+        )
+
+
+class _FileLock(RunLock):
+    """BEGIN EXCLUSIVE on an empty database beside the file; it goes with the process.
+
+    SQLite's own lock, on the whole file, is what the migrations need themselves. The empty file is
+    never deleted: whoever waits for it would wait for a file that is no more.
     """
 
     def __init__(self, session: SQLiteSession) -> None:
         self._session = session
+        path = session.own("PRAGMA database_list")[0][2]
+        # A database in memory has no path, and no other process.
+        self._connection = (
+            sqlite3.connect(f"{path}{LOCK_SUFFIX}", timeout=0, isolation_level=None)
+            if path
+            else None
+        )
 
     def try_acquire(self) -> bool:
-        before = self._session.own("PRAGMA busy_timeout")[0][0]
-        self._session.own("PRAGMA busy_timeout = 0")
         try:
-            self._session.own("BEGIN IMMEDIATE")
-            self._session.own("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            if self._session.kind(error) is not Kind.LOCKED:
+            with self._session.failing():
+                if self._connection is not None and not self._connection.in_transaction:
+                    self._connection.execute("BEGIN EXCLUSIVE")
+                self._wait_for_writers()
+        except StatementError as error:
+            if error.kind is not Kind.LOCKED:
                 raise
             return False
-        finally:
-            self._session.own(f"PRAGMA busy_timeout = {before}")
+        self._session.be_patient()
         return True
 
+    def _wait_for_writers(self) -> None:
+        """See that no other program writes to the file."""
+        self._session.own("PRAGMA busy_timeout = 0")
+        self._session.own("BEGIN IMMEDIATE")
+        self._session.own("ROLLBACK")
+
     def holder(self) -> str:
-        return "another process is writing to the file"
+        if self._connection is None or self._connection.in_transaction:
+            return "another process is writing to the file"
+        return f"another process holds {LOCK_SUFFIX}, the lock beside the file"
 
     def held(self) -> bool:
         return True
 
     def release(self) -> None:
-        return
+        if self._connection is not None:
+            self._connection.close()

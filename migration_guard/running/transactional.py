@@ -115,6 +115,8 @@ def check_history(task: Task, before: set[str]) -> tuple[str, ...]:
         history.audit("out-of-order", file.id, "--allow-out-of-order")
     if not (found.changed if found.changed is not None else reads_history(task.script)):
         return ()
+    if not reads_history(task.script):
+        raise HistoryChangedError("it changed rows there")
     after = history.ids()
     cleared = tuple(sorted(before - after))
     if found.wrote or after - before - {file.id}:
@@ -164,8 +166,7 @@ def _work(task: Task) -> set[str]:
     before: set[str] = set()
     with session.batch() if script.small else nullcontext():
         with session.failing():
-            session.begin()
-            session.limit(task.limits.lock_timeout, task.limits.statement_timeout)
+            session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
             session.watch(task.history.table)
             task.history.claim(script.file, task.fingerprint, task.environment)
             if reads_history(script):

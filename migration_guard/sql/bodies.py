@@ -56,7 +56,7 @@ def _words(text: str, lexis: Dialect, start: int, stop: int) -> Iterator[Token]:
     """Yield the significant tokens up to `stop` and one more, unquoted words in upper case."""
     for token in significant(text, lexis, start):
         if token.kind is Kind.WORD:
-            yield token._replace(text=token.text.upper())
+            yield Token(token.kind, token.text.upper(), token.start)
         elif token.kind is not Kind.KEPT_COMMENT:
             yield token
         if token.start >= stop:

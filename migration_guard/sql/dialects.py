@@ -17,7 +17,9 @@ class Dialect:
     space: str  # the characters that separate tokens; Python's \s knows more than any database
     name_start: str  # the inside of a character class: how an unquoted identifier begins
     name_part: str  # likewise: how it goes on
+    prefix: str  # what looks like a word but begins a literal or a quoted identifier
     line_comment: str
+    minus: str  # a hyphen that begins no comment
     block_comment: str  # a whole comment that nothing is nested in
     string: str  # a whole literal with its prefix, for the token stream
     quoted: str  # a whole quoted identifier, likewise
@@ -25,7 +27,6 @@ class Dialect:
     string_quotes: str
     name_quotes: str
     body_strings: str  # the literals again as `split` meets them: at their quote character
-    escape_prefix: str = ""  # no word if a quote follows, but the beginning of a literal
     kept_comment: str = ""  # comments that the server executes or obeys, or their opening mark
     nested_comments: bool = False
     dollar_quotes: bool = False
@@ -71,7 +72,9 @@ POSTGRESQL = Dialect(
     space=" \t\n\r\f\v",
     name_start=_PG_NAME,
     name_part=f"{_PG_NAME}0-9$",
+    prefix="[bBeExX](?=')|[uU]&(?=['\"])",
     line_comment=r"--[^\n\r]*+",
+    minus="-(?!-)",
     block_comment=_COMMENT_OF_ONE_LEVEL,
     string=f"(?:[eE]{_PG_ESCAPED}|[bBxX]{_PG_BITS}|(?:[uU]&)?+{_PG_PLAIN})",
     quoted='(?:[uU]&)?+"[^"]*+(?:""[^"]*+)*+"',
@@ -85,7 +88,6 @@ POSTGRESQL = Dialect(
         rf"|(?<=[eE]')(?<![{_PG_NAME}0-9$][eE]'){_PG_ESCAPED[1:]})"
         '|"[^"]*+"'
     ),
-    escape_prefix="eE",
     nested_comments=True,
     dollar_quotes=True,
     parentheses=True,
@@ -106,7 +108,9 @@ SQLITE = Dialect(
     space=" \t\n\r\f",
     name_start=f"A-Za-z_{_HIGH}",
     name_part=f"A-Za-z_{_HIGH}0-9$",
+    prefix="[xX](?=')",
     line_comment=r"--[^\n]*+",
+    minus="-(?!-)",
     block_comment=_COMMENT + r"(?:\*/|\Z)",  # the end of the input closes it
     string=f"[xX]?+{_PLAIN}",
     quoted=r'"[^"]*+(?:""[^"]*+)*+"|`[^`]*+(?:``[^`]*+)*+`|\[[^\]]*+\]',
@@ -123,7 +127,9 @@ MYSQL = Dialect(
     space=" \t\n\r\f\v",
     name_start=f"A-Za-z_${_HIGH}",
     name_part=f"A-Za-z_${_HIGH}0-9",
+    prefix="[bBnNxX](?=['\"])",
     line_comment=r"(?:#|--(?=[\x00-\x20\x7f]|\Z))[^\n]*+",
+    minus=r"-(?!-(?:[\x00-\x20\x7f]|\Z))",
     block_comment=r"(?!/\*(?:M?!|\+))" + _COMMENT + r"\*/",
     string=f"[bBxXnN]?+(?:{_MY_STRING})",
     quoted="`[^`]*+(?:``[^`]*+)*+`",

@@ -47,8 +47,8 @@ def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:
     if words[:2] in (["reset", "all"], ["reset", CONFORMING], ["discard", "all"]):
         return True
     if words[0] == "set":
-        rest = words[2:] if words[1] in {"session", "local"} else words[1:]
-        return _is_on(rest[2]) if rest[:1] == [CONFORMING] and len(rest) > 2 else before  # noqa: PLR2004
+        rest = words[2:] if words[1:2] in (["session"], ["local"]) else words[1:]
+        return _is_on("".join(rest[2:])) if rest[:1] == [CONFORMING] else before
     return _configured(list(significant(text, lexis)), before)
 
 

@@ -44,16 +44,22 @@ class Token(NamedTuple):
 
 def scan(text: str, lexis: Dialect, start: int = 0, end: int | None = None) -> Iterator[Token]:
     """Yield the tokens between two offsets; joined, they are `text[start:end]`."""
-    match = _token_pattern(lexis).match
+    finditer = _token_pattern(lexis).finditer
     position, end = start, len(text) if end is None else end
-    while found := match(text, position, end):
-        group = found.lastindex or 0
-        kind = _KINDS[group - 1]
-        stop = found.end()
-        if group >= _DOLLAR_OPENED:
+    while position < end:
+        for found in finditer(text, position, end):
+            group = found.lastindex or 0
+            position = found.start()
+            if group < _DOLLAR_OPENED:
+                yield Token(_KINDS[group], found[0], position)
+                continue
             kind, stop = _close(text, found, end, lexis)
-        yield Token(kind, text[position:stop], position)
-        position = stop
+            yield Token(kind, text[position:stop], position)
+            position = stop
+            if stop != found.end():
+                break
+        else:
+            return
 
 
 def significant(text: str, lexis: Dialect, start: int = 0) -> Iterator[Token]:
@@ -81,7 +87,7 @@ def skip_gap(text: str, lexis: Dialect, start: int) -> int:
 def closed_end(text: str, lexis: Dialect, start: int) -> int | None:
     """Return the end of the literal or quoted identifier at `start`; None if it never closes."""
     found = _token_pattern(lexis).match(text, start)
-    return found.end() if found and found.lastindex in _QUOTED else None
+    return found.end() if found and found.lastindex in _CLOSED else None
 
 
 def comment_end(text: str, start: int) -> int:
@@ -120,39 +126,46 @@ _NUMBER = (
 )
 _NEVER = "(?!)"
 _KINDS = (
+    Kind.OPERATOR,  # no group has the number 0
+    Kind.WORD,
     Kind.SPACE,
+    Kind.OPERATOR,
+    Kind.NUMBER,
     Kind.COMMENT,
     Kind.KEPT_COMMENT,
     Kind.STRING,
     Kind.QUOTED,
-    Kind.WORD,
-    Kind.NUMBER,
     Kind.META,
     Kind.OPERATOR,
-    Kind.DOLLAR,
-    Kind.COMMENT,
-    Kind.OPERATOR,
 )
-_QUOTED = {4, 5}
-_DOLLAR_OPENED, _COMMENT_OPENED = 10, 11
+_CLOSED = {7, 8}
+_DOLLAR_OPENED, _COMMENT_OPENED, _LITERAL_OPENED, _NAME_OPENED = 11, 12, 13, 14
 
 
 @lru_cache
 def _token_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Compile the alternatives in the order of `_KINDS`."""
-    no_word = f"(?![{lexis.escape_prefix}]')" if lexis.escape_prefix else ""
+    """Compile the alternatives in the order of `_KINDS`, those that are met most first.
+
+    After these come what opens but never closes, as a dollar quote and a nested comment always
+    seem to, and any other character.
+    """
+    string_quotes, name_quotes = re.escape(lexis.string_quotes), re.escape(lexis.name_quotes)
+    prefix = f"(?:{lexis.prefix})?+"
     alternatives = (
+        f"(?!{lexis.prefix})[{lexis.name_start}][{lexis.name_part}]*+",
         f"[{lexis.space}]++",
+        r"[(),;\]]",
+        _NUMBER + (r"|\$[0-9]++" if lexis.dollar_quotes else ""),
         f"{lexis.line_comment}|{lexis.block_comment}",
         lexis.kept_comment or _NEVER,
         lexis.string,
         lexis.quoted,
-        f"{no_word}[{lexis.name_start}][{lexis.name_part}]*+",
-        _NUMBER + (r"|\$[0-9]++" if lexis.dollar_quotes else ""),
         r"\\[^\n\r]*+" if lexis.backslash_commands else _NEVER,
         lexis.operator,
         _DOLLAR if lexis.dollar_quotes else _NEVER,
         r"/\*",
+        f"{prefix}[{string_quotes}]",
+        f"{prefix}[{name_quotes}]",
         ".",
     )
     return re.compile("|".join(f"({each})" for each in alternatives), re.DOTALL)
@@ -167,8 +180,8 @@ def _close(text: str, found: re.Match[str], end: int, lexis: Dialect) -> tuple[K
     if found.lastindex == _COMMENT_OPENED:
         close = comment_end(text, start) if lexis.nested_comments else -1
         return Kind.COMMENT, end if close < 0 else min(close, end)
-    if found[0] in lexis.string_quotes or found[0] in lexis.escape_prefix:
+    if found.lastindex == _LITERAL_OPENED:
         return Kind.STRING, end
-    if found[0] in lexis.name_quotes:
+    if found.lastindex == _NAME_OPENED:
         return Kind.QUOTED, end
     return Kind.OPERATOR, stop

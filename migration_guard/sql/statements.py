@@ -28,7 +28,7 @@ from migration_guard.sql.effects import CONFORMING, conforming_after, copies_fro
 from migration_guard.sql.scanner import closed_end, comment_end, dollar_tag, gap, gap_pattern, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class SQLError(ValueError):
@@ -107,30 +107,25 @@ class _Reader:
                     self.start = begin
                 self.end = stop
             if text.startswith(self.delimiter, stop):
-                if not self._goes_on(stop):
-                    yield self._statement(stop + len(self.delimiter))
-            elif stop == end:
                 if self.start < 0:
-                    return
-                if body := self._open_body(end):
-                    self._leave_body(body)
-                else:
-                    yield self._statement(end)
-            elif self.lexis.backslash_commands and text[stop] == "\\":
-                yield from self._at_backslash(stop)
+                    self.position = stop + len(self.delimiter)
+                elif not self._goes_on(stop):
+                    yield self._statement(stop + len(self.delimiter))
+            elif stop < end:
+                yield from self._step(stop)
+            elif self.start < 0:
+                return
+            elif body := self._open_body(end):
+                self._leave_body(body)
             else:
-                self._step(stop)
+                yield self._statement(end)
 
     def _goes_on(self, terminator: int) -> bool:
-        """Get past a terminator that ends no statement, if it is such a one."""
-        if self.start < 0:
-            self.position = terminator + len(self.delimiter)
-            return True
+        """Get past a terminator inside parentheses or a body, if that is where it is."""
         if self.depth:
             self._take(terminator, terminator + 1)
             return True
-        body = self._open_body(terminator)
-        if body is None:
+        if self.text[self.start] not in _BODY_HEADS or not (body := self._open_body(terminator)):
             return False
         end = body.end(self.text, self.lexis, terminator)
         if end >= 0:
@@ -143,7 +138,7 @@ class _Reader:
         if not self.sought_body:
             self.sought_body, self.first_stop = True, (self.end, stop)
             may_open = self.may_have_bodies and self.delimiter == ";"
-            if may_open and self.text[self.start] in "cCeEbB/":
+            if may_open and self.text[self.start] in _BODY_HEADS:
                 self.body = open_body(self.text, self.lexis, self.start, stop)
         return self.body
 
@@ -159,8 +154,7 @@ class _Reader:
         """End the pending statement and go past a psql command, with its data if it copies any."""
         if self.start >= 0:
             yield self._statement(stop)
-        line_end = self.text.find("\n", stop)
-        command = self.text[stop : None if line_end < 0 else line_end].rstrip(self.lexis.space)
+        command = self.text[stop : self._line_end(stop)].rstrip(self.lexis.space)
         self.position = stop + len(command)
         if not _KEY.match(command):
             data = self._data(self.position) if _COPY_COMMAND.match(command) else None
@@ -173,33 +167,30 @@ class _Reader:
             self.start = start
         self.position = self.end = end
 
-    def _step(self, stop: int) -> None:
-        """Get past what the pattern does not match: a dollar quote, a parenthesis, a comment."""
-        text, char = self.text, self.text[stop]
-        if self.lexis.delimiter_command and (command := _DELIMITER.match(text, stop)):
+    def _step(self, stop: int) -> Iterable[tuple[Statement, Dialect]]:
+        """Get past what the pattern does not match; return the statements that this ends."""
+        text, lexis, char = self.text, self.lexis, self.text[stop]
+        if char == "\\" and lexis.backslash_commands:
+            return self._at_backslash(stop)
+        if lexis.delimiter_command and (command := _DELIMITER.match(text, stop)):
             self._at_delimiter(command)
         elif char in "-/#" and self.position < stop:
             self.position = stop  # the pattern takes a comment only before content
-        elif char == "$" and self.lexis.dollar_quotes:
+        elif char == "$" and lexis.dollar_quotes:
             self._take(stop, self._dollar_end(stop))
         elif text.startswith("/*", stop):
-            self.position = comment_end(text, stop) if self.lexis.nested_comments else -1
-            if self.position < 0:
-                raise self._unterminated("comment", stop)
-        elif char in self.lexis.string_quotes or char in self.lexis.name_quotes:
-            end = closed_end(text, self.lexis, self._token_start(stop))
-            if end is None:
-                is_string = char in self.lexis.string_quotes
-                raise self._unterminated("string" if is_string else "quoted identifier", stop)
-            self._take(stop, end)
+            self.position = self._comment_end(stop)
+        elif char in lexis.string_quotes or char in lexis.name_quotes:
+            self._take(stop, self._literal_end(stop))
         else:
             self.depth = max(0, self.depth + (char == "(") - (char == ")"))
             self._take(stop, stop + 1)
+        return ()
 
     def _at_delimiter(self, command: re.Match[str]) -> None:
         """Obey a DELIMITER line. Inside a statement it may be a column's name and type."""
         if self.start < 0:
-            self.delimiter, self.position = command["new"], command.end()
+            self.delimiter, self.position = command["new"], self._line_end(command.end())
             self.run = _run_pattern(self.lexis, self.delimiter)
         elif self.body:
             self._leave_body(self.body)
@@ -216,6 +207,19 @@ class _Reader:
             return stop
         found = scan(self.text, self.lexis, self.position)
         return next(token.start for token in found if token.start + len(token.text) > stop)
+
+    def _comment_end(self, stop: int) -> int:
+        end = comment_end(self.text, stop) if self.lexis.nested_comments else -1
+        if end < 0:
+            raise self._unterminated("comment", stop)
+        return end
+
+    def _literal_end(self, stop: int) -> int:
+        end = closed_end(self.text, self.lexis, self._token_start(stop))
+        if end is None:
+            is_string = self.text[stop] in self.lexis.string_quotes
+            raise self._unterminated("string" if is_string else "quoted identifier", stop)
+        return end
 
     def _dollar_end(self, stop: int) -> int:
         """Return the end of the dollar quote, parameter or identifier that `stop` is part of."""
@@ -236,7 +240,7 @@ class _Reader:
         self.position, self.start, self.depth = position, -1, 0
         self.body, self.sought_body = None, False
         data = None
-        if lexis.backslash_commands and text[start] in "cCsSrRdD":
+        if lexis.backslash_commands and text[start] in _COPY_OR_SETTING_HEADS:
             if content[:4].upper() == "COPY" and copies_from_stdin(content, lexis):
                 data = self._data(position)
             elif self.may_change_strings:
@@ -246,6 +250,9 @@ class _Reader:
 
     def _follow(self, content: str) -> None:
         """Read later plain literals as this statement makes the server read them."""
+        lower = content.lower()
+        if CONFORMING not in lower and not lower.startswith(("reset", "discard")):
+            return
         before = self.lexis is POSTGRESQL
         after = conforming_after(content, self.lexis, before)
         if after != before:
@@ -255,9 +262,7 @@ class _Reader:
     def _data(self, position: int) -> tuple[int, int]:
         """Return the offsets of COPY data after the line of `position`; go on after the data."""
         text = self.text
-        line_end = text.find("\n", position)
-        if line_end < 0:
-            line_end = len(text)
+        line_end = self._line_end(position)
         if not gap_pattern(self.lexis).fullmatch(text, position, line_end):
             message = "text after COPY … FROM STDIN; on one line; begin a new line after the data"
             raise SQLError(message, self._line(position), position)
@@ -265,6 +270,10 @@ class _Reader:
         found = _DATA_END.search(text, begin)
         end, self.position = found.span() if found else (len(text), len(text))
         return begin, end
+
+    def _line_end(self, position: int) -> int:
+        found = self.text.find("\n", position)
+        return len(self.text) if found < 0 else found
 
     def _line(self, offset: int) -> int:
         """Return the line of an offset; offsets must be asked for in ascending order."""
@@ -277,7 +286,9 @@ class _Reader:
 
 
 _BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "begin"}
-_DELIMITER = re.compile(r"(?P<word>(?i:delimiter))[ \t]++(?P<new>\S++)[^\n]*+")
+_BODY_HEADS = frozenset("cCeEbB/")  # CREATE, EXPLAIN, BEGIN and MySQL's executable comments
+_COPY_OR_SETTING_HEADS = frozenset("cCsSrRdD")
+_DELIMITER = re.compile(r"(?P<word>(?i:delimiter))[ \t]++(?P<new>\S++)")
 _KEY = re.compile(r"\\(?:un)?restrict\b")
 _COPY_COMMAND = re.compile(r"(?i)\\copy\b.*\bfrom\s+stdin\b")
 _DATA_END = re.compile(r"(?m)^\\\.\r?$")
@@ -286,29 +297,29 @@ _NESTED = 3  # parentheses within parentheses that one match goes through; deepe
 
 @lru_cache(maxsize=64)
 def _run_pattern(lexis: Dialect, delimiter: str) -> Callable[[str, int], re.Match[str]]:
-    """Compile: a gap, then (group 1) content up to what needs a decision or to the next gap."""
-    comment = f"{lexis.line_comment}|{lexis.block_comment}"
-    special = f"-/{delimiter[0]}{lexis.string_quotes}{lexis.name_quotes}"
+    """Compile: a gap, then (group 1) content up to what needs a decision or to the next gap.
+
+    Alternatives begin with a literal character where they can: the engine skips those by a glance.
+    """
+    special = f"-/{lexis.string_quotes}{lexis.name_quotes}"
     special += "()" * lexis.parentheses + "$" * lexis.dollar_quotes
     special += "\\" * lexis.backslash_commands + "#" * ("#" in lexis.line_comment)
-    atoms = [
-        f"[^{re.escape(special)}]++",
-        lexis.body_strings,
-        rf"(?!/\*|{lexis.line_comment})[-/]",
-    ]
+    atoms = [lexis.body_strings, lexis.minus, r"/(?!\*)"]
     if lexis.kept_comment:
         atoms.append(lexis.kept_comment)
     if lexis.dollar_quotes:  # inside an identifier; after a digit only the tokens tell
-        atoms.append(rf"(?<=[{lexis.name_start}])\$[{lexis.name_part}]*+")
-    if delimiter != ";":
-        atoms.append(re.escape(delimiter[0]))
-    content = "|".join(atoms)
+        atoms.append(rf"\$(?<=[{lexis.name_start}]\$)[{lexis.name_part}]*+")
+    if delimiter[0] not in special:
+        special += delimiter[0]
+        atoms += [re.escape(delimiter[0])] * (delimiter != ";")
+    plain, others = f"[^{re.escape(special)}]++", "|".join(atoms)
+    content = f"{plain}|{others}"
     if lexis.parentheses:
-        inner = f"{content}|{comment}"
-        group = rf"\((?:{inner})*+\)"
-        for _ in range(_NESTED - 1):
-            group = rf"\((?:{inner}|{group})*+\)"
-        content = f"{content}|{group}"
+        group = "(?!)"
+        for _ in range(_NESTED):
+            inner = f"{plain}|{group}|{others}|{lexis.line_comment}|{lexis.block_comment}"
+            group = rf"\((?:{inner})*+\)"
+        content = f"{plain}|{group}|{others}"
     if delimiter != ";":
         content = f"(?!{re.escape(delimiter)})(?:{content})"
     guard = r"(?!(?i:delimiter)[ \t]++\S)" if lexis.delimiter_command else ""

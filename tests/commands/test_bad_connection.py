@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib.util
-import sqlite3
+import os
 import uuid
 
 import psycopg
@@ -18,7 +18,6 @@ A = "CREATE TABLE a (id integer);\n"
 B = "CREATE TABLE b (id integer);\n"
 SECRET = "s3cret-that-nobody-may-read"
 SERVERS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
-EXCEPT_MARIADB = pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +37,7 @@ def test_run_when_the_database_is_down_names_it_and_gives_2(database, guard):
     refused(
         guard,
         2,
-        f'No connection to the {"PostgreSQL" if database.vendor == "postgresql" else "MySQL"}',
+        f"No connection to the {'PostgreSQL' if database.vendor == 'postgresql' else 'MySQL'}",
         f'"{database.settings["NAME"]}"',
         f"127.0.0.1:{port}",
         "Check that the server runs",
@@ -63,7 +62,7 @@ def test_run_when_the_password_is_wrong_never_prints_it(args, database, guard):
 def test_run_when_the_database_does_not_exist_gives_2(database, guard):
     database.configure(NAME="no_such_database")
 
-    refused(guard, 2, 'No connection to the', '"no_such_database"')
+    refused(guard, 2, "No connection to the", '"no_such_database"')
 
 
 @pytest.mark.parametrize(
@@ -100,14 +99,13 @@ SQLITE_PATHS = {
 }
 
 
-@pytest.mark.parametrize("args", [(), ("--plan",)])
 @pytest.mark.parametrize("case", SQLITE_PATHS)
-def test_run_when_the_sqlite_file_cannot_be_used_gives_2(case, args, sqlite, guard, tmp_path):
+def test_run_when_the_sqlite_file_cannot_be_used_gives_2(case, sqlite, guard, tmp_path):
     make, text = SQLITE_PATHS[case]
     path = make(tmp_path)
     sqlite.configure(NAME=str(path))
 
-    refused(guard, 2, text, path.name, args=args)
+    refused(guard, 2, f'No connection to the SQLite database "{path}"', text, "Check NAME")
 
     if path.is_file():
         assert path.read_text() == A
@@ -164,12 +162,14 @@ def test_run_without_the_right_to_create_the_history_table_says_who_needs_it(dat
 @SERVERS
 def test_run_without_the_right_to_read_the_history_does_not_call_it_foreign(database, guard):
     assert guard("runsqlmigrations").code == 0
-    with role(database) if database.vendor == "postgresql" else mariadb_user(
-        database, "CREATE"
-    ) as name:
+    with (
+        role(database)
+        if database.vendor == "postgresql"
+        else mariadb_user(database, "CREATE") as name
+    ):
         if database.vendor == "postgresql":
             database.execute(f"GRANT CREATE ON SCHEMA public TO {name}")
-        for args in ((), ("--plan",), ("--adopt",)):
+        for args in ((), ("--plan",)):
             message = refused(guard, 2, "denied", args=args)
             assert "of its own" not in message
 
@@ -218,9 +218,8 @@ def test_run_when_mariadb_sessions_are_read_only_gives_1(mariadb, guard):
 def test_run_when_sqlite_is_query_only_gives_1(sqlite, guard):
     sqlite.configure(OPTIONS={"init_command": "PRAGMA query_only = ON"})
 
-    message = refused(guard, 1, "is read-only", "db.sqlite3")
+    refused(guard, 1, "is read-only", "db.sqlite3", "query_only")
 
-    assert "default_transaction_read_only" not in message
     assert tables(sqlite) == set()
 
 
@@ -232,7 +231,7 @@ def test_run_when_the_sqlite_file_cannot_be_written_gives_1_and_plan_still_looks
     migrations({"0001_a.sql": A, "0002_b.sql": B})
     sqlite.configure(NAME=f"file:{tmp_path / 'db.sqlite3'}?{flag}")
 
-    refused(guard, 1, "read", "db.sqlite3", "write")
+    refused(guard, 1, "attempt to write a readonly database", "accepts writes")
     plan = guard("runsqlmigrations", "--plan", "--format", "json")
 
     assert plan.code == 0, plan.err
@@ -464,26 +463,16 @@ def test_run_when_the_alias_is_unknown_names_the_known_ones(sqlite, guard):
     assert untouched(sqlite)
 
 
-DRIVERS = {
-    "psycopg 2": ("psycopg2", "Django uses psycopg 2 here; the app needs psycopg 3"),
-    "none": (None, 'The database "default" cannot be used'),
-}
+def test_run_with_psycopg_2_alone_says_how_to_install_psycopg_3(postgres, guard_process, tmp_path):
+    if importlib.util.find_spec("psycopg2") is None:
+        pytest.skip("psycopg2 is not installed; the next test sets Django's flag instead")
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['psycopg'] = None\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
 
-
-@pytest.mark.parametrize("case", DRIVERS)
-def test_run_without_psycopg_3_says_how_to_install_it(case, postgres, guard_process, tmp_path):
-    needed, text = DRIVERS[case]
-    if needed and importlib.util.find_spec(needed) is None:
-        pytest.skip("psycopg2 is not installed; see the test with Django's flag")
-    hidden = ["psycopg"] if needed else ["psycopg", "psycopg2"]
-    (tmp_path / "sitecustomize.py").write_text(
-        f"import sys\nsys.modules.update(dict.fromkeys({hidden}))\n"
-    )
-
-    result = guard_process("runsqlmigrations", env={"PYTHONPATH": str(tmp_path)})
+    result = guard_process("runsqlmigrations", env={"PYTHONPATH": path})
 
     assert result.code == 2
-    assert text in result.err
+    assert "Django uses psycopg 2 here; the app needs psycopg 3" in result.err
     assert 'pip install "django-migration-guard[postgres]"' in result.err
     assert "Traceback" not in result.err
     assert untouched(postgres)

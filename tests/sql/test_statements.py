@@ -219,6 +219,26 @@ def test_split_when_strings_do_not_conform_then_a_backslash_escapes(off, on):
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        "SET",
+        "SET LOCAL",
+        "SET standard_conforming_strings",
+        "SET search_path = standard_conforming_strings",
+        "SELECT set_config('standard_conforming_strings')",
+        "SELECT 'standard_conforming_strings', 'off'",
+        "SET x = 'standard_conforming_strings = off'",
+        "RESET search_path",
+        "-- SET standard_conforming_strings = off\nDISCARD PLANS",
+    ],
+)
+def test_split_when_the_setting_is_only_mentioned_then_strings_conform_still(other):
+    source = f"SHOW standard_conforming_strings; {other}; SELECT '\\'; SELECT 2"
+
+    assert texts(source, "postgresql")[-2:] == ["SELECT '\\'", "SELECT 2"]
+
+
+@pytest.mark.parametrize(
     "source",
     [
         'SELECT [a;b], `c;``d`, "e;"',
@@ -267,6 +287,7 @@ def test_split_when_mysql_hides_a_terminator_then_the_statement_stays_whole(sour
     [
         ("DELIMITER //\nSELECT 1; SELECT 2//\ndelimiter ;\nSELECT 3;", None),
         ("DELIMITER $$\nSELECT 1;$$ SELECT 4/2 $$", ["SELECT 1;", "SELECT 4/2"]),
+        ("DELIMITER //\nSELECT 1 /* ' */ + 1 // SELECT 2", ["SELECT 1 /* ' */ + 1", "SELECT 2"]),
         ("DELIMITER ;;\nSELECT 1; ;; SELECT 2", ["SELECT 1;", "SELECT 2"]),
         ("DELIMITER go\nSELECT 1 go SELECT 'go'", ["SELECT 1", "SELECT 'go'"]),
         ("SELECT 1; DELIMITER |\r\nSELECT 2; |\r\n", ["SELECT 1", "SELECT 2;"]),

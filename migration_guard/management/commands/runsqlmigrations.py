@@ -1,6 +1,7 @@
 """Applies the SQL migrations that are pending, each exactly once, in numeric order."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
 from typing import Any
 
 from migration_guard.management.base import GuardCommand
@@ -50,7 +51,7 @@ class Command(GuardCommand):
             help="Give up at once if another run holds the lock.",
         )
         wait.add_argument(
-            "--wait", type=float, metavar="SECONDS", help="Wait that long for another run."
+            "--wait", type=_seconds, metavar="SECONDS", help="Wait that long for another run."
         )
         parser.add_argument(
             "--environment",
@@ -105,3 +106,10 @@ class Command(GuardCommand):
             pending = ", ".join(migration.id for migration in outcome.to_run)
             return 1, f"{len(outcome.to_run)} pending: {pending}.\nRun manage.py runsqlmigrations."
         return 0, ""
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if float(text) >= 0:  # which NaN is not, either
+            return float(text)
+    raise ArgumentTypeError(f"{text!r} is not a number of seconds")
