@@ -241,9 +241,9 @@ class History:
     def journal_write(self, migration_id: str, **values: Any) -> None:
         """Set columns of one entry, and the time of the change."""
         now, params = self._now()
-        columns = ", ".join(f"{column} = %s" for column in values)
+        columns = ", ".join([*(f"{column} = %s" for column in values), f"updated_at = {now}"])
         self._execute(
-            f"UPDATE {self._journal} SET {columns}, updated_at = {now} WHERE id = %s",
+            f"UPDATE {self._journal} SET {columns} WHERE id = %s",
             (*values.values(), *params, migration_id),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.planning.preflight import Script, shorten
+from migration_guard.planning.preflight import Script, in_one_transaction, shorten
 from migration_guard.planning.recorded import JournalRow
 from migration_guard.problems import Problem, place
 from migration_guard.running.session import Kind, Session, StatementError
@@ -36,7 +36,7 @@ def migration_failed(
     lines.append(server_message(session, error))
     if error.blockers:
         lines.append(f"Blocked by:\n{_indent(error.blockers)}")
-    state, next_step = _state_and_next(script, error, entry)
+    state, next_step = _state_and_next(script, error, entry, session.vendor)
     return _failed(script, lines, state, next_step, applied, line)
 
 
@@ -48,7 +48,9 @@ def history_changed(script: Script, error: Exception, applied: Sequence[str]) ->
     return _failed(
         script,
         lines,
-        "it is not recorded as applied; on PostgreSQL and SQLite it was rolled back as a whole.",
+        f"{script.file.id} is not recorded as applied, and what one transaction holds was rolled "
+        "back: all of it, or with transaction = off and on MySQL the statement in question, unless "
+        "that commits by itself.",
         "remove that statement; only a migration whose environments exclude production may remove "
         "markers (manage.py repairsqlmigrations is the way by hand).",
         applied,
@@ -97,9 +99,9 @@ def _failed(
 
 
 def _state_and_next(
-    script: Script, error: StatementError, entry: JournalRow | None
+    script: Script, error: StatementError, entry: JournalRow | None, vendor: str
 ) -> tuple[str, str]:
-    name = script.file.id
+    name, file = script.file.id, script.file.path.name
     if error.committing and error.kind is Kind.LOST:
         return (
             f"the connection was lost during COMMIT: {name} is applied and recorded, or neither.",
@@ -109,18 +111,22 @@ def _state_and_next(
         return (
             f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
             "the journal remembers them.",
-            f"correct what comes after them in {script.file.path.name} (never what is done), and "
+            f"correct what comes after them in {file} (never what is done), and "
             f"{RUN_AGAIN}: it goes on there.",
         )
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
-    if error.kind is Kind.LOCKED:
-        return state, f"end the blocking session or wait for it, and {RUN_AGAIN}."
-    if error.kind is Kind.LOST:
-        return state, f"see that the server is up, and {RUN_AGAIN}."
-    if error.kind is Kind.READ_ONLY:
-        return state, f"point DATABASES at a server that accepts writes, and {RUN_AGAIN}."
-    file = script.file.path.name
-    return state, f"correct {file} (not applied, so it may be edited), and {RUN_AGAIN}."
+    if not in_one_transaction(script.file, vendor):
+        state = f"what of {name} is done stays done; the journal remembers how far it came."
+    first = _FIRST.get(error.kind, f"correct {file} (not applied, so it may be edited)")
+    return state, f"{first}, and {RUN_AGAIN}."
+
+
+# What to do before the next run.
+_FIRST = {
+    Kind.LOCKED: "end the blocking session or wait for it",
+    Kind.LOST: "see that the server is up",
+    Kind.READ_ONLY: "point DATABASES at a server that accepts writes",
+}
 
 
 def server_message(session: Session, error: StatementError) -> str:

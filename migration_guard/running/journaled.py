@@ -8,26 +8,33 @@ commits by itself can be in doubt, and then the vendor's session looks what beca
 
 import hashlib
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 from migration_guard.exceptions import Refused
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
 from migration_guard.planning.preflight import Unit
-from migration_guard.planning.recorded import JournalRow
+from migration_guard.planning.recorded import HistoryRow, JournalRow
 from migration_guard.running.failures import server_message
 from migration_guard.running.session import Doubt, Kind, StatementError
 from migration_guard.running.transactional import (
     AppliedByAnotherError,
     Done,
+    HistoryChangedError,
     Task,
-    check_history,
+    audit_order,
+    check_writes,
     reads_history,
     with_lock_retries,
 )
-from migration_guard.sql.classify import is_session, makes_temporary, mask_secrets
+from migration_guard.sql.classify import is_session, makes_temporary, mask_secrets, words
 from migration_guard.sql.lexer import normalized
 from migration_guard.sql.statements import Statement
+
+HISTORY_CHANGED = "changed the migration history"
+# First words of statements that run code, which may write what it likes and commit on its way.
+_CODE = {"CALL", "DO", "EXECUTE", "PREPARE"}
 
 
 class HalfDoneError(Refused):
@@ -51,10 +58,11 @@ class _Run:
         self.session = task.session
         self.file = task.script.file
         self._digest = hashlib.sha256()
+        self._cleared: tuple[str, ...] = ()
 
     def apply(self, entry: JournalRow | None) -> Done:
         started = time.monotonic()
-        before = self.task.history.ids() if reads_history(self.task.script) else set()
+        before = self.task.history.rows() if self._opaque() else None
         try:
             with self.session.failing():
                 self.session.fresh()
@@ -69,7 +77,11 @@ class _Run:
                     self._run_unit(unit)
             return self._finish(before, started)
         except StatementError as error:
-            self._fail(error)
+            if error.kind is not Kind.LOST:
+                self._fail(server_message(self.session, error), error.statement)
+            raise
+        except HistoryChangedError as error:
+            self._fail(f"{HISTORY_CHANGED}: {error}", None)
             raise
         finally:
             with suppress(self.session.driver_error):
@@ -89,7 +101,10 @@ class _Run:
 
     def _resume(self, entry: JournalRow) -> int:
         """Check what is done against the file, and bring the session to where it was."""
+        entry = self._settled(entry)
         units = self.task.script.units
+        if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
+            raise _changed_history(self.task, entry)
         finished = [unit for unit in units if unit.last <= entry.done]
         for unit in finished:
             self._digest_unit(unit)
@@ -111,13 +126,22 @@ class _Run:
                     self.session.execute(statement, self.file.text)
         return self._settle_doubt(entry) if entry.doubt else entry.done
 
+    def _settled(self, entry: JournalRow) -> JournalRow:
+        """Read the entry again, behind a COMMIT that was on its way when its client died."""
+        self._note()
+        with self.session.failing():
+            found = self.task.history.journal().get(entry.id)
+        if found is None:
+            raise AppliedByAnotherError
+        return found
+
     def _settle_doubt(self, entry: JournalRow) -> int:
         """Find out what became of the statement that was interrupted; return what is done."""
         became = with_lock_retries(self.task, lambda: self._became(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
         same = unit is not None and self._masked(unit.statements[0]) == entry.statement
         if became is Doubt.DONE and unit is not None and same:
-            self._count(unit)
+            self._count(unit, self._ids())
             return unit.last
         if became is Doubt.NOT_DONE or self.file.directives.rerun_safe:
             self._note(doubt=0, note="", statement="")
@@ -148,14 +172,17 @@ class _Run:
         try:
             with self.session.failing():
                 self.session.begin()
+                before = self._ids()
+                self.session.watch(self.task.history.table)
             self.session.run(
                 unit, self.file.text, lambda number: self.task.step(unit.first + number - 1)
             )
             with self.session.failing():
                 self.session.as_owner()
+                self._cleared += check_writes(self.task, before)
                 self._count_row(unit)
                 self.session.commit()
-        except StatementError:
+        except (StatementError, HistoryChangedError):
             self._digest = digest
             self.session.rollback()
             raise
@@ -164,6 +191,8 @@ class _Run:
         """Note the intent, run, check, count: a kill in between leaves a doubt, not a lie."""
         statement = unit.statements[0]
         text = self._masked(statement)
+        with self.session.failing():
+            ids = self._ids()
 
         def attempt() -> None:
             with self.session.failing(statement):
@@ -182,7 +211,7 @@ class _Run:
             fault = self.session.verify(text)
         if fault:
             raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
-        self._count(unit)
+        self._count(unit, ids)
 
     def _settle_failure(self, text: str, before: str) -> None:
         """Clear what a failed statement left; if it may have committed, keep the doubt."""
@@ -201,10 +230,11 @@ class _Run:
             self.task.history.journal_write(self.file.id, **values)
             self.session.commit()
 
-    def _count(self, unit: Unit) -> None:
+    def _count(self, unit: Unit, before: set[str]) -> None:
         with self.session.failing():
             self.session.begin()
             self.session.as_owner()
+            self._cleared += check_writes(self.task, before)
             self._count_row(unit)
             self.session.commit()
 
@@ -231,12 +261,26 @@ class _Run:
 
     # -- the end
 
-    def _finish(self, before: set[str], started: float) -> Done:
+    def _ids(self) -> set[str]:
+        """Return the ids in the history, where they must be compared."""
+        return self.task.history.ids() if reads_history(self.task.script) else set()
+
+    def _opaque(self) -> bool:
+        """Tell whether the file has code whose writes no transaction of ours can count."""
+        if reads_history(self.task.script):
+            return False
+        vendor = self.session.vendor
+        firsts = {"".join(words(one.text, vendor, 1)) for one in self.task.script.statements}
+        return bool(firsts & _CODE)
+
+    def _finish(self, before: Mapping[str, HistoryRow] | None, started: float) -> Done:
         """Turn the journal entry into the history row, in one transaction."""
         history = self.task.history
         self.session.fresh()
         with self.session.failing():
             self.session.begin()
+            if before is not None and history.rows() != before:
+                raise HistoryChangedError("it changed rows there")
             duration = round((time.monotonic() - started) * 1000)
             applied_at = history.record(
                 self.file,
@@ -246,19 +290,17 @@ class _Run:
                 duration,
                 self.task.after,
             )
-            cleared = check_history(self.task, before)
+            audit_order(self.task)
             history.journal_close(self.file.id)
             self.session.commit()
-        return Done(applied_at, duration, cleared)
+        return Done(applied_at, duration, self._cleared)
 
-    def _fail(self, error: StatementError) -> None:
+    def _fail(self, error: str, statement: Statement | None) -> None:
         """Write the failure down; with the connection gone, the entry stays `running`."""
         self.session.rollback()
-        if error.kind is Kind.LOST:
-            return
-        values = {"state": JournalEntry.State.FAILED, "error": server_message(self.session, error)}
-        if error.statement is not None:
-            values["statement"] = self._masked(error.statement)
+        values = {"state": JournalEntry.State.FAILED, "error": error}
+        if statement is not None:
+            values["statement"] = self._masked(statement)
         with suppress(StatementError, self.session.driver_error):
             self.session.fresh()
             self._note(**values)
@@ -293,6 +335,15 @@ def _session_lost(task: Task, entry: JournalRow, statement: Statement, lost: str
         f"{_half_done(task, entry)} It {lost} (line {statement.line}), which went "
         "with its session, so the run cannot go on behind it. Nothing was changed.",
         f"Next: {_finish_by_hand(task)}",
+    )
+
+
+def _changed_history(task: Task, entry: JournalRow) -> HalfDoneError:
+    return HalfDoneError(
+        f"{task.script.file.id} ran to its end and {entry.error}. It could not be rolled back, so "
+        "it does not count as applied.",
+        "Next: put the history right with manage.py repairsqlmigrations, and "
+        f"{_finish_by_hand(task)}",
     )
 
 

@@ -18,7 +18,6 @@ from migration_guard.planning.preflight import Unit
 from migration_guard.running.session import (
     Doubt,
     Facts,
-    Inspection,
     Kind,
     RunLock,
     Session,
@@ -177,13 +176,6 @@ class MySQLSession(Session):
                 pass
         finally:
             cursor.close()
-
-    # -- the history
-
-    def inspect(self, table: str, migration_id: str) -> Inspection:
-        """Tell whether the claim stands; MySQL does not count what a transaction changed."""
-        found = self.own(f"SELECT 1 FROM {table} WHERE id = %s", (migration_id,))
-        return Inspection(bool(found), changed=None, wrote=None)
 
     # -- files that are no single transaction
 

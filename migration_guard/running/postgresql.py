@@ -18,12 +18,12 @@ from migration_guard.planning.preflight import Unit
 from migration_guard.running.session import (
     Doubt,
     Facts,
-    Inspection,
     Kind,
     Progress,
     RunLock,
     Session,
     StatementError,
+    Writes,
 )
 from migration_guard.sql.classify import ConcurrentIndex, concurrent_index, words
 from migration_guard.sql.statements import Statement
@@ -224,24 +224,25 @@ class PostgreSQLSession(Session):
         cursor.execute(_COUNTS, (table,), prepare=False)
         self._counts_before = cursor
 
-    def inspect(self, table: str, migration_id: str) -> Inspection:
-        """Compare the counters, and find the claim by the transaction that wrote it."""
-        claimed, counting = self.own(
-            f"SELECT EXISTS (SELECT FROM {table} WHERE id = %s "
-            "AND xmin = pg_catalog.pg_current_xact_id()::xid), "
-            "current_setting('track_counts') = 'on'",
-            (migration_id,),
-        )[0]
-        if not counting or self._counts_before is None:
-            return Inspection(claimed, None, None)
-        before = self._counts_before.fetchone() or (0, 0, 0)
+    def writes(self, table: str) -> Writes | None:
+        """Compare the counters; None where the server does not count (track_counts is off)."""
+        if self._counts_before is None:
+            return None
+        before = self._counts_before.fetchone()
         after = self.own(_COUNTS, (table,))[0]
-        inserted, updated, deleted = (b - a for a, b in zip(before, after, strict=True))
-        return Inspection(
-            claimed,
-            changed=(inserted, updated, deleted) != (1, 0, 0),
-            wrote=inserted != 1 or updated != 0,
+        if before is None or not after[4]:
+            return None
+        inserted, updated, deleted = (b - a for a, b in zip(before[:3], after[:3], strict=True))
+        # TRUNCATE counts no row, but gives the table a new file.
+        return Writes(inserted, updated, max(deleted, int(before[3] != after[3])))
+
+    def claimed(self, table: str, migration_id: str) -> bool:
+        """Find the claim by the transaction that wrote it."""
+        found = self.own(
+            f"SELECT 1 FROM {table} WHERE id = %s AND xmin = pg_catalog.pg_current_xact_id()::xid",
+            (migration_id,),
         )
+        return bool(found)
 
     # -- files that are no single transaction
 
@@ -420,7 +421,8 @@ class _AdvisoryLock(RunLock):
 _COUNTS = (
     "SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(oid), "
     "pg_catalog.pg_stat_get_xact_tuples_updated(oid), "
-    "pg_catalog.pg_stat_get_xact_tuples_deleted(oid) "
+    "pg_catalog.pg_stat_get_xact_tuples_deleted(oid), pg_catalog.pg_relation_filenode(oid), "
+    "current_setting('track_counts') = 'on' "
     "FROM (SELECT %s::regclass::oid AS oid) AS history"
 )
 

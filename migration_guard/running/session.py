@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -48,17 +48,12 @@ class Facts:
     standby: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What a transaction did to the history since ``watch``, its own claim aside.
+class Writes(NamedTuple):
+    """What was done to the history: numbers of rows, or of statements, above zero where any."""
 
-    ``claimed``: the claim stands, in the transaction that made it. ``changed``: a row was inserted,
-    updated or deleted; ``wrote``: inserted or updated; None where the vendor does not tell.
-    """
-
-    claimed: bool
-    changed: bool | None
-    wrote: bool | None
+    inserted: int
+    updated: int
+    deleted: int
 
 
 class StatementError(Exception):
@@ -189,9 +184,13 @@ class Session(ABC):
         """Begin to count what this transaction does to ``table`` (a quoted, qualified name)."""
         return
 
-    @abstractmethod
-    def inspect(self, table: str, migration_id: str) -> Inspection:
-        """Tell what this transaction did to the history ``table`` since ``watch``."""
+    def writes(self, table: str) -> Writes | None:  # noqa: ARG002
+        """Return what was done to ``table`` since ``watch``; None where it is not told."""
+        return None
+
+    def claimed(self, table: str, migration_id: str) -> bool:
+        """Tell whether the claim stands, in the transaction that made it."""
+        return bool(self.own(f"SELECT 1 FROM {table} WHERE id = %s", (migration_id,)))
 
     # -- files that are no single transaction
 

@@ -21,12 +21,12 @@ from migration_guard.planning.preflight import HISTORY_TABLE, Unit
 from migration_guard.running.session import (
     Doubt,
     Facts,
-    Inspection,
     Kind,
     Progress,
     RunLock,
     Session,
     StatementError,
+    Writes,
 )
 from migration_guard.sql.classify import words
 from migration_guard.sql.statements import Statement
@@ -256,13 +256,14 @@ class SQLiteSession(Session):
         """Begin to note writes to the history."""
         self._seen = set()
 
-    def inspect(self, table: str, migration_id: str) -> Inspection:
-        """Tell what the authorizer saw."""
-        found = self.own(f"SELECT 1 FROM {table} WHERE id = %s", (migration_id,))
-        claimed = self.driver.in_transaction and bool(found)
-        wrote = bool(self._seen & {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE})
-        changed = wrote or sqlite3.SQLITE_DELETE in self._seen
-        return Inspection(claimed, changed=changed, wrote=wrote)
+    def writes(self, table: str) -> Writes:  # noqa: ARG002
+        """Return which kinds of writes the authorizer saw."""
+        kinds = (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+        return Writes(*(int(kind in self._seen) for kind in kinds))
+
+    def claimed(self, table: str, migration_id: str) -> bool:
+        """Tell it by the row, and by the transaction being open still."""
+        return bool(self.driver.in_transaction) and super().claimed(table, migration_id)
 
     # -- files that are no single transaction
 

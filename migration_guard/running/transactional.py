@@ -17,7 +17,7 @@ from django.db import DatabaseError
 
 from migration_guard.history import CLEARED, History
 from migration_guard.planning.preflight import Script, may_touch_history
-from migration_guard.running.session import Kind, Session, StatementError
+from migration_guard.running.session import Kind, Session, StatementError, Writes
 
 MAX_DELAY = 5.0
 Outcome = TypeVar("Outcome")
@@ -100,34 +100,39 @@ def with_lock_retries(task: Task, attempt: Callable[[], Outcome]) -> Outcome:
             raise
 
 
-def check_history(task: Task, before: set[str]) -> tuple[str, ...]:
-    """Return the ids whose markers the migration removed, after writing them to the audit.
+def check_writes(task: Task, before: set[str]) -> tuple[str, ...]:
+    """Return the ids whose markers this transaction removed, after writing them to the audit.
 
-    ``before`` are the ids in the history before it ran. Raises HistoryChangedError where it
-    changed what it may not: anything in a file that may run in production, and in others anything
-    but removing markers of other migrations.
+    ``before`` are the ids in the history before it. Raises HistoryChangedError where it changed
+    what it may not: anything in a file that may run in production, and in others anything but
+    removing markers of other migrations.
     """
     file, history = task.script.file, task.history
-    found = task.session.inspect(history.table, file.id)
-    if not found.claimed:
-        raise HistoryChangedError("it removed its own marker, or ended the runner's transaction")
-    if task.out_of_order:
-        history.audit("out-of-order", file.id, "--allow-out-of-order")
-    if not (found.changed if found.changed is not None else reads_history(task.script)):
+    writes = task.session.writes(history.table)
+    if not (reads_history(task.script) if writes is None else any(writes)):
         return ()
-    if not reads_history(task.script):
-        raise HistoryChangedError("it changed rows there")
+    if not may_touch_history(file) and writes is not None:
+        raise HistoryChangedError(_described(writes))
     after = history.ids()
     cleared = tuple(sorted(before - after))
-    if found.wrote or after - before - {file.id}:
+    if after - before - {file.id} or (writes is not None and (writes.inserted or writes.updated)):
         raise HistoryChangedError("it inserted or updated rows there")
     if cleared and not may_touch_history(file):
-        raise HistoryChangedError(f"it deleted {len(cleared)} rows there")
-    if found.changed and not may_touch_history(file):
-        raise HistoryChangedError("it changed rows there")
+        raise HistoryChangedError("it deleted rows there")
     for migration_id in cleared:
         history.audit(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
     return cleared
+
+
+def audit_order(task: Task) -> None:
+    """Write down that the migration runs after a higher number because the operator said so."""
+    if task.out_of_order:
+        task.history.audit("out-of-order", task.script.file.id, "--allow-out-of-order")
+
+
+def _described(writes: Writes) -> str:
+    verbs = [verb for verb, count in zip(Writes._fields, writes, strict=True) if count]
+    return f"it {' and '.join(verbs)} rows there"
 
 
 def reads_history(script: Script) -> bool:
@@ -140,7 +145,9 @@ def _attempt(task: Task) -> Done:
     try:
         before = _work(task)
         with task.session.failing():
-            cleared = check_history(task, before)
+            _check_claim(task)
+            cleared = check_writes(task, before)
+            audit_order(task)
             duration = round((time.monotonic() - started) * 1000)
             applied_at = task.history.complete(task.script.file.id, duration, task.after)
         _commit(task.session)
@@ -167,8 +174,8 @@ def _work(task: Task) -> set[str]:
     with session.batch() if script.small else nullcontext():
         with session.failing():
             session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
-            session.watch(task.history.table)
             task.history.claim(script.file, task.fingerprint, task.environment)
+            session.watch(task.history.table)
             if reads_history(script):
                 before = task.history.ids()
         for unit in script.units:
@@ -176,6 +183,11 @@ def _work(task: Task) -> set[str]:
         with session.failing():
             session.settle()
     return before
+
+
+def _check_claim(task: Task) -> None:
+    if not task.session.claimed(task.history.table, task.script.file.id):
+        raise HistoryChangedError("it removed its own marker, or ended the runner's transaction")
 
 
 def _commit(session: Session) -> None:

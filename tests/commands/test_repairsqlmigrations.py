@@ -8,8 +8,8 @@ import pytest
 
 from migration_guard.management.commands import repairsqlmigrations
 from migration_guard.models import AppliedMigration
-from migration_guard.running import connecting, repairing
 from migration_guard.results import Action
+from migration_guard.running import connecting, repairing
 from migration_guard.running.repairing import Repair
 
 A = "CREATE TABLE a (id integer);\n"

@@ -273,6 +273,32 @@ def test_statement_when_killed_before_its_commit_runs_once(
     assert postgres.execute("SELECT id FROM a ORDER BY id") == [(0,), (1,)]
 
 
+def test_commit_when_it_was_on_its_way_as_its_client_died_is_waited_for(
+    postgres, migrations, guard, guard_process
+):
+    migrations({"1_a.sql": off(*SEVEN)})
+    guard("runsqlmigrations")
+    migrations({"1_a.sql": off(*CORRECTED)})
+    late = postgres.connect()
+    late.execute("BEGIN")
+    late.execute("ALTER TABLE a ADD b integer")
+    late.execute("UPDATE migration_guard_journal SET done = 4")
+    process = guard_process.start("runsqlmigrations")
+    wait_until(lambda: waiting(postgres))
+    late.execute("DELETE FROM migration_guard_journal")
+    late.execute(
+        "INSERT INTO applied_migrations (id, number, how, applied_at, database_user, environment) "
+        "VALUES ('1_a', lpad('1', 40, '0'), 'run', now(), 'late', 'production')"
+    )
+
+    late.execute("COMMIT")
+    _out, err = process.communicate(timeout=30)
+
+    assert process.returncode == 0, err
+    assert "Applied by another process: 1_a" in err
+    assert postgres.execute("SELECT count(*) FROM a") == [(2,)]
+
+
 def test_mark_applied_when_half_done_ends_it(postgres, migrations, guard):
     migrations({"1_a.sql": off(*SEVEN)})
     guard("runsqlmigrations")
@@ -282,6 +308,10 @@ def test_mark_applied_when_half_done_ends_it(postgres, migrations, guard):
     assert repaired.code == 0, repaired.err
     assert applied(postgres) == ["1_a"]
     assert journal(postgres) == []
+
+
+def waiting(database):
+    return database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
 
 def sleeping(database):
