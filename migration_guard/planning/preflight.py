@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import Control, control, mentions, transactional_dml
+from migration_guard.sql.lexer import Kind, Token, tokens
 from migration_guard.sql.statements import SQLError, Statement, split
 
 # In characters: beyond it, sending without waiting gains nothing and costs memory on both sides.
@@ -93,6 +94,7 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
             )
         ]
     problems = [_meta_command(file, statement) for statement in statements if statement.meta]
+    problems += _open_comment(file, vendor)
     if all(control(s.text, vendor) for s in statements) and "empty" not in file.directives.allow:
         problems.append(_empty(file))
     touches = mentions(file.text, HISTORY_TABLE, vendor)
@@ -149,6 +151,22 @@ def _many_units(
     if group is not None:
         problems.append(_transaction_control(file, statements[opened - 1]))
     return tuple(units), problems
+
+
+def _open_comment(file: MigrationFile, vendor: str) -> list[Problem]:
+    """Find what SQLite allows and nobody means: a comment without an end, which hides the rest."""
+    start = file.text.rfind("/*")
+    if vendor != "sqlite" or start < file.text.rfind("*/"):
+        return []
+    last = Token(Kind.SPACE, "", 0)
+    for token in tokens(file.text, vendor):
+        last = token
+    if last.kind is not Kind.COMMENT or not last.text.startswith("/*"):
+        return []
+    line = file.text.count("\n", 0, last.start) + 1
+    message = f"line {line}: the comment that begins here never ends"
+    hint = "Close it; the file was not run."
+    return [Problem("unterminated", message, hint, path=file.path, line=line)]
 
 
 def _empty(file: MigrationFile) -> Problem:

@@ -69,6 +69,8 @@ def test_units_when_a_file_is_split_are_what_commits_together(vendor, text, expe
         ("postgresql", "A;\nSELECT 'never closed", "unterminated", 2),
         ("postgresql", "A;\n$x$ never closed", "unterminated", 2),
         ("postgresql", "A;\n/* never /* closed */", "unterminated", 2),
+        ("sqlite", "A;\n/* never closed\nB;", "unterminated", 2),
+        ("sqlite", "A;\n/* closed */ /* never closed\nB;", "unterminated", 2),
         ("postgresql", "A;\nDELETE FROM applied_migrations", "touches-history", 2),
         ("postgresql", "A;\nDO $$ DELETE FROM public.Applied_Migrations $$", "touches-history", 2),
     ],
@@ -83,6 +85,7 @@ def test_file_when_it_must_not_run_is_a_problem_with_its_line(vendor, text, rule
 @pytest.mark.parametrize(
     "text",
     [
+        "SELECT '/*'",
         "-- guard: allow = empty\n",
         DEV + "DELETE FROM applied_migrations WHERE id = 'x'",
         "-- guard: allow = touches-history, a view for the dashboard\nSELECT id FROM applied_migrations",
