@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from migration_guard.exceptions import Refused
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
 from migration_guard.planning.preflight import Unit
 from migration_guard.planning.recorded import HistoryRow, JournalRow
+from migration_guard.running import half_done
 from migration_guard.running.failures import server_message
 from migration_guard.running.session import Doubt, Kind, StatementError
 from migration_guard.running.transactional import (
@@ -35,10 +35,6 @@ from migration_guard.sql.statements import Statement
 HISTORY_CHANGED = "changed the migration history"
 # First words of statements that run code, which may write what it likes and commit on its way.
 _CODE = {"CALL", "DO", "EXECUTE", "PREPARE"}
-
-
-class HalfDoneError(Refused):
-    """A half-done migration cannot go on by itself; the message says what to do."""
 
 
 def apply(task: Task, entry: JournalRow | None) -> Done:
@@ -104,21 +100,21 @@ class _Run:
         entry = self._settled(entry)
         units = self.task.script.units
         if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
-            raise _changed_history(self.task, entry)
+            raise half_done.changed_history(self.task, entry)
         finished = [unit for unit in units if unit.last <= entry.done]
         for unit in finished:
             self._digest_unit(unit)
         at_edge = entry.done in {0, *(unit.last for unit in units)}
         if not at_edge or (entry.done and self._digest.hexdigest() != entry.done_digest):
-            raise _edited(self.task, entry)
+            raise half_done.edited(self.task, entry)
         vendor = self.session.vendor
         statements = [statement for unit in finished for statement in unit.statements]
         for statement in statements:
             if makes_temporary(statement.text, vendor):
-                raise _session_lost(self.task, entry, statement, "made a temporary table")
+                raise half_done.session_lost(self.task, entry, statement, "made a temporary table")
         rest = [one for unit in units if unit.last > entry.done for one in unit.statements]
         if lost := self.session.unrepeatable(statements, rest):
-            raise _session_lost(self.task, entry, *lost)
+            raise half_done.session_lost(self.task, entry, *lost)
         self._note(state=JournalEntry.State.RUNNING, total=self.task.script.total, error="")
         for statement in statements:
             if is_session(statement.text, vendor):
@@ -146,7 +142,7 @@ class _Run:
         if became is Doubt.NOT_DONE or self.file.directives.rerun_safe:
             self._note(doubt=0, note="", statement="")
             return entry.done
-        raise _in_doubt(self.task, entry)
+        raise half_done.in_doubt(self.task, entry)
 
     def _became(self, entry: JournalRow) -> Doubt:
         with self.session.failing():
@@ -308,49 +304,3 @@ class _Run:
 
 class NotDoneError(Exception):
     """A statement ended without an error, and yet must not count as done."""
-
-
-def _half_done(task: Task, entry: JournalRow) -> str:
-    return f"{task.script.file.id} is half done: {entry.done} of {entry.total} statements."
-
-
-def _finish_by_hand(task: Task) -> str:
-    return (
-        "finish the migration by hand and say so: manage.py repairsqlmigrations "
-        f"{task.script.file.id} --mark-applied --reason TEXT."
-    )
-
-
-def _edited(task: Task, entry: JournalRow) -> HalfDoneError:
-    return HalfDoneError(
-        f"{_half_done(task, entry)} Since then the part that is done was edited, "
-        "so the run cannot go on behind it. Nothing was changed.",
-        f"Next: restore those statements in {task.script.file.path} and run again; "
-        f"or {_finish_by_hand(task)}",
-    )
-
-
-def _session_lost(task: Task, entry: JournalRow, statement: Statement, lost: str) -> HalfDoneError:
-    return HalfDoneError(
-        f"{_half_done(task, entry)} It {lost} (line {statement.line}), which went "
-        "with its session, so the run cannot go on behind it. Nothing was changed.",
-        f"Next: {_finish_by_hand(task)}",
-    )
-
-
-def _changed_history(task: Task, entry: JournalRow) -> HalfDoneError:
-    return HalfDoneError(
-        f"{task.script.file.id} ran to its end and {entry.error}. It could not be rolled back, so "
-        "it does not count as applied.",
-        "Next: put the history right with manage.py repairsqlmigrations, and "
-        f"{_finish_by_hand(task)}",
-    )
-
-
-def _in_doubt(task: Task, entry: JournalRow) -> HalfDoneError:
-    return HalfDoneError(
-        f"{_half_done(task, entry)} Statement {entry.doubt} commits by itself and was interrupted: "
-        f"whether it took effect is not known. Nothing was changed.\n    {entry.statement}",
-        "Next: look whether it did. If it may simply be run again, add -- guard: rerun = safe to "
-        f"{task.script.file.path} and run again; else {_finish_by_hand(task)}",
-    )

@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: session, run lock, and what became of DDL that was interrupted.
+"""MySQL and MariaDB: the session, and what became of DDL that was interrupted.
 
 Each DDL statement commits by itself, so every file goes through the journal. Sources: MariaDB
 knowledge base, "Atomic DDL" (10.6), "GET_LOCK", "SQL statements that cause an implicit commit";
@@ -7,14 +7,15 @@ MySQL manual, "Atomic Data Definition Statement Support" (8.0).
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows
 from migration_guard.planning.preflight import Unit
+from migration_guard.running import mysql_state
+from migration_guard.running.mysql_lock import NamedLock
 from migration_guard.running.session import (
     Doubt,
     Facts,
@@ -64,16 +65,9 @@ _OBJECT = re.compile(
     re.IGNORECASE,
 )
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
+# In seconds, the most that a lock time-out takes.
+_NO_LIMIT = 31_536_000
 _AT_LINE = re.compile(r"at line (\d+)$")
-_YEAR = 31_536_000
-# Functions whose value depends on their arguments alone.
-_PURE = {
-    *("cast", "char", "coalesce", "concat", "concat_ws", "convert", "if", "ifnull", "json_array"),
-    *("json_object", "lower", "nullif", "replace", "upper"),
-}
-# What the last statement of a session left, by the function that asks for it.
-_OF_LAST = {"last_insert_id", "row_count", "found_rows"}
-_LEAVES_LAST = {"INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "WITH", "LOAD", "CALL"}
 
 
 class MySQLSession(Session):
@@ -136,7 +130,7 @@ class MySQLSession(Session):
         """Set both time-outs; MySQL (not MariaDB) limits only SELECT statements in time."""
         # Asked for here: while a statement runs, no other thread may touch the connection.
         self._thread = self.driver.thread_id()
-        seconds = _YEAR if lock_timeout is None else max(1, round(lock_timeout))
+        seconds = _NO_LIMIT if lock_timeout is None else max(1, round(lock_timeout))
         self.own(
             "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
             (seconds, seconds),
@@ -187,19 +181,7 @@ class MySQLSession(Session):
         self, done: Sequence[Statement], rest: Sequence[Statement]
     ) -> tuple[Statement, str] | None:
         """Find user variables whose values cannot be had again, prepared statements, last ids."""
-        needed = [list(normalized(one.text, self.vendor)) for one in rest]
-        reads = {name for tokens in needed for name in _variables(tokens)}
-        executes = {name for tokens in needed for name in _prepared(tokens)}
-        of_last = _OF_LAST.intersection(needed[0] if needed else ())
-        for statement in done:
-            tokens = list(normalized(statement.text, self.vendor))
-            if lost := sorted(_assigned_by_chance(tokens) & reads):
-                return statement, f"gave the variable @{lost[0]} a value"
-            if _prepared(tokens) & executes:
-                return statement, "prepared a statement"
-            if of_last and self._first_word(statement.text) in _LEAVES_LAST:
-                return done[-1], f"left what {of_last.pop()}() in line {rest[0].line} asks for"
-        return None
+        return mysql_state.unrepeatable(done, rest)
 
     def before_alone(self, sql: str) -> str:
         """Note which connection runs ``sql``, and how the object that it changes is defined."""
@@ -258,7 +240,7 @@ class MySQLSession(Session):
     def run_lock(self) -> RunLock:
         """Return the named lock of this database."""
         with self.failing():
-            return _NamedLock(self.connection)
+            return NamedLock(self)
 
     def blockers(self) -> str:
         """Describe the open transactions of other sessions (needs the PROCESS privilege)."""
@@ -280,45 +262,6 @@ class MySQLSession(Session):
         )
 
 
-class _NamedLock(RunLock):
-    """GET_LOCK on a connection of its own; it goes with the connection."""
-
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self._connection = connection.copy()
-        self._connection.connect()
-        self._session = MySQLSession(self._connection)
-        self._session.own(f"SET SESSION wait_timeout = {_YEAR}")
-        database = self._session.facts().database
-        # The name is global to the server, and at most 64 characters long.
-        digest = hashlib.sha256(database.encode()).hexdigest()
-        self._name = f"migration_guard {digest[:40]}"
-
-    def try_acquire(self) -> bool:
-        with self._session.failing():
-            return bool(self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
-
-    def holder(self) -> str:
-        found = self._session.own(
-            "SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p "
-            "WHERE p.id = IS_USED_LOCK(%s)",
-            (self._name,),
-        )
-        return ", ".join(
-            f"connection {thread} ({user}@{host}), idle for {time} s"
-            for thread, user, host, time in found
-        )
-
-    def held(self) -> bool:
-        try:
-            sql = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
-            return bool(self._session.own(sql, (self._name,))[0][0])
-        except self._session.driver_error:
-            return False
-
-    def release(self) -> None:
-        self._connection.close()
-
-
 def _target(sql: str) -> tuple[str, str] | None:
     """Return kind and name of the one object whose definition tells whether ``sql`` was done."""
     match = _OBJECT.match(sql)
@@ -330,48 +273,6 @@ def _target(sql: str) -> tuple[str, str] | None:
     if (verb in ("DROP", "RENAME") and "," in rest) or "exchange" in rest:
         return None
     return match["kind"].upper(), match["name"]
-
-
-def _variables(tokens: Sequence[str]) -> set[str]:
-    """Return the names of the user variables in a statement."""
-    return {name for _index, name in _variable_places(tokens)}
-
-
-def _variable_places(tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield each user variable with the index of what follows it; two ``@`` are the server's."""
-    for index, (sign, name) in enumerate(pairwise(tokens)):
-        if sign == "@" and "@" not in (name, tokens[index - 1] if index else ""):
-            yield index + 2, name.strip("`'\"").lower()
-
-
-def _assigned_by_chance(tokens: Sequence[str]) -> set[str]:
-    """Return the variables to which a statement gives a value that it need not give again."""
-    if tokens[:1] == ["set"]:
-        return _set_by_chance(tokens)
-    places = list(_variable_places(tokens))
-    if tokens[:1] == ["call"]:
-        return {name for _index, name in places}
-    into = tokens.index("into") if "into" in tokens else len(tokens)
-    into_variable = tokens[into + 1 : into + 2] == ["@"]
-    return {
-        name
-        for index, name in places
-        if tokens[index : index + 1] == [":="] or (into_variable and index > into)
-    }
-
-
-def _set_by_chance(tokens: Sequence[str]) -> set[str]:
-    """Read a SET: a value of constants, server variables and pure functions is fixed."""
-    places = list(_variable_places(tokens))
-    assigned = {name for index, name in places if tokens[index : index + 1] in (["="], [":="])}
-    reads = {name for index, name in places if tokens[index : index + 1] not in (["="], [":="])}
-    calls = {name for name, after in pairwise(tokens) if after == "(" and name.isidentifier()}
-    return assigned if reads or calls - _PURE or "select" in tokens else set()
-
-
-def _prepared(tokens: Sequence[str]) -> set[str]:
-    """Return the prepared statement that a PREPARE makes or an EXECUTE runs."""
-    return set(tokens[1:2]) if tokens[:1] in (["prepare"], ["execute"]) else set()
 
 
 def _code(error: Exception) -> int:

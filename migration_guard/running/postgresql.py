@@ -1,10 +1,9 @@
-"""PostgreSQL: session, run lock, and what becomes of statements that run alone.
+"""PostgreSQL: the session.
 
-Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", "Building Indexes Concurrently",
-"Advisory Locks", Appendix A (SQLSTATE); psycopg manual, "Pipeline mode support".
+Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); psycopg manual,
+"Pipeline mode support".
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,8 @@ from psycopg import sql as pg
 
 from migration_guard.history import Rows
 from migration_guard.planning.preflight import Unit
+from migration_guard.running import postgresql_indexes
+from migration_guard.running.postgresql_lock import AdvisoryLock
 from migration_guard.running.session import (
     Doubt,
     Facts,
@@ -25,7 +26,7 @@ from migration_guard.running.session import (
     StatementError,
     Writes,
 )
-from migration_guard.sql.classify import ConcurrentIndex, concurrent_index, words
+from migration_guard.sql.classify import concurrent_index, words
 from migration_guard.sql.statements import Statement
 
 COPY_CHUNK = 256 * 1024
@@ -50,6 +51,7 @@ class PostgreSQLSession(Session):
         super().__init__(connection)
         self._settings: list[tuple[str, str]] = []
         self._role = "none"
+        self._schema = ""
         self._lock_timeout = ""
         self._batch: list[tuple[psycopg.Cursor[Any], Statement | None]] | None = None
         self._counts_before: psycopg.Cursor[Any] | None = None
@@ -72,7 +74,7 @@ class PostgreSQLSession(Session):
                 "WHERE source = 'session'"
             )
         ]
-        self._role = row[2]
+        self._role, self._schema = row[2], row[3]
         return Facts(row[0], row[1], row[3], read_only=row[4], standby=row[5])
 
     def kind(self, error: Exception) -> Kind:
@@ -269,19 +271,13 @@ class PostgreSQLSession(Session):
                 self.own("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (limit,))
 
     def before_alone(self, sql: str) -> str:
-        """Note the oids of the table's indexes, so that only new ones are taken for ours."""
-        index = concurrent_index(sql)
-        if index is None or index.action != "create":
-            return ""
-        return ",".join(str(row[0]) for row in self._indexes(index))
+        """Note what indexes there are, so that only new ones are taken for ours."""
+        return postgresql_indexes.note(self, sql)
 
     def mend(self, sql: str, note: str, *, failed: bool) -> Doubt:
         """Look what a statement left; drop an INVALID index that it made."""
-        index = concurrent_index(sql)
-        if index is not None and index.action == "create":
-            return self._mend_create(index, note)
-        if index is not None and index.action == "drop":
-            return Doubt.NOT_DONE if self._exists(index) else Doubt.DONE
+        if concurrent_index(sql) is not None:
+            return postgresql_indexes.mend(self, sql, note)
         word = "".join(words(sql, self.vendor, 1))
         # What failed did nothing, unless it is code, which may have committed on its way.
         if word in _HARMLESS or (failed and word not in ("CALL", "DO")):
@@ -290,43 +286,7 @@ class PostgreSQLSession(Session):
 
     def verify(self, sql: str) -> str:
         """Say no to an INVALID index, which IF NOT EXISTS takes for done."""
-        index = concurrent_index(sql)
-        if index is None or index.action != "create" or index.name is None:
-            return ""
-        for _oid, bare, name, valid in self._indexes(index):
-            if not valid and bare == index.name:
-                return (
-                    f"the index {name} is INVALID, and this migration did not make it: "
-                    f"drop it (DROP INDEX CONCURRENTLY {name}) and run again"
-                )
-        return ""
-
-    def _mend_create(self, index: ConcurrentIndex, note: str) -> Doubt:
-        became = Doubt.NOT_DONE
-        before = set(note.split(","))
-        for oid, bare, name, valid in self._indexes(index):
-            if str(oid) in before or index.name not in (None, bare):
-                continue
-            if valid:
-                became = Doubt.DONE
-            else:
-                self.own(f"DROP INDEX CONCURRENTLY {name}")
-        return became
-
-    def _indexes(self, index: ConcurrentIndex) -> Rows:
-        """Return (oid, name, quoted qualified name, valid) of the indexes on the table."""
-        table = pg.Identifier(*filter(None, (index.schema, index.table))).as_string()
-        return self.own(
-            "SELECT i.indexrelid, c.relname, format('%%I.%%I', n.nspname, c.relname), i.indisvalid "
-            "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
-            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE i.indrelid = to_regclass(%s)",
-            (table,),
-        )
-
-    def _exists(self, index: ConcurrentIndex) -> bool:
-        name = pg.Identifier(*filter(None, (index.schema, index.name))).as_string()
-        return bool(self.own("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
+        return postgresql_indexes.verify(self, sql)
 
     def _own_role(self) -> pg.Composable:
         return pg.SQL("NONE") if self._role == "none" else pg.Identifier(self._role)
@@ -338,7 +298,7 @@ class PostgreSQLSession(Session):
 
     def run_lock(self) -> RunLock:
         """Return the advisory lock of this schema's history."""
-        return _AdvisoryLock(self.connection)
+        return AdvisoryLock(self.connection, self._schema)
 
     def blockers(self) -> str:
         """Describe the sessions that block this session's backend, with query and age."""
@@ -359,63 +319,6 @@ class PostgreSQLSession(Session):
             f"in its transaction for {age}: {' '.join((query or '').split())}"
             for pid, user, app, state, age, query in found
         )
-
-
-class _AdvisoryLock(RunLock):
-    """A transaction-level advisory lock, held by an idle transaction on a second connection.
-
-    Transaction level, because a transaction pins a pooler's server connection and ends with the
-    process. Tried, never waited for, because CREATE INDEX CONCURRENTLY waits for every snapshot,
-    and a blocking call holds one; so does the portal of the extended protocol until the next
-    command. An idle READ COMMITTED transaction that speaks the simple protocol holds none.
-    """
-
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self._connection = connection.copy()
-        self._connection.ensure_connection()
-        schema = PostgreSQLSession(self._connection).facts().schema
-        digest = hashlib.sha256(f"migration_guard {schema}".encode()).digest()
-        self._key = (
-            int.from_bytes(digest[:4], signed=True),
-            int.from_bytes(digest[4:8], signed=True),
-        )
-        self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-        # transaction_timeout came with PostgreSQL 17.
-        self._query(
-            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
-            "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
-        )
-
-    def _query(self, sql: str, params: Sequence[Any] = ()) -> Rows:
-        cursor = psycopg.ClientCursor(self._connection.connection)
-        cursor.execute(sql, params or None)
-        return cursor.fetchall() if cursor.description else []
-
-    def try_acquire(self) -> bool:
-        return bool(self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0])
-
-    def holder(self) -> str:
-        found = self._query(
-            "SELECT a.pid, a.application_name, "
-            "to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
-            "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-            "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 "
-            "AND l.classid::bigint = %s AND l.objid::bigint = %s "
-            "AND l.database = (SELECT oid FROM pg_catalog.pg_database "
-            "WHERE datname = current_database())",
-            tuple(half % 2**32 for half in self._key),
-        )
-        return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in found)
-
-    def held(self) -> bool:
-        try:
-            self._query("SELECT 1")
-        except psycopg.Error:
-            return False
-        return True
-
-    def release(self) -> None:
-        self._connection.close()
 
 
 _COUNTS = (

@@ -139,6 +139,9 @@ class Session(ABC):
     def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
         """Set both time-outs, in seconds, None for no limit, for what follows."""
 
+    def be_patient(self) -> None:
+        """From now on, the run lock being held, wait longer for other programs that write."""
+
     def settle(self) -> None:
         """Before the last write: check what waits for the commit, and undo session changes."""
 

@@ -1,4 +1,4 @@
-"""SQLite: session and run lock.
+"""SQLite: the session.
 
 ``foreign_keys`` is off while a migration's statements run, or the rebuild of a table would cascade
 into its children; inside a transaction the pragma is a silent no-op, so it is set before BEGIN
@@ -9,15 +9,14 @@ Sources: sqlite.org, "Making Other Kinds Of Table Schema Changes", "Transactions
 
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, who
 from migration_guard.planning.preflight import HISTORY_TABLE, Unit
+from migration_guard.running import sqlite_orphans
 from migration_guard.running.session import (
     Doubt,
     Facts,
@@ -25,15 +24,14 @@ from migration_guard.running.session import (
     Progress,
     RunLock,
     Session,
-    StatementError,
     Writes,
 )
+from migration_guard.running.sqlite_lock import FileLock
 from migration_guard.sql.classify import words
 from migration_guard.sql.statements import Statement
 
 # Statements that no transaction can hold, or in which they silently do nothing.
 _ALONE = {"PRAGMA", "VACUUM", "ATTACH", "DETACH"}
-LOCK_SUFFIX = "-guard-lock"
 # How long the runner's own short transactions wait for another program that writes, in ms.
 _PATIENCE = 60_000
 _NO_LIMIT = 2**31 - 1
@@ -212,7 +210,7 @@ class SQLiteSession(Session):
         """
         checked = bool(self.driver.in_transaction and self._enforced)
         with self.failing():
-            before = self._orphans() if checked else _Orphans()
+            before = sqlite_orphans.find(self) if checked else sqlite_orphans.Orphans()
         self.driver.set_authorizer(self._authorize)
         try:
             super().run(unit, source, progress)
@@ -220,7 +218,7 @@ class SQLiteSession(Session):
             self.driver.set_authorizer(None)
         with self.failing():
             if checked:
-                _refuse_orphans(before, self._orphans())
+                sqlite_orphans.refuse_new(before, sqlite_orphans.find(self))
 
     def _authorize(
         self, action: int, table: str | None, _column: str | None, database: str | None, *_: object
@@ -229,26 +227,6 @@ class SQLiteSession(Session):
         if database == "main" and table is not None and table.lower() == HISTORY_TABLE:
             self._seen.add(action)
         return sqlite3.SQLITE_OK
-
-    def _orphans(self) -> "_Orphans":
-        tables = self.own("SELECT name, rootpage FROM main.sqlite_master WHERE type = 'table'")
-        try:
-            rows = self.own("PRAGMA main.foreign_key_check")
-        except sqlite3.OperationalError:
-            # One table refers to columns that are not unique; the others can be checked.
-            rows = [row for name, _root in tables for row in self._orphans_of(name)]
-        roots: dict[str, int] = {row[0]: row[1] for row in tables}
-        return _Orphans(
-            frozenset(tables),
-            tuple(_Orphan(row[0], roots.get(row[0], 0), row[1], row[2]) for row in rows),
-        )
-
-    def _orphans_of(self, table: str) -> Rows:
-        try:
-            name = self.connection.ops.quote_name(table)
-            return self.own(f"PRAGMA main.foreign_key_check({name})")
-        except sqlite3.OperationalError as error:
-            return [(table, None, str(error), 0)]
 
     # -- the history
 
@@ -283,90 +261,4 @@ class SQLiteSession(Session):
     def run_lock(self) -> RunLock:
         """Return a lock on a file beside the database; no other program may be writing either."""
         with self.failing():
-            return _FileLock(self)
-
-
-class _Orphan(NamedTuple):
-    """A row without its parent; ``root`` is the page where its table begins."""
-
-    table: str
-    root: int
-    rowid: int | None
-    parent: str
-
-
-class _Orphans(NamedTuple):
-    """All orphans at one time, and all tables as (name, root page)."""
-
-    tables: frozenset[tuple[object, ...]] = frozenset()
-    rows: tuple[_Orphan, ...] = ()
-
-
-def _refuse_orphans(before: _Orphans, after: _Orphans) -> None:
-    """Raise IntegrityError if rows lost their parent; those that had none before do not count.
-
-    In a table that was rebuilt or renamed the rowids say nothing, so there the number decides.
-    """
-    same = before.tables & after.tables
-    known = Counter(row for row in before.rows if row[:2] in same)
-    new = list((Counter(row for row in after.rows if row[:2] in same) - known).elements())
-    moved = [row for row in after.rows if row[:2] not in same]
-    if len(moved) > sum(row[:2] not in same for row in before.rows):
-        new += moved
-    if new:
-        table, _root, rowid, parent = new[0]
-        place = table if rowid is None else f"{table} rowid {rowid}"
-        raise sqlite3.IntegrityError(
-            f"FOREIGN KEY constraint failed: {len(new)} row{'s' if len(new) > 1 else ''} without "
-            f"the parent, such as {place} (references {parent}). Foreign keys are off while a "
-            "migration runs, so ON DELETE does nothing: change the children in the migration too."
-        )
-
-
-class _FileLock(RunLock):
-    """BEGIN EXCLUSIVE on an empty database beside the file; it goes with the process.
-
-    SQLite's own lock, on the whole file, is what the migrations need themselves. The empty file is
-    never deleted: whoever waits for it would wait for a file that is no more.
-    """
-
-    def __init__(self, session: SQLiteSession) -> None:
-        self._session = session
-        path = session.own("PRAGMA database_list")[0][2]
-        # A database in memory has no path, and no other process.
-        self._connection = (
-            sqlite3.connect(f"{path}{LOCK_SUFFIX}", timeout=0, isolation_level=None)
-            if path
-            else None
-        )
-
-    def try_acquire(self) -> bool:
-        try:
-            with self._session.failing():
-                if self._connection is not None and not self._connection.in_transaction:
-                    self._connection.execute("BEGIN EXCLUSIVE")
-                self._wait_for_writers()
-        except StatementError as error:
-            if error.kind is not Kind.LOCKED:
-                raise
-            return False
-        self._session.be_patient()
-        return True
-
-    def _wait_for_writers(self) -> None:
-        """See that no other program writes to the file."""
-        self._session.own("PRAGMA busy_timeout = 0")
-        self._session.own("BEGIN IMMEDIATE")
-        self._session.own("ROLLBACK")
-
-    def holder(self) -> str:
-        if self._connection is None or self._connection.in_transaction:
-            return "another process is writing to the file"
-        return f"another process holds {LOCK_SUFFIX}, the lock beside the file"
-
-    def held(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+            return FileLock(self)

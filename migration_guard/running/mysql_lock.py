@@ -1,0 +1,51 @@
+"""The run lock of MySQL and MariaDB. Source: MariaDB knowledge base, "GET_LOCK"."""
+
+import hashlib
+
+from migration_guard.running.session import RunLock, Session
+
+# In seconds, the most that wait_timeout takes: the lock's connection is idle while others work.
+_YEAR = 31_536_000
+
+
+class NamedLock(RunLock):
+    """GET_LOCK on a connection of its own; it goes with the connection."""
+
+    def __init__(self, session: Session) -> None:
+        self._connection = session.connection.copy()
+        self._connection.connect()
+        self._session = type(session)(self._connection)
+        self._session.own(f"SET SESSION wait_timeout = {_YEAR}")
+        database = self._session.facts().database
+        # The name is global to the server, and at most 64 characters long.
+        digest = hashlib.sha256(database.encode()).hexdigest()
+        self._name = f"migration_guard {digest[:40]}"
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free."""
+        with self._session.failing():
+            return bool(self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
+
+    def holder(self) -> str:
+        """Describe the connection that holds it."""
+        found = self._session.own(
+            "SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p "
+            "WHERE p.id = IS_USED_LOCK(%s)",
+            (self._name,),
+        )
+        return ", ".join(
+            f"connection {thread} ({user}@{host}), idle for {time} s"
+            for thread, user, host, time in found
+        )
+
+    def held(self) -> bool:
+        """Tell whether the connection, and with it the lock, is still there."""
+        try:
+            sql = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
+            return bool(self._session.own(sql, (self._name,))[0][0])
+        except self._session.driver_error:
+            return False
+
+    def release(self) -> None:
+        """Give it back with its connection."""
+        self._connection.close()

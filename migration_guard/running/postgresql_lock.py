@@ -1,0 +1,71 @@
+"""PostgreSQL's run lock. Source: PostgreSQL manual, "Advisory Locks"."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.history import Rows
+from migration_guard.running.session import RunLock
+
+
+class AdvisoryLock(RunLock):
+    """A transaction-level advisory lock, held by an idle transaction on a second connection.
+
+    Transaction level, because a transaction pins a pooler's server connection and ends with the
+    process. Tried, never waited for, because CREATE INDEX CONCURRENTLY waits for every snapshot,
+    and a blocking call holds one; so does the portal of the extended protocol until the next
+    command. An idle READ COMMITTED transaction that speaks the simple protocol holds none.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper, schema: str) -> None:
+        self._connection = connection.copy()
+        self._connection.ensure_connection()
+        digest = hashlib.sha256(f"migration_guard {schema}".encode()).digest()
+        self._key = (
+            int.from_bytes(digest[:4], signed=True),
+            int.from_bytes(digest[4:8], signed=True),
+        )
+        self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+        # transaction_timeout came with PostgreSQL 17.
+        self._query(
+            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
+            "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
+        )
+
+    def _query(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        cursor = psycopg.ClientCursor(self._connection.connection)
+        cursor.execute(sql, params or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free."""
+        return bool(self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0])
+
+    def holder(self) -> str:
+        """Describe the session that holds it."""
+        found = self._query(
+            "SELECT a.pid, a.application_name, "
+            "to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
+            "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+            "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 "
+            "AND l.classid::bigint = %s AND l.objid::bigint = %s "
+            "AND l.database = (SELECT oid FROM pg_catalog.pg_database "
+            "WHERE datname = current_database())",
+            tuple(half % 2**32 for half in self._key),
+        )
+        return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in found)
+
+    def held(self) -> bool:
+        """Tell whether the connection, and with it the lock, is still there."""
+        try:
+            self._query("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
+
+    def release(self) -> None:
+        """End the transaction by closing its connection."""
+        self._connection.close()

@@ -1,0 +1,71 @@
+"""Rows without their parent, which SQLite lets a migration leave while foreign keys are off.
+
+Source: sqlite.org, "PRAGMA foreign_key_check".
+"""
+
+import sqlite3
+from collections import Counter
+from typing import NamedTuple
+
+from migration_guard.history import Rows
+from migration_guard.running.session import Session
+
+
+class Orphan(NamedTuple):
+    """A row without its parent; ``root`` is the page where its table begins."""
+
+    table: str
+    root: int
+    rowid: int | None
+    parent: str
+
+
+class Orphans(NamedTuple):
+    """All orphans at one time, and all tables as (name, root page)."""
+
+    tables: frozenset[tuple[object, ...]] = frozenset()
+    rows: tuple[Orphan, ...] = ()
+
+
+def find(session: Session) -> Orphans:
+    """Return the orphans of the whole database, as ``PRAGMA foreign_key_check`` finds them."""
+    tables = session.own("SELECT name, rootpage FROM main.sqlite_master WHERE type = 'table'")
+    try:
+        rows = session.own("PRAGMA main.foreign_key_check")
+    except sqlite3.OperationalError:
+        # One table refers to columns that are not unique; the others can be checked.
+        rows = [row for name, _root in tables for row in _find_in(session, name)]
+    roots: dict[str, int] = {row[0]: row[1] for row in tables}
+    return Orphans(
+        frozenset(tables),
+        tuple(Orphan(row[0], roots.get(row[0], 0), row[1], row[2]) for row in rows),
+    )
+
+
+def refuse_new(before: Orphans, after: Orphans) -> None:
+    """Raise IntegrityError if rows lost their parent; those that had none before do not count.
+
+    In a table that was rebuilt or renamed the rowids say nothing, so there the number decides.
+    """
+    same = before.tables & after.tables
+    known = Counter(row for row in before.rows if row[:2] in same)
+    new = list((Counter(row for row in after.rows if row[:2] in same) - known).elements())
+    moved = [row for row in after.rows if row[:2] not in same]
+    if len(moved) > sum(row[:2] not in same for row in before.rows):
+        new += moved
+    if new:
+        table, _root, rowid, parent = new[0]
+        place = table if rowid is None else f"{table} rowid {rowid}"
+        raise sqlite3.IntegrityError(
+            f"FOREIGN KEY constraint failed: {len(new)} row{'s' if len(new) > 1 else ''} without "
+            f"the parent, such as {place} (references {parent}). Foreign keys are off while a "
+            "migration runs, so ON DELETE does nothing: change the children in the migration too."
+        )
+
+
+def _find_in(session: Session, table: str) -> Rows:
+    try:
+        name = session.connection.ops.quote_name(table)
+        return session.own(f"PRAGMA main.foreign_key_check({name})")
+    except sqlite3.OperationalError as error:
+        return [(table, None, str(error), 0)]

@@ -1,0 +1,143 @@
+"""The questions to PostgreSQL's catalogue, as SQL: each once for all tables.
+
+Those of the first part take no lock. Those of the second print expressions, for which the server
+opens the table, so that they wait behind ACCESS EXCLUSIVE.
+
+Source: PostgreSQL manual, "System Catalogs", "System Information Functions".
+"""
+
+PATH = """
+SELECT current_setting('search_path'), current_user::text,
+       ARRAY(SELECT nspname::text FROM pg_namespace)
+"""
+
+TABLES = """
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+       pn.nspname::text, p.relname::text, d.description
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
+LEFT JOIN pg_class p ON p.oid = i.inhparent
+LEFT JOIN pg_namespace pn ON pn.oid = p.relnamespace
+LEFT JOIN pg_description d
+    ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname !~ '^pg_(toast|temp)'
+"""
+
+COLUMNS = """
+SELECT a.attrelid, a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmod),
+       a.attnotnull, a.attidentity::text, a.attgenerated::text, a.atthasdef,
+       a.attcollation,
+       CASE WHEN a.attcollation IS DISTINCT FROM t.typcollation THEN co.collname::text END,
+       d.description, CASE WHEN t.typtype = 'd' THEN t.oid END
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_description d
+    ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
+"""
+
+DOMAINS = """
+SELECT t.oid, t.typbasetype, format_type(t.typbasetype, t.typtypmod), t.typnotnull
+FROM pg_type t
+WHERE t.typtype = 'd'
+"""
+
+# {nulls}: indnullsnotdistinct, PostgreSQL 15.
+INDEXES = """
+SELECT i.indrelid, i.indexrelid, c.relname::text, am.amname::text, i.indisunique,
+       i.indisvalid AND i.indisready AND i.indislive, i.indnkeyatts,
+       i.indkey::text, i.indoption::text, i.indclass::text, i.indcollation::text,
+       i.indpred IS NOT NULL, {nulls}, k.contype::text, k.condeferrable, k.condeferred,
+       pg_indexam_has_property(am.oid, 'can_order')
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_am am ON am.oid = c.relam
+LEFT JOIN pg_constraint k
+    ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
+WHERE i.indrelid = ANY(%s::oid[])
+"""
+
+OPERATOR_CLASSES = "SELECT oid, opcname::text FROM pg_opclass WHERE NOT opcdefault"
+
+COLLATIONS = "SELECT oid, collname::text FROM pg_collation WHERE oid = ANY(%s::oid[])"
+
+# {period}: conperiod, PostgreSQL 18; {set_columns}: confdelsetcols, PostgreSQL 15. A foreign key
+# to a partitioned table has one more row for each of its partitions, a child on the same table.
+CONSTRAINTS = """
+SELECT c.conrelid, c.oid, c.conname::text, c.contype::text, c.condeferrable, c.condeferred,
+       c.convalidated, array_to_string(c.conkey, ' '), tn.nspname::text, tc.relname::text,
+       CASE WHEN c.contype = 'f' THEN ARRAY(
+           SELECT a.attname::text
+           FROM unnest(c.confkey) WITH ORDINALITY AS k (number, position)
+           JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number
+           ORDER BY k.position
+       ) END,
+       c.confdeltype::text, c.confupdtype::text, c.confmatchtype::text, {set_columns}
+FROM pg_constraint c
+LEFT JOIN pg_constraint parent ON parent.oid = c.conparentid AND parent.conrelid = c.conrelid
+LEFT JOIN pg_class tc ON tc.oid = c.confrelid
+LEFT JOIN pg_namespace tn ON tn.oid = tc.relnamespace
+WHERE c.conrelid = ANY(%s::oid[]) AND parent.oid IS NULL
+    AND (c.contype IN ('f', 'c', 'x') OR {period} OR (c.contype = 'n' AND NOT c.convalidated))
+"""
+
+ENUMS = """
+SELECT n.nspname::text, t.typname::text, format_type(t.oid, NULL),
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid
+             ORDER BY e.enumsortorder)
+FROM pg_type t
+JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype = 'e' AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_(toast|temp)'
+"""
+
+EXTENSIONS = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname"
+
+# What waits for locks.
+
+DEFAULTS = """
+SELECT adrelid, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = ANY(%s::oid[])
+"""
+
+INDEX_TEXTS = """
+SELECT i.indexrelid, pg_get_indexdef(i.indexrelid), pg_get_expr(i.indpred, i.indrelid),
+       ARRAY(
+           SELECT pg_get_indexdef(i.indexrelid, k.position::integer, false)
+           FROM unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+           WHERE k.number = 0 AND k.position <= i.indnkeyatts
+           ORDER BY k.position
+       )
+FROM pg_index i
+WHERE i.indrelid = ANY(%s::oid[])
+"""
+
+CONSTRAINT_TEXTS = """
+SELECT c.oid, CASE WHEN c.contype = 'c' THEN pg_get_expr(c.conbin, c.conrelid)
+                   ELSE pg_get_constraintdef(c.oid) END
+FROM pg_constraint c
+WHERE c.conrelid = ANY(%s::oid[]) AND (c.contype IN ('c', 'x') OR {period})
+"""
+
+VIEWS = """
+SELECT oid, pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm') AND oid = ANY(%s::oid[])
+"""
+
+# Tables that another session locks or is about to lock, and (true) the views that read them.
+LOCKED = """
+WITH locked AS (
+    SELECT l.relation FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.pid <> pg_backend_pid()
+)
+SELECT relation, false FROM locked
+UNION
+SELECT r.ev_class, true FROM pg_depend d
+JOIN pg_rewrite r ON r.oid = d.objid
+WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+    AND d.refobjid IN (SELECT relation FROM locked)
+"""
