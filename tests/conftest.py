@@ -186,19 +186,10 @@ class GuardProcess:
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command and return at once; what still runs after the test is killed."""
-        shared = {
-            "DATABASES": dict(connections.settings),
-            "MIGRATION_GUARD": self._settings.MIGRATION_GUARD,
-        }
         process = subprocess.Popen(
             [sys.executable, "-m", "django", *map(str, args)],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "tests.settings",
-                "TEST_SETTINGS_JSON": json.dumps(shared, default=str),
-                **(env or {}),
-            },
+            env={**self.environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -206,6 +197,18 @@ class GuardProcess:
         )
         self._started.append(process)
         return process
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that gives a process the test's database and settings."""
+        shared = {
+            "DATABASES": dict(connections.settings),
+            "MIGRATION_GUARD": self._settings.MIGRATION_GUARD,
+        }
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "TEST_SETTINGS_JSON": json.dumps(shared, default=str),
+        }
 
     def stop(self) -> None:
         """Kill what still runs and close the pipes."""

@@ -49,6 +49,8 @@ class Options:
 
     ``wait`` in seconds, None for the setting; ``environment`` None for the setting. ``restamp``
     stamps the database with that environment whatever its stamp was: for a test database.
+    ``stepwise`` waits for each statement, so that the observer hears of each one as it starts;
+    else the statements of a small file are sent together.
     """
 
     target: int | None = None
@@ -59,6 +61,7 @@ class Options:
     environment: str | None = None
     adopt: bool = False
     restamp: bool = False
+    stepwise: bool = False
 
 
 def look(alias: str = DEFAULT_DB_ALIAS, options: Options = Options()) -> Outcome:
@@ -296,6 +299,7 @@ class _Run:
             ),
             after=self.last,
             out_of_order=planned.state is State.OUT_OF_ORDER,
+            stepwise=self.options.stepwise,
             step=lambda number: self.observe(events.Step(planned.id, number, total)),
             retrying=lambda attempt, delay, message: self.observe(
                 events.Retrying(planned.id, attempt, self.conf.lock_retries, delay, message)

@@ -54,6 +54,7 @@ class Task:
     """One migration to apply, with all that it takes; ``after`` is the last time in this run.
 
     ``out_of_order``: it runs after a higher number because the operator said so, which is audited.
+    ``stepwise``: wait for each statement before the next is sent.
     """
 
     session: Session
@@ -64,6 +65,7 @@ class Task:
     limits: Limits
     after: datetime | None
     out_of_order: bool
+    stepwise: bool
     step: Callable[[int], None]
     retrying: Callable[[int, float, str], None]
 
@@ -171,7 +173,7 @@ def _work(task: Task) -> set[str]:
     """Claim and run; return the ids that were in the history before, where they matter."""
     session, script = task.session, task.script
     before: set[str] = set()
-    with session.batch() if script.small else nullcontext():
+    with session.batch() if script.small and not task.stepwise else nullcontext():
         with session.failing():
             session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
             task.history.claim(script.file, task.fingerprint, task.environment)

@@ -74,6 +74,7 @@ class Command(GuardCommand):
             wait=options["wait"],
             environment=options["environment"],
             adopt=options["adopt"],
+            stepwise=options["verbosity"] > 0 and self.stderr.isatty(),
         )
         only_look = options["plan"] or options["check"]
         if only_look:
