@@ -47,6 +47,7 @@ class Conf:
     statement_timeout: float | None
     wait: float
     apply_in_tests: bool
+    contracts: Mapping[str, tuple[Path, ...]]
 
     def folders(self, alias: str) -> tuple[Path, ...]:
         """Return the folders of one database alias; raise CannotTell where none is set."""
@@ -63,7 +64,7 @@ def load() -> Conf:
     values = {**DEFAULTS, **_setting()}
     environments = frozenset((*BUILT_IN_ENVIRONMENTS, *_names(values["ENVIRONMENTS"])))
     return Conf(
-        dirs=_dirs(values["DIRS"]),
+        dirs=_paths("DIRS", values["DIRS"]),
         environment=environment(str(values["ENVIRONMENT"] or "production"), environments),
         environments=environments,
         lock_timeout=_limit("LOCK_TIMEOUT", values["LOCK_TIMEOUT"]),
@@ -71,6 +72,7 @@ def load() -> Conf:
         statement_timeout=_limit("STATEMENT_TIMEOUT", values["STATEMENT_TIMEOUT"]),
         wait=_number("WAIT", values["WAIT"]),
         apply_in_tests=bool(values["APPLY_IN_TESTS"]),
+        contracts=_paths("CONTRACTS", values["CONTRACTS"]),
     )
 
 
@@ -113,21 +115,26 @@ def _setting() -> Mapping[str, Any]:
     return value
 
 
-def _dirs(value: Any) -> dict[str, tuple[Path, ...]]:
+_PATHS = {
+    "DIRS": ("folder", '"DIRS": {"default": [BASE_DIR / "sql_migrations"]}'),
+    "CONTRACTS": ("file", '"CONTRACTS": {"default": [BASE_DIR / "schema_contract.toml"]}'),
+}
+
+
+def _paths(key: str, value: Any) -> dict[str, tuple[Path, ...]]:
+    what, example = _PATHS[key]
     if not isinstance(value, Mapping):
         raise CannotTell(
-            f'{SETTING}["DIRS"] is not a dict of database alias to folders.',
-            'Write "DIRS": {"default": [BASE_DIR / "sql_migrations"]}.',
+            f'{SETTING}["{key}"] is not a dict of database alias to {what}s.', f"Write {example}."
         )
     try:
         return {
-            alias: (Path(dirs),) if isinstance(dirs, str | Path) else tuple(map(Path, dirs))
-            for alias, dirs in value.items()
+            alias: (Path(paths),) if isinstance(paths, str | Path) else tuple(map(Path, paths))
+            for alias, paths in value.items()
         }
     except TypeError as error:
         raise CannotTell(
-            f'{SETTING}["DIRS"] has a folder that is not a path: {error}.',
-            'Write "DIRS": {"default": [BASE_DIR / "sql_migrations"]}.',
+            f'{SETTING}["{key}"] has a {what} that is not a path: {error}.', f"Write {example}."
         ) from error
 
 

@@ -23,7 +23,7 @@ class Problem:
 
     ``rule`` is the slug a file can name in ``-- guard: allow = <slug>, <reason>``; ``line`` counts
     from 1 and is None where the problem concerns the file as a whole; ``detail`` is text of several
-    lines, such as a diff.
+    lines, such as a diff; ``column`` counts characters of the line from 1.
     """
 
     rule: str
@@ -33,6 +33,7 @@ class Problem:
     path: Path | None = None
     line: int | None = None
     detail: str = ""
+    column: int | None = None
 
     @property
     def place(self) -> str:
@@ -59,12 +60,40 @@ class Violation:
     owner: str = ""
     reason: str = ""
 
+    @property
+    def subject(self) -> str:
+        """``table.object``, or the table."""
+        return ".".join(filter(None, (self.table, self.object)))
+
+    @property
+    def message(self) -> str:
+        """The fact in one line."""
+        return f"expected {self.expected}, found {self.actual}"
+
+    @property
+    def relied_on(self) -> str:
+        """Who breaks and why, or an empty string."""
+        who = f"{self.owner} relies on it" if self.owner else "code relies on it"
+        return f"{who}: {self.reason}" if self.reason else who if self.owner else ""
+
+    @property
+    def explanation(self) -> str:
+        """What is broken, who relies on it, and the remedy, on lines of their own."""
+        lines = (f"{self.subject}: {self.message}", self.relied_on, self.hint)
+        return "\n".join(filter(None, lines))
+
 
 def place(path: Path, line: int | None = None) -> str:
     """Return ``path:line``, the path relative to the working directory where it lies below it."""
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return f"{shown}:{line}" if line is not None else str(shown)
+
+
+def split_place(text: str) -> tuple[Path, int] | None:
+    """Return path and line of ``path:line``; None for any other source, such as a model's field."""
+    path, _, line = text.rpartition(":")
+    return (Path(path), int(line)) if path and line.isdecimal() else None
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:

@@ -1,12 +1,13 @@
 """What the commands found or did, as values for every report."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.planning.recorded import HistoryRow
-from migration_guard.problems import Problem, Violation, errors
+from migration_guard.problems import Problem, Severity, Violation, errors
 
 EMPTY_PLAN = Plan((), ())
 
@@ -115,10 +116,88 @@ class Examination:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """The violations, in order."""
-        return tuple(one.violation for one in self.assertions if one.violation is not None)
+        """The violations, each once, in order: what hangs on a missing thing repeats its own."""
+        found = (one.violation for one in self.assertions if one.violation is not None)
+        return tuple(dict.fromkeys(found))
 
     @property
     def unknown(self) -> tuple[Assertion, ...]:
         """The assertions that could not be told."""
         return tuple(one for one in self.assertions if one.verdict is Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What ``checkschema`` found out.
+
+    ``migrations`` is the plan that the hints rest on, None where there is none; ``error`` is why
+    nothing was examined. Unknown assertions count as kept only where ``allow_unknown`` says so.
+    """
+
+    database: str
+    vendor: str = ""
+    examination: Examination | None = None
+    migrations: Plan | None = None
+    allow_unknown: bool = False
+    error: GuardError | None = None
+
+    @property
+    def assertions(self) -> tuple[Assertion, ...]:
+        """All assertions, in the order of the contract."""
+        return self.examination.assertions if self.examination is not None else ()
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """The violations, each once, in order."""
+        return self.examination.violations if self.examination is not None else ()
+
+    @property
+    def unknown(self) -> tuple[Assertion, ...]:
+        """The assertions that could not be told."""
+        return self.examination.unknown if self.examination is not None else ()
+
+    @property
+    def returncode(self) -> int:
+        """The exit code: 0 kept, 1 violated, 2 it could not find out."""
+        if self.error is not None:
+            return self.error.returncode
+        if self.violations:
+            return 1
+        return 2 if self.examination is None or (self.unknown and not self.allow_unknown) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """Rules that could not run, why, and how to get them."""
+
+    rules: tuple[str, ...]
+    why: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the static guard found in the files of one database.
+
+    ``files`` is their number; ``strict`` lets warnings fail; ``meanings`` has a sentence for each
+    rule.
+    """
+
+    database: str
+    vendor: str
+    files: int
+    problems: tuple[Problem, ...]
+    not_run: tuple[NotRun, ...] = ()
+    strict: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failing(self) -> list[Problem]:
+        """The problems that make the guard say no."""
+        severities = {Severity.ERROR, Severity.WARNING} if self.strict else {Severity.ERROR}
+        return [problem for problem in self.problems if problem.severity in severities]
+
+    @property
+    def returncode(self) -> int:
+        """The exit code: 0 fine, 1 the guard says no."""
+        return 1 if self.failing else 0

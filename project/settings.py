@@ -68,4 +68,5 @@ else:
 MIGRATION_GUARD = {
     "DIRS": {"default": [BASE_DIR / "sql_migrations"]},
     "ENVIRONMENT": os.environ.get("APP_ENV", "dev"),
+    "CONTRACTS": {"default": [BASE_DIR / "schema_contract.toml"]},
 }

@@ -21,6 +21,7 @@ FLOORS = {
     "contracts": 3,
     "running": 3,
     "rules": 3,
+    "checking": 4,
     "fresh": 4,
     "management": 5,
     "admin": 5,
@@ -52,7 +53,9 @@ def imports(tree: ast.Module, known: set[str]) -> set[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        own = [n.removeprefix("migration_guard.") for n in names if n.startswith("migration_guard.")]
+        own = [
+            n.removeprefix("migration_guard.") for n in names if n.startswith("migration_guard.")
+        ]
         exact = [name for name in own if name in known]
         # `from package import module` names the package too: the module is what is meant.
         found |= {name for name in exact if not any(o.startswith(f"{name}.") for o in exact)}

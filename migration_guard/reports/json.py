@@ -1,13 +1,14 @@
 """Results as JSON for a program; the shapes are part of the interface (see the design)."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.authoring import Created
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
-from migration_guard.results import Outcome, Repaired
+from migration_guard.results import Assertion, Checked, Outcome, Repaired
 
 
 def run(outcome: Outcome) -> str:
@@ -43,6 +44,23 @@ def repaired(done: Repaired) -> str:
     )
 
 
+def examined(checked: Checked) -> str:
+    """Return what ``checkschema --format json`` prints; ``error`` only if nothing was checked."""
+    plan = checked.migrations
+    found: dict[str, Any] = {
+        "database": checked.database,
+        "vendor": checked.vendor,
+        "ok": checked.returncode == 0,
+        "checked": len(checked.assertions),
+        "violations": [asdict(violation) for violation in checked.violations],
+        "unknown": [_unknown(assertion) for assertion in checked.unknown],
+        "migrations": [] if plan is None else [_migration(one) for one in plan.migrations],
+    }
+    if checked.error is not None:
+        found["error"] = {"message": checked.error.message, "hint": checked.error.hint}
+    return dump(found)
+
+
 def created(made: Created) -> str:
     """Return what ``makesqlmigration --format json`` prints."""
     return dump({"path": str(made.path), "id": made.id, "number": made.number})
@@ -64,6 +82,16 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
 def dump(value: Any) -> str:
     """Return ``value`` as JSON text, readable and stable."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _unknown(assertion: Assertion) -> dict[str, Any]:
+    return {
+        "id": assertion.id,
+        "table": assertion.table,
+        "object": assertion.object,
+        "source": assertion.source,
+        "reason": assertion.unknown,
+    }
 
 
 def _error(error: GuardError) -> dict[str, Any]:

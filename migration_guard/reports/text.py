@@ -3,12 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.color import no_style
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.planning.recorded import HistoryRow
 from migration_guard.problems import Problem
-from migration_guard.results import Action, Change, Outcome, Repaired
+from migration_guard.results import (
+    Action,
+    Assertion,
+    Change,
+    Checked,
+    Outcome,
+    Repaired,
+    Verdict,
+)
 
 # How many applied migrations the order report lists before it needs --verbosity 2.
 ORDER_CAP = 100
@@ -64,6 +75,58 @@ def repaired(done: Repaired) -> str:
     return "\n".join([*lines, "It is in the audit. Next: manage.py runsqlmigrations --plan"])
 
 
+def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
+    """Return what a check found, grouped by table, and a summary line.
+
+    ``style`` is Django's (``BaseCommand.style``), None for no colour; ``kept`` lists the tables
+    that are as they should be too.
+    """
+    style = style or no_style()
+    tables: dict[str, list[Assertion]] = {}
+    for assertion in checked.assertions:
+        tables.setdefault(assertion.table, []).append(assertion)
+    blocks = [_table(name, found, style) for name, found in tables.items() if kept or _bad(found)]
+    pending = _not_run(checked)
+    return "\n".join([*blocks, *pending, tally(checked, style)])
+
+
+def tally(checked: Checked, style: Any = None) -> str:
+    """Return the counts of a check and the time it took, on one line."""
+    style = style or no_style()
+    counts = Counter(one.verdict for one in checked.assertions)
+    said = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    if checked.violations:
+        said.append(f"{_count(len(checked.violations), 'violation')} in all")
+    examination = checked.examination
+    seconds = f" in {examination.seconds:.2f} s" if examination is not None else ""
+    line = (
+        f"{_count(len(checked.assertions), 'assertion')} about {checked.database} "
+        f"({checked.vendor}){seconds}: {', '.join(said)}."
+    )
+    paint = style.ERROR if checked.violations else style.WARNING if checked.unknown else None
+    return str((paint or style.SUCCESS)(line))
+
+
+def verdict(checked: Checked) -> str:
+    """Return why a check did not end well, and what comes next; empty where it did."""
+    if checked.error is not None:
+        return str(checked.error)
+    if checked.returncode == 1:
+        broken = _count(len(checked.violations), "violation")
+        return (
+            f'The database "{checked.database}" does not keep its contract: {broken}.\n'
+            "Apply what is pending (manage.py runsqlmigrations), or add a migration that makes it "
+            "so; or, if the contract is wrong, correct it where it says so."
+        )
+    if checked.returncode:
+        unknown = _count(len(checked.unknown), "assertion")
+        return (
+            f'{unknown} about the database "{checked.database}" could not be checked.\n'
+            "Remove the cause that is named above, or accept it: --allow-unknown."
+        )
+    return ""
+
+
 def problems(found: Iterable[Problem]) -> str:
     """Return each problem: what it is, where, the remedy, and its detail."""
     return "\n".join(_problem(problem) for problem in found)
@@ -73,6 +136,37 @@ def failure(error: GuardError, found: Sequence[Problem]) -> str:
     """Return the one message that a command ends with."""
     told = [problem for problem in found if problem.message != error.message]
     return "\n".join(filter(None, (problems(told), str(error))))
+
+
+def _table(name: str, found: Sequence[Assertion], style: Any) -> str:
+    violations = dict.fromkeys(one.violation for one in found if one.violation is not None)
+    lines = [style.MIGRATE_HEADING(name or "the database")]
+    for violation in violations:
+        what = f"{violation.object}: " if violation.object else ""
+        lines.append(f"  {style.ERROR(f'[{violation.rule}]')} {what}{violation.message}")
+        said = f"stated by {violation.source}" if violation.source else ""
+        lines += [f"{_INDENT}{line}" for line in (said, violation.relied_on) if line]
+        lines += [f"{_INDENT}{line}" for line in violation.hint.splitlines()]
+    for one in found:
+        if one.verdict is Verdict.UNKNOWN:
+            lines.append(f"  {style.WARNING('[unknown]')} {one.id}: {one.unknown}")
+    if not _bad(found):
+        lines.append(f"  {_count(len(found), 'assertion')} kept")
+    return "\n".join(lines)
+
+
+def _bad(found: Sequence[Assertion]) -> bool:
+    return any(one.verdict is not Verdict.KEPT for one in found)
+
+
+def _not_run(checked: Checked) -> list[str]:
+    if checked.migrations is None or not checked.migrations.to_run():
+        return []
+    return [f"Migrations: {summary(checked.migrations)}"]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _described(migration: Planned) -> str:

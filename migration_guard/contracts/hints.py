@@ -1,0 +1,185 @@
+"""Which migration should have made a missing thing, and what became of that migration.
+
+Pure: the plan's files are read as SQL, statement by statement.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from enum import IntEnum
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+from migration_guard.planning.plan import Plan, Planned, State
+from migration_guard.sql.classify import mentions
+from migration_guard.sql.dialects import dialect
+from migration_guard.sql.scanner import Kind, significant
+from migration_guard.sql.statements import SQLError, Statement, split
+
+
+class _Verb(IntEnum):
+    """What a statement does with a thing; the higher, the more it says."""
+
+    MENTIONS = 0
+    RENAMES = 1
+    DROPS = 2
+    ADDS = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class _Act(NamedTuple):
+    """A statement of a migration that has to do with a thing."""
+
+    verb: _Verb
+    migration: Planned
+    words: tuple[str, ...]
+
+
+class Trail:
+    """What the migrations of a plan have to do with what is missing; without a plan: nothing."""
+
+    def __init__(self, plan: Plan | None, vendor: str) -> None:
+        migrations = plan.migrations if plan is not None else ()
+        self._known = plan is not None
+        self._files = [_File(one, one.file.text.lower(), vendor) for one in migrations if one.file]
+
+    def of(self, *names: str) -> str:
+        """Say which migration makes a thing, and what became of it; "" without a plan.
+
+        The names go from the outer to the inner (table, column): all stand in one statement.
+        """
+        if not self._known:
+            return ""
+        bare = (names[0].rpartition(".")[2], *names[1:])
+        return _tell(self._acts(*bare), bare, self._creators)
+
+    def of_key(self, word: str, table: str, columns: Sequence[str]) -> str:
+        """Say which migration would make a key over these columns, were it applied.
+
+        ``word`` is what such a statement says (UNIQUE, INDEX, REFERENCES). That a migration is
+        applied says nothing here: it may have made another key with the same words.
+        """
+        names = (table.rpartition(".")[2], word, *columns)
+        waiting = [act for act in self._acts(*names) if act.migration.row is None]
+        if not waiting or not columns:
+            return ""
+        last = max(waiting, key=lambda act: (act.verb, act.migration.key))
+        return f"{_named(last)} {_STATES.get(last.migration.state, '')}"
+
+    def _acts(self, *names: str) -> list[_Act]:
+        return [act for file in self._files for act in file.acts(names)]
+
+    def _creators(self, table: str) -> list[str]:
+        acts = self._acts(table)
+        return [act.migration.id for act in acts if act.words[:2] == ("CREATE", "TABLE")]
+
+
+class _File:
+    """A migration's file, split into statements when first asked about what stands in it."""
+
+    def __init__(self, migration: Planned, lowered: str, vendor: str) -> None:
+        self.migration = migration
+        self.lowered = lowered
+        self.vendor = vendor
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        """The statements; none of a text that is no SQL."""
+        file = self.migration.file
+        with suppress(SQLError):
+            return split(file.text, self.vendor) if file is not None else []
+        return []
+
+    def acts(self, names: tuple[str, ...]) -> Iterator[_Act]:
+        """Yield the statements that mention all these names."""
+        if not all(name.lower() in self.lowered for name in names):
+            return
+        for statement in self.statements:
+            if all(mentions(statement.text, name, self.vendor) for name in names):
+                words = tuple(islice(_words(statement.text, self.vendor), 12))
+                verb = _verb(statement.text, names[-1], self.vendor, words)
+                yield _Act(verb, self.migration, words)
+
+
+def _tell(acts: list[_Act], names: tuple[str, ...], creators: Callable[[str], list[str]]) -> str:
+    if not acts:
+        thing = ".".join(names)
+        return f"No migration mentions {thing}: write one with manage.py makesqlmigration."
+    best = max(acts, key=lambda act: (act.verb, act.migration.row is None, act.migration.key))
+    after = [
+        act
+        for act in acts
+        if act.verb in {_Verb.DROPS, _Verb.RENAMES}
+        and act.migration.row is not None
+        and act.migration.key >= best.migration.key
+    ]
+    if best.migration.row is None:
+        return f"{_named(best)} {_STATES.get(best.migration.state, '')}"
+    if after and best.verb is _Verb.ADDS:
+        return f"{_named(best)}; {_named(after[-1])} after it."
+    return f"{_named(best)}, yet it is not there: {_why(best, lambda: creators(names[0]))}"
+
+
+def _named(act: _Act) -> str:
+    state = act.migration.state
+    became = "applied" if act.migration.row is not None else state.value.replace("_", " ")
+    verb = "" if state is State.FAILED else "is "
+    return f"{act.migration.id} {act.verb.word} it and {verb}{became}"
+
+
+def _why(best: _Act, creators: Callable[[], list[str]]) -> str:
+    """Say what lets a statement succeed that adds nothing."""
+    head = best.words
+    if best.migration.state is State.EDITED:
+        return "the file was edited after it was applied, and the database ran the older text."
+    if head[:4] == ("ALTER", "TABLE", "IF", "EXISTS"):
+        where = f" (in {', '.join(found)})" if (found := creators()) else ""
+        return (
+            f"an ALTER TABLE IF EXISTS that ran before the CREATE TABLE{where} does nothing. Add "
+            "it again in a new migration: manage.py makesqlmigration."
+        )
+    if head[:5] == ("CREATE", "TABLE", "IF", "NOT", "EXISTS"):
+        return (
+            "a CREATE TABLE IF NOT EXISTS does nothing where an older table of that name is. Add "
+            "what is missing in a new migration: manage.py makesqlmigration."
+        )
+    return "something has removed it since. Add it again in a new migration."
+
+
+def _verb(text: str, name: str, vendor: str, head: tuple[str, ...]) -> _Verb:
+    """Tell what a statement does with ``name``; only DDL does anything with it."""
+    if head[:1] == ("CREATE",):
+        return _Verb.ADDS if "INDEX" not in head[:3] or name.upper() in head else _Verb.MENTIONS
+    if head[:1] == ("DROP",):
+        return _Verb.DROPS
+    if head[:1] != ("ALTER",):
+        return _Verb.MENTIONS
+    before: list[str] = []
+    for word in _words(text, vendor):
+        if word == name.upper() and before:
+            for verb, key in _VERBS.items():
+                if key in before[-5:]:
+                    return verb
+        before = [] if word == "," else [*before, word]
+    return _Verb.ADDS if "ADD" in _words(text, vendor) else _Verb.MENTIONS
+
+
+def _words(text: str, vendor: str) -> Iterator[str]:
+    for token in significant(text, dialect(vendor)):
+        if token.kind is Kind.QUOTED:
+            yield token.text[1:-1].upper()
+        elif token.kind is not Kind.KEPT_COMMENT:
+            yield token.text.upper()
+
+
+_VERBS = {_Verb.DROPS: "DROP", _Verb.RENAMES: "RENAME", _Verb.ADDS: "ADD"}
+_STATES = {
+    State.PENDING: "(apply it: manage.py runsqlmigrations).",
+    State.FAILED: "(see manage.py runsqlmigrations --plan; the next run goes on where it failed).",
+    State.RUNNING: "(or was interrupted: manage.py runsqlmigrations goes on where it stopped).",
+    State.SKIPPED: "(its environments exclude this database).",
+    State.OUT_OF_ORDER: "(apply it: manage.py runsqlmigrations --allow-out-of-order).",
+}

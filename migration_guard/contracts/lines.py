@@ -1,0 +1,159 @@
+"""Where the keys of a TOML text stand: the lines that ``tomllib`` does not tell.
+
+Invariant: for a text that ``tomllib`` accepts, every key and every element of an array has a line.
+The scanner leans on that acceptance: it finds its way, and judges nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+_GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_STRING = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""(?:""|")?'
+    r"|'''.*?'''(?:''|')?"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'[^'\n]*'",
+    re.DOTALL,
+)
+_SCALAR = re.compile(r"[^,\]}#\n]+")
+
+
+def lines(text: str) -> Mapping[Path, int]:
+    """Return the line, from 1, of each key and array element of a valid TOML text.
+
+    The path of the second column of a key is ``("tables", "t", "unique", 0, 1)``. A table that is
+    opened more than once, or only by a dotted key, has the line of its first mention.
+    """
+    return _Scanner(text).scan()
+
+
+class _Scanner:
+    """Walks the text once; ``at`` is where it stands, an offset in characters."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.line = 1
+        self.counted = 0
+        self.found: dict[Path, int] = {}
+        self.lengths: dict[Path, int] = {}
+
+    def scan(self) -> Mapping[Path, int]:
+        here: Path = ()
+        self._skip()
+        while self.at < len(self.text):
+            if self.text.startswith("[[", self.at):
+                here = self._array_header()
+            elif self.text[self.at] == "[":
+                here = self._table_header()
+            else:
+                self._pair(here)
+            self._skip()
+        return self.found
+
+    def _skip(self) -> None:
+        match = _GAP.match(self.text, self.at)
+        self.at = match.end() if match else self.at
+
+    def _step(self, count: int = 1) -> None:
+        self.at += count
+        self._skip()
+
+    def _now(self) -> int:
+        self.line += self.text.count("\n", self.counted, self.at)
+        self.counted = self.at
+        return self.line
+
+    def _table_header(self) -> Path:
+        self._step()
+        here = self._resolve(list(self._key()))
+        self._step()
+        return here
+
+    def _array_header(self) -> Path:
+        self._step(2)
+        *first, last = self._key()
+        array = (*self._resolve(first), last)
+        self.found.setdefault(array, self._now())
+        number = self.lengths.get(array, 0)
+        self.lengths[array] = number + 1
+        self.found[*array, number] = self._now()
+        self._step()
+        self._step()
+        return (*array, number)
+
+    def _resolve(self, parts: list[str]) -> Path:
+        """Return the path of a header; a name of an array of tables means its last table."""
+        here: Path = ()
+        for part in parts:
+            here = (*here, part)
+            self.found.setdefault(here, self._now())
+            if here in self.lengths:
+                here = (*here, self.lengths[here] - 1)
+        return here
+
+    def _key(self) -> Iterator[str]:
+        """Yield the parts of a dotted key; leave ``at`` behind it and its gap."""
+        while True:
+            match = _STRING.match(self.text, self.at) or _BARE.match(self.text, self.at)
+            if match is None:
+                raise ValueError(f"no key on line {self._now()}")
+            yield _unquote(match[0])
+            self._step(len(match[0]))
+            if not self.text.startswith(".", self.at):
+                return
+            self._step()
+
+    def _pair(self, here: Path) -> None:
+        line = self._now()
+        for part in self._key():
+            here = (*here, part)
+            self.found.setdefault(here, line)
+        self._step()
+        self._value(here)
+
+    def _value(self, here: Path) -> None:
+        opening = self.text[self.at : self.at + 1]
+        if opening == "[":
+            self._array(here)
+        elif opening == "{":
+            self._inline_table(here)
+        else:
+            pattern = _STRING if opening in {'"', "'"} else _SCALAR
+            match = pattern.match(self.text, self.at)
+            self.at = match.end() if match else self.at + 1
+
+    def _array(self, here: Path) -> None:
+        self._step()
+        number = 0
+        while not self.text.startswith("]", self.at):
+            self.found[*here, number] = self._now()
+            self._value((*here, number))
+            self._skip()
+            if self.text.startswith(",", self.at):
+                self._step()
+            number += 1
+        self.at += 1
+
+    def _inline_table(self, here: Path) -> None:
+        self._step()
+        while not self.text.startswith("}", self.at):
+            self._pair(here)
+            self._skip()
+            if self.text.startswith(",", self.at):
+                self._step()
+        self.at += 1
+
+
+def _unquote(key: str) -> str:
+    if key[0] not in "\"'":
+        return key
+    if key[0] == "'" or "\\" not in key:
+        return key[1:-1]
+    import tomllib
+
+    return str(next(iter(tomllib.loads(f"{key} = 0"))))

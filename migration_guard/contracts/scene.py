@@ -1,0 +1,87 @@
+"""What a contract is compared with: the facts of one table, and how to compare what is text.
+
+Pure, but for ``spell``, which may ask the server.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from migration_guard.contracts.findings import Untold
+from migration_guard.contracts.spelling import canonical, same_default
+from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
+
+Kind: TypeAlias = Literal["default", "check", "generated", "key", "exclusion"]
+VIEWS = ("view", "materialized view")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How would the server write this expression, in this table? ``type`` is the column's."""
+
+    table: Table
+    kind: Kind
+    text: str
+    type: str = ""
+
+
+# The server's spelling, or why it would not tell; None where there is nothing to ask.
+Spell: TypeAlias = Callable[[Ask], str | Untold | None]
+
+
+def no_server(_ask: Ask) -> None:
+    """Compare texts only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One table of a snapshot, and what it is compared by."""
+
+    snapshot: Snapshot
+    table: Table
+    spell: Spell
+
+    @property
+    def vendor(self) -> str:
+        """Django's ``connection.vendor``."""
+        return self.snapshot.vendor
+
+    @property
+    def is_view(self) -> bool:
+        """Whether this is a view."""
+        return self.table.kind is not UNKNOWN and self.table.kind in VIEWS
+
+    def untold(self, *objects: str) -> Untold:
+        """Say why a fact of these objects is unknown."""
+        return Untold(self.snapshot.why(self.table.label, *objects))
+
+    def same_name(self, one: str | None, other: str | None) -> bool:
+        """Tell whether two names mean the same column."""
+        if one is None or other is None or not self.table.folds_case:
+            return one == other
+        return one.casefold() == other.casefold()
+
+    def same_names(self, one: tuple[str | None, ...], other: tuple[str | None, ...]) -> bool:
+        """Tell whether two lists name the same columns in the same order."""
+        return len(one) == len(other) and all(map(self.same_name, one, other))
+
+    def same(
+        self, kind: Kind, stated: str, actual: Fact[str], column_type: str = ""
+    ) -> bool | Untold:
+        """Tell whether a stated expression is the actual one, as text or as the server writes it.
+
+        Where the server cannot be asked, expressions that differ as text are held to differ.
+        """
+        if actual is UNKNOWN:
+            return self.untold(f"{kind}s", "definition")
+        alike = same_default if kind == "default" else _alike
+        if alike(stated, actual, self.vendor):
+            return True
+        spelt = self.spell(Ask(self.table, kind, stated, column_type))
+        if isinstance(spelt, Untold):
+            return spelt
+        return spelt is not None and alike(spelt, actual, self.vendor)
+
+
+def _alike(one: str, other: str, vendor: str) -> bool:
+    return canonical(one, vendor) == canonical(other, vendor)

@@ -1,0 +1,324 @@
+"""The pytest plugin: a schema contract as tests, and one clear end where migrations fail.
+
+Asked by ``--schema-contract FILE`` or the ini option ``schema_contract = FILE``, each assertion of
+the contract is a test, run against the test database that pytest-django makes::
+
+    schema_contract.toml::user_profiles::relationship_type::exists
+
+``--schema-contract`` alone means the files in ``MIGRATION_GUARD["CONTRACTS"]``. With the ini
+option, a run that names nothing but files or single tests leaves the contract out; name its file,
+or a part of an id (``schema_contract.toml::user_profiles``), to run it too.
+
+What cannot be told fails, or is skipped with ``--schema-contract-allow-unknown``. Not asked, the
+plugin imports neither Django nor the app, so it is harmless in any project.
+"""
+
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from migration_guard.contracts import Contract
+    from migration_guard.planning.plan import Plan
+    from migration_guard.results import Checked
+
+OPTION = "--schema-contract"
+INI = "schema_contract"
+# An option without a value: the files of the setting.
+FROM_SETTING = ""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("migration_guard", "schema contracts")
+    group.addoption(
+        OPTION,
+        action="append",
+        nargs="?",
+        const=FROM_SETTING,
+        default=[],
+        dest=INI,
+        metavar="FILE",
+        help="Test the schema contract FILE, each assertion a test; without FILE, those in "
+        'MIGRATION_GUARD["CONTRACTS"].',
+    )
+    group.addoption(
+        f"{OPTION}-allow-unknown",
+        action="store_true",
+        help="Skip, rather than fail, what a schema contract says and nobody can find out.",
+    )
+    parser.addini(INI, "Schema contracts to test, as with --schema-contract.", "paths", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Switch the tests of contracts on where they are asked for."""
+    if not config.getoption(INI) and not config.getini(INI):
+        return
+    if not config.pluginmanager.hasplugin("django"):
+        raise pytest.UsageError(
+            f"{OPTION} needs the test database of pytest-django: pip install pytest-django."
+        )
+    config.pluginmanager.register(SchemaContracts(config), "migration_guard_contracts")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(request: Any) -> Generator[None, Any, Any]:
+    """End the run with one message where the test database did not get its SQL migrations."""
+    try:
+        return (yield)
+    except Exception as error:
+        # Loaded by Django's set-up, if the app is installed.
+        testing = sys.modules.get("migration_guard.testing")
+        if testing is None or not isinstance(error, testing.NotMigrated):
+            raise
+        message, returncode = str(error), error.returncode
+    _end(request, message, returncode)
+
+
+def _end(request: Any, message: str, returncode: int) -> NoReturn:
+    if hasattr(request.config, "workerinput"):
+        # The exit of one worker of pytest-xdist would look like a crash.
+        request.session.shouldfail = "the test database did not get its SQL migrations"
+        pytest.fail(message, pytrace=False)
+    pytest.exit(message, returncode=returncode)
+
+
+class SchemaContracts:
+    """The hooks and the fixture of a run that tests contracts."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.allow_unknown: bool = config.getoption("schema_contract_allow_unknown")
+        self.always, self.named = config.getoption(INI), config.getini(INI)
+        self.paths: list[Path] = []
+        self.invocation = config.invocation_params.dir
+
+    def pytest_report_header(self) -> str:
+        """Say which contracts are asked for."""
+        named = [str(value) or 'MIGRATION_GUARD["CONTRACTS"]' for value in self.always]
+        named += [str(path) for path in self.named]
+        return f"schema contract: {', '.join(named)}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Add the contracts to what is collected; only now are Django's settings there."""
+        config = session.config
+        _require_django()
+        always = [self._path(value) for value in self.always if value != FROM_SETTING]
+        if FROM_SETTING in self.always:
+            always += _of_setting()
+        self.paths = list(dict.fromkeys((*always, *(path.resolve() for path in self.named))))
+        for path in self.paths:
+            _require_file(path)
+            named = any(self._names(argument, path) for argument in config.args)
+            if not named and (path in always or not self._only_single_tests(config)):
+                config.args.append(str(path))
+
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> "ContractFile | None":
+        """Collect a contract."""
+        if file_path not in self.paths:
+            return None
+        collected: ContractFile = ContractFile.from_parent(parent, path=file_path)
+        return collected
+
+    @pytest.fixture(scope="session")
+    def checked_schema_contracts(
+        self,
+        request: pytest.FixtureRequest,
+        django_db_setup: None,  # noqa: ARG002
+        django_db_blocker: Any,
+    ) -> "dict[ContractFile, Checked]":
+        """Check all contracts once, before the fixtures of a single test open a transaction."""
+        from migration_guard import checking, testing
+
+        tests = (item for item in request.session.items if isinstance(item, ContractTest))
+        with django_db_blocker.unblock():
+            return {
+                file: checking.check(file.contract, file.alias, environment=testing.ENVIRONMENT)
+                for file in dict.fromkeys(test.contract_file for test in tests)
+            }
+
+    def _path(self, value: str) -> Path:
+        return (self.invocation / value).resolve()
+
+    def _names(self, argument: str, path: Path) -> bool:
+        return self._path(argument.partition("::")[0]) == path
+
+    def _only_single_tests(self, config: pytest.Config) -> bool:
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            return False
+        return all("::" in one or self._path(one).is_file() for one in config.args)
+
+
+class ContractFile(pytest.Module):
+    """A contract file: its tests are named by its assertions, which need no database to be known.
+
+    A module without Python in it, as pytest's text doctests are, so that fixtures of a module's
+    scope have a place.
+    """
+
+    obj = None
+
+    contract: "Contract"
+    alias: str
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """Read the contract."""
+        from migration_guard import contracts
+        from migration_guard.exceptions import GuardError
+
+        try:
+            self.contract = contracts.load(self.path)
+            self.alias = _alias(self.path)
+            ids = _assertions(self.contract, self.alias)
+        except GuardError as error:
+            raise self.CollectError(str(error)) from error
+        if not ids:
+            raise self.CollectError(f"{self.path.name} states nothing. State a table in it.")
+        return _nodes(self, [(id_, id_.split("::")) for id_ in ids])
+
+
+class ContractPart(pytest.Collector):
+    """What a contract says of one table, or of one column."""
+
+    def __init__(self, *, ids: "Sequence[tuple[str, list[str]]]", **more: Any) -> None:
+        super().__init__(**more)
+        self.ids = ids
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """Return its parts."""
+        return _nodes(self, self.ids)
+
+
+class ContractTest(pytest.Function):
+    """One assertion; ``assertion_id`` does not hold the file."""
+
+    def __init__(self, *, assertion_id: str, contract_file: ContractFile, **more: Any) -> None:
+        super().__init__(**more)
+        self.assertion_id, self.contract_file = assertion_id, contract_file
+        self.add_marker(pytest.mark.django_db(databases=[contract_file.alias]))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Name the assertion in reports, not this module."""
+        return self.path, None, self.assertion_id
+
+    def judge(self, checked: "Checked", *, allow_unknown: bool) -> None:
+        """Fail, skip or pass by what was found of the assertion."""
+        if checked.error is not None:
+            pytest.fail(str(checked.error), pytrace=False)
+        found = [one for one in checked.assertions if one.id == self.assertion_id]
+        broken = dict.fromkeys(one.violation for one in found if one.violation is not None)
+        if broken:
+            told = (f"[{one.rule}] {one.explanation}\n{one.source}" for one in broken)
+            pytest.fail("\n".join(told), pytrace=False)
+        unknown = [one.unknown for one in found if one.unknown]
+        if unknown or not found:
+            why = ", ".join(unknown) or "the contract does not state it any more"
+            message = f"{self.assertion_id} could not be checked: {why}"
+            if allow_unknown:
+                pytest.skip(message)
+            remedy = f"Remove the cause, or accept it: {OPTION}-allow-unknown."
+            pytest.fail(f"{message}\n{remedy}", pytrace=False)
+
+
+def _holds(
+    request: pytest.FixtureRequest, checked_schema_contracts: "dict[ContractFile, Checked]"
+) -> None:
+    test = request.node
+    allow = request.config.getoption("schema_contract_allow_unknown")
+    test.judge(checked_schema_contracts[test.contract_file], allow_unknown=allow)
+
+
+def _nodes(
+    parent: ContractFile | ContractPart, ids: "Sequence[tuple[str, list[str]]]"
+) -> Iterator[pytest.Item | pytest.Collector]:
+    """Return a test for each id that ends here, and a part for each beginning that ids share."""
+    deeper: dict[str, list[tuple[str, list[str]]]] = {}
+    for id_, (name, *rest) in ids:
+        if rest:
+            deeper.setdefault(name, []).append((id_, rest))
+        else:
+            file = parent.getparent(ContractFile)
+            yield ContractTest.from_parent(
+                parent, name=name, callobj=_holds, assertion_id=id_, contract_file=file
+            )
+    for name, below in deeper.items():
+        yield ContractPart.from_parent(parent, name=name, ids=below)
+
+
+def _assertions(contract: "Contract", alias: str) -> list[str]:
+    """Return the ids of all assertions: those about a database with nothing in it."""
+    from django.db import connections
+
+    from migration_guard import contracts
+    from migration_guard.schema.objects import Snapshot
+
+    vendor = connections[alias].vendor
+    empty = contracts.compare(contract, Snapshot(vendor, ()), _unapplied(alias, vendor))
+    return list(dict.fromkeys(one.id for one in empty))
+
+
+def _unapplied(alias: str, vendor: str) -> "Plan | None":
+    """Return the plan of a database that has no migration yet; None where there are no folders."""
+    from migration_guard import conf, testing
+    from migration_guard.planning import files
+    from migration_guard.planning.plan import make_plan
+    from migration_guard.planning.recorded import Recorded
+
+    settings = conf.load()
+    if not settings.dirs.get(alias):
+        return None
+    found = files.read(settings.dirs[alias], vendor, settings.environments)
+    return make_plan(found.files, Recorded({}, {}), testing.ENVIRONMENT, vendor)
+
+
+def _alias(path: Path) -> str:
+    """Return the database that the setting gives the file to, else the default one."""
+    from migration_guard import conf
+
+    for alias, paths in conf.load().contracts.items():
+        if path in (one.resolve() for one in paths):
+            return alias
+    return "default"
+
+
+def _of_setting() -> list[Path]:
+    from migration_guard import conf
+    from migration_guard.exceptions import GuardError
+
+    try:
+        paths = [path.resolve() for of_alias in conf.load().contracts.values() for path in of_alias]
+    except GuardError as error:
+        raise pytest.UsageError(str(error)) from error
+    if not paths:
+        raise pytest.UsageError(
+            f'{OPTION} without FILE means MIGRATION_GUARD["CONTRACTS"], which names none. '
+            f"Write {OPTION}=schema_contract.toml."
+        )
+    return paths
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise pytest.UsageError(
+            f"{OPTION}: there is no contract file {path}. Correct the name, or make it: "
+            "manage.py checkschema --write FILE. (The option takes the word that follows it: "
+            f"write {OPTION}=FILE, or put it last.)"
+        )
+
+
+def _require_django() -> None:
+    from django.apps import apps
+    from django.conf import settings
+
+    if not settings.configured or not apps.ready:
+        raise pytest.UsageError(
+            f"{OPTION} needs Django's settings: set DJANGO_SETTINGS_MODULE, in pytest's "
+            "configuration or in the environment."
+        )
+    if not apps.is_installed("migration_guard"):
+        raise pytest.UsageError(f'{OPTION} needs "migration_guard" in INSTALLED_APPS.')

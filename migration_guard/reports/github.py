@@ -1,0 +1,73 @@
+"""Findings as annotations of GitHub Actions: workflow commands, one a line.
+
+The escaping is that of the runner (actions/toolkit, ``packages/core/src/command.ts``).
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from migration_guard.problems import Problem, Severity, Violation, place, split_place
+from migration_guard.reports.text import tally
+from migration_guard.results import Assertion, Checked
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def examined(checked: Checked) -> str:
+    """Return an annotation for each violation, on the contract's line, and for what is unknown.
+
+    A plain line with the counts, which GitHub only logs, ends it.
+    """
+    lines = [_violation(violation) for violation in checked.violations]
+    command = "warning" if checked.allow_unknown else "error"
+    lines += [_unknown(assertion, command) for assertion in checked.unknown]
+    if checked.error is not None:
+        return _command("error", "cannot-tell", str(checked.error))
+    return "\n".join([*lines, tally(checked)])
+
+
+def problems(found: Iterable[Problem]) -> str:
+    """Return an annotation for each problem, on its line."""
+    return "\n".join(
+        _command(
+            _COMMANDS[problem.severity],
+            problem.rule,
+            "\n".join(filter(None, (problem.message, problem.hint, problem.detail))),
+            problem.path,
+            problem.line,
+        )
+        for problem in found
+    )
+
+
+def _violation(violation: Violation) -> str:
+    path, line = split_place(violation.source) or (None, None)
+    source = "" if path is not None else violation.source
+    message = "\n".join(filter(None, (violation.explanation, source)))
+    return _command("error", violation.rule, message, path, line)
+
+
+def _unknown(assertion: Assertion, command: str) -> str:
+    path, line = split_place(assertion.source) or (None, None)
+    message = f"{assertion.id} could not be checked: {assertion.unknown}"
+    return _command(command, "unknown", message, path, line)
+
+
+def _command(
+    name: str, title: str, message: str, path: Path | None = None, line: int | None = None
+) -> str:
+    values = {
+        "file": place(path).replace("\\", "/") if path is not None else "",
+        "line": str(line) if line is not None else "",
+        "title": title,
+    }
+    listed = ",".join(f"{key}={_property(value)}" for key, value in values.items() if value)
+    return f"::{name} {listed}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

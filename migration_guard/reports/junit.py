@@ -1,0 +1,64 @@
+"""A checked contract as JUnit's XML, one test case for each assertion."""
+
+import re
+from xml.etree import ElementTree as ET
+
+from migration_guard.problems import split_place
+from migration_guard.results import Assertion, Checked, Verdict
+
+# XML 1.0 cannot hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def examined(checked: Checked) -> str:
+    """Return the XML document; times are in seconds.
+
+    A violation is a failure; an unknown assertion is an error, or skipped where it is allowed.
+    """
+    seconds = checked.examination.seconds if checked.examination is not None else 0.0
+    violated = sum(one.verdict is Verdict.VIOLATED for one in checked.assertions)
+    unknown = len(checked.unknown)
+    could_not = int(checked.error is not None)
+    suite = ET.Element(
+        "testsuite",
+        name=_text(f"schema contract of {checked.database}"),
+        tests=str(len(checked.assertions) + could_not),
+        failures=str(violated),
+        errors=str(could_not + (0 if checked.allow_unknown else unknown)),
+        skipped=str(unknown if checked.allow_unknown else 0),
+        time=f"{seconds:.3f}",
+    )
+    if checked.error is not None:
+        case = ET.SubElement(suite, "testcase", classname=_text(checked.database), name="check")
+        _add(case, "error", checked.error.message, str(checked.error), "cannot-tell")
+    for assertion in checked.assertions:
+        _add_case(suite, assertion, allow_unknown=checked.allow_unknown)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode")
+
+
+def _add_case(suite: ET.Element, assertion: Assertion, *, allow_unknown: bool) -> None:
+    table, _, rest = assertion.id.partition("::")
+    case = ET.SubElement(suite, "testcase", classname=_text(table), name=_text(rest or table))
+    place = split_place(assertion.source)
+    if place is not None:
+        case.set("file", _text(str(place[0])))
+        case.set("line", str(place[1]))
+    if assertion.violation is not None:
+        violation = assertion.violation
+        body = "\n".join(filter(None, (violation.explanation, violation.source)))
+        _add(case, "failure", violation.message, body, violation.rule)
+    elif assertion.verdict is Verdict.UNKNOWN:
+        tag = "skipped" if allow_unknown else "error"
+        _add(case, tag, f"unknown: {assertion.unknown}", assertion.unknown, "unknown")
+
+
+def _add(case: ET.Element, tag: str, message: str, body: str, kind: str) -> None:
+    element = ET.SubElement(case, tag, type=kind, message=_text(message))
+    element.text = _text(body)
+
+
+def _text(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)

@@ -1,0 +1,282 @@
+"""The contract that --write writes: kept by its own database, broken by every single change."""
+
+from dataclasses import fields, replace
+
+import pytest
+from django.db import connection, transaction
+
+from migration_guard.contracts import compare, examine, parse, write
+from migration_guard.results import Verdict
+from migration_guard.schema.objects import UNKNOWN, Generated
+from migration_guard.schema.snapshot import snapshot
+from tests.contracts import schemas
+
+SCHEMAS = {"postgresql": schemas.POSTGRESQL, "sqlite": schemas.SQLITE, "mysql": schemas.MYSQL}
+
+
+def _run(database, sql):
+    for statement in filter(str.strip, sql.split(";")):
+        database.execute(statement)
+
+
+@pytest.fixture
+def full(database):
+    _run(database, SCHEMAS[database.vendor])
+    return database
+
+
+def _unkept(assertions):
+    return [
+        (one.id, one.violation or one.unknown)
+        for one in assertions
+        if one.verdict is not Verdict.KEPT
+    ]
+
+
+def test_write_when_checked_right_after_then_all_is_kept(full):
+    text = write(snapshot(connection))
+
+    examination = examine(connection, parse(text))
+
+    assert _unkept(examination.assertions) == []
+    assert len(examination.assertions) > 80
+
+
+def test_write_when_written_twice_then_it_is_the_same_text(full):
+    assert write(snapshot(connection)) == write(snapshot(connection))
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_check_when_postgresql_changes_in_one_thing_then_that_is_named(full):
+    contract = parse(write(snapshot(connection)))
+    wrong = {}
+
+    for change, expected in schemas.POSTGRESQL_CHANGES.items():
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                for statement in change.split(";"):
+                    cursor.execute(statement)
+            found = [
+                (one.rule, one.table, one.object)
+                for one in examine(connection, contract).violations
+            ]
+            transaction.set_rollback(True)
+        if not _named(expected, found):
+            wrong[change] = (expected, found)
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+def test_check_when_a_rebuilt_schema_differs_in_one_thing_then_that_is_named(full):
+    contract = parse(write(snapshot(connection)))
+    changes = {"sqlite": schemas.SQLITE_CHANGES, "mysql": schemas.MYSQL_CHANGES}[full.vendor]
+    wrong = {}
+
+    for change, expected in changes.items():
+        _drop_all(full)
+        _run(full, _replaced(SCHEMAS[full.vendor], change))
+        found = [
+            (one.rule, one.table, one.object) for one in examine(connection, contract).violations
+        ]
+        if not _named(expected, found):
+            wrong[change] = (expected, found)
+
+    assert wrong == {}
+
+
+def _replaced(schema, change):
+    for old, new in zip(change[::2], change[1::2], strict=True):
+        assert old in schema
+        schema = schema.replace(old, new)
+    return schema
+
+
+def _named(expected, found):
+    rule, table, inside = expected
+    return any((rule, table) == one[:2] and inside in one[2] for one in found)
+
+
+def _drop_all(database):
+    for view in ("happy", "sad"):
+        database.execute(f"DROP VIEW IF EXISTS {view}")
+    for table in ("invoices", "pairs", "couples", "users", '"odd.table"', '"even.table"'):
+        quoted = table.replace('"', "`") if database.vendor == "mysql" else table
+        database.execute(f"DROP TABLE IF EXISTS {quoted}")
+
+
+def test_compare_when_any_fact_of_a_snapshot_is_changed_then_it_is_caught(full):
+    known = snapshot(connection)
+    contract = parse(write(known))
+
+    changes = list(_changes(known))
+    escaped = [
+        what
+        for what, changed in changes
+        if all(one.verdict is Verdict.KEPT for one in compare(contract, changed))
+    ]
+
+    assert escaped == []
+    assert len(changes) > 200
+
+
+# Every fact of a snapshot, changed one at a time.
+
+
+def _changes(known):
+    for number, table in enumerate(known.tables):
+        if table.partition_of:
+            continue
+        rest = known.tables[:number] + known.tables[number + 1 :]
+        yield f"drop {table.label}", replace(known, tables=rest)
+        for what, changed in _table_changes(table):
+            yield f"{table.label}: {what}", replace(known, tables=(*rest, changed))
+    for number, enum in enumerate(known.enums):
+        rest = known.enums[:number] + known.enums[number + 1 :]
+        yield f"drop {enum.label}", replace(known, enums=rest)
+        for values in (enum.values[1:], enum.values[::-1], (*enum.values, "more")):
+            yield (
+                f"{enum.label} {values}",
+                replace(known, enums=(*rest, replace(enum, values=values))),
+            )
+    for number, extension in enumerate(known.extensions):
+        rest = known.extensions[:number] + known.extensions[number + 1 :]
+        yield f"drop {extension.name}", replace(known, extensions=rest)
+
+
+def _table_changes(table):
+    yield "rename", replace(table, name="other", label="other")
+    is_view = "view" in table.kind
+    yield "kind", replace(table, kind="table" if is_view else "view")
+    if table.kind == "view":
+        parts = {"columns"}
+    elif is_view:
+        parts = {"columns", "uniques"}
+    else:
+        parts = {"columns", "uniques", "indexes", "checks", "foreign_keys", "exclusions"}
+    for part in sorted(parts):
+        things = getattr(table, part)
+        for number, thing in enumerate(things):
+            if part == "indexes" and thing.backs:
+                continue  # it goes with its key
+            for what, changed in _thing_changes(part, thing, table, is_view):
+                rest = (*things[:number], *changed, *things[number + 1 :])
+                yield f"{part} {thing.name}: {what}", _consistent(table, part, thing, rest)
+    if table.primary_key and not is_view:
+        yield "no primary key", replace(table, primary_key=None)
+        for columns in _shapes(table.primary_key.columns):
+            key = replace(table.primary_key, columns=columns)
+            yield f"primary key {columns}", replace(table, primary_key=key)
+
+
+def _consistent(table, part, thing, things):
+    """A key and its index are one thing: what changes the one takes the other along."""
+    changed = replace(table, **{part: things})
+    if part == "uniques":
+        kept = tuple(one for one in table.indexes if one.name != thing.name)
+        return replace(changed, indexes=kept)
+    if part == "indexes":
+        kept = tuple(one for one in table.uniques if one.name != thing.name)
+        return replace(changed, uniques=kept)
+    return changed
+
+
+def _thing_changes(part, thing, table, is_view):
+    yield "drop", ()
+    if part in {"columns", "checks"} and thing.name:
+        yield "rename", (replace(thing, name="renamed"),)
+    changes = {
+        "columns": _column_changes,
+        "uniques": _key_changes,
+        "indexes": _index_changes,
+        "checks": _check_changes,
+        "foreign_keys": _foreign_key_changes,
+        "exclusions": lambda one: iter([{"definition": f"{one.definition} WHERE (1 = 1)"}]),
+    }[part]
+    for change in changes(thing):
+        if not is_view or part == "uniques" or "type" in change:
+            yield change, (replace(thing, **change),)
+
+
+def _column_changes(column):
+    yield {"type": "other_type", "base_type": None}
+    yield {"nullable": not column.nullable}
+    if column.generated is None:
+        if column.default is not None or not column.identity:
+            yield {"default": "'something else'" if column.default is None else None}
+            yield {"default": "12345.6789"}
+        yield (
+            {"identity": "" if column.identity else "by default"}
+            if not column.default
+            else {"default": None}
+        )
+        yield {"generated": Generated("1 + 1", stored=True), "default": None, "identity": ""}
+    else:
+        yield {"generated": None}
+        yield {"generated": replace(column.generated, expression="1 + 1")}
+        yield {"generated": replace(column.generated, stored=not column.generated.stored)}
+    if column.collation:
+        yield {"collation": "other"}
+        yield {"collation": None}
+
+
+def _shapes(columns):
+    yield (*columns, "more")
+    if len(columns) > 1:
+        yield columns[:-1]
+        yield columns[::-1]
+    yield ("instead", *columns[1:])
+
+
+def _key_changes(key):
+    for columns in _shapes(key.columns):
+        yield {"columns": columns}
+    yield {"nulls_distinct": not key.nulls_distinct}
+    yield {"deferrable": "" if key.deferrable else "immediate"}
+
+
+def _index_changes(index):
+    for columns in _shapes(index.columns):
+        if columns != index.columns:
+            yield {"columns": columns}
+    yield {"valid": False}
+    yield {"unique": not index.unique}
+    yield {"predicate": None if index.predicate else "a = 1"}
+    if index.predicate:
+        yield {"predicate": f"{index.predicate} AND x = 1"}
+    if index.expressions:
+        yield {"expressions": ("other(x)", *index.expressions[1:])}
+    if index.method in {"btree", UNKNOWN} and index.orders is not UNKNOWN and not index.unique:
+        flipped = "desc" if index.orders[0] == "asc" else "asc"
+        yield {"orders": (flipped, *index.orders[1:])}
+    if index.include:
+        yield {"include": index.include[:-1]}
+    if not index.unique and index.method is not UNKNOWN:
+        yield {"method": "brin"}
+    if index.columns[0] is not None:
+        yield {"prefix_lengths": (3,) + (None,) * (len(index.columns) - 1)}
+
+
+def _check_changes(check):
+    yield {"expression": f"({check.expression}) OR 1 = 1"}
+    if check.validated:
+        yield {"validated": False}
+
+
+def _foreign_key_changes(key):
+    yield {"target": "elsewhere"}
+    yield {"on_delete": "set default"}
+    yield {"columns": ("instead", *key.columns[1:])}
+    yield {"target_columns": ("instead", *key.target_columns[1:])}
+    if key.validated:
+        yield {"validated": False}
+
+
+def test_changes_when_a_snapshot_gets_a_new_kind_of_thing_then_this_test_must_learn_it():
+    from migration_guard.schema.objects import Table
+
+    assert {one.name for one in fields(Table)} == {
+        *("schema", "name", "label", "kind", "columns", "primary_key", "uniques", "indexes"),
+        *("foreign_keys", "checks", "exclusions", "comment", "partition_of", "definition"),
+        "folds_case",
+    }

@@ -1,0 +1,56 @@
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from migration_guard.problems import Violation
+from migration_guard.reports.junit import examined
+from migration_guard.results import Verdict
+from tests.reports.examples import ALL_KEPT, ALLOWED, BROKEN, FAILED, NOT_TOLD, assertion, checked
+
+
+def parse(report):
+    root = ET.fromstring(report)  # noqa: S314 -- it is ours
+    assert root.tag == "testsuites"
+    (suite,) = root
+    return suite
+
+
+def test_junit_when_something_is_violated_has_one_case_for_each_assertion():
+    suite = parse(examined(BROKEN))
+
+    cases = {f"{case.get('classname')}::{case.get('name')}": case for case in suite}
+    assert list(cases) == [one.id for one in BROKEN.assertions]
+    failure = cases["user_profiles::relationship_type::exists"].find("failure")
+    assert failure.get("type") == "missing-column"
+    assert failure.get("message") == "expected varchar(40), found no such column"
+    assert "recommendations relies on it" in failure.text
+    assert list(cases["users::exists"]) == []
+    assert cases["users::exists"].get("file") == "schema_contract.toml"
+    assert cases["users::exists"].get("line") == "3"
+
+
+@pytest.mark.parametrize(
+    ("report", "counts"),
+    [
+        (ALL_KEPT, ("1", "0", "0", "0")),
+        (BROKEN, ("5", "3", "1", "0")),
+        (NOT_TOLD, ("2", "0", "1", "0")),
+        (ALLOWED, ("2", "0", "0", "1")),
+        (FAILED, ("1", "0", "1", "0")),
+    ],
+)
+def test_junit_when_it_counts_agrees_with_its_cases(report, counts):
+    suite = parse(examined(report))
+
+    names = ("tests", "failures", "errors", "skipped")
+    assert tuple(suite.get(name) for name in names) == counts
+    found = (len(suite), *(len(suite.findall(f"*/{tag}")) for tag in ("failure", "error")))
+    assert tuple(map(str, found)) == counts[:3]
+
+
+def test_junit_when_a_text_holds_what_xml_cannot_stays_well_formed():
+    violation = Violation("wrong-default", "t", "c", "'\x00'", "<b>&\"'\x1b\ud800", "", "")
+
+    suite = parse(examined(checked(assertion("t::c::default", Verdict.VIOLATED, violation))))
+
+    assert "<b>&\"'" in suite[0].find("failure").get("message")
