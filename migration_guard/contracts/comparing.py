@@ -84,7 +84,7 @@ class _Subject:
         if actual is None:
             rule = "missing-view" if isinstance(self.clause, View) else "missing-table"
             near = nearest(name, (one.label for one in self.snapshot.tables))
-            hint = self.trail.of(name) or (f'There is a "{near}".' if near else "")
+            hint = self.trail.of(name, app=self._app) or (f'There is a "{near}".' if near else "")
             return Broken(rule, f"{stated} {name}", "missing", hint)
         if actual.kind is UNKNOWN:
             return None
@@ -97,7 +97,7 @@ class _Subject:
         said = self._said("exists", column.name, column)
         finding: Finding = scene.untold("columns") if actual is UNKNOWN else None
         if actual is None:
-            hint = self.trail.of(self.clause.name, column.name)
+            hint = self.trail.of(self.clause.name, column.name, app=self._app)
             finding = Broken("missing-column", columns.describe(column), "missing", hint)
         first = said.found(finding)
         yield first
@@ -169,11 +169,15 @@ class _Subject:
         name = getattr(clause, "name", "")
         word = _WORDS.get(said.object.partition("(")[0], "")
         if name:
-            hint = self.trail.of(self.clause.name, name)
+            hint = self.trail.of(self.clause.name, name, app=self._app)
         else:
             names = [one for one in getattr(clause, "columns", ()) if one.isidentifier()]
             hint = self.trail.of_key(word, self.clause.name, names)
         return with_hint(finding, hint or _ADD)
+
+    @property
+    def _app(self) -> str:
+        return self.clause.app if isinstance(self.clause, Table) else ""
 
     def _all_said(self) -> Iterator[Said]:
         """Yield all that is said of the table but its existence."""

@@ -175,7 +175,8 @@ class Table(Clause):
     """A table and what is in it; ``name`` is ``users``, or ``billing.users``.
 
     ``exact``: no other columns. ``or_view``: a view will do, and then columns and types are all
-    that is checked (a view's columns introspect as nullable, and it has no keys).
+    that is checked (a view's columns introspect as nullable, and it has no keys). ``app`` is the
+    Django app whose own migrations make it, if they do.
     """
 
     name: str
@@ -188,6 +189,7 @@ class Table(Clause):
     exclusions: tuple[Exclusion, ...]
     exact: bool
     or_view: bool
+    app: str
 
     def __init__(
         self,
@@ -202,6 +204,7 @@ class Table(Clause):
         exclusions: Iterable[Exclusion | str] = (),
         exact: bool = False,
         or_view: bool = False,
+        app: str = "",
         owner: str = "",
         reason: str = "",
         source: str = "",
@@ -221,6 +224,7 @@ class Table(Clause):
             ),
             exact=exact,
             or_view=or_view,
+            app=app,
             owner=owner,
             reason=reason,
             source=source,

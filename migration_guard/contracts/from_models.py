@@ -104,6 +104,7 @@ class _Reader:
             foreign_keys=list(self._foreign_keys()),
             exclusions=list(self._exclusions()),
             or_view=True,
+            app=self.meta.app_label if self.meta.managed else "",
             source=self.meta.label,
         )
 

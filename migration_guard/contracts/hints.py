@@ -46,15 +46,19 @@ class Trail:
         self._known = plan is not None
         self._files = [_File(one, one.file.text.lower(), vendor) for one in migrations if one.file]
 
-    def of(self, *names: str) -> str:
+    def of(self, *names: str, app: str = "") -> str:
         """Say which migration makes a thing, and what became of it; "" without a plan.
 
-        The names go from the outer to the inner (table, column): all stand in one statement.
+        The names go from the outer to the inner (table, column): all stand in one statement. Where
+        no migration mentions it, ``app`` is the Django app whose own migrations make it.
         """
         if not self._known:
             return ""
         bare = (names[0].rpartition(".")[2], *names[1:])
-        return _tell(self._acts(*bare), bare, self._creators)
+        acts = self._acts(*bare)
+        if app and not acts:
+            return f"Django's own migrations of {app} make it: manage.py migrate {app}."
+        return _tell(acts, bare, self._creators)
 
     def of_key(self, word: str, table: str, columns: Sequence[str]) -> str:
         """Say which migration would make a key over these columns, were it applied.

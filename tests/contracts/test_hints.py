@@ -115,6 +115,15 @@ def test_hint_when_a_migration_made_it_then_it_and_its_state_are_named(migration
     assert expected in Trail(plan, "postgresql").of(*names)
 
 
+def test_hint_when_a_django_app_makes_it_then_migrate_is_what_to_type():
+    plan = Plan((_planned("0001_a", CREATE),), ())
+
+    trail = Trail(plan, "postgresql")
+
+    assert trail.of("auth_user", app="auth").endswith("manage.py migrate auth.")
+    assert "0001_a" in trail.of("users", app="auth")
+
+
 def test_hint_when_there_is_no_plan_then_it_is_silent():
     assert Trail(None, "sqlite").of("users") == ""
 
