@@ -15,7 +15,7 @@ from migration_guard.problems import Problem
 DEV_ONLY = frozenset({"dev", "test"})
 
 _HEADER = re.compile(r"(?:\s++|--[^\n]*+|\#[^\n]*+|/\*(?!!|M!)(?:[^*]|\*(?!/))*+\*/)*+")
-_DEV_WORDS = re.compile(r"\bDEV\s*/\s*TEST\s+ONLY\b", re.IGNORECASE)
+DEV_WORDS = re.compile(r"\bDEV\s*/\s*TEST\s+ONLY\b", re.IGNORECASE)
 _LINE = re.compile(r"^[ \t]*--[ \t]*guard[ \t]*:(?P<body>[^\n]*)$", re.MULTILINE | re.IGNORECASE)
 _BODY = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
 _REQUIRES = re.compile(r"[A-Za-z_]\w*\.\w+")
@@ -76,7 +76,7 @@ def normalized(text: str) -> list[str]:
     """Return the directive lines as a fingerprint counts them: white space and case folded."""
     header = text[: _header_end(text)]
     lines = [" ".join(match["body"].lower().split()) for match in _LINE.finditer(header)]
-    return [*lines, *(["dev/test only"] if _DEV_WORDS.search(header) else [])]
+    return [*lines, *(["dev/test only"] if DEV_WORDS.search(header) else [])]
 
 
 def _once(key: str, seen: Collection[str]) -> None:
@@ -92,7 +92,7 @@ def _header_end(text: str) -> int:
 def _dev_only(
     directives: Directives, header: str, path: Path, problems: list[Problem]
 ) -> tuple[Directives, list[Problem]]:
-    words = _DEV_WORDS.search(header)
+    words = DEV_WORDS.search(header)
     if words is None:
         return directives, problems
     if directives.environments is not None and not directives.environments <= DEV_ONLY:

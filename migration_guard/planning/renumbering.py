@@ -1,0 +1,111 @@
+"""New numbers for a branch's own migrations: merged ids + own files -> renamings.
+
+Pure but for ``apply``. Invariants: merged files keep their names; own files keep their order; every
+new number is above all merged ones.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.planning.authoring import MAX_MIGRATION, next_digits
+from migration_guard.planning.files import FileName
+
+_NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.[a-z]+)?\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """One migration's new id; ``paths`` are its files, the general one and its variants."""
+
+    old: str
+    new: str
+    paths: tuple[Path, ...]
+
+    def target(self, path: Path) -> Path:
+        """Return the new path of one of the files."""
+        return path.with_name(self.new + path.name.removeprefix(self.old))
+
+
+def id_and_number(name: str) -> tuple[str, int] | None:
+    """Return id and number of a migration's file name, None for any other file."""
+    match = None if name.startswith(("_", ".")) else _NAME.fullmatch(name)
+    return (match["id"], int(match["number"])) if match else None
+
+
+def renumber(
+    names: Sequence[FileName], own: Collection[str], tip: Mapping[str, int], now: datetime
+) -> list[Renaming]:
+    """Return the renamings that put the ids in ``own`` above all others.
+
+    ``names`` are the files here, in order; ``tip`` the ids on the other branch, with their numbers.
+    """
+    others = [name for name in names if name.id not in own]
+    here = {name.id for name in others}
+    others += [
+        FileName(other, number, None, names[0].path.parent / f"{other}.sql")
+        for other, number in tip.items()
+        if other not in here and other not in own
+    ]
+    others.sort(key=lambda name: (name.number, name.id))
+    renamings = []
+    for migration_id in dict.fromkeys(name.id for name in names if name.id in own):
+        files = [name for name in names if name.id == migration_id]
+        new = migration_id
+        if others and files[0].number <= others[-1].number:
+            digits = next_digits(others, files[0].path.parent, now)
+            new = f"{digits}_{migration_id.partition('_')[2]}"
+            renamings.append(Renaming(migration_id, new, tuple(file.path for file in files)))
+        others.append(FileName(new, int(new.partition("_")[0]), None, files[0].path))
+    return renamings
+
+
+def apply(
+    renamings: Iterable[Renaming],
+    folders: Sequence[Path],
+    contracts: Sequence[Path],
+    move: Callable[[Path, Path], None],
+) -> list[Path]:
+    """Rename the files, last one first; return the other files that were rewritten."""
+    renamings = list(renamings)
+    for renaming in reversed(renamings):
+        for path in renaming.paths:
+            move(path, renaming.target(path))
+    rewritten = [path for path in contracts if _rewrite(path, renamings)]
+    return [*rewritten, *(folder / MAX_MIGRATION for folder in folders if _name_newest(folder))]
+
+
+def _name_newest(folder: Path) -> bool:
+    """Let ``max_migration.txt`` name the newest migration; tell whether that was a change."""
+    found = [each for path in folder.iterdir() if (each := id_and_number(path.name))]
+    newest = max(found, key=lambda each: (each[1], each[0]), default=None)
+    path = folder / MAX_MIGRATION
+    if newest is None:
+        return False
+    line = f"{newest[0]}\n"
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") == line:
+        return False
+    path.write_text(line, encoding="utf-8", newline="\n")
+    return True
+
+
+def _rewrite(path: Path, renamings: Sequence[Renaming]) -> bool:
+    """Replace the old ids in a contract file; tell whether there were any."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotTell(f"{path} cannot be read: {error}.", "Correct it by hand.") from error
+    new = {renaming.old: renaming.new for renaming in renamings}
+    ids = "|".join(map(re.escape, new)) or "(?!)"
+    changed = re.sub(
+        rf"(?<![A-Za-z0-9_-])(?:{ids})(?![A-Za-z0-9_-])", lambda match: new[match[0]], text
+    )
+    if changed == text:
+        return False
+    path.write_text(changed, encoding="utf-8", newline="")
+    return True

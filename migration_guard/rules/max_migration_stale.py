@@ -1,0 +1,18 @@
+"""max-migration-stale: max_migration.txt does not name the newest migration."""
+
+from collections.abc import Iterator
+
+from migration_guard.planning.authoring import max_migration_problems
+from migration_guard.problems import Problem, Severity
+from migration_guard.rules.needs import NOTHING
+from migration_guard.rules.source import Source
+
+SLUG = "max-migration-stale"
+SEVERITY = Severity.WARNING
+NEEDS = NOTHING
+
+
+def check(source: Source) -> Iterator[Problem]:
+    """Yield a warning for each such folder."""
+    found = max_migration_problems(source.names)
+    yield from (problem for problem in found if problem.rule == SLUG)

@@ -1,0 +1,50 @@
+"""merged-renamed: a migration that is merged already has another name here."""
+
+from collections.abc import Iterator
+
+from migration_guard.planning.files import MigrationFile
+from migration_guard.problems import Problem, Severity
+from migration_guard.rules.needs import PAST
+from migration_guard.rules.past import Merged
+from migration_guard.rules.source import Source
+
+SLUG = "merged-renamed"
+SEVERITY = Severity.ERROR
+NEEDS = PAST
+
+
+def check(source: Source) -> Iterator[Problem]:
+    """Yield a problem for each new file that has the text of a merged one which is gone."""
+    for merged in gone(source):
+        file = renamed(source, merged)
+        if file is not None:
+            yield Problem(
+                SLUG,
+                f"{merged.id} is merged already, and here it is called {file.id}: databases that "
+                "applied it would apply it again under the new name",
+                f"Name it {merged.path.name} again. Only a migration that is applied nowhere may "
+                "be renamed; then: -- guard: allow = merged-renamed, <reason>.",
+                SEVERITY,
+                file.path,
+            )
+
+
+def gone(source: Source) -> Iterator[Merged]:
+    """Yield the merged migrations whose file is neither here nor on the other branch."""
+    past = source.context.past
+    here = {name.id for name in source.names}
+    for merged in past.merged.values() if past is not None else ():
+        if past is not None and merged.id not in here and merged.id in past.tip:
+            yield merged
+
+
+def renamed(source: Source, merged: Merged) -> MigrationFile | None:
+    """Return the new file with the text of a merged one, if there is one."""
+    past = source.context.past
+    known = past.merged_ids if past is not None else frozenset()
+    new = (file for file in source.files if file.id not in known)
+    name = merged.id.partition("_")[2]
+    return next(
+        (file for file in new if merged.text == file.text or file.id.partition("_")[2] == name),
+        None,
+    )

@@ -1,0 +1,31 @@
+"""number-not-above: a new migration's number is below one that is merged already."""
+
+from collections.abc import Iterator
+
+from migration_guard.problems import Problem, Severity
+from migration_guard.rules.needs import PAST
+from migration_guard.rules.number_taken import own
+from migration_guard.rules.source import Source
+
+SLUG = "number-not-above"
+SEVERITY = Severity.ERROR
+NEEDS = PAST
+
+
+def check(source: Source) -> Iterator[Problem]:
+    """Yield a problem for each migration of this branch that others have overtaken."""
+    past = source.context.past
+    if past is None:
+        return
+    taken = {past.tip[migration_id] for migration_id in past.since}
+    number, newest = past.highest
+    for file in own(source):
+        if file.number <= number and file.number not in taken:
+            yield Problem(
+                SLUG,
+                f"{file.id} is new, and {newest} is merged already: where {newest} is applied, "
+                "this file is out of order and the deploy stops",
+                f"manage.py checksqlmigrations --base {past.ref} --renumber",
+                SEVERITY,
+                file.path,
+            )

@@ -1,0 +1,39 @@
+"""number-taken: the other branch has merged a migration with the same number meanwhile."""
+
+from collections.abc import Iterator
+
+from migration_guard.planning.files import MigrationFile
+from migration_guard.problems import Problem, Severity
+from migration_guard.rules.needs import PAST
+from migration_guard.rules.source import Source
+
+SLUG = "number-taken"
+SEVERITY = Severity.ERROR
+NEEDS = PAST
+
+
+def check(source: Source) -> Iterator[Problem]:
+    """Yield a problem for each migration of this branch whose number both sides took."""
+    past = source.context.past
+    if past is None:
+        return
+    by_number = {past.tip[migration_id]: migration_id for migration_id in sorted(past.since)}
+    for file in own(source):
+        other = by_number.get(file.number)
+        if other is not None:
+            yield Problem(
+                SLUG,
+                f"{file.id} has the number of {other}, which is on {past.ref} since this branch "
+                "left it: merged, the two would run in an order that nobody chose",
+                f"manage.py checksqlmigrations --base {past.ref} --renumber",
+                SEVERITY,
+                file.path,
+            )
+
+
+def own(source: Source) -> list[MigrationFile]:
+    """Return the migrations that only this branch has, in order."""
+    past = source.context.past
+    if past is None:
+        return []
+    return [file for file in source.files if file.id not in past.merged_ids | past.since]
