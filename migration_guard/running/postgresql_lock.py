@@ -15,9 +15,10 @@ class AdvisoryLock(RunLock):
     """A transaction-level advisory lock, held by an idle transaction on a second connection.
 
     Transaction level, because a transaction pins a pooler's server connection and ends with the
-    process. Tried, never waited for, because CREATE INDEX CONCURRENTLY waits for every snapshot,
-    and a blocking call holds one; so does the portal of the extended protocol until the next
-    command. An idle READ COMMITTED transaction that speaks the simple protocol holds none.
+    process. Tried, never waited for, because CREATE INDEX CONCURRENTLY waits for the end of every
+    transaction that has a snapshot when it looks. A blocking call has one; so has the portal of the
+    extended protocol until the next command, and so has each try while it runs: a try that fails
+    ends its transaction. An idle READ COMMITTED transaction with the lock has none.
     """
 
     def __init__(self, connection: BaseDatabaseWrapper, schema: str) -> None:
@@ -28,12 +29,6 @@ class AdvisoryLock(RunLock):
             int.from_bytes(digest[:4], signed=True),
             int.from_bytes(digest[4:8], signed=True),
         )
-        self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-        # transaction_timeout came with PostgreSQL 17.
-        self._query(
-            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
-            "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
-        )
 
     def _query(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         cursor = psycopg.ClientCursor(self._connection.connection)
@@ -42,7 +37,16 @@ class AdvisoryLock(RunLock):
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free."""
-        return bool(self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0])
+        self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+        if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
+            self._query("ROLLBACK")
+            return False
+        # transaction_timeout came with PostgreSQL 17.
+        self._query(
+            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
+            "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
+        )
+        return True
 
     def holder(self) -> str:
         """Describe the session that holds it."""
@@ -61,7 +65,7 @@ class AdvisoryLock(RunLock):
     def held(self) -> bool:
         """Tell whether the connection, and with it the lock, is still there."""
         try:
-            self._query("SELECT 1")
+            self._query("SHOW transaction_isolation")  # which takes no snapshot
         except psycopg.Error:
             return False
         return True

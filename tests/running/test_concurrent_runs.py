@@ -4,7 +4,9 @@ import os
 import signal
 
 import pytest
+from django.db import connections
 
+from migration_guard.running.postgresql_lock import AdvisoryLock
 from tests.running.support import applied, kill, wait_until
 
 CONCURRENTLY = "-- guard: transaction = off\nCREATE INDEX CONCURRENTLY t{0}_x ON t{1} (id)"
@@ -122,3 +124,23 @@ def test_run_lock_when_its_connection_is_lost_stops_before_the_next_migration(
     assert process.returncode == 1
     assert "The run lock was lost" in err
     assert applied(postgres) == ["1_a"]
+
+
+def test_run_lock_when_a_try_fails_has_no_transaction_left(postgres):
+    """CREATE INDEX CONCURRENTLY would wait for its end, which would wait for the build's run."""
+    connection = connections["default"]
+    connection.ensure_connection()
+    first, second = AdvisoryLock(connection, "public"), AdvisoryLock(connection, "public")
+
+    tries = (first.try_acquire(), second.try_acquire())
+    states = postgres.execute(
+        "SELECT state FROM pg_stat_activity WHERE datname = current_database() "
+        "AND (query LIKE 'SELECT set_config%' OR query = 'ROLLBACK') ORDER BY state"
+    )
+    first.release()
+    third = second.try_acquire()
+    second.release()
+
+    assert tries == (True, False)
+    assert states == [("idle",), ("idle in transaction",)]
+    assert third
