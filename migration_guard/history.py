@@ -97,6 +97,11 @@ class History:
         found = self._execute(f"SELECT {sql} FROM {self.table} WHERE id = %s", (migration_id,))
         return found[0][0] if found else None
 
+    def was_adopted(self) -> bool:
+        """Tell whether rows of a table that the team had were ever taken over."""
+        sql = f"SELECT 1 FROM {self._audit} WHERE action = %s"
+        return bool(self._execute(sql, (How.ADOPTED.value,)))
+
     def stamp(self) -> str | None:
         """Return the environment that the database is stamped with, if it is."""
         found = self._execute(f"SELECT environment FROM {self._stamp} WHERE id = 1", ())

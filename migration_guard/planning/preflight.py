@@ -4,17 +4,29 @@ Pure. All pending files pass through here before the first of them runs, so that
 last one cannot leave the database half way.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
-from migration_guard.sql.classify import Control, control, mentions, transactional_dml
+from migration_guard.sql.classify import (
+    Control,
+    control,
+    mask_secrets,
+    mentions,
+    transactional_dml,
+    words,
+)
 from migration_guard.sql.lexer import Kind, Token, tokens
 from migration_guard.sql.statements import SQLError, Statement, split
 
 # In characters: beyond it, sending without waiting gains nothing and costs memory on both sides.
 SMALL = 64 * 1024
+_ENCODING = re.compile(
+    r"SET\s+(?:SESSION\s+|LOCAL\s+)?(?:client_encoding\s*(?:=|TO\b)|NAMES\b)(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 HISTORY_TABLE = "applied_migrations"
 
 
@@ -93,8 +105,11 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
                 line=getattr(error, "line", None),
             )
         ]
-    problems = [_meta_command(file, statement) for statement in statements if statement.meta]
+    problems = [
+        _meta_command(file, statement, vendor) for statement in statements if statement.meta
+    ]
     problems += _open_comment(file, vendor)
+    problems += [_encoding(file, one) for one in statements if _changes_encoding(one, vendor)]
     if all(control(s.text, vendor) for s in statements) and "empty" not in file.directives.allow:
         problems.append(_empty(file))
     touches = mentions(file.text, HISTORY_TABLE, vendor)
@@ -117,7 +132,7 @@ def _one_unit(
         first, last = 2, last - 1
     inner = statements[first - 1 : last]
     problems = [
-        _transaction_control(file, statement)
+        _transaction_control(file, statement, vendor)
         for statement, kind in zip(inner, controls[first - 1 : last], strict=True)
         if kind not in (None, Control.SAVEPOINT)
     ]
@@ -141,16 +156,34 @@ def _many_units(
                 units.append(Unit(tuple(group), opened, number))
             group = None
         elif kind is not None and not (kind is Control.SAVEPOINT and group is not None):
-            problems.append(_transaction_control(file, statement))
+            problems.append(_transaction_control(file, statement, vendor))
         elif group is not None:
             group.append(statement)
             if vendor == "mysql" and not transactional_dml(statement.text, vendor):
-                problems.append(_implicit_commit(file, statement))
+                problems.append(_implicit_commit(file, statement, vendor))
         else:
             units.append(Unit((statement,), number, number))
     if group is not None:
-        problems.append(_transaction_control(file, statements[opened - 1]))
+        problems.append(_transaction_control(file, statements[opened - 1], vendor))
     return tuple(units), problems
+
+
+def _changes_encoding(statement: Statement, vendor: str) -> bool:
+    """Tell whether the server would read what follows in another encoding than UTF-8."""
+    if vendor != "postgresql" or words(statement.text, vendor, 1) != ("SET",):
+        return False
+    match = _ENCODING.match(statement.text)
+    return match is not None and match[1].strip(" '\"").upper() not in ("UTF8", "UTF-8", "UNICODE")
+
+
+def _encoding(file: MigrationFile, statement: Statement) -> Problem:
+    return Problem(
+        "not-utf8",
+        f"the file changes the encoding of the session: {shorten(statement.text)}",
+        "Remove it: files are UTF-8, and what follows would be garbled.",
+        path=file.path,
+        line=statement.line,
+    )
 
 
 def _open_comment(file: MigrationFile, vendor: str) -> list[Problem]:
@@ -178,11 +211,11 @@ def _empty(file: MigrationFile) -> Problem:
     )
 
 
-def _transaction_control(file: MigrationFile, statement: Statement) -> Problem:
+def _transaction_control(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
     off = not file.directives.transaction
     return Problem(
         "transaction-control",
-        f"transaction control in the middle of the file: {shorten(statement.text)}",
+        f"transaction control in the middle of the file: {_brief(statement, vendor)}",
         "Close each BEGIN with a COMMIT; ROLLBACK, PREPARE TRANSACTION and autocommit are not "
         "for a migration."
         if off
@@ -193,20 +226,20 @@ def _transaction_control(file: MigrationFile, statement: Statement) -> Problem:
     )
 
 
-def _implicit_commit(file: MigrationFile, statement: Statement) -> Problem:
+def _implicit_commit(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
     return Problem(
         "transaction-control",
-        f"a statement that commits by itself inside BEGIN … COMMIT: {shorten(statement.text)}",
+        f"a statement that commits by itself inside BEGIN … COMMIT: {_brief(statement, vendor)}",
         "MySQL and MariaDB commit at every DDL statement: move it out of the group.",
         path=file.path,
         line=statement.line,
     )
 
 
-def _meta_command(file: MigrationFile, statement: Statement) -> Problem:
+def _meta_command(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
     return Problem(
         "meta-command",
-        f"a psql meta-command: {shorten(statement.text)}",
+        f"a psql meta-command: {_brief(statement, vendor)}",
         "Remove it: only psql understands it, a database does not.",
         path=file.path,
         line=statement.line,
@@ -224,6 +257,11 @@ def _touches_history(file: MigrationFile, statements: list[Statement], vendor: s
         path=file.path,
         line=line,
     )
+
+
+def _brief(statement: Statement, vendor: str) -> str:
+    """Return the beginning of a statement, without its passwords."""
+    return shorten(mask_secrets(statement.text, vendor))
 
 
 def shorten(sql: str, limit: int = 60) -> str:

@@ -36,6 +36,7 @@ def adopt(
         if not {"id", "applied_at"} <= set(columns):
             raise own_tables.foreign(columns)
         _read(session, facts, own_tables.TABLE)  # refuses before anything is changed
+        _refuse_elsewhere(session, facts)
         _set_aside(session, facts)
     elif not set_aside:
         raise CannotTell(
@@ -44,6 +45,39 @@ def adopt(
         )
     own_tables.ensure(session, facts)
     return _copy(session, history, facts, files, environment)
+
+
+def refuse_unfinished(session: Session, facts: Facts, history: History) -> None:
+    """Raise CannotTell where an adoption was interrupted: our history is empty, and lies.
+
+    To be called while the history is empty.
+    """
+    quote = session.connection.ops.quote_name
+    table = f"{quote(facts.schema)}.{quote(own_tables.SET_ASIDE)}"
+    try:
+        waiting = session.own(f"SELECT 1 FROM {table}")
+    except session.driver_error:
+        return
+    if waiting and not history.was_adopted():
+        raise CannotTell(
+            f"An adoption was interrupted: the rows of {own_tables.SET_ASIDE} are not in the "
+            "history yet. Nothing was run.",
+            "Run manage.py runsqlmigrations --adopt again.",
+        )
+
+
+def _refuse_elsewhere(session: Session, facts: Facts) -> None:
+    """Raise CannotTell where our tables would be made in another schema than the team's table."""
+    if session.vendor != "postgresql":
+        return
+    schema = session.own("SELECT current_schema()")[0][0]
+    if schema != facts.schema:
+        raise CannotTell(
+            f'{own_tables.TABLE} is in the schema "{facts.schema}", and new tables are made in '
+            f'"{schema}". Nothing was changed.',
+            f'Put "{facts.schema}" first in the search_path (OPTIONS in DATABASES), or move the '
+            "table.",
+        )
 
 
 def _set_aside(session: Session, facts: Facts) -> None:

@@ -41,6 +41,7 @@ from migration_guard.running.transactional import (
     Limits,
     Task,
 )
+from migration_guard.sql.classify import has_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ class _Run:
     def _plan(self, *, present: bool) -> None:
         with self.session.failing():
             self.recorded = self.history.recorded() if present else Recorded({}, {})
+            if present and not self.recorded.rows:
+                adopting.refuse_unfinished(self.session, self.facts, self.history)
         outcome = self.outcome
         plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
         problems = [self._with_diff(problem, plan) for problem in plan.problems]
@@ -191,7 +194,9 @@ class _Run:
         files = [migration.file for migration in plan.migrations if migration.file is not None]
         file = next(file for file in files if file.path == problem.path)
         applied = self.history.applied_sql(file.id)
-        return problem if applied is None else replace(problem, detail=edit_diff(file, applied))
+        if applied is None or has_secret(file.text, self.outcome.vendor):
+            return problem
+        return replace(problem, detail=edit_diff(file, applied))
 
     def _to_run(self) -> list[Planned]:
         return self.outcome.plan.to_run(

@@ -55,6 +55,7 @@ class _Run:
         self.file = task.script.file
         self._digest = hashlib.sha256()
         self._cleared: tuple[str, ...] = ()
+        self._done = 0
 
     def apply(self, entry: JournalRow | None) -> Done:
         started = time.monotonic()
@@ -80,7 +81,8 @@ class _Run:
             self._fail(f"{HISTORY_CHANGED}: {error}", None)
             raise
         finally:
-            with suppress(self.session.driver_error):
+            with suppress(StatementError, self.session.driver_error):
+                self.session.rollback()
                 self.session.clean()
 
     # -- where to begin
@@ -89,8 +91,15 @@ class _Run:
         script = self.task.script
         try:
             with self.session.failing():
+                self.session.begin()
                 self.task.history.journal_open(script.file, script.total, self.task.environment)
+                # Inserted first, then looked: who applied it meanwhile has closed its entry.
+                if script.file.id in self.task.history.ids():
+                    self.session.rollback()
+                    raise AppliedByAnotherError
+                self.session.commit()
         except StatementError as error:
+            self.session.rollback()
             if error.kind is Kind.DUPLICATE:
                 raise AppliedByAnotherError from error
             raise
@@ -98,6 +107,7 @@ class _Run:
     def _resume(self, entry: JournalRow) -> int:
         """Check what is done against the file, and bring the session to where it was."""
         entry = self._settled(entry)
+        self._done = entry.done
         units = self.task.script.units
         if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
             raise half_done.changed_history(self.task, entry)
@@ -164,7 +174,7 @@ class _Run:
         self._run_alone(unit)
 
     def _run_counted(self, unit: Unit) -> None:
-        digest = self._digest.copy()
+        digest, done = self._digest.copy(), self._done
         try:
             with self.session.failing():
                 self.session.begin()
@@ -178,9 +188,10 @@ class _Run:
                 self._cleared += check_writes(self.task, before)
                 self._count_row(unit)
                 self.session.commit()
-        except (StatementError, HistoryChangedError):
-            self._digest = digest
-            self.session.rollback()
+        except BaseException:
+            self._digest, self._done = digest, done
+            with suppress(Exception):
+                self.session.rollback()
             raise
 
     def _run_alone(self, unit: Unit) -> None:
@@ -198,8 +209,9 @@ class _Run:
                 with self.session.waiting(self.file.directives.lock_timeout):
                     self.session.run(unit, self.file.text, lambda _: None)
             except StatementError as error:
-                if error.kind is not Kind.LOST:
-                    self._settle_failure(text, before)
+                if error.kind is not Kind.LOST and not self._settle_failure(text, before):
+                    # It may have committed a part: never again by itself.
+                    error.kind = Kind.OTHER
                 raise
 
         with_lock_retries(self.task, attempt)
@@ -209,13 +221,18 @@ class _Run:
             raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
         self._count(unit, ids)
 
-    def _settle_failure(self, text: str, before: str) -> None:
-        """Clear what a failed statement left; if it may have committed, keep the doubt."""
+    def _settle_failure(self, text: str, before: str) -> bool:
+        """Clear what a failed statement left; if it may have committed, keep the doubt.
+
+        Returns whether it is certain that nothing of it was done.
+        """
         with suppress(StatementError):
             with self.session.failing():
                 became = self.session.mend(text, before, failed=True)
             if became is Doubt.NOT_DONE:
                 self._note(doubt=0, note="", statement="")
+                return True
+        return False
 
     # -- the journal
 
@@ -234,7 +251,15 @@ class _Run:
             self._count_row(unit)
             self.session.commit()
 
+    def _still_ours(self) -> None:
+        """Lock the entry, and see that no other run has counted on; else roll back."""
+        self.task.history.journal_write(self.file.id)
+        entry = self.task.history.journal().get(self.file.id)
+        if entry is None or entry.done != self._done:
+            raise AppliedByAnotherError
+
     def _count_row(self, unit: Unit) -> None:
+        self._still_ours()
         self._digest_unit(unit)
         self.task.history.journal_write(
             self.file.id,
@@ -244,6 +269,7 @@ class _Run:
             note="",
             statement="",
         )
+        self._done = unit.last
 
     def _digest_unit(self, unit: Unit) -> None:
         """Add to the digest what the database sees of the statements: no comments, no space."""

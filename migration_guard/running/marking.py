@@ -23,7 +23,7 @@ def check_number(files: FileSet, number: int | None) -> None:
 def choose_fakes(plan: Plan, ids: Sequence[str]) -> list[Planned]:
     """Return the migrations named by ``ids``, in order; none may be applied.
 
-    Raises CannotTell for an unknown id, Refused for one that is applied.
+    Raises CannotTell for an unknown id, Refused for one that is applied, half done or skipped.
     """
     by_id = {planned.id: planned for planned in plan.migrations if planned.file is not None}
     for migration_id in ids:
@@ -35,8 +35,7 @@ def choose_fakes(plan: Plan, ids: Sequence[str]) -> list[Planned]:
                 if near
                 else "manage.py runsqlmigrations --plan lists all.",
             )
-        if by_id[migration_id].row is not None:
-            raise Refused(f"{migration_id} is applied already; nothing was changed.")
+        _refuse_marking(by_id[migration_id])
     return [planned for planned in plan.migrations if planned.id in set(ids)]
 
 
@@ -52,11 +51,32 @@ def choose_baseline(plan: Plan, number: int) -> list[Planned]:
             f"({applied[0].id} …); nothing was changed.",
             "Record single migrations with --fake ID.",
         )
-    return [
+    chosen = [
         planned
         for planned in plan.migrations
         if planned.number <= number and planned.state is not State.SKIPPED
     ]
+    for planned in chosen:
+        _refuse_marking(planned)
+    return chosen
+
+
+def _refuse_marking(planned: Planned) -> None:
+    """Raise Refused where the record would be a lie: applied, half done, or not for this place."""
+    if planned.row is not None:
+        raise Refused(f"{planned.id} is applied already; nothing was changed.")
+    if planned.entry is not None:
+        raise Refused(
+            f"{planned.id} is half done ({planned.entry.done} of {planned.entry.total} "
+            "statements); nothing was changed.",
+            f"Finish it, and say so: manage.py repairsqlmigrations {planned.id} --mark-applied "
+            "--reason TEXT.",
+        )
+    if planned.state is State.SKIPPED:
+        raise Refused(
+            f"{planned.id} does not run in this environment; nothing was changed.",
+            "It stays skipped here.",
+        )
 
 
 def mark(

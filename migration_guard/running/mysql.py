@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.preflight import Unit, shorten
 from migration_guard.running import mysql_state
 from migration_guard.running.mysql_lock import NamedLock
 from migration_guard.running.session import (
@@ -23,7 +23,7 @@ from migration_guard.running.session import (
     RunLock,
     Session,
 )
-from migration_guard.sql.classify import makes_temporary, transactional_dml, words
+from migration_guard.sql.classify import makes_temporary, mask_secrets, transactional_dml, words
 from migration_guard.sql.lexer import normalized
 from migration_guard.sql.statements import Statement
 
@@ -248,7 +248,7 @@ class MySQLSession(Session):
         try:
             other.connection.connect()
             found = other.own(
-                "SELECT t.trx_mysql_thread_id, p.user, p.host, t.trx_started, LEFT(p.info, 200) "
+                "SELECT t.trx_mysql_thread_id, p.user, p.host, t.trx_started, p.info "
                 "FROM information_schema.innodb_trx t "
                 "JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
                 "WHERE t.trx_mysql_thread_id <> %s",
@@ -257,7 +257,8 @@ class MySQLSession(Session):
         finally:
             other.connection.close()
         return "\n".join(
-            f"connection {thread} ({user}@{host}), in its transaction since {since}: {query or ''}"
+            f"connection {thread} ({user}@{host}), in its transaction since {since}: "
+            + shorten(mask_secrets(query or "", self.vendor), 200)
             for thread, user, host, since, query in found
         )
 

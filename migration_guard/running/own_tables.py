@@ -10,6 +10,12 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.exceptions import (
+    AmbiguityError,
+    BadMigrationError,
+    CircularDependencyError,
+    NodeNotFoundError,
+)
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -19,6 +25,8 @@ from migration_guard.models import AppliedMigration
 from migration_guard.running.session import Facts, Kind, Session
 
 APP = "migration_guard"
+# What Django raises where the migrations of any app cannot be loaded.
+LOADER_ERRORS = (NodeNotFoundError, CircularDependencyError, BadMigrationError, AmbiguityError)
 TABLE = AppliedMigration._meta.db_table
 # Where a table that the team had is kept after its rows were adopted.
 SET_ASIDE = f"{TABLE}_before_adoption"
@@ -77,6 +85,14 @@ def foreign(columns: Sequence[str]) -> CannotTell:
     return CannotTell(f"The database has a table {TABLE} of its own, with columns {listed}.", hint)
 
 
+def broken(error: Exception) -> CannotTell:
+    """Build the error for Django migrations that cannot be loaded."""
+    return CannotTell(
+        f"Django's own migrations cannot be loaded: {error}",
+        "manage.py showmigrations shows the same; mend that app first.",
+    )
+
+
 def columns_of(session: Session, table: str) -> list[str] | None:
     """Return the columns of a table that an unqualified name finds, None where there is none."""
     connection = session.connection
@@ -108,6 +124,8 @@ def _migrate(session: Session, facts: Facts) -> None:
         with _undisturbed(session.connection):
             executor = MigrationExecutor(session.connection)
             executor.migrate(executor.loader.graph.leaf_nodes(APP))
+    except LOADER_ERRORS as error:
+        raise broken(error) from error
     except DatabaseError as error:
         cause = error.__cause__
         if isinstance(cause, session.driver_error) and session.kind(cause) is Kind.READ_ONLY:

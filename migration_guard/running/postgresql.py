@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql as pg
 
 from migration_guard.history import Rows
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.preflight import Unit, shorten
 from migration_guard.running import postgresql_indexes
 from migration_guard.running.postgresql_lock import AdvisoryLock
 from migration_guard.running.session import (
@@ -26,7 +26,7 @@ from migration_guard.running.session import (
     StatementError,
     Writes,
 )
-from migration_guard.sql.classify import concurrent_index, words
+from migration_guard.sql.classify import concurrent_index, mask_secrets, words
 from migration_guard.sql.statements import Statement
 
 COPY_CHUNK = 256 * 1024
@@ -174,7 +174,11 @@ class PostgreSQLSession(Session):
             with cursor.copy(statement.text) as copy:
                 _stream(copy, source, statement.data)
             return
-        cursor.execute(statement.text, prepare=False, binary=True)
+        try:
+            cursor.execute(statement.text, prepare=False, binary=True)
+        except UnicodeEncodeError as error:
+            held = error.object[error.start : error.end]
+            raise psycopg.DataError(f"client_encoding cannot hold {held!r}") from error
 
     def _cursor(self, statement: Statement | None) -> psycopg.Cursor[Any]:
         """Return a new cursor, which a batch knows before it sends: an answer may come at once."""
@@ -277,7 +281,7 @@ class PostgreSQLSession(Session):
     def mend(self, sql: str, note: str, *, failed: bool) -> Doubt:
         """Look what a statement left; drop an INVALID index that it made."""
         if concurrent_index(sql) is not None:
-            return postgresql_indexes.mend(self, sql, note)
+            return postgresql_indexes.mend(self, sql, note, failed=failed)
         word = "".join(words(sql, self.vendor, 1))
         # What failed did nothing, unless it is code, which may have committed on its way.
         if word in _HARMLESS or (failed and word not in ("CALL", "DO")):
@@ -307,7 +311,7 @@ class PostgreSQLSession(Session):
             watcher.connection.ensure_connection()
             found = watcher.own(
                 "SELECT pid, usename, application_name, state, "
-                "date_trunc('second', clock_timestamp() - xact_start)::text, left(query, 200) "
+                "date_trunc('second', clock_timestamp() - xact_start)::text, query "
                 "FROM pg_catalog.pg_stat_activity "
                 "WHERE pid = ANY(pg_catalog.pg_blocking_pids(%s))",
                 (self.driver.info.backend_pid,),
@@ -316,7 +320,7 @@ class PostgreSQLSession(Session):
             watcher.connection.close()
         return "\n".join(
             f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
-            f"in its transaction for {age}: {' '.join((query or '').split())}"
+            f"in its transaction for {age}: {shorten(mask_secrets(query or '', self.vendor), 200)}"
             for pid, user, app, state, age, query in found
         )
 

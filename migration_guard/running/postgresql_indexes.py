@@ -19,16 +19,16 @@ def note(session: Session, sql: str) -> str:
     return ",".join(str(row[0]) for row in _indexes(session, index))
 
 
-def mend(session: Session, sql: str, before: str) -> Doubt:
+def mend(session: Session, sql: str, before: str, *, failed: bool) -> Doubt:
     """Tell whether a concurrent statement took effect; drop an INVALID index that it made.
 
-    ``before`` is the note from before it ran.
+    ``before`` is the note from before it ran; ``failed``: the server answered with an error.
     """
     index = concurrent_index(sql)
     if index is not None and index.action == "create":
         return _mend_create(session, index, set(before.split(",")))
     if index is not None and index.action == "drop":
-        return Doubt.NOT_DONE if _exists(session, index) else Doubt.DONE
+        return Doubt.NOT_DONE if failed or _exists(session, index) else Doubt.DONE
     return Doubt.NOT_DONE
 
 

@@ -8,7 +8,11 @@ from django.db.migrations.loader import MigrationLoader
 from migration_guard.conf import nearest
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
-from migration_guard.running.own_tables import applied_django_migrations
+from migration_guard.running.own_tables import (
+    LOADER_ERRORS,
+    applied_django_migrations,
+    broken,
+)
 from migration_guard.running.session import Session
 
 
@@ -18,7 +22,7 @@ def unmet(session: Session, files: Sequence[MigrationFile]) -> list[Problem]:
     if not required or required <= applied_django_migrations(session):
         return []
     # The loader knows which migrations a squashed one replaces; it is slow, so it comes second.
-    loader = MigrationLoader(session.connection)
+    loader = _loader(session)
     alias = session.connection.alias
     return [
         _problem(file, key, loader, alias)
@@ -55,3 +59,10 @@ def _problem(
         f"manage.py migrate {app} {name}{database}",
         path=file.path,
     )
+
+
+def _loader(session: Session) -> MigrationLoader:
+    try:
+        return MigrationLoader(session.connection)
+    except LOADER_ERRORS as error:
+        raise broken(error) from error

@@ -165,7 +165,9 @@ def _attempt(task: Task) -> Done:
         with suppress(Exception):
             task.session.rollback()
         raise
-    task.session.clean()
+    # It is recorded: what fails now, a lost connection, shows itself at the next step.
+    with suppress(StatementError, task.session.driver_error):
+        task.session.clean()
     return Done(applied_at, duration, cleared)
 
 
