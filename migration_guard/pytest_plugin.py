@@ -125,23 +125,6 @@ class SchemaContracts:
         collected: ContractFile = ContractFile.from_parent(parent, path=file_path)
         return collected
 
-    @pytest.fixture(scope="session")
-    def checked_schema_contracts(
-        self,
-        request: pytest.FixtureRequest,
-        django_db_setup: None,  # noqa: ARG002
-        django_db_blocker: Any,
-    ) -> "dict[ContractFile, Checked]":
-        """Check all contracts once, before the fixtures of a single test open a transaction."""
-        from migration_guard import checking, testing
-
-        tests = (item for item in request.session.items if isinstance(item, ContractTest))
-        with django_db_blocker.unblock():
-            return {
-                file: checking.check(file.contract, file.alias, environment=testing.ENVIRONMENT)
-                for file in dict.fromkeys(test.contract_file for test in tests)
-            }
-
     def _path(self, value: str) -> Path:
         return (self.invocation / value).resolve()
 
@@ -152,6 +135,23 @@ class SchemaContracts:
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             return False
         return all("::" in one or self._path(one).is_file() for one in config.args)
+
+
+@pytest.fixture(scope="session")
+def checked_schema_contracts(
+    request: pytest.FixtureRequest,
+    django_db_setup: None,  # noqa: ARG001
+    django_db_blocker: Any,
+) -> "dict[ContractFile, Checked]":
+    """Check all contracts once, before the fixtures of a single test open a transaction."""
+    from migration_guard import checking, testing
+
+    tests = (item for item in request.session.items if isinstance(item, ContractTest))
+    with django_db_blocker.unblock():
+        return {
+            file: checking.check(file.contract, file.alias, environment=testing.ENVIRONMENT)
+            for file in dict.fromkeys(test.contract_file for test in tests)
+        }
 
 
 class ContractFile(pytest.Module):

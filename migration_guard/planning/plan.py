@@ -189,7 +189,8 @@ def _missing(row: HistoryRow, *, ahead: bool) -> Problem:
         return Problem(
             "database-ahead",
             f"{row.id} is applied, and its number is above the newest file here",
-            "An older release is running against a newer database; deploy the newer release.",
+            "An older release is running against a newer database: deploy the newer release. Or "
+            "the file was deleted here: restore it from version control.",
             Severity.WARNING,
         )
     return Problem(

@@ -40,7 +40,7 @@ def order(rows: Sequence[HistoryRow], cap: int | None = ORDER_CAP) -> str:
     if first:
         lines.append(f"  … {first} earlier ones (--verbosity 2 lists all)")
     lines += [
-        f"{place:3}. {row.id} @ {moment(row.applied_at)}"
+        f"{place:3}. {row.id} @ {moment(row.applied_at)}{_came_in(row)}"
         for place, row in enumerate(rows[first:], first + 1)
     ]
     return "\n".join(lines)
@@ -169,9 +169,14 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def _came_in(row: HistoryRow) -> str:
+    """Mark what was recorded without being run."""
+    return "" if row.how == "run" else f" ({row.how})"
+
+
 def _described(migration: Planned) -> str:
     if migration.row is not None:
-        return f"{migration.id} @ {moment(migration.row.applied_at)}"
+        return f"{migration.id} @ {moment(migration.row.applied_at)}{_came_in(migration.row)}"
     if migration.entry is not None:
         return f"{migration.id} ({migration.entry.done} of {migration.entry.total} statements done)"
     return migration.id

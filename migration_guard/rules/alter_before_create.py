@@ -51,7 +51,7 @@ def _fix(missing: Missing, later: Place) -> str:
     if here is None or there is None:
         return "Put what creates it first."
     return (
-        f"Give {here.id} a number above {there.number} (manage.py checksqlmigrations --base GITREF "
-        f"--renumber), or {there.id} one below {here.number}; if both are applied somewhere, move "
-        "the statement into a new migration."
+        f"While it is applied nowhere, rename {here.id} to a number above {there.number} (or "
+        f"{there.id} to one below {here.number}); if both are applied somewhere, move the "
+        "statement into a new migration."
     )

@@ -92,7 +92,8 @@ class Command(GuardCommand):
             warnings = [p for p in outcome.problems if p.severity is not Severity.ERROR]
             self.tell(text.problems(warnings))
             if only_look:
-                self.say(text.plan(outcome))
+                if outcome.error is None or outcome.plan.migrations:
+                    self.say(text.plan(outcome))
             elif outcome.error is None or outcome.rows:
                 cap = text.ORDER_CAP if options["verbosity"] == 1 else None
                 self.say(text.order(outcome.rows, cap))
