@@ -14,7 +14,6 @@ _NOW = {
     "mysql": (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
     "sqlite": (["current_timestamp"],),
 }
-_QUOTES = {'"': '"', "`": "`", "[": "]"}
 
 
 def canonical(text: str, vendor: str) -> str:

@@ -8,7 +8,7 @@ MySQL manual, "Atomic Data Definition Statement Support" (8.0).
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -72,8 +72,6 @@ _AT_LINE = re.compile(r"at line (\d+)$")
 
 class MySQLSession(Session):
     """A MySQLdb (or PyMySQL) connection in autocommit."""
-
-    transactional: ClassVar[bool] = False
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)

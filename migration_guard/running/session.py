@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -74,8 +74,6 @@ class StatementError(Exception):
 
 class Session(ABC):
     """A vendor's connection, as the runner drives it."""
-
-    transactional: ClassVar[bool] = True
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
