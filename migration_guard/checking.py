@@ -51,7 +51,7 @@ def check(
     """
     checked = Checked(alias, allow_unknown=allow_unknown)
     try:
-        with _reading(alias) as connection:
+        with reading(alias) as connection:
             checked = replace(checked, vendor=connection.vendor)
             outcome = executor.look(alias, Options(environment=environment))
             plan = outcome.plan if outcome.error is None else None
@@ -68,12 +68,12 @@ def describe(alias: str = DEFAULT_DB_ALIAS, tables: Sequence[str] = ()) -> str:
 
     Raises CannotTell.
     """
-    with _reading(alias) as connection:
+    with reading(alias) as connection:
         return contracts.write(snapshot(connection, tables or None), tables or None)
 
 
 @contextmanager
-def _reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
+def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
     """Open a connection that only reads; any vendor that Django knows will do."""
     try:
         if alias in connections and connections[alias].vendor not in VENDORS:

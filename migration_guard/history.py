@@ -22,7 +22,7 @@ from django.utils.dateparse import parse_datetime
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
 from migration_guard.planning.files import MAX_DIGITS, MigrationFile
 from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
-from migration_guard.sql.classify import has_secret
+from migration_guard.sql.classify import has_secret, mask_text
 
 Rows = list[tuple[Any, ...]]
 Execute = Callable[[str, Sequence[Any]], Rows]
@@ -54,6 +54,11 @@ class History:
         self._journal = self._qualified(JournalEntry)
         self._audit = self._qualified(AuditEntry)
         self._stamp = self._qualified(EnvironmentStamp)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All own tables, as SQL names them."""
+        return self.table, self._journal, self._audit, self._stamp
 
     # -- reading
 
@@ -102,6 +107,11 @@ class History:
         sql = f"SELECT 1 FROM {self._audit} WHERE action = %s"
         return bool(self._execute(sql, (How.ADOPTED.value,)))
 
+    def acts(self, action: str) -> int:
+        """Return how many acts of that kind the audit holds."""
+        found = self._execute(f"SELECT COUNT(*) FROM {self._audit} WHERE action = %s", (action,))
+        return int(found[0][0])
+
     def stamp(self) -> str | None:
         """Return the environment that the database is stamped with, if it is."""
         found = self._execute(f"SELECT environment FROM {self._stamp} WHERE id = 1", ())
@@ -130,6 +140,24 @@ class History:
             (*params, duration_ms, migration_id),
         )
         return self._applied_at(migration_id)
+
+    def completion(self, migration_id: str, after: datetime | None) -> tuple[str, Sequence[Any]]:
+        """Return the statement that does as ``complete``, for PostgreSQL.
+
+        It answers with what ``completed`` reads; with no row where the claim is not of the running
+        transaction, which lasted as long as the migration takes.
+        """
+        now, params = self._now(after)
+        return (
+            f"UPDATE {self.table} SET applied_at = {now}, duration_ms = "
+            "EXTRACT(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000 "
+            "WHERE id = %s AND xmin = pg_catalog.pg_current_xact_id()::xid "
+            "RETURNING applied_at, duration_ms"
+        ), (*params, migration_id)
+
+    def completed(self, row: Sequence[Any]) -> tuple[datetime, int]:
+        """Return the time and the milliseconds that ``completion`` wrote."""
+        return self._aware(row[0]), row[1]
 
     def record(
         self,
@@ -272,7 +300,7 @@ class History:
                 self._identity.database_user,
                 action,
                 migration_id,
-                reason,
+                mask_text(reason),
                 json.dumps(details or {}),
             ),
         )
@@ -291,7 +319,10 @@ class History:
 
     def storable(self, sql: str) -> str | None:
         """Return ``sql``, or None where it is too long, holds a password or does not fit."""
-        if len(sql.encode()) > MAX_STORED_BYTES or has_secret(sql, self._connection.vendor):
+        # A character is a byte at least.
+        if len(sql) > MAX_STORED_BYTES or len(sql.encode()) > MAX_STORED_BYTES:
+            return None
+        if has_secret(sql, self._connection.vendor):
             return None
         return sql if sql.isascii() or self._unicode() else None
 
@@ -328,16 +359,26 @@ class History:
     def _aware(self, value: Any) -> datetime:
         """Return a time as the driver gives it (aware, naive or text) as an aware time."""
         found: Any = parse_datetime(value) if isinstance(value, str) else value
-        if timezone.is_naive(found):
+        if found.tzinfo is not UTC and timezone.is_naive(found):
             zone = self._connection.timezone if settings.USE_TZ else None
             found = timezone.make_aware(found, zone or timezone.get_default_timezone())
-        moment: datetime = found.astimezone(UTC)
+        moment: datetime = found if found.tzinfo is UTC else found.astimezone(UTC)
         return moment
 
 
 def pad(number: int) -> str:
     """Return ``number`` as the history stores it: text that sorts as the integer does."""
     return str(number).zfill(MAX_DIGITS)
+
+
+def is_applied(connection: BaseDatabaseWrapper, number: int) -> bool:
+    """Tell whether a migration of this number is applied; safe inside a transaction."""
+    with connection.cursor() as cursor:
+        # Asking a table that is not there would end the transaction.
+        if AppliedMigration._meta.db_table not in connection.introspection.table_names(cursor):
+            return False
+    applied = AppliedMigration.objects.using(connection.alias)
+    return applied.filter(number=str(number).zfill(MAX_DIGITS)).exists()
 
 
 def who() -> str:

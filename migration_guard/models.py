@@ -7,6 +7,7 @@ here can change a row; ``history.py`` is the only writer, so the managers refuse
 from typing import Any, NoReturn
 
 from django.db import models
+from django.db.models.signals import pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -172,3 +173,13 @@ class EnvironmentStamp(ReadOnlyModel):
 
     def __str__(self) -> str:
         return self.environment
+
+
+def _refuse(**_kwargs: object) -> NoReturn:
+    raise HistoryIsImmutable
+
+
+# The doors that pass by the methods above: Model.save_base(row), a Collector, loaddata.
+for _model in (AppliedMigration, JournalEntry, AuditEntry, EnvironmentStamp):
+    pre_save.connect(_refuse, sender=_model, dispatch_uid=f"immutable {_model.__name__}")
+    pre_delete.connect(_refuse, sender=_model, dispatch_uid=f"immutable {_model.__name__}")

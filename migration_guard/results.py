@@ -17,7 +17,8 @@ class Outcome:
     """What a run did, or what it would do.
 
     ``applied`` are the ids that this run applied or recorded, in order; ``rows`` the history, in
-    the order of time; ``error`` what ended the run early.
+    the order of time; ``stamp`` the environment that the database is stamped with, if it is;
+    ``error`` what ended the run early.
     """
 
     database: str
@@ -28,6 +29,7 @@ class Outcome:
     rows: tuple[HistoryRow, ...] = ()
     problems: tuple[Problem, ...] = ()
     error: GuardError | None = None
+    stamp: str | None = None
 
     @property
     def to_run(self) -> list[Planned]:
@@ -75,6 +77,67 @@ class Repaired:
     was: str | None = None
     changes: tuple[Change, ...] = ()
     error: GuardError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One statement of a one-off script, and its rows.
+
+    ``rows`` are those that it wrote; ``answered`` is what the server answered, also for a
+    statement that only read, None where it tells no number. ``writes``: it is an INSERT or the
+    like. ``sql`` is its beginning, masked.
+    """
+
+    number: int
+    line: int
+    sql: str
+    writes: bool
+    rows: int
+    answered: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """The rows of one table that a script wrote, for whatever reason."""
+
+    table: str
+    inserted: int
+    updated: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What a one-off script did; unless ``committed``, nothing of it stays.
+
+    ``place`` describes the database, ``name`` is what a person types to commit. ``everything``
+    counts also what triggers and cascades wrote, None where the server does not tell; so do
+    ``tables`` (PostgreSQL alone). ``uncounted`` are tables that were emptied, rewritten or dropped
+    without a number of rows. ``expected`` is the total that was asked for, if one was.
+    """
+
+    database: str
+    file: str
+    vendor: str = ""
+    environment: str = ""
+    stamp: str | None = None
+    place: str = ""
+    name: str = ""
+    checksum: str = ""
+    expected: int | None = None
+    statements: tuple[Touched, ...] = ()
+    everything: int | None = None
+    tables: tuple[TableRows, ...] = ()
+    uncounted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    committed: bool = False
+    problems: tuple[Problem, ...] = ()
+    error: GuardError | None = None
+
+    @property
+    def rows(self) -> int:
+        """The rows that the statements themselves wrote: the number that is confirmed."""
+        return sum(statement.rows for statement in self.statements)
 
 
 class Verdict(StrEnum):
@@ -127,11 +190,41 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one migration did to the schema: the things that it made, changed and removed."""
+
+    migration: str
+    made: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A throwaway database as it was built from the files, or as far as that came.
+
+    ``django`` are Django's migrations as ``app.name``, ``rows`` the history of the SQL ones, both in
+    the order in which they ran. ``timeline`` is None where nobody watched. ``template`` is the
+    database that it was copied from, "" if it was built for this run. ``seconds`` is what all of it
+    took.
+    """
+
+    environment: str
+    django: tuple[str, ...] = ()
+    rows: tuple[HistoryRow, ...] = ()
+    timeline: tuple[Chapter, ...] | None = None
+    problems: tuple[Problem, ...] = ()
+    template: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """What ``checkschema`` found out.
 
     ``migrations`` is the plan that the hints rest on, None where there is none; ``error`` is why
     nothing was examined. Unknown assertions count as kept only where ``allow_unknown`` says so.
+    ``built`` is the fresh database that was checked (or ``drift``: compared with), if one was.
     """
 
     database: str
@@ -140,6 +233,8 @@ class Checked:
     migrations: Plan | None = None
     allow_unknown: bool = False
     error: GuardError | None = None
+    built: Built | None = None
+    drift: bool = False
 
     @property
     def assertions(self) -> tuple[Assertion, ...]:
@@ -155,6 +250,13 @@ class Checked:
     def unknown(self) -> tuple[Assertion, ...]:
         """The assertions that could not be told."""
         return self.examination.unknown if self.examination is not None else ()
+
+    @property
+    def subject(self) -> str:
+        """What was examined, as a reader knows it."""
+        if self.built is None:
+            return self.database
+        return f"{self.database}, and a fresh one" if self.drift else f"a fresh {self.database}"
 
     @property
     def returncode(self) -> int:

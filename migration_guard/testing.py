@@ -7,6 +7,8 @@ or the database is cloned for parallel workers, the SQL migrations of the alias 
 
 - The database is stamped ``test``, and so is the run's environment, whatever the settings say.
 - A kept database (``--reuse-db``, ``--keepdb``) gets only what is pending; its kept clones too.
+- Where a Django migration of the project says ``RequiresSQL``, both kinds are applied in the order
+  that it asks for, before Django's own ``migrate``.
 - An alias without ``DIRS`` and a ``MIRROR`` are left alone; with ``APPLY_IN_TESTS`` off, all are.
 - A migration that fails ends the test run with the runner's message.
 
@@ -86,8 +88,9 @@ def migrate(alias: str) -> tuple[str, ...]:
 
 
 def _create_migrated(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) -> str:
-    name = _create_test_db(creation, *args, **kwargs)
     connection = creation.connection
+    with _interleaved(creation) if _wanted(connection.alias) else nullcontext():
+        name = _create_test_db(creation, *args, **kwargs)
     if _wanted(connection.alias):
         _cascade_flushes()
         migrate(connection.alias)
@@ -95,6 +98,53 @@ def _create_migrated(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) 
             # Taken before our migrations put rows into managed tables.
             connection._test_serialized_contents = creation.serialize_db_to_string()  # noqa: SLF001
     return name
+
+
+@contextmanager
+def _interleaved(creation: BaseDatabaseCreation) -> Iterator[None]:
+    """Build the database that is created in here, if an order is asked for, before ``migrate``."""
+    from migration_guard.fresh import building
+
+    alias = creation.connection.alias
+    if creation.connection.settings_dict["TEST"]["MIGRATE"] is False or not (
+        building.needs_interleaving()
+    ):
+        yield
+        return
+    create: Any = creation._create_test_db  # type: ignore[attr-defined]  # noqa: SLF001
+    with ExitStack() as stack:
+
+        def created(*args: Any, **kwargs: Any) -> str:
+            name: str = create(*args, **kwargs)
+            with _named(creation.connection, name, stack):
+                try:
+                    building.build(building.Building(alias, ENVIRONMENT, restamp=True))
+                except GuardError as error:
+                    raise _not_migrated(alias, str(error), error.returncode) from error
+            return name
+
+        creation._create_test_db = created  # type: ignore[attr-defined]  # noqa: SLF001
+        stack.callback(delattr, creation, "_create_test_db")
+        yield
+
+
+@contextmanager
+def _named(connection: BaseDatabaseWrapper, name: str, stack: ExitStack) -> Iterator[None]:
+    """Let the connection be one to the test database, as Django does a moment later."""
+    settings = connection.settings_dict
+    configured = settings["NAME"]
+    connection.close()
+    settings["NAME"] = name
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():  # type: ignore[attr-defined]
+        # It lives as long as a connection to it, and Django closes this one.
+        keeper = connection.copy()
+        keeper.ensure_connection()
+        stack.callback(keeper.connection.close)
+    try:
+        yield
+    finally:
+        settings["NAME"] = configured
+        connection.close()
 
 
 def _clone_migrated(

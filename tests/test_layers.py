@@ -20,6 +20,7 @@ FLOORS = {
     "conf": 2,
     "contracts": 3,
     "running": 3,
+    "operations": 3,
     "rules": 3,
     "checking": 4,
     "fresh": 4,

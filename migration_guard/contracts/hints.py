@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import IntEnum
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from migration_guard.planning.plan import Plan, Planned, State
@@ -36,6 +37,18 @@ class _Act(NamedTuple):
     verb: _Verb
     migration: Planned
     words: tuple[str, ...]
+    line: int
+
+
+class Mention(NamedTuple):
+    """The statement that says most about a thing, and what became of its migration."""
+
+    id: str
+    path: Path
+    line: int
+    verb: str
+    became: str
+    applied: bool
 
 
 class Trail:
@@ -59,6 +72,24 @@ class Trail:
         if app and not acts:
             return f"Django's own migrations of {app} make it: manage.py migrate {app}."
         return _tell(acts, bare, self._creators)
+
+    def mention(self, *names: str) -> Mention | None:
+        """Return the statement that creates a thing; else the last that adds, drops or mentions it.
+
+        The names go from the outer to the inner; a single one is that of a table or a view.
+        """
+        acts = self._acts(*names)
+        if not acts:
+            return None
+        created = [act for act in acts if len(names) == 1 and _creates(act.words, names[0])]
+        best = max(created or acts, key=lambda act: (act.verb, act.migration.key, act.line))
+        migration = best.migration
+        assert migration.file is not None  # noqa: S101 - only files have acts
+        applied = migration.row is not None
+        became = "applied" if applied else migration.state.value.replace("_", " ")
+        return Mention(
+            migration.id, migration.file.path, best.line, best.verb.word, became, applied
+        )
 
     def of_key(self, word: str, table: str, columns: Sequence[str]) -> str:
         """Say which migration would make a key over these columns, were it applied.
@@ -105,7 +136,7 @@ class _File:
             if all(mentions(statement.text, name, self.vendor) for name in names):
                 words = tuple(islice(_words(statement.text, self.vendor), 12))
                 verb = _verb(statement.text, names[-1], self.vendor, words)
-                yield _Act(verb, self.migration, words)
+                yield _Act(verb, self.migration, words, statement.line)
 
 
 def _tell(acts: list[_Act], names: tuple[str, ...], creators: Callable[[str], list[str]]) -> str:
@@ -169,6 +200,17 @@ def _verb(text: str, name: str, vendor: str, head: tuple[str, ...]) -> _Verb:
                     return verb
         before = [] if word == "," else [*before, word]
     return _Verb.ADDS if "ADD" in _words(text, vendor) else _Verb.MENTIONS
+
+
+def _creates(head: tuple[str, ...], name: str) -> bool:
+    """Tell whether a statement that begins so creates the table or view ``name``."""
+    made = head[: head.index("(")] if "(" in head else head
+    return (
+        head[:1] == ("CREATE",)
+        and bool({"TABLE", "VIEW"} & set(made[:5]))
+        and name.upper() in made
+        and "ON" not in made
+    )
 
 
 def _words(text: str, vendor: str) -> Iterator[str]:

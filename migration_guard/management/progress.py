@@ -15,9 +15,13 @@ REFRESH = 0.2
 
 
 class Progress:
-    """An observer that writes to ``stream``; use it as a context manager."""
+    """An observer that writes to ``stream``; use it as a context manager.
 
-    def __init__(self, stream: OutputWrapper, verbosity: int) -> None:
+    ``applied`` says whether each applied migration leaves a line of its own.
+    """
+
+    def __init__(self, stream: OutputWrapper, verbosity: int, *, applied: bool = True) -> None:
+        self._applied = applied
         self._stream = stream
         self._verbosity = verbosity
         self._live = verbosity > 0 and stream.isatty()
@@ -51,7 +55,8 @@ class Progress:
                 if not isinstance(event, events.Retrying):
                     self._current = ""
                 self._erase()
-                self._write(_line(event) + "\n")
+                if self._applied or not isinstance(event, events.Applied):
+                    self._write(_line(event) + "\n")
 
     def _tick(self) -> None:
         while not self._stop.wait(REFRESH):

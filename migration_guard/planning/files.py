@@ -15,7 +15,8 @@ from pathlib import Path
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.digests import checksum
-from migration_guard.planning.directives import Directives, parse
+from migration_guard.planning.directives import Directives
+from migration_guard.planning.directives import parse as parse_directives
 from migration_guard.problems import Problem
 
 MAX_ID = 200
@@ -64,14 +65,22 @@ class FileName:
     path: Path
 
 
-def read(folders: Sequence[Path], vendor: str, environments: Collection[str]) -> FileSet:
+def read(
+    folders: Sequence[Path],
+    vendor: str,
+    environments: Collection[str],
+    only: Collection[str] | None = None,
+) -> FileSet:
     """Read the migrations for ``vendor`` from ``folders``; ``environments`` are the known names.
 
-    Raises CannotTell for a folder or a file that cannot be opened.
+    With ``only``, no file is opened but those with these ids. Raises CannotTell for a folder or a
+    file that cannot be opened.
     """
     names, problems = scan(folders)
     files = []
     for name in names:
+        if only is not None and name.id not in only:
+            continue
         file, found = _read_file(name, environments)
         problems += found
         if file is not None:
@@ -99,6 +108,33 @@ def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
                 names.append(found)
     names.sort(key=lambda name: (name.number, name.id, name.vendor or "", name.path))
     return names, [*problems, *_same_ids(names)]
+
+
+def parse(
+    name: FileName, raw: bytes, environments: Collection[str]
+) -> tuple[MigrationFile | None, list[Problem]]:
+    """Return the file whose content is ``raw``, None where it is no text, and what is wrong."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The codec counts from behind a byte order mark.
+        offset = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
+        return None, [_not_utf8(name.path, raw, offset)]
+    text = text.replace("\r\n", "\n")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        return None, [
+            Problem(
+                "nul-byte",
+                "the file contains a NUL byte",
+                "Remove it: no database accepts one in SQL text.",
+                path=name.path,
+                line=line,
+            )
+        ]
+    directives, problems = parse_directives(text, name.path, environments)
+    file = MigrationFile(name.id, name.number, name.path, text, checksum(text), directives)
+    return file, problems
 
 
 def number_of(migration_id: str) -> int | None:
@@ -146,8 +182,15 @@ def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
     elif entry.is_symlink() and not _stays_inside(path, folder):
         fault = "the file is a symbolic link that leads out of the migration folder"
     if match is None or fault:
-        return Problem("bad-name", fault, _NAME_HINT, path=path)
+        return Problem("bad-name", fault, _NAME_HINT, path=folder / _printable(entry.name))
     return FileName(match["id"], int(match["number"]), match["vendor"], path)
+
+
+def _printable(name: str) -> str:
+    """Return a file name that every report can hold: control characters, stray bytes escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
+    )
 
 
 def _stays_inside(path: Path, folder: Path) -> bool:
@@ -181,27 +224,7 @@ def _read_file(
             f"{name.path} cannot be opened: {error.strerror or error}.",
             "Make the file readable for the user who runs the migrations.",
         ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # The codec counts from behind a byte order mark.
-        offset = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
-        return None, [_not_utf8(name.path, raw, offset)]
-    text = text.replace("\r\n", "\n")
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        return None, [
-            Problem(
-                "nul-byte",
-                "the file contains a NUL byte",
-                "Remove it: no database accepts one in SQL text.",
-                path=name.path,
-                line=line,
-            )
-        ]
-    directives, problems = parse(text, name.path, environments)
-    file = MigrationFile(name.id, name.number, name.path, text, checksum(text), directives)
-    return file, problems
+    return parse(name, raw, environments)
 
 
 def _not_utf8(path: Path, raw: bytes, offset: int) -> Problem:

@@ -6,11 +6,13 @@ The escaping is that of the runner (actions/toolkit, ``packages/core/src/command
 from collections.abc import Iterable
 from pathlib import Path
 
+from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, place, split_place
-from migration_guard.reports.text import tally
-from migration_guard.results import Assertion, Checked
+from migration_guard.reports.text import order, tally
+from migration_guard.results import Assertion, Built, Checked
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+_RULES = {1: "refused", 2: "cannot-tell"}
 
 
 def examined(checked: Checked) -> str:
@@ -19,10 +21,12 @@ def examined(checked: Checked) -> str:
     A plain line with the counts, which GitHub only logs, ends it.
     """
     lines = [_violation(violation) for violation in checked.violations]
+    built = [_built(checked.built), problems(checked.built.problems)] if checked.built else []
+    lines = [*filter(None, built), *lines]
     command = "warning" if checked.allow_unknown else "error"
     lines += [_unknown(assertion, command) for assertion in checked.unknown]
     if checked.error is not None:
-        return _command("error", "cannot-tell", str(checked.error))
+        return "\n".join([*lines, _error(checked.error)])
     return "\n".join([*lines, tally(checked)])
 
 
@@ -38,6 +42,18 @@ def problems(found: Iterable[Problem]) -> str:
         )
         for problem in found
     )
+
+
+def _built(built: Built) -> str:
+    """Return the order as a notice: one a run, however many migrations."""
+    return _command("notice", "fresh database", order(built.rows, None)) if built.rows else ""
+
+
+def _error(error: GuardError) -> str:
+    found = [one for one in error.problems if one.path] if isinstance(error, Refused) else []
+    path, line = (found[0].path, found[0].line) if found else (None, None)
+    rule = found[0].rule if found else _RULES[error.returncode]
+    return _command("error", rule, str(error), path, line)
 
 
 def _violation(violation: Violation) -> str:

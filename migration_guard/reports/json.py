@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from migration_guard.exceptions import GuardError
+from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.authoring import Created
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
-from migration_guard.results import Assertion, Checked, Outcome, Repaired
+from migration_guard.results import Assertion, Audited, Built, Checked, Outcome, Repaired
 
 
 def run(outcome: Outcome) -> str:
@@ -44,6 +44,32 @@ def repaired(done: Repaired) -> str:
     )
 
 
+def audited(done: Audited) -> str:
+    """Return what ``runauditedsql --format json`` prints."""
+    found = [problem_fields(problem) for problem in done.problems]
+    if done.error is not None and not found:
+        found.append(_error(done.error))
+    return dump(
+        {
+            "database": done.database,
+            "vendor": done.vendor,
+            "environment": done.environment,
+            "stamp": done.stamp,
+            "file": done.file,
+            "checksum": done.checksum or None,
+            "committed": done.committed,
+            "rows": done.rows,
+            "expected": done.expected,
+            "everything": done.everything,
+            "tables": [asdict(table) for table in done.tables],
+            "uncounted": list(done.uncounted),
+            "statements": [asdict(statement) for statement in done.statements],
+            "notes": list(done.notes),
+            "problems": found,
+        }
+    )
+
+
 def examined(checked: Checked) -> str:
     """Return what ``checkschema --format json`` prints; ``error`` only if nothing was checked."""
     plan = checked.migrations
@@ -56,6 +82,8 @@ def examined(checked: Checked) -> str:
         "unknown": [_unknown(assertion) for assertion in checked.unknown],
         "migrations": [] if plan is None else [_migration(one) for one in plan.migrations],
     }
+    if checked.built is not None:
+        found["fresh"] = _built(checked.built, checked.error)
     if checked.error is not None:
         found["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(found)
@@ -82,6 +110,29 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
 def dump(value: Any) -> str:
     """Return ``value`` as JSON text, readable and stable."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _built(built: Built, error: GuardError | None) -> dict[str, Any]:
+    problems = [*built.problems, *(error.problems if isinstance(error, Refused) else ())]
+    found: dict[str, Any] = {
+        "environment": built.environment,
+        "template": built.template or None,
+        "seconds": round(built.seconds, 3),
+        "django": list(built.django),
+        "applied": [
+            {
+                "id": row.id,
+                "number": row.number,
+                "applied_at": row.applied_at.isoformat(timespec="microseconds"),
+                "duration_ms": row.duration_ms,
+            }
+            for row in built.rows
+        ],
+        "problems": [problem_fields(problem) for problem in problems],
+    }
+    if built.timeline is not None:
+        found["timeline"] = [asdict(chapter) for chapter in built.timeline]
+    return found
 
 
 def _unknown(assertion: Assertion) -> dict[str, Any]:

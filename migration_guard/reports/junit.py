@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from migration_guard.problems import split_place
-from migration_guard.results import Assertion, Checked, Verdict
+from migration_guard.results import Assertion, Built, Checked, Verdict
 
 # XML 1.0 cannot hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,9 +34,35 @@ def examined(checked: Checked) -> str:
     for assertion in checked.assertions:
         _add_case(suite, assertion, allow_unknown=checked.allow_unknown)
     root = ET.Element("testsuites")
+    if checked.built is not None:
+        root.append(_build(checked.database, checked.built))
     root.append(suite)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode")
+
+
+def _build(database: str, built: Built) -> ET.Element:
+    """Return the suite of the migrations as they were applied, in order."""
+    suite = ET.Element(
+        "testsuite",
+        name=_text(f"fresh database of {database}"),
+        tests=str(len(built.rows)),
+        failures="0",
+        errors="0",
+        skipped="0",
+        time=f"{built.seconds:.3f}",
+    )
+    for row in built.rows:
+        seconds = (row.duration_ms or 0) / 1000
+        case = ET.SubElement(
+            suite, "testcase", classname="migrations", name=_text(row.id), time=f"{seconds:.3f}"
+        )
+        output = ET.SubElement(case, "system-out")
+        output.text = f"applied at {row.applied_at.isoformat(timespec='milliseconds')}"
+    for problem in built.problems:
+        output = ET.SubElement(suite, "system-err")
+        output.text = _text(f"{problem.place}: {problem.message}\n{problem.detail}")
+    return suite
 
 
 def _add_case(suite: ET.Element, assertion: Assertion, *, allow_unknown: bool) -> None:

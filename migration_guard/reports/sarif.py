@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from migration_guard.exceptions import GuardError
+from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, split_place
 from migration_guard.reports.json import dump
+from migration_guard.reports.text import moment
 from migration_guard.results import Assertion, Checked
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -28,7 +29,12 @@ def examined(checked: Checked, rules: Mapping[str, str]) -> str:
     level = "warning" if checked.allow_unknown else "error"
     results += [_unknown(assertion, level) for assertion in checked.unknown]
     known = {**rules, UNKNOWN: "What the contract says could not be checked."}
-    return _log(results, known, checked.error)
+    order = None
+    if checked.built is not None:
+        failed = checked.error.problems if isinstance(checked.error, Refused) else ()
+        results += [_problem(problem) for problem in (*checked.built.problems, *failed)]
+        order = [f"{row.id} @ {moment(row.applied_at)}" for row in checked.built.rows]
+    return _log(results, known, checked.error, order)
 
 
 def problems(
@@ -38,7 +44,12 @@ def problems(
     return _log([_problem(problem) for problem in found], rules, error)
 
 
-def _log(results: list[dict[str, Any]], rules: Mapping[str, str], error: GuardError | None) -> str:
+def _log(
+    results: list[dict[str, Any]],
+    rules: Mapping[str, str],
+    error: GuardError | None,
+    applied: list[str] | None = None,
+) -> str:
     named = sorted({result["ruleId"] for result in results})
     index = {rule: place for place, rule in enumerate(named)}
     invocation: dict[str, Any] = {"executionSuccessful": error is None}
@@ -46,13 +57,15 @@ def _log(results: list[dict[str, Any]], rules: Mapping[str, str], error: GuardEr
         invocation["toolExecutionNotifications"] = [
             {"level": "error", "message": {"text": str(error)}}
         ]
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": _driver([_rule(rule, rules.get(rule, rule)) for rule in named])},
         "invocations": [invocation],
         "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The working directory."}}},
         "columnKind": "unicodeCodePoints",
         "results": [{**result, "ruleIndex": index[result["ruleId"]]} for result in results],
     }
+    if applied is not None:
+        run["properties"] = {"appliedMigrations": applied}
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 

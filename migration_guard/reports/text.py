@@ -7,17 +7,20 @@ from typing import Any
 
 from django.core.management.color import no_style
 
-from migration_guard.exceptions import GuardError
+from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.planning.recorded import HistoryRow
 from migration_guard.problems import Problem
 from migration_guard.results import (
     Action,
     Assertion,
+    Audited,
     Change,
     Checked,
     Outcome,
     Repaired,
+    TableRows,
+    Touched,
     Verdict,
 )
 
@@ -75,6 +78,43 @@ def repaired(done: Repaired) -> str:
     return "\n".join([*lines, "It is in the audit. Next: manage.py runsqlmigrations --plan"])
 
 
+def audited(done: Audited, cap: int | None = ORDER_CAP) -> str:
+    """Return the rows that each statement of a script touched; the last ``cap`` statements."""
+    first = 0 if cap is None else max(0, len(done.statements) - cap)
+    lines = [f"{done.file} on {done.place} (environment {done.stamp or done.environment}):"]
+    if first:
+        lines.append(f"  … {first} earlier statements (--verbosity 2 lists all)")
+    shown = [(f"line {one.line}", _rows_of(one), one.sql) for one in done.statements[first:]]
+    places = max(len(place) for place, _rows, _sql in shown)
+    widths = max(len(rows) for _place, rows, _sql in shown)
+    lines += [
+        f"{number:3}. {place:<{places}}  {rows:>{widths}}  {sql}"
+        for number, (place, rows, sql) in enumerate(shown, first + 1)
+    ]
+    lines.append(f"Written by the statements themselves: {_count(done.rows, 'row')}.")
+    if done.everything is not None and done.everything != done.rows:
+        lines.append(f"With what triggers, cascades and code wrote: {done.everything}.")
+    lines += [f"{_INDENT}{_table_rows(table)}" for table in done.tables]
+    lines += [f"Not counted: {table}." for table in done.uncounted]
+    lines += [f"Note: {note}" for note in done.notes]
+    return "\n".join(lines)
+
+
+def committed(done: Audited) -> str:
+    """Return the last word on a script that was committed."""
+    return f"Committed: {_count(done.rows, 'row')} of {done.name}; it is in the audit."
+
+
+def question(done: Audited, seconds: float) -> str:
+    """Return what a person is asked before a script is committed."""
+    locked = "The whole database stays" if done.vendor == "sqlite" else "The rows stay"
+    return (
+        f"Nothing is committed yet. {locked} locked, and other runs wait, until you answer "
+        f"({seconds:g} s at most).\n"
+        f"To commit, type the name of the database, {done.name}; anything else rolls back: "
+    )
+
+
 def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
     """Return what a check found, grouped by table, and a summary line.
 
@@ -86,7 +126,7 @@ def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
     for assertion in checked.assertions:
         tables.setdefault(assertion.table, []).append(assertion)
     blocks = [_table(name, found, style) for name, found in tables.items() if kept or _bad(found)]
-    pending = _not_run(checked)
+    pending = _not_run(checked) if checked.built is None else []
     return "\n".join([*blocks, *pending, tally(checked, style)])
 
 
@@ -100,7 +140,7 @@ def tally(checked: Checked, style: Any = None) -> str:
     examination = checked.examination
     seconds = f" in {examination.seconds:.2f} s" if examination is not None else ""
     line = (
-        f"{_count(len(checked.assertions), 'assertion')} about {checked.database} "
+        f"{_count(len(checked.assertions), 'assertion')} about {checked.subject} "
         f"({checked.vendor}){seconds}: {', '.join(said)}."
     )
     paint = style.ERROR if checked.violations else style.WARNING if checked.unknown else None
@@ -110,9 +150,22 @@ def tally(checked: Checked, style: Any = None) -> str:
 def verdict(checked: Checked) -> str:
     """Return why a check did not end well, and what comes next; empty where it did."""
     if checked.error is not None:
-        return str(checked.error)
+        found = checked.error.problems if isinstance(checked.error, Refused) else ()
+        # What failed is the message itself.
+        return failure(checked.error, [one for one in found if one.rule != "migration-failed"])
     if checked.returncode == 1:
         broken = _count(len(checked.violations), "violation")
+        if checked.drift:
+            return (
+                f'The database "{checked.database}" and what the files make differ: {broken}.\n'
+                "Each is named above, with the migration that speaks of it and what to do."
+            )
+        if checked.built is not None:
+            return (
+                f"A database that is built from the files does not keep the contract: {broken}.\n"
+                "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
+                "contract is wrong, correct it where it says so."
+            )
         return (
             f'The database "{checked.database}" does not keep its contract: {broken}.\n'
             "Apply what is pending (manage.py runsqlmigrations), or add a migration that makes it "
@@ -167,6 +220,18 @@ def _not_run(checked: Checked) -> list[str]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _rows_of(one: Touched) -> str:
+    if one.writes or one.rows:
+        return _count(one.rows, "row")
+    return "-" if one.answered is None else f"{_count(one.answered, 'row')} read"
+
+
+def _table_rows(table: TableRows) -> str:
+    counts = {"inserted": table.inserted, "updated": table.updated, "deleted": table.deleted}
+    said = ", ".join(f"{count} {done}" for done, count in counts.items() if count)
+    return f"{table.table}: {said}"
 
 
 def _came_in(row: HistoryRow) -> str:

@@ -11,20 +11,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import Error
 from django.utils.connection import ConnectionDoesNotExist
 
-from migration_guard.exceptions import CannotTell
+from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.planning.files import VENDORS
+from migration_guard.running import interrupts
 from migration_guard.running.failures import step_failed
 from migration_guard.running.session import Facts, Session, StatementError
+from migration_guard.sql.classify import mask_text
 
+# Seconds.
+_LOOK_TIMEOUT = 10
+# A shorter password than this could be any word of a message.
+_TELLING = 4
 # Not Django's display_name: on MySQL it asks the server which of the two it is.
 _NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL or MariaDB"}
 
 
-def configured(alias: str = DEFAULT_DB_ALIAS) -> BaseDatabaseWrapper:
+def configured(alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False) -> BaseDatabaseWrapper:
     """Return the project's connection ``alias``, not yet opened, if the app can work with it.
 
     Raises CannotTell for an unknown alias, an unsupported vendor or driver, and inside a
-    transaction.
+    transaction; who only reads may do so there (a web request with ``ATOMIC_REQUESTS``).
     """
     try:
         connection = connections[alias]
@@ -46,7 +52,7 @@ def configured(alias: str = DEFAULT_DB_ALIAS) -> BaseDatabaseWrapper:
         )
     if connection.vendor == "postgresql":
         _refuse_psycopg2()
-    if connection.in_atomic_block:
+    if connection.in_atomic_block and not read_only:
         raise CannotTell(
             "SQL migrations cannot run inside transaction.atomic(): each commits by itself.",
             "Call the command outside the atomic block.",
@@ -65,7 +71,7 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
     Raises CannotTell where the database cannot be reached, and a GuardError for what the database
     refuses and no other place expects.
     """
-    original = configured(alias)
+    original = configured(alias, read_only=read_only)
     in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
     connection = original if in_memory else original.copy()
     if not in_memory:
@@ -75,7 +81,11 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
         opened, facts = _connect(connection)
         try:
             yield opened, facts
-        except (Error, opened.driver_error) as error:
+        except (GuardError, StatementError, Error, opened.driver_error) as error:
+            if interrupts.behind(error):
+                raise KeyboardInterrupt from error
+            if isinstance(error, GuardError | StatementError):
+                raise
             cause = error.__cause__ if isinstance(error.__cause__, opened.driver_error) else error
             refused = StatementError(cause, opened.kind(cause), None)
             raise step_failed(opened, refused) from error
@@ -93,11 +103,48 @@ def _connect(connection: BaseDatabaseWrapper) -> tuple[Session, Facts]:
     # A driver raises TypeError for an option that it does not know.
     except (Error, opened.driver_error, ImproperlyConfigured, TypeError) as error:
         raise CannotTell(
-            f"No connection to {describe(connection)}: {str(error).strip()}",
+            f"No connection to {describe(connection)}: "
+            + _without_password(connection, str(error).strip()),
             "Check NAME and OPTIONS in DATABASES, and that the folder of the file exists."
             if connection.vendor == "sqlite"
-            else "Check that the server runs, and host, port, user and password in DATABASES.",
+            else opened.remedy(error)
+            or "Check that the server runs, and host, port, user and password in DATABASES.",
         ) from error
+
+
+def elsewhere(alias: str, name: str) -> BaseDatabaseWrapper:
+    """Return a connection of its own to another database beside that of ``alias``, not yet open.
+
+    Raises CannotTell as ``configured`` does.
+    """
+    connection = configured(alias).copy()
+    connection.settings_dict["NAME"] = name
+    _configure(connection, read_only=False)
+    return connection
+
+
+def refuse_standby(session: Session, facts: Facts) -> None:
+    """Raise CannotTell on a standby, and Refused where the sessions accept no writes."""
+    name = describe(session.connection)
+    if facts.standby:
+        raise CannotTell(
+            f"{name} is a standby, which accepts no writes.",
+            "Run against the primary: --database ALIAS.",
+        )
+    if facts.read_only:
+        raise Refused(
+            f"{name} is read-only: its sessions accept no writes.",
+            "Run as a user who may write, or against the primary (PostgreSQL: "
+            "default_transaction_read_only; MySQL: transaction_read_only; SQLite: query_only).",
+        )
+
+
+def _without_password(connection: BaseDatabaseWrapper, message: str) -> str:
+    """Return a driver's message without what somebody wrote into the wrong key of DATABASES."""
+    password = str(connection.settings_dict.get("PASSWORD") or "")
+    if len(password) >= _TELLING:
+        message = message.replace(password, "***")
+    return mask_text(message)
 
 
 def describe(connection: BaseDatabaseWrapper) -> str:
@@ -109,7 +156,7 @@ def describe(connection: BaseDatabaseWrapper) -> str:
         parts.append(f"on {settings['HOST']}{port}")
     if settings.get("USER"):
         parts.append(f'as "{settings["USER"]}"')
-    return " ".join(parts)
+    return mask_text(" ".join(parts))
 
 
 def _session_class(vendor: str) -> type[Session]:
@@ -147,6 +194,9 @@ def _configure(connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
         for key in ("pool", "server_side_binding", "isolation_level"):
             options.pop(key, None)
         options.setdefault("application_name", "migration_guard")
+        if read_only:
+            # Who only looks does not wait for the network's own limit, which is minutes.
+            options.setdefault("connect_timeout", _LOOK_TIMEOUT)
     elif connection.vendor == "mysql":
         options["isolation_level"] = "read committed"
         options["charset"] = "utf8mb4"  # the files are UTF-8

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
@@ -112,7 +112,7 @@ class _Run:
         return self.outcome
 
     def _look(self) -> None:
-        self._read_files()
+        self._read_files(read_only=True)
         with connecting.session(self.alias, read_only=True) as (session, facts):
             self._open(session, facts)
             self._plan(present=own_tables.present(session))
@@ -122,7 +122,7 @@ class _Run:
         self._read_files()
         self._stop_at(self.files.problems)
         with connecting.session(self.alias) as (session, facts):
-            _refuse_standby(session, facts)
+            connecting.refuse_standby(session, facts)
             self._open(session, facts)
             wait = self.conf.wait if self.options.wait is None else self.options.wait
             with holding(session.run_lock(), wait, self.observe) as lock:
@@ -142,15 +142,16 @@ class _Run:
             self._mark()
         else:
             self._apply_all(lock)
-        self._plan(present=True)
+        if self.outcome.applied or self.recorded.stamp is None:
+            self._plan(present=True)
 
     # -- files and plan
 
-    def _read_files(self) -> None:
+    def _read_files(self, *, read_only: bool = False) -> None:
         self.conf = conf.load()
         environment = self.options.environment or self.conf.environment
         environment = conf.environment(environment, self.conf.environments)
-        vendor = connecting.configured(self.alias).vendor
+        vendor = connecting.configured(self.alias, read_only=read_only).vendor
         self._set(vendor=vendor, environment=environment)
         folders = self.conf.folders(self.alias)
         self.files = planning_files.read(folders, vendor, self.conf.environments)
@@ -168,9 +169,11 @@ class _Run:
 
     def _open(self, session: Session, facts: Facts) -> None:
         self.session, self.facts = session, facts
-        self.history = History(
-            session.connection, session.own, facts.schema, Identity(who(), facts.user)
-        )
+        self.history = self._history(session)
+
+    def _history(self, session: Session) -> History:
+        identity = Identity(who(), self.facts.user)
+        return History(session.connection, session.own, self.facts.schema, identity)
 
     def _plan(self, *, present: bool) -> None:
         with self.session.failing():
@@ -185,6 +188,7 @@ class _Run:
         self._set(
             plan=plan,
             rows=tuple(self.recorded.rows.values()),
+            stamp=self.recorded.stamp,
             problems=(*self.files.problems, *problems),
         )
 
@@ -207,7 +211,7 @@ class _Run:
         """Split all that will run, and look whether it may; raise nothing, note problems."""
         files = [planned.file for planned in self._to_run() if planned.file is not None]
         scripts, problems = prepare(files, self.session.vendor)
-        problems += requirements.unmet(self.session, files)
+        problems += requirements.unmet(self.session, files) + self.session.unfit(files)
         self._set(problems=(*self.outcome.problems, *problems))
         return scripts
 
@@ -281,6 +285,9 @@ class _Run:
             raise failures.history_changed(script, error, self.outcome.applied) from error
         except StatementError as error:
             raise self._failed(script, error) from error
+        except KeyboardInterrupt:
+            self._note_if_recorded(planned.id)
+            raise
         self.last = done.applied_at
         self._set(applied=(*self.outcome.applied, planned.id))
         self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
@@ -288,8 +295,18 @@ class _Run:
             self.observe(events.Cleared(planned.id, done.cleared))
         return bool(done.cleared)
 
+    def _note_if_recorded(self, migration_id: str) -> None:
+        """Look: the interrupt may have come behind the COMMIT."""
+        for lost in (False, True):
+            # Without an answer, what is not known to be applied is not said to be.
+            with suppress(StatementError, DatabaseError, self.session.driver_error):
+                session = self.session.another() if lost else self.session
+                session.rollback()
+                if migration_id in self._history(session).ids():
+                    self._set(applied=(*self.outcome.applied, migration_id))
+                return
+
     def _task(self, planned: Planned, script: Script) -> Task:
-        directives = script.file.directives
         total = len(script.statements)
         return Task(
             session=self.session,
@@ -297,11 +314,7 @@ class _Run:
             script=script,
             fingerprint=fingerprint(script.file.text, self.session.vendor),
             environment=self.outcome.environment,
-            limits=Limits(
-                _either(directives.lock_timeout, self.conf.lock_timeout),
-                _either(directives.statement_timeout, self.conf.statement_timeout),
-                self.conf.lock_retries,
-            ),
+            limits=Limits.of(script.file.directives, self.conf),
             after=self.last,
             out_of_order=planned.state is State.OUT_OF_ORDER,
             stepwise=self.options.stepwise,
@@ -324,21 +337,6 @@ class _Run:
         self.outcome = replace(self.outcome, **values)  # type: ignore[arg-type]
 
 
-def _refuse_standby(session: Session, facts: Facts) -> None:
-    name = connecting.describe(session.connection)
-    if facts.standby:
-        raise CannotTell(
-            f"{name} is a standby, which accepts no writes.",
-            "Run against the primary: --database ALIAS.",
-        )
-    if facts.read_only:
-        raise Refused(
-            f"{name} is read-only: its sessions accept no writes.",
-            "Run as a user who may write, or against the primary (PostgreSQL: "
-            "default_transaction_read_only; MySQL: transaction_read_only; SQLite: query_only).",
-        )
-
-
 def _mismatch(stamp: str, environment: str) -> Problem:
     return Problem(
         "environment-mismatch",
@@ -348,8 +346,3 @@ def _mismatch(stamp: str, environment: str) -> Problem:
         f"manage.py repairsqlmigrations --stamp {environment} --reason TEXT.",
         Severity.WARNING,
     )
-
-
-def _either(directive: float | None, setting: float | None) -> float | None:
-    """Return what the file says (0: no limit), else what the setting says; None for no limit."""
-    return setting if directive is None else directive or None

@@ -15,7 +15,12 @@ _SHOWN_SQL = 500
 
 
 class MigrationFailed(Refused):
-    """A migration failed; ``problems`` holds the one finding, with file and line."""
+    """A migration failed; ``problems`` holds the one finding, with file and line.
+
+    ``account`` is what happened and where, without the state of the database and the next step.
+    """
+
+    account = ""
 
 
 def migration_failed(
@@ -29,6 +34,15 @@ def migration_failed(
 
     ``entry`` is what the journal says of it, ``applied`` are the ids applied before it in this run.
     """
+    lines, line = described(session, script, error)
+    state, next_step = _state_and_next(script, error, entry, session.vendor)
+    return _failed(script, lines, state, next_step, applied, line)
+
+
+def described(
+    session: Session, script: Script, error: StatementError
+) -> tuple[list[str], int | None]:
+    """Return the lines that say what failed, where, and why; and the line of the file."""
     path, line = _place(session, script, error)
     lines = [f"{script.file.id} failed at {place(path, line)}" + _which(script, error)]
     if error.statement is not None:
@@ -36,8 +50,7 @@ def migration_failed(
     lines.append(server_message(session, error))
     if error.blockers:
         lines.append(f"Blocked by:\n{_indent(error.blockers)}")
-    state, next_step = _state_and_next(script, error, entry, session.vendor)
-    return _failed(script, lines, state, next_step, applied, line)
+    return lines, line
 
 
 def history_changed(script: Script, error: Exception, applied: Sequence[str]) -> MigrationFailed:
@@ -67,7 +80,8 @@ def step_failed(session: Session, error: StatementError) -> GuardError:
         return Refused(message, f"Nothing was changed; {RUN_AGAIN}.")
     return CannotTell(
         message,
-        "The user of DATABASES needs the right to read and write the own tables, and two "
+        session.remedy(error.error)
+        or "The user of DATABASES needs the right to read and write the own tables, and two "
         "connections at once.",
     )
 
@@ -92,10 +106,12 @@ def _failed(
     line: int | None,
 ) -> MigrationFailed:
     before = ", ".join(applied) if applied else "none"
-    lines = [*lines, f"Applied before it in this run: {before}.", f"State: {state}"]
-    message = "\n".join(lines)
+    account = "\n".join(lines)
+    message = f"{account}\nApplied before it in this run: {before}.\nState: {state}"
     problem = Problem("migration-failed", message, next_step, path=script.file.path, line=line)
-    return MigrationFailed(message, f"Next: {next_step}", [problem])
+    failed = MigrationFailed(message, f"Next: {next_step}", [problem])
+    failed.account = account
+    return failed
 
 
 def _state_and_next(
@@ -111,8 +127,8 @@ def _state_and_next(
         return (
             f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
             "the journal remembers them.",
-            f"correct what comes after them in {file} (never what is done), and "
-            f"{RUN_AGAIN}: it goes on there.",
+            _FIRST.get(error.kind, f"correct what comes after them in {file} (never what is done)")
+            + f", and {RUN_AGAIN}: it goes on there.",
         )
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
     if not in_one_transaction(script.file, vendor):
@@ -126,6 +142,7 @@ _FIRST = {
     Kind.LOCKED: "end the blocking session or wait for it",
     Kind.LOST: "see that the server is up",
     Kind.READ_ONLY: "point DATABASES at a server that accepts writes",
+    Kind.FULL: "make room on the disk of the database",
 }
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
+from migration_guard.planning.digests import feed
 from migration_guard.planning.preflight import Unit
 from migration_guard.planning.recorded import HistoryRow, JournalRow
 from migration_guard.running import half_done
@@ -275,8 +276,10 @@ class _Run:
         """Add to the digest what the database sees of the statements: no comments, no space."""
         for statement in unit.statements:
             tokens = "\0".join((*normalized(statement.text, self.session.vendor), ""))
-            data = self.file.text[slice(*statement.data)] if statement.data else ""
-            self._digest.update(f"{tokens}\0{data}\0".encode())
+            self._digest.update(f"{tokens}\0".encode())
+            if statement.data:
+                feed(self._digest, self.file.text[slice(*statement.data)])
+            self._digest.update(b"\0")
 
     def _masked(self, statement: Statement) -> str:
         return mask_secrets(statement.text, self.session.vendor)

@@ -6,7 +6,9 @@ MySQL manual, "Atomic Data Definition Statement Support" (8.0).
 """
 
 import hashlib
+import math
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +33,8 @@ _KINDS = {
     1205: Kind.LOCKED,  # lock wait timeout
     1213: Kind.LOCKED,  # deadlock
     1062: Kind.DUPLICATE,
+    1021: Kind.FULL,  # the server waits for room on the disk
+    1114: Kind.FULL,  # the table is full
     1792: Kind.READ_ONLY,
     1836: Kind.READ_ONLY,
     1053: Kind.LOST,  # shutdown in progress
@@ -43,6 +47,12 @@ _KINDS = {
 # The server runs with an option that forbids the statement: read-only is one of several.
 _OPTION_FORBIDS = 1290
 _LOCK_TIMEOUT = 1205
+# A storage engine without savepoints (Aria) takes part; a rollback is not complete.
+_NO_SAVEPOINTS, _NOT_UNDONE = 1178, 1196
+# Too many connections: of the server, of the user, of the user at once.
+_TOO_MANY = {1040, 1203, 1226}
+# Seconds that the server may take to note that a connection was closed.
+_LEAVING = 5.0
 # No such database, table, routine, trigger, event, sequence; or no view, no sequence.
 _ABSENT = {1049, 1146, 1305, 1347, 1360, 1539, 4089, 4091}
 # Interrupted, they may simply be run again: only the session knows of them, or the effect is one.
@@ -64,6 +74,8 @@ _OBJECT = re.compile(
     rf"(?P<if>IF\s+(?:NOT\s+)?EXISTS\s+)?{_QUALIFIED}",
     re.IGNORECASE,
 )
+_FURTHER = re.compile(rf",\s*({_NAME}(?:\s*\.\s*{_NAME})?)")
+_NEW_NAME = re.compile(rf"\bTO\s+({_NAME}(?:\s*\.\s*{_NAME})?)", re.IGNORECASE)
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 # In seconds, the most that a lock time-out takes.
 _NO_LIMIT = 31_536_000
@@ -143,9 +155,22 @@ class MySQLSession(Session):
         """Connect anew, unless nothing of a file ran on this connection."""
         if self._used:
             self.connection.close()
-            # Not ensure_connection(), which would wrap the driver's errors in Django's.
-            self.connection.connect()
+            self._connect()
             self._used = False
+
+    def _connect(self) -> None:
+        """Connect; where connections are limited, once the server has noted the end of the last."""
+        deadline = time.monotonic() + _LEAVING
+        while True:
+            try:
+                # Not ensure_connection(), which would wrap the driver's errors in Django's.
+                self.connection.connect()
+            except self.driver_error as error:
+                if _code(error) not in _TOO_MANY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     # -- statements
 
@@ -164,10 +189,53 @@ class MySQLSession(Session):
         cursor = self.driver.cursor()
         try:
             cursor.execute(statement.text)
+            # A statement that tells no number of rows answers with 0.
+            rows = cursor.rowcount
+            self.answered = rows if cursor.description or rows else None
             while cursor.nextset():
                 pass
         finally:
             cursor.close()
+
+    # -- scripts that are no migrations
+
+    def state_of(self, tables: Sequence[str]) -> object:
+        """Return the checksums of the tables: there are no counters."""
+        return self.own(f"CHECKSUM TABLE {', '.join(tables)}")
+
+    def plain_tables(self) -> Sequence[str]:
+        """Return the tables of this database whose storage engine knows no transactions."""
+        found = self.own(
+            "SELECT t.table_name FROM information_schema.tables t "
+            "JOIN information_schema.engines e ON e.engine = t.engine "
+            "WHERE t.table_schema = DATABASE() AND e.transactions = 'NO'"
+        )
+        return [row[0] for row in found]
+
+    def may_last(self) -> bool:
+        """Ask for a rollback to this very moment, which warns as the whole one will."""
+        try:
+            self.own("SAVEPOINT migration_guard_now")
+            self.own("ROLLBACK TO SAVEPOINT migration_guard_now")
+        except self.driver_error as error:
+            if _code(error) == _NO_SAVEPOINTS:
+                return True
+            raise
+        return not self._undone()
+
+    def roll_back_all(self) -> bool:
+        """Roll back; tell by the server's warning whether all of it is undone."""
+        self.own("ROLLBACK")
+        return self._undone()
+
+    def idle_up_to(self, seconds: float) -> None:
+        """Set it for this connection, also where the server's own limits are shorter."""
+        limits = ["wait_timeout", *(["idle_transaction_timeout"] if self._mariadb else [])]
+        for name in limits:
+            self.own(f"SET SESSION {name} = {math.ceil(seconds)}")
+
+    def _undone(self) -> bool:
+        return all(row[1] != _NOT_UNDONE for row in self.own("SHOW WARNINGS"))
 
     # -- files that are no single transaction
 
@@ -202,7 +270,10 @@ class MySQLSession(Session):
         now = self._definition(sql)
         if not now or not before:
             return Doubt.UNKNOWN
-        return Doubt.NOT_DONE if now == before else Doubt.DONE
+        changed = [new != old for new, old in zip(now.split(), before.split(), strict=True)]
+        if any(changed) and not all(changed):
+            return Doubt.UNKNOWN  # of several objects, one
+        return Doubt.DONE if all(changed) else Doubt.NOT_DONE
 
     def _first_word(self, sql: str) -> str:
         return "".join(words(sql, self.vendor, 1))
@@ -220,11 +291,11 @@ class MySQLSession(Session):
             )
 
     def _definition(self, sql: str) -> str:
-        """Return a digest of the object's definition, ``absent``, or nothing if it is not known."""
-        target = _target(sql)
-        if target is None:
-            return ""
-        kind, name = target
+        """Return a digest of each object's definition, or ``absent``; nothing if it is not known."""
+        found = [self._defined(kind, name) for kind, name in _targets(sql)]
+        return " ".join(found) if all(found) else ""
+
+    def _defined(self, kind: str, name: str) -> str:
         try:
             rows = self.own(f"SHOW CREATE {kind} {name}")
         except self.driver_error as error:
@@ -261,17 +332,23 @@ class MySQLSession(Session):
         )
 
 
-def _target(sql: str) -> tuple[str, str] | None:
-    """Return kind and name of the one object whose definition tells whether ``sql`` was done."""
+def _targets(sql: str) -> list[tuple[str, str]]:
+    """Return kind and name of the objects whose definitions tell whether ``sql`` was done."""
     match = _OBJECT.match(sql)
     if match is None:
         match = _ON_TABLE.match(sql)
-        return ("TABLE", match["name"]) if match is not None else None
-    verb, rest = match["verb"].upper(), list(normalized(sql[match.end() :], "mysql"))
-    # Several objects; or what is exchanged looks the same afterwards.
-    if (verb in ("DROP", "RENAME") and "," in rest) or "exchange" in rest:
-        return None
-    return match["kind"].upper(), match["name"]
+        return [("TABLE", match["name"])] if match is not None else []
+    verb, kind, rest = match["verb"].upper(), match["kind"].upper(), sql[match.end() :]
+    words = list(normalized(rest, "mysql"))
+    if "exchange" in words:  # what is exchanged looks the same afterwards
+        return []
+    if verb not in ("DROP", "RENAME") or "," not in words:
+        return [(kind, match["name"])]
+    names = [match["name"], *_FURTHER.findall(rest)]
+    # In a swap, too, the names stand for the same as before.
+    taken = {name.strip("`").lower() for name in _NEW_NAME.findall(rest)}
+    swaps = taken & {name.strip("`").lower() for name in names}
+    return [] if swaps else [(kind, name) for name in names]
 
 
 def _code(error: Exception) -> int:

@@ -21,7 +21,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from migration_guard import migrations
 from migration_guard.exceptions import CannotTell
-from migration_guard.models import AppliedMigration
+from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
 from migration_guard.running.session import Facts, Kind, Session
 
 APP = "migration_guard"
@@ -66,6 +66,8 @@ def ensure(session: Session, facts: Facts) -> None:
             "No schema of the search_path exists, so there is no place for the history table.",
             "Create the schema, or correct search_path in OPTIONS or of the database user.",
         )
+    if session.vendor == "mysql":
+        _drop_remains(session)
     columns = columns_of(session, TABLE)
     if columns is not None:
         raise foreign(columns)
@@ -115,6 +117,25 @@ def applied_django_migrations(session: Session) -> set[tuple[str, str]]:
         return set()  # no such table: nothing is applied
 
 
+def _drop_remains(session: Session) -> None:
+    """Drop the tables of a run that died while it made them: ours to the column, and empty.
+
+    Nothing can be recorded before all of them are there.
+    """
+    quote = session.connection.ops.quote_name
+    remains = []
+    for model in (AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry):
+        columns = columns_of(session, model._meta.db_table)
+        if columns is not None:
+            table = quote(model._meta.db_table)
+            ours = [field.column for field in model._meta.concrete_fields]
+            if columns != ours or session.own(f"SELECT 1 FROM {table} LIMIT 1"):
+                return
+            remains.append(table)
+    for table in remains:
+        session.own(f"DROP TABLE {table}")
+
+
 def _migrations() -> set[tuple[str, str]]:
     return {(APP, module.name) for module in pkgutil.iter_modules(migrations.__path__)}
 
@@ -142,13 +163,19 @@ def _migrate(session: Session, facts: Facts) -> None:
 
 @contextmanager
 def _undisturbed(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """SQLite has no lock that spans a run: hold the write lock from the first look to the end.
+    """Make them all or none: Django commits its record of a migration behind the migration.
 
-    Django would also look for rows without their parent in all tables, and refuse old ones; the own
-    tables have no foreign keys.
+    SQLite has no lock that spans a run: this holds the write lock from the first look to the end.
+    Django would also look there for rows without their parent in all tables, and refuse old ones;
+    the own tables have no foreign keys.
     """
-    if connection.vendor != "sqlite":
+    if connection.vendor == "mysql":
+        # It commits each CREATE TABLE by itself: see _drop_remains.
         yield
+        return
+    if connection.vendor != "sqlite":
+        with transaction.atomic(connection.alias):
+            yield
         return
     connection.check_constraints = lambda *_args: None  # type: ignore[method-assign]
     try:

@@ -4,19 +4,25 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 "Pipeline mode support".
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql as pg
+from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
-from migration_guard.planning.preflight import Unit, shorten
-from migration_guard.running import postgresql_indexes
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.preflight import Unit
+from migration_guard.problems import Problem
+from migration_guard.running import postgresql_indexes, postgresql_pooler
+from migration_guard.running.postgresql_interrupted import refuse_running
 from migration_guard.running.postgresql_lock import AdvisoryLock
+from migration_guard.running.postgresql_pooler import Pooling
 from migration_guard.running.session import (
+    Counts,
     Doubt,
     Facts,
     Kind,
@@ -24,12 +30,14 @@ from migration_guard.running.session import (
     RunLock,
     Session,
     StatementError,
+    Tally,
     Writes,
 )
-from migration_guard.sql.classify import concurrent_index, mask_secrets, words
+from migration_guard.sql.classify import concurrent_index, words
 from migration_guard.sql.statements import Statement
 
 COPY_CHUNK = 256 * 1024
+LOOK_FOR_CLIENT = "2s"
 
 _KINDS = {
     "55P03": Kind.LOCKED,  # lock_not_available
@@ -38,6 +46,7 @@ _KINDS = {
     "25001": Kind.ALONE,  # active_sql_transaction
     "2D000": Kind.ALONE,  # invalid_transaction_termination: a DO block or procedure that commits
     "25006": Kind.READ_ONLY,
+    "53100": Kind.FULL,  # disk_full
     "57P01": Kind.LOST,  # admin_shutdown
     "57P02": Kind.LOST,
     "57P05": Kind.LOST,
@@ -47,6 +56,8 @@ _KINDS = {
 class PostgreSQLSession(Session):
     """A psycopg 3 connection in autocommit."""
 
+    completes_at_once = True
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
         self._settings: list[tuple[str, str]] = []
@@ -54,7 +65,12 @@ class PostgreSQLSession(Session):
         self._schema = ""
         self._lock_timeout = ""
         self._batch: list[tuple[psycopg.Cursor[Any], Statement | None]] | None = None
-        self._counts_before: psycopg.Cursor[Any] | None = None
+        self._counts_before: Callable[[], Rows] | None = None
+        self._counts_after: Callable[[], Rows] | None = None
+        self._pid = 0  # of the server's process
+        self._looks_for_client = False
+        self._pooling = Pooling.DIRECT
+        self._lock: AdvisoryLock | None = None
 
     # -- facts
 
@@ -65,17 +81,31 @@ class PostgreSQLSession(Session):
             "COALESCE((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
             "ON n.oid = c.relnamespace WHERE c.oid = to_regclass('applied_migrations')), "
             "current_schema(), ''), "
-            "current_setting('default_transaction_read_only') = 'on', pg_is_in_recovery()"
+            "current_setting('default_transaction_read_only') = 'on', pg_is_in_recovery(), "
+            "pg_backend_pid(), ARRAY(SELECT ARRAY[name, current_setting(name), source] "
+            "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client'))"
         )[0]
-        self._settings = [
-            (name, value)
-            for name, value in self.own(
-                "SELECT name, current_setting(name) FROM pg_catalog.pg_settings "
-                "WHERE source = 'session'"
-            )
-        ]
-        self._role, self._schema = row[2], row[3]
+        self._role, self._schema, self._pid, settings = row[2], row[3], row[6], row[7]
+        self._settings = [(name, value) for name, value, source in settings if source == "session"]
+        if self._pid != self.driver.info.backend_pid:
+            self._pooling = Pooling.SESSION  # as long as nothing else shows
+            postgresql_pooler.refuse_lost_options(self.connection, {name for name, *_ in settings})
+        self._looks_for_client = self._can_look_for_client()
         return Facts(row[0], row[1], row[3], read_only=row[4], standby=row[5])
+
+    def _can_look_for_client(self) -> bool:
+        """Tell whether the server can notice, within a statement, that its client is gone."""
+        try:
+            # Outside a transaction this sets nothing; some operating systems refuse it.
+            return bool(
+                self.own(
+                    "SELECT set_config(name, %s, true) FROM pg_catalog.pg_settings "
+                    "WHERE name = 'client_connection_check_interval' AND setting = '0'",
+                    (LOOK_FOR_CLIENT,),
+                )
+            )
+        except psycopg.Error:
+            return False
 
     def kind(self, error: Exception) -> Kind:
         """Classify by SQLSTATE."""
@@ -111,46 +141,68 @@ class PostgreSQLSession(Session):
         self._counts_before = None
         self.own("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
+    def begin_limited(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Start the transaction of a migration; a pooled process may have been left unclean."""
+        self.begin()
+        if self._pooling is Pooling.TRANSACTION:
+            self._reset()
+            self._pid = self.own("SELECT pg_backend_pid()")[0][0]
+        self.limit(lock_timeout, statement_timeout)
+
     def rollback(self) -> None:
         """Roll back if there is something to; a broken connection has rolled back by itself."""
-        if self._lost():
+        if self._lost() or self.driver.info.transaction_status == TransactionStatus.IDLE:
             return
-        if self.driver.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            super().rollback()
+        with suppress(psycopg.Error):
+            if self._pooling is Pooling.TRANSACTION:
+                # In one message: the next one may reach another process of the server.
+                self.own(f"ROLLBACK; {_DEALLOCATE}; {_UNLOCK}")
+            else:
+                self.own("ROLLBACK")
 
     def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
-        """Set both time-outs for this session; ``settle`` and ``clean`` undo it."""
-        rows = self.own(
-            "SELECT pg_catalog.set_config('lock_timeout', %s, false), "
-            "pg_catalog.set_config('statement_timeout', %s, false)",
-            (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
-        )
+        """Set both time-outs for this session; ``settle`` and ``clean`` undo it.
+
+        And let the server end the statement of a runner that was killed: else a long one keeps its
+        locks, and its claim, to its end.
+        """
+        limits = [
+            ("lock_timeout", _milliseconds(lock_timeout)),
+            ("statement_timeout", _milliseconds(statement_timeout)),
+        ]
+        if self._looks_for_client:
+            limits.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
+        rows = self.own(_set_config(limits))
         self._lock_timeout = rows[0][0] if rows else ""
 
     def settle(self) -> None:
         """Fire deferred triggers under the file's own settings, then undo session changes."""
         self.own("SET CONSTRAINTS ALL IMMEDIATE")
+        if self._pooling is Pooling.TRANSACTION:
+            # After the commit it would be too late: the session is another client's then.
+            for statement in (*_DROP, _DEALLOCATE, _UNLOCK):
+                self.own(statement)
         self._reset()
 
     def clean(self) -> None:
         """Drop cursors, LISTENs, temporary tables, prepared statements and advisory locks."""
-        if self._lost():
+        if self._lost() or self._pooling is Pooling.TRANSACTION:
             return
-        with self.batch():
-            for statement in ("CLOSE ALL", "UNLISTEN *", "DISCARD TEMP", "DEALLOCATE ALL"):
-                self.own(statement)
-            self.own("SELECT pg_catalog.pg_advisory_unlock_all()")
-            self._reset()
+        # One message: without parameters it goes to the server as it is.
+        with self.failing():
+            self.own("; ".join((*_DROP, "DEALLOCATE ALL", _UNLOCK, *self._resets())))
 
     def _reset(self) -> None:
         """Put role and settings back to what Django had set at the start."""
-        self.own("RESET SESSION AUTHORIZATION")
-        self.own("RESET ROLE")
-        self.own("RESET ALL")
-        for name, value in self._settings:
-            self.own("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+        for statement in self._resets():
+            self.own(statement)
+
+    def _resets(self) -> Iterator[str]:
+        yield from ("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL")
+        if self._settings:
+            yield _set_config(self._settings)
         if self._role != "none":
-            self.own(pg.SQL("SET ROLE {}").format(self._own_role()).as_string())
+            yield pg.SQL("SET ROLE {}").format(self._own_role()).as_string()
 
     def fresh(self) -> None:
         """Start a file in a clean session."""
@@ -161,24 +213,48 @@ class PostgreSQLSession(Session):
     def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement; within ``batch`` only a SELECT that is not a function call waits."""
         cursor = self._cursor(None)
-        cursor.execute(sql, params or None, prepare=False)
+        with self._or_hang_up():
+            cursor.execute(sql, params or None, prepare=False)
         if self._batch is None:
             return cursor.fetchall() if cursor.description else []
         asked = sql.startswith("SELECT ") and not sql.startswith("SELECT pg_catalog.")
         return cursor.fetchall() if asked else []
 
+    def ask(self, sql: str, params: Sequence[Any] = ()) -> Callable[[], Rows]:
+        """Run one statement; within ``batch`` its rows come with the answer to the whole."""
+        cursor = self._cursor(None)
+        with self._or_hang_up():
+            cursor.execute(sql, params or None, prepare=False)
+        return cursor.fetchall
+
     def execute(self, statement: Statement, source: str) -> None:
         """Run one statement in the extended protocol, which refuses a second one behind it."""
         cursor = self._cursor(statement)
         if statement.data is not None:
-            with cursor.copy(statement.text) as copy:
+            with self._or_hang_up(), cursor.copy(statement.text) as copy:
                 _stream(copy, source, statement.data)
-            return
+        else:
+            try:
+                with self._or_hang_up():
+                    cursor.execute(statement.text, prepare=False, binary=True)
+            except UnicodeEncodeError as error:
+                held = error.object[error.start : error.end]
+                raise psycopg.DataError(f"client_encoding cannot hold {held!r}") from error
+        # The answer is there, but in a batch.
+        self.answered = cursor.rowcount if cursor.rowcount >= 0 else None
+
+    @contextmanager
+    def _or_hang_up(self) -> Iterator[None]:
+        """Close the connection when a signal comes: psycopg leaves it within a command.
+
+        The server rolls back what it loses.
+        """
         try:
-            cursor.execute(statement.text, prepare=False, binary=True)
-        except UnicodeEncodeError as error:
-            held = error.object[error.start : error.end]
-            raise psycopg.DataError(f"client_encoding cannot hold {held!r}") from error
+            yield
+        except KeyboardInterrupt:
+            if self._batch is None:
+                self.driver.close()
+            raise
 
     def _cursor(self, statement: Statement | None) -> psycopg.Cursor[Any]:
         """Return a new cursor, which a batch knows before it sends: an answer may come at once."""
@@ -219,6 +295,9 @@ class PostgreSQLSession(Session):
         except psycopg.Error as error:
             failed = next((s for cursor, s in self._batch if cursor.pgresult is None), None)
             raise StatementError(error, self.kind(error), failed) from error
+        except KeyboardInterrupt:
+            self.driver.close()
+            raise
         finally:
             self._batch = None
 
@@ -226,17 +305,19 @@ class PostgreSQLSession(Session):
 
     def watch(self, table: str) -> None:
         """Note the server's counters: they also hold what earlier transactions did."""
-        cursor = self._cursor(None)
-        cursor.execute(_COUNTS, (table,), prepare=False)
-        self._counts_before = cursor
+        self._counts_before, self._counts_after = self.ask(_COUNTS, (table,)), None
+
+    def look_back(self, table: str) -> None:
+        """Ask for the counters again."""
+        self._counts_after = self.ask(_COUNTS, (table,))
 
     def writes(self, table: str) -> Writes | None:
         """Compare the counters; None where the server does not count (track_counts is off)."""
         if self._counts_before is None:
             return None
-        before = self._counts_before.fetchone()
-        after = self.own(_COUNTS, (table,))[0]
-        if before is None or not after[4]:
+        (before,) = self._counts_before()
+        (after,) = (self._counts_after or self.ask(_COUNTS, (table,)))()
+        if not after[4]:
             return None
         inserted, updated, deleted = (b - a for a, b in zip(before[:3], after[:3], strict=True))
         # TRUNCATE counts no row, but gives the table a new file.
@@ -249,6 +330,23 @@ class PostgreSQLSession(Session):
             (migration_id,),
         )
         return bool(found)
+
+    # -- scripts that are no migrations
+
+    def tally(self) -> Tally | None:
+        """Read the server's counters; None where it does not count (track_counts is off)."""
+        if self.own("SELECT current_setting('track_counts')")[0][0] != "on":
+            return None
+        found = {name: Counts(*counts) for name, *counts in self.own(_TALLY)}
+        return Tally(sum(sum(counts[:3]) for counts in found.values()), found)
+
+    def state_of(self, tables: Sequence[str]) -> object:
+        """Return the server's counters of these tables."""
+        return [self.own(_COUNTS, (table,)) for table in tables]
+
+    def idle_up_to(self, seconds: float) -> None:
+        """Set it for the rest of the transaction, also where the server's own limit is shorter."""
+        self.own(f"SET LOCAL idle_in_transaction_session_timeout = {round(seconds * 1000)}")
 
     # -- files that are no single transaction
 
@@ -279,7 +377,12 @@ class PostgreSQLSession(Session):
         return postgresql_indexes.note(self, sql)
 
     def mend(self, sql: str, note: str, *, failed: bool) -> Doubt:
-        """Look what a statement left; drop an INVALID index that it made."""
+        """Look what a statement left; drop an INVALID index that it made.
+
+        Raises LockNotAvailable while the server still runs what was interrupted.
+        """
+        if not failed:
+            refuse_running(self, sql)
         if concurrent_index(sql) is not None:
             return postgresql_indexes.mend(self, sql, note, failed=failed)
         word = "".join(words(sql, self.vendor, 1))
@@ -302,29 +405,43 @@ class PostgreSQLSession(Session):
 
     def run_lock(self) -> RunLock:
         """Return the advisory lock of this schema's history."""
-        return AdvisoryLock(self.connection, self._schema)
+        pooled = self._pooling is not Pooling.DIRECT
+        self._lock = AdvisoryLock(self.connection, self._schema, self._judge if pooled else None)
+        return self._lock
+
+    def _judge(self, other: int) -> None:
+        """Find out how the pooler works, now that the lock's connection has process ``other``."""
+        with postgresql_pooler.patience(self.driver):
+            own = {self._pid, *(self.own("SELECT pg_backend_pid()")[0][0] for _ in range(2))}
+        if postgresql_pooler.in_transaction_mode(own, other):
+            postgresql_pooler.refuse_lost_settings(self._settings, self._role)
+            self._pooling = Pooling.TRANSACTION
+            self._settings = [one for one in self._settings if one[0] in postgresql_pooler.KEPT]
+
+    def unfit(self, files: Sequence[MigrationFile]) -> list[Problem]:
+        """Say no to files that need a session where a pooler in transaction mode has none."""
+        if self._pooling is not Pooling.TRANSACTION:
+            return []
+        return postgresql_pooler.session_needed(files)
+
+    def remedy(self, error: Exception) -> str:
+        """Return what to do about a message of a pooler."""
+        return postgresql_pooler.remedy(str(error))
 
     def blockers(self) -> str:
-        """Describe the sessions that block this session's backend, with query and age."""
-        watcher = PostgreSQLSession(self.connection.copy())
-        try:
-            watcher.connection.ensure_connection()
-            found = watcher.own(
-                "SELECT pid, usename, application_name, state, "
-                "date_trunc('second', clock_timestamp() - xact_start)::text, query "
-                "FROM pg_catalog.pg_stat_activity "
-                "WHERE pid = ANY(pg_catalog.pg_blocking_pids(%s))",
-                (self.driver.info.backend_pid,),
-            )
-        finally:
-            watcher.connection.close()
-        return "\n".join(
-            f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
-            f"in its transaction for {age}: {shorten(mask_secrets(query or '', self.vendor), 200)}"
-            for pid, user, app, state, age, query in found
-        )
+        """Describe the sessions that block this session's process, with query and age."""
+        return self._lock.blockers(self._pid) if self._lock is not None else ""
 
 
+# What a file leaves behind in its session.
+_DROP = ("CLOSE ALL", "UNLISTEN *", "DISCARD TEMP")
+_UNLOCK = "SELECT pg_catalog.pg_advisory_unlock_all()"
+# Only what the file itself prepared: the pooler may have prepared statements for other clients.
+_DEALLOCATE = (
+    "DO $$ DECLARE prepared text; BEGIN "
+    "FOR prepared IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql LOOP "
+    "EXECUTE pg_catalog.format('DEALLOCATE %I', prepared); END LOOP; END $$"
+)
 _COUNTS = (
     "SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(oid), "
     "pg_catalog.pg_stat_get_xact_tuples_updated(oid), "
@@ -334,8 +451,24 @@ _COUNTS = (
 )
 
 
+_TALLY = """
+SELECT n.nspname || '.' || c.relname, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
+    pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
+    pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), pg_catalog.pg_relation_filenode(c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+"""
+
 # What may be run again after an interruption without a second thought.
 _HARMLESS = {"VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "CHECKPOINT"}
+
+
+def _set_config(settings: Sequence[tuple[str, str]]) -> str:
+    """Return the statement that makes these settings for the session, all at once."""
+    quoted = ([pg.Literal(word).as_string() for word in setting] for setting in settings)
+    calls = (f"pg_catalog.set_config({name}, {value}, false)" for name, value in quoted)
+    return f"SELECT {', '.join(calls)}"
 
 
 def _milliseconds(limit: float | None) -> str:

@@ -1,14 +1,17 @@
 """PostgreSQL's run lock. Source: PostgreSQL manual, "Advisory Locks"."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows
+from migration_guard.planning.preflight import shorten
+from migration_guard.running.postgresql_pooler import PATIENCE, patience
 from migration_guard.running.session import RunLock
+from migration_guard.sql.classify import mask_secrets
 
 
 class AdvisoryLock(RunLock):
@@ -21,8 +24,18 @@ class AdvisoryLock(RunLock):
     ends its transaction. An idle READ COMMITTED transaction with the lock has none.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, schema: str) -> None:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        schema: str,
+        pooled: Callable[[int], None] | None = None,
+    ) -> None:
+        """Connect; behind a pooler, ``pooled`` is told the server's process before and after."""
         self._connection = connection.copy()
+        self._pooled = pooled
+        if pooled is not None:
+            options = self._connection.settings_dict["OPTIONS"]
+            options.setdefault("connect_timeout", int(PATIENCE))
         self._connection.ensure_connection()
         digest = hashlib.sha256(f"migration_guard {schema}".encode()).digest()
         self._key = (
@@ -37,6 +50,10 @@ class AdvisoryLock(RunLock):
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free."""
+        if self._pooled is not None:
+            with patience(self._connection.connection):
+                process = self._query("SELECT pg_backend_pid()")[0][0]
+            self._pooled(process)
         self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
         if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
             self._query("ROLLBACK")
@@ -46,6 +63,8 @@ class AdvisoryLock(RunLock):
             "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
             "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
         )
+        if self._pooled is not None:
+            self._pooled(self._query("SELECT pg_backend_pid()")[0][0])
         return True
 
     def holder(self) -> str:
@@ -61,6 +80,23 @@ class AdvisoryLock(RunLock):
             tuple(half % 2**32 for half in self._key),
         )
         return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in found)
+
+    def blockers(self, pid: int) -> str:
+        """Describe the sessions that block the server's process ``pid``, with query and age."""
+        # Within a transaction the activity is read once, unless the reading is thrown away.
+        self._query("SELECT pg_catalog.pg_stat_clear_snapshot()")
+        found = self._query(
+            "SELECT pid, usename, application_name, state, "
+            "date_trunc('second', clock_timestamp() - xact_start)::text, query "
+            "FROM pg_catalog.pg_stat_activity "
+            "WHERE pid = ANY(pg_catalog.pg_blocking_pids(%s))",
+            (pid,),
+        )
+        return "\n".join(
+            f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
+            f"in its transaction for {age}: {shorten(mask_secrets(query or '', 'postgresql'), 200)}"
+            for pid, user, app, state, age, query in found
+        )
 
     def held(self) -> bool:
         """Tell whether the connection, and with it the lock, is still there."""

@@ -5,16 +5,19 @@ go to the driver one a message and without parameters, so that ``%`` is plain te
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows
+from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.preflight import Unit
+from migration_guard.problems import Problem
+from migration_guard.running import interrupts
 from migration_guard.sql.statements import Statement
 
 # Called with the number of the statement that is about to run, counted from 1.
@@ -30,6 +33,7 @@ class Kind(Enum):
     DONE_BEFORE = auto()  # what the statement makes exists, or what it drops does not
     READ_ONLY = auto()  # the target accepts no writes
     LOST = auto()  # the connection is gone
+    FULL = auto()  # there is no room for what the statement writes
     OTHER = auto()
 
 
@@ -56,6 +60,26 @@ class Writes(NamedTuple):
     deleted: int
 
 
+class Counts(NamedTuple):
+    """Rows of one table that a transaction wrote; ``file`` changes where the table was emptied."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    file: int
+
+
+class Tally(NamedTuple):
+    """What a transaction wrote until now, as the server counts it.
+
+    ``total`` is the number of rows, with those that triggers and cascades wrote; ``tables`` are all
+    permanent tables. Only differences between two tallies mean something.
+    """
+
+    total: int
+    tables: Mapping[str, Counts]
+
+
 class StatementError(Exception):
     """A driver refused one statement; ``statement`` is None for a step of the runner's own.
 
@@ -75,8 +99,13 @@ class StatementError(Exception):
 class Session(ABC):
     """A vendor's connection, as the runner drives it."""
 
+    # One statement can complete a claim, if it is of this transaction, and tell what it wrote.
+    completes_at_once = False
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
+        # The rows that the last statement touched or returned; None where it tells none.
+        self.answered: int | None = None
 
     @property
     def vendor(self) -> str:
@@ -85,8 +114,16 @@ class Session(ABC):
 
     @property
     def driver(self) -> Any:
-        """The driver's own connection."""
+        """The driver's own connection; raises the driver's error while there is none."""
+        if self.connection.connection is None:
+            raise self.connection.Database.InterfaceError("not connected")  # type: ignore[attr-defined]
         return self.connection.connection
+
+    def another(self) -> Self:
+        """Return a session on a new connection to the same database."""
+        connection = self.connection.copy()
+        connection.ensure_connection()
+        return type(self)(connection)
 
     @property
     def driver_error(self) -> type[Exception]:
@@ -108,6 +145,10 @@ class Session(ABC):
     def message(self, error: Exception) -> str:
         """Return the server's message, with its code, detail and hint."""
 
+    def remedy(self, error: Exception) -> str:  # noqa: ARG002
+        """Return what to do about an error that has nothing to do with rights, or nothing."""
+        return ""
+
     def position(self, error: Exception, sql: str) -> int:  # noqa: ARG002
         """Return the 0-based character of ``sql`` at which the error points (0: not told)."""
         return 0
@@ -123,9 +164,14 @@ class Session(ABC):
         self.begin()
         self.limit(lock_timeout, statement_timeout)
 
+    def begin_script(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Start the transaction of a script that is no migration: foreign keys are enforced."""
+        self.begin_limited(lock_timeout, statement_timeout)
+
     def commit(self) -> None:
-        """Commit."""
-        self.own("COMMIT")
+        """Commit; a signal waits for the answer."""
+        with interrupts.deferred():
+            self.own("COMMIT")
 
     def rollback(self) -> None:
         """Roll back, whatever the state; a lost connection has rolled back by itself."""
@@ -154,6 +200,11 @@ class Session(ABC):
     @abstractmethod
     def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement of the runner's own, with ``%s`` parameters; return its rows."""
+
+    def ask(self, sql: str, params: Sequence[Any] = ()) -> Callable[[], Rows]:
+        """Run one statement of the runner's own; its rows may be read after a ``batch``."""
+        rows = self.own(sql, params)
+        return lambda: rows
 
     @abstractmethod
     def execute(self, statement: Statement, source: str) -> None:
@@ -185,6 +236,10 @@ class Session(ABC):
         """Begin to count what this transaction does to ``table`` (a quoted, qualified name)."""
         return
 
+    def look_back(self, table: str) -> None:  # noqa: ARG002
+        """End the counting that ``watch`` began, for ``writes``, which may come after more."""
+        return
+
     def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Return what was done to ``table`` since ``watch``; None where it is not told."""
         return None
@@ -193,7 +248,41 @@ class Session(ABC):
         """Tell whether the claim stands, in the transaction that made it."""
         return bool(self.own(f"SELECT 1 FROM {table} WHERE id = %s", (migration_id,)))
 
+    # -- scripts that are no migrations
+
+    def tally(self) -> Tally | None:
+        """Count what this transaction wrote until now; None where the server does not tell."""
+        return None
+
+    @abstractmethod
+    def state_of(self, tables: Sequence[str]) -> object:
+        """Return what compares unequal once this transaction changed rows of these tables.
+
+        The names are quoted and qualified.
+        """
+
+    def plain_tables(self) -> Sequence[str]:
+        """Return the tables whose changes no rollback undoes."""
+        return ()
+
+    def may_last(self) -> bool:
+        """Tell whether a rollback may leave some of what this transaction changed."""
+        return False
+
+    def roll_back_all(self) -> bool:
+        """Roll back; tell whether all of it is undone."""
+        self.rollback()
+        return True
+
+    def idle_up_to(self, seconds: float) -> None:  # noqa: ARG002
+        """Let the server end this transaction after that time without a word, and not before."""
+        return
+
     # -- files that are no single transaction
+
+    def unfit(self, files: Sequence[MigrationFile]) -> list[Problem]:  # noqa: ARG002
+        """Return why this connection cannot run some of the files; the run lock is held."""
+        return []
 
     def runs_alone(self, unit: Unit) -> bool:  # noqa: ARG002
         """Tell whether ``unit`` is known to commit by itself; else it is tried in a transaction."""

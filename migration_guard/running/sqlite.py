@@ -15,15 +15,18 @@ from contextlib import contextmanager
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, who
+from migration_guard.planning.one_off import OWN_TABLES
 from migration_guard.planning.preflight import HISTORY_TABLE, Unit
 from migration_guard.running import sqlite_orphans
 from migration_guard.running.session import (
+    Counts,
     Doubt,
     Facts,
     Kind,
     Progress,
     RunLock,
     Session,
+    Tally,
     Writes,
 )
 from migration_guard.running.sqlite_lock import FileLock
@@ -32,6 +35,13 @@ from migration_guard.sql.statements import Statement
 
 # Statements that no transaction can hold, or in which they silently do nothing.
 _ALONE = {"PRAGMA", "VACUUM", "ATTACH", "DETACH"}
+_WRITES = (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+_KINDS = {
+    sqlite3.SQLITE_BUSY: Kind.LOCKED,
+    sqlite3.SQLITE_LOCKED: Kind.LOCKED,
+    sqlite3.SQLITE_READONLY: Kind.READ_ONLY,
+    sqlite3.SQLITE_FULL: Kind.FULL,
+}
 # How long the runner's own short transactions wait for another program that writes, in ms.
 _PATIENCE = 60_000
 _NO_LIMIT = 2**31 - 1
@@ -44,7 +54,8 @@ class SQLiteSession(Session):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
-        self._seen: set[int] = set()
+        # Own tables and what was done to them.
+        self._seen: set[tuple[str, int]] = set()
         self._enforced = 1
         self._dirty = False
         self._attached: set[str] = set()
@@ -71,10 +82,8 @@ class SQLiteSession(Session):
     def kind(self, error: Exception) -> Kind:
         """Classify by SQLite's result code."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return Kind.LOCKED
-        if code == sqlite3.SQLITE_READONLY:
-            return Kind.READ_ONLY
+        if code in _KINDS:
+            return _KINDS[code]
         if code == sqlite3.SQLITE_CONSTRAINT:
             name = getattr(error, "sqlite_errorname", "")
             unique = name in ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE")
@@ -102,6 +111,12 @@ class SQLiteSession(Session):
         self.limit(lock_timeout, statement_timeout)
         self.begin()
 
+    def begin_script(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
+        """Start the transaction; foreign keys do what they do for the project."""
+        self._seen = set()
+        self.limit(lock_timeout, statement_timeout)
+        self.own("BEGIN IMMEDIATE")
+
     def commit(self) -> None:
         """Commit."""
         super().commit()
@@ -111,7 +126,7 @@ class SQLiteSession(Session):
         """Roll back; some errors have done so already."""
         if self.driver.in_transaction:
             super().rollback()
-            self._restore()
+        self._restore()
 
     def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
         """Set both time-outs; a lock is waited for, a statement interrupted after its time."""
@@ -184,9 +199,13 @@ class SQLiteSession(Session):
         cursor = self.driver.cursor()
         try:
             with self._interrupting():
+                before = self.driver.total_changes
                 cursor.execute(statement.text)
-                for _row in cursor:
-                    pass
+                rows = sum(1 for _row in cursor)
+                self.answered = rows if cursor.description else None
+                if self.driver.total_changes != before:
+                    # Not rowcount, which does not know a WITH … DELETE.
+                    self.answered = self.own("SELECT changes()")[0][0]
         finally:
             cursor.close()
 
@@ -208,8 +227,10 @@ class SQLiteSession(Session):
         In a transaction, rows that they left without their parent are refused, unless the file (or
         the project) itself turned foreign keys off.
         """
-        checked = bool(self.driver.in_transaction and self._enforced)
         with self.failing():
+            # Where they are on in the transaction, it is a script, and SQLite itself looks.
+            off = not self.own("PRAGMA foreign_keys")[0][0]
+            checked = bool(self.driver.in_transaction and self._enforced and off)
             before = sqlite_orphans.find(self) if checked else sqlite_orphans.Orphans()
         self.driver.set_authorizer(self._authorize)
         try:
@@ -224,8 +245,8 @@ class SQLiteSession(Session):
         self, action: int, table: str | None, _column: str | None, database: str | None, *_: object
     ) -> int:
         # VACUUM copies the history into a database of its own, which has another name.
-        if database == "main" and table is not None and table.lower() == HISTORY_TABLE:
-            self._seen.add(action)
+        if database == "main" and table is not None and table.lower() in OWN_TABLES:
+            self._seen.add((table.lower(), action))
         return sqlite3.SQLITE_OK
 
     # -- the history
@@ -236,12 +257,22 @@ class SQLiteSession(Session):
 
     def writes(self, table: str) -> Writes:  # noqa: ARG002
         """Return which kinds of writes the authorizer saw."""
-        kinds = (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
-        return Writes(*(int(kind in self._seen) for kind in kinds))
+        return Writes(*(int((HISTORY_TABLE, action) in self._seen) for action in _WRITES))
 
     def claimed(self, table: str, migration_id: str) -> bool:
         """Tell it by the row, and by the transaction being open still."""
         return bool(self.driver.in_transaction) and super().claimed(table, migration_id)
+
+    # -- scripts that are no migrations
+
+    def tally(self) -> Tally:
+        """Count all changes of this connection; by table SQLite does not count."""
+        tables = self.own("SELECT name FROM main.sqlite_master WHERE type = 'table'")
+        return Tally(self.driver.total_changes, {row[0]: Counts(0, 0, 0, 0) for row in tables})
+
+    def state_of(self, tables: Sequence[str]) -> object:  # noqa: ARG002
+        """Return what the authorizer saw; it knows the own tables by name."""
+        return {(table, action) for table, action in self._seen if action in _WRITES}
 
     # -- files that are no single transaction
 

@@ -15,11 +15,14 @@ from typing import TypeVar
 
 from django.db import DatabaseError
 
-from migration_guard.history import CLEARED, History
+from migration_guard.conf import Conf
+from migration_guard.history import CLEARED, History, Rows
+from migration_guard.planning.directives import Directives
 from migration_guard.planning.preflight import Script, may_touch_history
 from migration_guard.running.session import Kind, Session, StatementError, Writes
 
 MAX_DELAY = 5.0
+_CLAIM_GONE = "it removed its own marker, or ended the runner's transaction"
 Outcome = TypeVar("Outcome")
 
 
@@ -30,6 +33,15 @@ class Limits:
     lock_timeout: float | None
     statement_timeout: float | None
     lock_retries: int
+
+    @classmethod
+    def of(cls, directives: Directives, loaded: Conf) -> "Limits":
+        """Take what the file says (0: no limit), else what the setting says."""
+        return cls(
+            _either(directives.lock_timeout, loaded.lock_timeout),
+            _either(directives.statement_timeout, loaded.statement_timeout),
+            loaded.lock_retries,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +144,10 @@ def audit_order(task: Task) -> None:
         task.history.audit("out-of-order", task.script.file.id, "--allow-out-of-order")
 
 
+def _either(directive: float | None, setting: float | None) -> float | None:
+    return setting if directive is None else directive or None
+
+
 def _described(writes: Writes) -> str:
     verbs = [verb for verb, count in zip(Writes._fields, writes, strict=True) if count]
     return f"it {' and '.join(verbs)} rows there"
@@ -145,13 +161,14 @@ def reads_history(script: Script) -> bool:
 def _attempt(task: Task) -> Done:
     started = time.monotonic()
     try:
-        before = _work(task)
+        before, answer = _work(task)
         with task.session.failing():
-            _check_claim(task)
+            completed = _completed(task, answer) if answer else None
+            if answer is None:
+                _check_claim(task)
             cleared = check_writes(task, before)
             audit_order(task)
-            duration = round((time.monotonic() - started) * 1000)
-            applied_at = task.history.complete(task.script.file.id, duration, task.after)
+            applied_at, duration = completed or _complete(task, started)
         _commit(task.session)
     except StatementError as error:
         task.session.rollback()
@@ -171,27 +188,45 @@ def _attempt(task: Task) -> Done:
     return Done(applied_at, duration, cleared)
 
 
-def _work(task: Task) -> set[str]:
-    """Claim and run; return the ids that were in the history before, where they matter."""
-    session, script = task.session, task.script
+def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
+    """Claim and run; return the ids that were in the history before, where they matter.
+
+    And, where one statement can do it, complete the claim: then its answer too.
+    """
+    session, script, history = task.session, task.script, task.history
     before: set[str] = set()
     with session.batch() if script.small and not task.stepwise else nullcontext():
         with session.failing():
             session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
-            task.history.claim(script.file, task.fingerprint, task.environment)
-            session.watch(task.history.table)
+            history.claim(script.file, task.fingerprint, task.environment)
+            session.watch(history.table)
             if reads_history(script):
-                before = task.history.ids()
+                before = history.ids()
         for unit in script.units:
             session.run(unit, script.file.text, task.step)
         with session.failing():
             session.settle()
-    return before
+            if not session.completes_at_once:
+                return before, None
+            session.look_back(history.table)
+            return before, session.ask(*history.completion(script.file.id, task.after))
+
+
+def _completed(task: Task, answer: Callable[[], Rows]) -> tuple[datetime, int]:
+    rows = answer()
+    if not rows:
+        raise HistoryChangedError(_CLAIM_GONE)
+    return task.history.completed(rows[0])
+
+
+def _complete(task: Task, started: float) -> tuple[datetime, int]:
+    duration = round((time.monotonic() - started) * 1000)
+    return task.history.complete(task.script.file.id, duration, task.after), duration
 
 
 def _check_claim(task: Task) -> None:
     if not task.session.claimed(task.history.table, task.script.file.id):
-        raise HistoryChangedError("it removed its own marker, or ended the runner's transaction")
+        raise HistoryChangedError(_CLAIM_GONE)
 
 
 def _commit(session: Session) -> None:

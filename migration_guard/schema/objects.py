@@ -258,6 +258,21 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """What the database does by itself: a trigger, a routine, a policy, an event, a sequence.
+
+    ``kind`` is such a word; ``name`` tells it from all others of its kind (a routine's has its
+    parameters). ``table`` is the label of the table it hangs on, or "". ``definition`` is the
+    server's text.
+    """
+
+    kind: str
+    name: str
+    table: str
+    definition: Fact[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """What could not be read: of the whole database (``table`` empty), a table, or one object.
 
@@ -275,7 +290,7 @@ class Snapshot:
 
     ``search_path`` lists the schemas in which a bare name is found, first come first served
     (SQLite: ``main``; MySQL: the database). Enums and extensions are empty where the vendor has
-    none.
+    none; ``programs`` is empty unless it was asked for (``whole``).
     """
 
     vendor: str
@@ -285,6 +300,7 @@ class Snapshot:
     unknown: tuple[Unknown, ...] = ()
     search_path: tuple[str, ...] = ()
     folds_case: bool = False
+    programs: Fact[tuple[Program, ...]] = ()
     _labels: dict[str, Table] = field(init=False, repr=False, compare=False)
     _names: dict[tuple[str, str], Table] = field(init=False, repr=False, compare=False)
 

@@ -12,7 +12,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from migration_guard.sql.scanner import Kind, Token, significant, skip_gap
+from migration_guard.sql.runs import BLOCKS, body_pattern, closed_pattern
+from migration_guard.sql.scanner import Kind, Token, gap, significant, skip_gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,25 @@ class Body:
     start: int
     segment: int
     depth: int = 1
+    is_new: bool = True
 
     def end(self, text: str, lexis: Dialect, terminator: int) -> int:
+        """Return the offset after the END that closes the body; -1 if not known at this `;`.
+
+        At the first one the whole body is tried in one match. If that fails it takes steps.
+        """
+        if self.is_new:
+            self.is_new = False
+            found = body_pattern(lexis).match(text, terminator)
+            if found and not self._may_hold_more(text, lexis, found.start(1)):
+                return found.end(1)
+        return self._end_after(text, lexis, terminator)
+
+    def _may_hold_more(self, text: str, lexis: Dialect, end: int) -> bool:
+        """Tell whether what one match cannot know may stand in the body: blocks and DELIMITER."""
+        return lexis.vendor == "mysql" and bool(_INNER.search(text, self.segment, end))
+
+    def _end_after(self, text: str, lexis: Dialect, terminator: int) -> int:
         """Return the offset after the END that follows a `;` and closes the body; -1 if none."""
         if lexis.vendor == "mysql":
             self.depth += _blocks_opened(text, lexis, self.segment, terminator)
@@ -41,7 +59,7 @@ class Body:
         if lexis.vendor == "sqlite" and text[after : after + 1] not in {"", ";"}:
             return -1
         if lexis.vendor == "mysql":
-            self.depth -= not _word(_BLOCKS, lexis).match(text, after)
+            self.depth -= not _word(BLOCKS, lexis).match(text, after)
             if self.depth:
                 return -1
         return found.end()
@@ -49,6 +67,13 @@ class Body:
 
 def open_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
     """Return the body that the statement at `start` opens before its first terminator."""
+    if lexis.vendor in _PLAIN_HEADS and _plain_head(lexis).match(text, start):
+        if lexis.vendor == "sqlite":
+            return Body("trigger body", start, start)
+        if plain := _plain_atomic(text, lexis, start, terminator):
+            return plain
+    if lexis.vendor == "postgresql" and not _ATOMIC.search(text, start, terminator):
+        return None
     return _OPENERS[lexis.vendor](_words(text, lexis, start, terminator), start)
 
 
@@ -61,6 +86,31 @@ def _words(text: str, lexis: Dialect, start: int, stop: int) -> Iterator[Token]:
             yield token
         if token.start >= stop:
             return
+
+
+def _plain_atomic(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    """Do what `_atomic` does, where nothing but closed content stands before BEGIN ATOMIC."""
+    found = _begin_atomic(lexis).search(text, start, terminator)
+    if not found or not closed_pattern(lexis).fullmatch(text, start, found.start()):
+        return None
+    first = skip_gap(text, lexis, found.end())
+    is_empty = _word("END", lexis).match(text, first)
+    return None if is_empty else Body("BEGIN ATOMIC body", found.start(), first)
+
+
+@lru_cache
+def _plain_head(lexis: Dialect) -> re.Pattern[str]:
+    """Compile how a statement with a body begins, with no nested comment between the words."""
+    then = f"(?!{lexis.name_part}){gap(lexis)}"
+    return re.compile(f"(?i:{_PLAIN_HEADS[lexis.vendor].replace(' ', then)})(?!{lexis.name_part})")
+
+
+@lru_cache
+def _begin_atomic(lexis: Dialect) -> re.Pattern[str]:
+    # It begins with one class of characters, since the engine finds that at a glance.
+    part = lexis.name_part
+    begin = f"[bB](?i:EGIN)(?<!{part}.{{5}})(?!{part})"
+    return re.compile(f"{begin}{gap(lexis)}(?i:ATOMIC)(?!{part})", re.DOTALL)
 
 
 def _atomic(words: Iterator[Token], _start: int) -> Body | None:
@@ -137,13 +187,18 @@ def _next(words: Iterator[Token]) -> str:
 
 @lru_cache
 def _word(word: str, lexis: Dialect) -> re.Pattern[str]:
-    return re.compile(f"(?i:{word})(?![{lexis.name_part}])")
+    return re.compile(f"(?i:{word})(?!{lexis.name_part})")
 
 
 _NOTHING = Token(Kind.SPACE, "", 0)
+_PLAIN_HEADS = {
+    "postgresql": "CREATE (?:OR REPLACE )?+(?:FUNCTION|PROCEDURE)",
+    "sqlite": "CREATE (?:TEMP |TEMPORARY )*+TRIGGER",
+}
+_ATOMIC = re.compile(r"(?i)\bATOMIC\b")
 _BEGIN = re.compile(r"(?i)\bBEGIN\b")
+_INNER = re.compile(r"(?i)\b(?:BEGIN|DELIMITER)\b")
 _TRIGGER_WORDS = frozenset({"CREATE", "TEMP", "TEMPORARY", "TRIGGER", "EXPLAIN", "END", ";"})
-_BLOCKS = "(?:IF|CASE|LOOP|WHILE|REPEAT|FOR)"
 _PROGRAMS = frozenset({"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"})
 _NO_PROGRAMS = frozenset({"TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "ROLE"})
 _NAME_FOLLOWS = _PROGRAMS | {"EXISTS", ".", "ON", "FOLLOWS", "PRECEDES", "@", "=", "(", ","}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index
-from migration_guard.sql.masking import has_secret, mask_secrets
+from migration_guard.sql.masking import has_secret, mask_secrets, mask_text
 from migration_guard.sql.scanner import Kind, significant
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "is_session",
     "makes_temporary",
     "mask_secrets",
+    "mask_text",
     "mentions",
     "transactional_dml",
     "words",
@@ -148,8 +149,8 @@ def mentions(text: str, name: str, vendor: str) -> bool:
     if name.lower() not in text.lower():
         return False
     lexis = dialect(vendor)
-    part = f"[{lexis.name_part}]"
-    whole = re.compile(f"(?<!{part}){re.escape(name)}(?!{part})", re.IGNORECASE)
+    part = lexis.name_part
+    whole = re.compile(f"(?<!{part})(?i:{re.escape(name)})(?!{part})")
     return any(
         whole.search(_ESCAPE.sub("  ", token.text) if token.kind is Kind.STRING else token.text)
         for token in significant(text, lexis)

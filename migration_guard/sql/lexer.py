@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration_guard.sql.dialects import dialect
-from migration_guard.sql.scanner import Kind, Token, scan
+from migration_guard.sql.scanner import Kind, Token, normal_texts, scan
 from migration_guard.sql.statements import read
 
 if TYPE_CHECKING:
@@ -48,11 +48,7 @@ def normalized(text: str, vendor: str) -> Iterator[str]:
     UnterminatedError as `split` does.
     """
     for statement, lexis in read(text, vendor):
-        for kind, token, _ in scan(text, lexis, statement.start, statement.end):
-            if kind is Kind.WORD:
-                yield token.lower()
-            elif kind is not Kind.SPACE and kind is not Kind.COMMENT:
-                yield token
+        yield from normal_texts(text, lexis, statement.start, statement.end)
         yield ";"
         if statement.data:
             yield text[slice(*statement.data)]

@@ -23,7 +23,8 @@ def mask_secrets(text: str, vendor: str) -> str:
 
     Known are PASSWORD '…' in all its forms, MySQL's IDENTIFIED BY '…' and WITH/VIA … AS/USING '…',
     `password=…` and `//user:…@` in connection strings, and all these in dollar-quoted bodies,
-    comments and the literals of dynamic SQL.
+    comments and the literals of dynamic SQL; variables and settings called password; and
+    the literals that dynamic SQL puts behind the word (`format('… PASSWORD %L', '…')`).
     """
     if not _WORTH_A_LOOK.search(text):
         return text
@@ -35,12 +36,18 @@ def has_secret(text: str, vendor: str) -> bool:
     return mask_secrets(text, vendor) != text
 
 
+def mask_text(text: str) -> str:
+    """Return text that is no SQL, such as a message, without the passwords of connection strings."""
+    return _hide(text)
+
+
 def _masked(text: str, lexis: Dialect, depth: int = 0) -> Iterator[str]:
     """Yield the tokens, literals masked."""
     here = _Place()
     for token in scan(text, lexis):
         if token.kind in {Kind.STRING, Kind.DOLLAR}:
             yield HIDDEN if here.is_secret else _inside(token, lexis, depth)
+            here.pass_literal(token.text)
         elif token.kind in {Kind.COMMENT, Kind.META}:
             yield _hide(token.text)
         else:
@@ -55,6 +62,8 @@ class _Place:
         self.is_secret = False
         self.identified = False  # in a clause that says how a user proves who he is
         self.of_user = False  # in MySQL's SET PASSWORD FOR user = …
+        self.named = False  # behind the name of a variable that holds one
+        self.announced = False  # a literal said that a later one of the statement is one
         self.word = ""
 
     def pass_by(self, token: Token) -> None:
@@ -63,12 +72,26 @@ class _Place:
             before, self.word = self.word, token.text.upper().strip('"`')
             self.identified = self.identified or self.word == "IDENTIFIED"
             self.of_user = self.of_user or (before, self.word) == ("PASSWORD", "FOR")
-            self.is_secret = self.word.endswith("PASSWORD") or (
-                self.identified and self.word in {"BY", "AS", "USING", "REPLACE"}
+            self.named = self.named or self.word.endswith("PASSWORD")
+            self.is_secret = (
+                self.announced
+                or self.word.endswith("PASSWORD")
+                or (self.identified and self.word in {"BY", "AS", "USING", "REPLACE"})
             )
         elif token.kind not in {Kind.SPACE, Kind.KEPT_COMMENT}:
+            self.announced = self.announced and token.text != ";"
             opens = token.text in {"=", ":=", "=>", "("}
-            self.is_secret = opens and (self.is_secret or (self.of_user and token.text == "="))
+            self.is_secret = (
+                self.announced
+                or (self.named and token.text == ":=")
+                or (opens and (self.is_secret or (self.of_user and token.text == "=")))
+            )
+            self.named = self.named and token.text not in {";", ","}
+
+    def pass_literal(self, text: str) -> None:
+        """Take in a literal: a query with a place for a password, or a setting's name."""
+        if _ANNOUNCES.search(text):
+            self.announced = self.is_secret = True
 
 
 def _inside(token: Token, lexis: Dialect, depth: int) -> str:
@@ -102,6 +125,11 @@ _QUOTED = (
     r"|\\'(?:(?!\\').)*+(?:\\'|\Z)"
     r"|'[^']*+(?:'|\Z)"
     r'|"[^"]*+(?:"|\Z)'
+)
+# PASSWORD %L; PASSWORD $1; a query that goes on behind PASSWORD; my.password.
+_ANNOUNCES = re.compile(
+    r"(?i)passw(?:or)?d['\s=:]*+(?:%[-\w$]|\$[0-9]|\?)|passw(?:or)?d[\s=:]++'*+\Z"
+    r"|^[eEnN]?'[\w.]*\.\w*passw(?:or)?d'\Z"
 )
 _WORD = r"passw(?:or)?d\s*+"
 _ASSIGNED = re.compile(

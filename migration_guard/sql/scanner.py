@@ -12,6 +12,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from migration_guard.sql.dialects import letters
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,29 +46,27 @@ class Token(NamedTuple):
 
 def scan(text: str, lexis: Dialect, start: int = 0, end: int | None = None) -> Iterator[Token]:
     """Yield the tokens between two offsets; joined, they are `text[start:end]`."""
-    finditer = _token_pattern(lexis).finditer
-    position, end = start, len(text) if end is None else end
-    while position < end:
-        for found in finditer(text, position, end):
-            group = found.lastindex or 0
-            position = found.start()
-            if group < _DOLLAR_OPENED:
-                yield Token(_KINDS[group], found[0], position)
-                continue
-            kind, stop = _close(text, found, end, lexis)
-            yield Token(kind, text[position:stop], position)
-            position = stop
-            if stop != found.end():
-                break
-        else:
-            return
+    return _tokens(_token_pattern(lexis), text, lexis, start, len(text) if end is None else end)
 
 
-def significant(text: str, lexis: Dialect, start: int = 0) -> Iterator[Token]:
-    """Yield the tokens that are neither white space nor comments."""
-    for token in scan(text, lexis, start):
-        if token.kind is not Kind.SPACE and token.kind is not Kind.COMMENT:
-            yield token
+def significant(
+    text: str, lexis: Dialect, start: int = 0, end: int | None = None
+) -> Iterator[Token]:
+    """Yield the tokens between two offsets that are neither white space nor comments."""
+    pattern = _significant_pattern(lexis)
+    found = _tokens(pattern, text, lexis, start, len(text) if end is None else end)
+    return (token for token in found if token.kind is not Kind.COMMENT)
+
+
+def normal_texts(text: str, lexis: Dialect, start: int, end: int) -> list[str]:
+    """Return the texts of the significant tokens, those of words in lower case."""
+    if text.find("$", start, end) < 0 and text.find("/*", start, end) < 0:
+        found = _simple_pattern(lexis).findall(text, start, end)
+        return [word.lower() or other for word, other in found if word or other]
+    return [
+        token.text.lower() if token.kind is Kind.WORD else token.text
+        for token in significant(text, lexis, start, end)
+    ]
 
 
 def skip_gap(text: str, lexis: Dialect, start: int) -> int:
@@ -118,7 +118,7 @@ def gap(lexis: Dialect) -> str:
 
 
 _COMMENT_MARKS = re.compile(r"/\*|\*/")
-_DOLLAR = r"\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z_\u0080-\U0010ffff0-9]*+)?+\$"
+_DOLLAR = rf"\$(?:{letters()}{letters('0-9')}*+)?+\$"
 _DOLLAR_TAG = re.compile(_DOLLAR)
 _NUMBER = (
     r"0[xXoObB][0-9A-Fa-f_]++"
@@ -137,22 +137,51 @@ _KINDS = (
     Kind.QUOTED,
     Kind.META,
     Kind.OPERATOR,
+    Kind.STRING,
+    Kind.QUOTED,
 )
 _CLOSED = {7, 8}
-_DOLLAR_OPENED, _COMMENT_OPENED, _LITERAL_OPENED, _NAME_OPENED = 11, 12, 13, 14
+_DOLLAR_OPENED, _COMMENT_OPENED = 13, 14
 
 
 @lru_cache
 def _token_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Compile the alternatives in the order of `_KINDS`, those that are met most first.
+    return re.compile(_token(lexis), re.DOTALL)
 
-    After these come what opens but never closes, as a dollar quote and a nested comment always
-    seem to, and any other character.
+
+@lru_cache
+def _significant_pattern(lexis: Dialect) -> re.Pattern[str]:
+    """Compile: a gap, and the token after it. What is no gap alone, a nested comment, is a token.
+
+    Without the end of the input as an alternative, space there would be tried from each character.
+    """
+    return re.compile(rf"{gap(lexis)}(?:{_token(lexis)}|\Z)", re.DOTALL)
+
+
+@lru_cache
+def _simple_pattern(lexis: Dialect) -> re.Pattern[str]:
+    """Compile: a gap, and a word or (group 2) another token, for closed text without `$` and `/*`.
+
+    With no more than these groups, `findall` does what else is a step of Python for each token.
+    """
+    word, *others = _alternatives(lexis)
+    return re.compile(rf"{gap(lexis)}(?:({word})|({'|'.join(others)})|\Z)", re.DOTALL)
+
+
+def _token(lexis: Dialect) -> str:
+    return "|".join(f"({each})" for each in _alternatives(lexis))
+
+
+def _alternatives(lexis: Dialect) -> tuple[str, ...]:
+    """Return the alternatives in the order of `_KINDS`, those that are met most first.
+
+    After these come what opens and never closes, a dollar quote and a nested comment, whose ends
+    this cannot find, and any other character.
     """
     string_quotes, name_quotes = re.escape(lexis.string_quotes), re.escape(lexis.name_quotes)
     prefix = f"(?:{lexis.prefix})?+"
-    alternatives = (
-        f"(?!{lexis.prefix})[{lexis.name_start}][{lexis.name_part}]*+",
+    return (
+        f"(?!{lexis.prefix}){lexis.name_start}{lexis.name_part}*+",
         f"[{lexis.space}]++",
         r"[(),;\]]",
         _NUMBER + (r"|\$[0-9]++" if lexis.dollar_quotes else ""),
@@ -162,26 +191,44 @@ def _token_pattern(lexis: Dialect) -> re.Pattern[str]:
         lexis.quoted,
         r"\\[^\n\r]*+" if lexis.backslash_commands else _NEVER,
         lexis.operator,
+        f"{prefix}[{string_quotes}].*+",
+        f"{prefix}[{name_quotes}].*+",
         _DOLLAR if lexis.dollar_quotes else _NEVER,
         r"/\*",
-        f"{prefix}[{string_quotes}]",
-        f"{prefix}[{name_quotes}]",
         ".",
     )
-    return re.compile("|".join(f"({each})" for each in alternatives), re.DOTALL)
+
+
+def _tokens(
+    pattern: re.Pattern[str], text: str, lexis: Dialect, start: int, end: int
+) -> Iterator[Token]:
+    position = start
+    while position < end:
+        for found in pattern.finditer(text, position, end):
+            group = found.lastindex
+            if group is None:  # nothing but a gap up to the end
+                return
+            position = found.start(group)
+            if group < _DOLLAR_OPENED:
+                yield Token(_KINDS[group], found[group], position)
+                continue
+            kind, stop = _close(text, found, end, lexis)
+            yield Token(kind, text[position:stop], position)
+            position = stop
+            if stop != found.end():
+                break
+        else:
+            return
 
 
 def _close(text: str, found: re.Match[str], end: int, lexis: Dialect) -> tuple[Kind, int]:
     """Return kind and end of a token whose end the regular expression cannot find."""
-    start, stop = found.span()
-    if found.lastindex == _DOLLAR_OPENED:
-        close = text.find(found[0], stop, end)
+    group = found.lastindex or 0
+    start, stop = found.span(group)
+    if group == _DOLLAR_OPENED:
+        close = text.find(found[group], stop, end)
         return Kind.DOLLAR, end if close < 0 else close + stop - start
-    if found.lastindex == _COMMENT_OPENED:
+    if group == _COMMENT_OPENED:
         close = comment_end(text, start) if lexis.nested_comments else -1
         return Kind.COMMENT, end if close < 0 else min(close, end)
-    if found.lastindex == _LITERAL_OPENED:
-        return Kind.STRING, end
-    if found.lastindex == _NAME_OPENED:
-        return Kind.QUOTED, end
     return Kind.OPERATOR, stop

@@ -18,17 +18,16 @@ between them. A statement is what psql, sqlite3 or mysql would send, with these 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from migration_guard.sql.bodies import Body, open_body
 from migration_guard.sql.dialects import POSTGRESQL, POSTGRESQL_ESCAPING, Dialect, dialect
 from migration_guard.sql.effects import CONFORMING, conforming_after, copies_from_stdin
-from migration_guard.sql.scanner import closed_end, comment_end, dollar_tag, gap, gap_pattern, scan
+from migration_guard.sql.runs import TERMINATED, run_pattern
+from migration_guard.sql.scanner import closed_end, comment_end, dollar_tag, gap_pattern, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class SQLError(ValueError):
@@ -48,8 +47,7 @@ class UnterminatedError(SQLError):
         self.what = what
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement: `text` without its terminator and without space and comments around it.
 
     `start` and `end` are its offsets in characters, `line` counts from 1 and is the line of
@@ -71,12 +69,14 @@ def split(text: str, vendor: str) -> list[Statement]:
     Raises UnterminatedError where a literal, quoted identifier, comment or body never ends,
     SQLError for text after COPY … FROM STDIN, ValueError for an unknown vendor.
     """
-    return [statement for statement, _ in read(text, vendor)]
+    return list(_Reader(text, dialect(vendor)).statements())
 
 
 def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
     """Yield each statement as `split` does, with the lexical rules in force where it stands."""
-    return _Reader(text, dialect(vendor)).statements()
+    reader = _Reader(text, dialect(vendor))
+    for statement in reader.statements():
+        yield statement, reader.read_by
 
 
 class _Reader:
@@ -84,41 +84,64 @@ class _Reader:
 
     def __init__(self, text: str, lexis: Dialect) -> None:
         self.text = text
-        self.lexis = lexis
+        self.lexis = self.read_by = lexis  # the rules from here on, and of what was yielded last
         self.delimiter = ";"
-        self.run = _run_pattern(lexis, ";")
+        self.run = run_pattern(lexis, ";")
         self.position = 0
         self.start = self.end = -1
         self.depth = 0
+        self.is_over = False
         self.line, self.counted = 1, 0
         lower = text.lower()
         self.may_have_bodies = _BODY_WORDS[lexis.vendor] in lower
         self.may_change_strings = lexis.vendor == "postgresql" and CONFORMING in lower
+        # How statements begin that are perhaps not over at their terminator, or change the rules.
+        self.heads = frozenset(
+            "cC" * lexis.backslash_commands
+            + _BODY_HEADS * self.may_have_bodies
+            + _SETTING_HEADS * self.may_change_strings
+        )
         self.sought_body, self.first_stop = False, (0, 0)
         self.body: Body | None = None
 
-    def statements(self) -> Iterator[tuple[Statement, Dialect]]:
-        """Yield the statements. Most are one match of the pattern, up to their terminator."""
-        text, end = self.text, len(self.text)
-        while True:
-            begin, stop = self.run(text, self.position).span(1)
-            if begin != stop:
+    def statements(self) -> Iterator[Statement]:
+        """Yield the statements. Most are one match of the pattern, with their terminator."""
+        text, heads = self.text, self.heads
+        while not self.is_over:
+            self.read_by, space, is_pending = self.lexis, self.lexis.space, self.start >= 0
+            for found in self.run(text, self.position):
+                begin, stop = found.span(1)
+                is_whole = found.lastindex == TERMINATED and begin < stop
+                if is_pending or not is_whole or text[begin] in heads:
+                    self.position = found.start()
+                    break
+                content = found[1].rstrip(space)
+                self.line += text.count("\n", self.counted, begin)
+                self.counted = begin
+                yield Statement(content, begin, begin + len(content), self.line)
+            if begin < stop:
                 if self.start < 0:
                     self.start = begin
                 self.end = stop
-            if text.startswith(self.delimiter, stop):
-                if self.start < 0:
-                    self.position = stop + len(self.delimiter)
-                elif not self._goes_on(stop):
-                    yield self._statement(stop + len(self.delimiter))
-            elif stop < end:
-                yield from self._step(stop)
-            elif self.start < 0:
-                return
-            elif body := self._open_body(end):
-                self._leave_body(body)
-            else:
-                yield self._statement(end)
+            yield from self._at_stop(stop)
+
+    def _at_stop(self, stop: int) -> Iterable[Statement]:
+        """Decide what the end of a run is; return the statements that this ends."""
+        if self.text.startswith(self.delimiter, stop):
+            after = stop + len(self.delimiter)
+            if self.start < 0:
+                self.position = after
+            elif not self._goes_on(stop):
+                return [self._statement(after)]
+        elif stop < len(self.text):
+            return self._step(stop)
+        elif self.start < 0:
+            self.is_over = True
+        elif body := self._open_body(stop):
+            self._leave_body(body)
+        else:
+            return [self._statement(stop)]
+        return ()
 
     def _goes_on(self, terminator: int) -> bool:
         """Get past a terminator inside parentheses or a body, if that is where it is."""
@@ -150,7 +173,7 @@ class _Reader:
         self.may_have_bodies, self.body = False, None
         self.end, self.position = self.first_stop
 
-    def _at_backslash(self, stop: int) -> Iterator[tuple[Statement, Dialect]]:
+    def _at_backslash(self, stop: int) -> Iterator[Statement]:
         """End the pending statement and go past a psql command, with its data if it copies any."""
         if self.start >= 0:
             yield self._statement(stop)
@@ -159,7 +182,7 @@ class _Reader:
         if not _KEY.match(command):
             data = self._data(self.position) if _COPY_COMMAND.match(command) else None
             line = self._line(stop)
-            yield Statement(command, stop, stop + len(command), line, data, meta=True), self.lexis
+            yield Statement(command, stop, stop + len(command), line, data, meta=True)
 
     def _take(self, start: int, end: int) -> None:
         """Count these characters as content of the pending statement, and go on after them."""
@@ -167,7 +190,7 @@ class _Reader:
             self.start = start
         self.position = self.end = end
 
-    def _step(self, stop: int) -> Iterable[tuple[Statement, Dialect]]:
+    def _step(self, stop: int) -> Iterable[Statement]:
         """Get past what the pattern does not match; return the statements that this ends."""
         text, lexis, char = self.text, self.lexis, self.text[stop]
         if char == "\\" and lexis.backslash_commands:
@@ -191,7 +214,7 @@ class _Reader:
         """Obey a DELIMITER line. Inside a statement it may be a column's name and type."""
         if self.start < 0:
             self.delimiter, self.position = command["new"], self._line_end(command.end())
-            self.run = _run_pattern(self.lexis, self.delimiter)
+            self.run = run_pattern(self.lexis, self.delimiter)
         elif self.body:
             self._leave_body(self.body)
         else:
@@ -233,20 +256,20 @@ class _Reader:
             raise self._unterminated(f"dollar quote {tag}", stop)
         return close + len(tag)
 
-    def _statement(self, position: int) -> tuple[Statement, Dialect]:
+    def _statement(self, position: int) -> Statement:
         """Return the pending statement; go on at `position`, or after its COPY data."""
         text, start, lexis = self.text, self.start, self.lexis
         content = text[start : self.end].rstrip(lexis.space)
         self.position, self.start, self.depth = position, -1, 0
         self.body, self.sought_body = None, False
         data = None
-        if lexis.backslash_commands and text[start] in _COPY_OR_SETTING_HEADS:
+        if lexis.backslash_commands and text[start] in self.heads:
             if content[:4].upper() == "COPY" and copies_from_stdin(content, lexis):
                 data = self._data(position)
             elif self.may_change_strings:
                 self._follow(content)
         line = self._line(start)
-        return Statement(content, start, start + len(content), line, data), lexis
+        return Statement(content, start, start + len(content), line, data)
 
     def _follow(self, content: str) -> None:
         """Read later plain literals as this statement makes the server read them."""
@@ -257,7 +280,7 @@ class _Reader:
         after = conforming_after(content, self.lexis, before)
         if after != before:
             self.lexis = POSTGRESQL if after else POSTGRESQL_ESCAPING
-            self.run = _run_pattern(self.lexis, self.delimiter)
+            self.run = run_pattern(self.lexis, self.delimiter)
 
     def _data(self, position: int) -> tuple[int, int]:
         """Return the offsets of COPY data after the line of `position`; go on after the data."""
@@ -286,42 +309,9 @@ class _Reader:
 
 
 _BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "begin"}
-_BODY_HEADS = frozenset("cCeEbB/")  # CREATE, EXPLAIN, BEGIN and MySQL's executable comments
-_COPY_OR_SETTING_HEADS = frozenset("cCsSrRdD")
+_BODY_HEADS = "cCeEbB/"  # CREATE, EXPLAIN, BEGIN and MySQL's executable comments
+_SETTING_HEADS = "sSrRdD"  # SET, SELECT, RESET, DISCARD
 _DELIMITER = re.compile(r"(?P<word>(?i:delimiter))[ \t]++(?P<new>\S++)")
 _KEY = re.compile(r"\\(?:un)?restrict\b")
 _COPY_COMMAND = re.compile(r"(?i)\\copy\b.*\bfrom\s+stdin\b")
 _DATA_END = re.compile(r"(?m)^\\\.\r?$")
-_NESTED = 3  # parentheses within parentheses that one match goes through; deeper ones cost steps
-
-
-@lru_cache(maxsize=64)
-def _run_pattern(lexis: Dialect, delimiter: str) -> Callable[[str, int], re.Match[str]]:
-    """Compile: a gap, then (group 1) content up to what needs a decision or to the next gap.
-
-    Alternatives begin with a literal character where they can: the engine skips those by a glance.
-    """
-    special = f"-/{lexis.string_quotes}{lexis.name_quotes}"
-    special += "()" * lexis.parentheses + "$" * lexis.dollar_quotes
-    special += "\\" * lexis.backslash_commands + "#" * ("#" in lexis.line_comment)
-    atoms = [lexis.body_strings, lexis.minus, r"/(?!\*)"]
-    if lexis.kept_comment:
-        atoms.append(lexis.kept_comment)
-    if lexis.dollar_quotes:  # inside an identifier; after a digit only the tokens tell
-        atoms.append(rf"\$(?<=[{lexis.name_start}]\$)[{lexis.name_part}]*+")
-    if delimiter[0] not in special:
-        special += delimiter[0]
-        atoms += [re.escape(delimiter[0])] * (delimiter != ";")
-    plain, others = f"[^{re.escape(special)}]++", "|".join(atoms)
-    content = f"{plain}|{others}"
-    if lexis.parentheses:
-        group = "(?!)"
-        for _ in range(_NESTED):
-            inner = f"{plain}|{group}|{others}|{lexis.line_comment}|{lexis.block_comment}"
-            group = rf"\((?:{inner})*+\)"
-        content = f"{plain}|{group}|{others}"
-    if delimiter != ";":
-        content = f"(?!{re.escape(delimiter)})(?:{content})"
-    guard = r"(?!(?i:delimiter)[ \t]++\S)" if lexis.delimiter_command else ""
-    pattern = re.compile(f"{gap(lexis)}((?:{guard}(?:{content})++)?+)", re.DOTALL)
-    return cast("Callable[[str, int], re.Match[str]]", pattern.match)  # it may match nothing

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 from django.core.management.color import no_style
 
 from migration_guard import checking
-from migration_guard.contracts import RULES
+from migration_guard.contracts import RULES, Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.management.base import GuardCommand
-from migration_guard.reports import github, json, junit, sarif, text
+from migration_guard.management.progress import Progress
+from migration_guard.reports import fresh, github, json, junit, sarif, text
 from migration_guard.results import Checked
 
 
@@ -28,7 +29,7 @@ class Command(GuardCommand):
         "json": json.examined,
         "junit": junit.examined,
         "github": github.examined,
-        "sarif": lambda checked: sarif.examined(checked, RULES),
+        "sarif": lambda checked: sarif.examined(checked, _meanings()),
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -64,6 +65,7 @@ class Command(GuardCommand):
             metavar="FILE",
             help="Check nothing; write a contract of the database as it is.",
         )
+        _add_fresh(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and give the exit code."""
@@ -71,32 +73,136 @@ class Command(GuardCommand):
             _save(options["write"], checking.describe(options["database"], options["tables"]))
             self.tell(f"Wrote {options['write']}.")
             return 0, ""
-        checked = self._check(options)
+        _refuse_nonsense(options)
+        checked = self._prove(options) if _throwaway(options) else self._check(options)
         self._report(checked, options)
         return checked.returncode, text.verdict(checked)
 
     def _check(self, options: dict[str, Any]) -> Checked:
         alias = options["database"]
         try:
-            contract = checking.gather(
-                alias, options["contract"], models=options["models"], tables=options["tables"]
-            )
+            contract = _contract(options)
         except GuardError as error:
             return Checked(alias, error=error)
         return checking.check(contract, alias, allow_unknown=options["allow_unknown"])
 
+    def _prove(self, options: dict[str, Any]) -> Checked:
+        # Imported late: a plain check needs no server to make databases on.
+        from migration_guard.fresh.proving import Proof, prove
+
+        alias = options["database"]
+        try:
+            contract = _contract(options) if options["fresh"] else None
+        except GuardError as error:
+            return Checked(alias, error=error)
+        proof = Proof(
+            alias,
+            contract,
+            drift=options["drift"],
+            timeline=options["timeline"],
+            template=options["template"],
+            environment=options["environment"],
+            ignore=tuple(options["ignore"]),
+            allow_unknown=options["allow_unknown"],
+        )
+        # The report lists what was applied; only a long migration is worth a line meanwhile.
+        with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
+            return prove(proof, observe)
+
     def _report(self, checked: Checked, options: dict[str, Any]) -> None:
         if options["format"] != "text":
             report = self.reports[options["format"]](checked)
-        elif checked.error is not None:
-            return
         else:
-            style = no_style() if options["output"] is not None else self.style
-            report = text.examined(checked, style, kept=options["verbosity"] > 1)
+            report = self._text(checked, options)
         if options["output"] is not None:
             _save(options["output"], report)
-        elif options["format"] != "text" or options["verbosity"] > 0:
+        elif report and (options["format"] != "text" or options["verbosity"] > 0):
             self.say(report)
+
+    def _text(self, checked: Checked, options: dict[str, Any]) -> str:
+        style = no_style() if options["output"] is not None else self.style
+        parts = []
+        if checked.built is not None:
+            cap = text.ORDER_CAP if options["verbosity"] <= 1 else None
+            parts.append(fresh.built(checked.built, cap, finished=checked.error is None))
+        if checked.error is None:
+            parts.append(text.examined(checked, style, kept=options["verbosity"] > 1))
+        return "\n".join(parts)
+
+
+def _add_fresh(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("a database that is built now from the files, and dropped")
+    group.add_argument(
+        "--fresh",
+        action="store_true",
+        help="Build a throwaway database from nothing, and check that one.",
+    )
+    group.add_argument(
+        "--timeline",
+        action="store_true",
+        help="With --fresh: tell what each migration made, changed and removed.",
+    )
+    group.add_argument(
+        "--template",
+        action="store_true",
+        help="Keep what was built as a PostgreSQL template, and copy it while no file changes.",
+    )
+    group.add_argument(
+        "--drift",
+        action="store_true",
+        help="Compare the configured database with a fresh one, object by object.",
+    )
+    group.add_argument(
+        "--ignore",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PATTERN",
+        help="With --drift: what may differ, as table or table.name; * and ? as in a shell.",
+    )
+    group.add_argument(
+        "--environment",
+        metavar="NAME",
+        help='Of the fresh database, instead of MIGRATION_GUARD["ENVIRONMENT"] '
+        "(--drift: instead of the stamp of the configured database).",
+    )
+
+
+def _throwaway(options: dict[str, Any]) -> bool:
+    return bool(options["fresh"] or options["drift"])
+
+
+def _refuse_nonsense(options: dict[str, Any]) -> None:
+    """Raise CannotTell for options that would have no effect: whoever gave them expects one."""
+    needs = [
+        ("timeline", "fresh", options["fresh"]),
+        ("template", "fresh", _throwaway(options)),
+        ("environment", "fresh", _throwaway(options)),
+        ("ignore", "drift", options["drift"]),
+    ]
+    for option, needed, given in needs:
+        if options[option] and not given:
+            raise CannotTell(f"--{option} does nothing without --{needed}.", f"Add --{needed}.")
+    if options["timeline"] and options["template"]:
+        raise CannotTell(
+            "--timeline watches a database being built, and --template saves building it.",
+            "Choose one of them.",
+        )
+
+
+def _contract(options: dict[str, Any]) -> Contract:
+    return checking.gather(
+        options["database"],
+        options["contract"],
+        models=options["models"],
+        tables=options["tables"],
+    )
+
+
+def _meanings() -> Mapping[str, str]:
+    from migration_guard.fresh import drift
+
+    return {**RULES, **drift.RULES}
 
 
 def _save(path: Path, content: str) -> None:

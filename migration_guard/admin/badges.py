@@ -1,0 +1,92 @@
+"""States, severities and durations as a person reads them, also without colour."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from migration_guard.planning.plan import State
+from migration_guard.problems import Severity
+
+NOTHING = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A sign and a word; ``tone`` is the class that colours it."""
+
+    sign: str
+    label: Promise
+    tone: str
+
+    @property
+    def html(self) -> SafeString:
+        """The badge as HTML."""
+        return format_html(
+            '<span class="mg-badge mg-{}"><span aria-hidden="true">{}</span> {}</span>',
+            self.tone,
+            self.sign,
+            self.label,
+        )
+
+
+STATES: Mapping[State, Badge] = {
+    State.APPLIED: Badge("✓", pgettext_lazy("state", "applied"), "good"),
+    State.PENDING: Badge("▷", pgettext_lazy("state", "pending"), "next"),
+    State.SKIPPED: Badge("»", pgettext_lazy("state", "skipped"), "quiet"),
+    State.RUNNING: Badge("…", pgettext_lazy("state", "running"), "next"),
+    State.FAILED: Badge("✗", pgettext_lazy("state", "failed"), "bad"),
+    State.EDITED: Badge("≠", pgettext_lazy("state", "edited"), "bad"),
+    State.MISSING: Badge("?", pgettext_lazy("state", "missing"), "bad"),
+    State.OUT_OF_ORDER: Badge("↕", pgettext_lazy("state", "out of order"), "bad"),
+}
+SEVERITIES: Mapping[Severity, Badge] = {
+    Severity.ERROR: Badge("✗", gettext_lazy("error"), "bad"),
+    Severity.WARNING: Badge("!", gettext_lazy("warning"), "warn"),
+    Severity.INFO: Badge("i", gettext_lazy("note"), "quiet"),
+}
+UNKNOWN = Badge("?", pgettext_lazy("state", "unknown"), "quiet")
+
+
+def counted(states: Iterable[State]) -> list[tuple[SafeString, int]]:
+    """Return a badge and a number for each state that occurs, the worst last as in the plan."""
+    counts = Counter(states)
+    return [(badge.html, counts[state]) for state, badge in STATES.items() if counts[state]]
+
+
+def moment(value: datetime) -> SafeString:
+    """Return a time in the current time zone, to the millisecond."""
+    local = timezone.localtime(value) if timezone.is_aware(value) else value
+    text = f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03}"
+    return format_html(
+        '<time class="mg-data" dir="ltr" translate="no" datetime="{}">{}</time>',
+        value.isoformat(),
+        text,
+    )
+
+
+def duration(milliseconds: float | None) -> str:
+    """Return a duration in the unit that suits it, to three digits or so."""
+    if milliseconds is None:
+        return NOTHING
+    if milliseconds < 1000:  # noqa: PLR2004
+        return _("%(number)s ms") % {"number": number_format(round(milliseconds))}
+    if milliseconds < 60_000:  # noqa: PLR2004
+        number = f"{milliseconds / 1000:.2f}".rstrip("0").rstrip(".")
+        return _("%(number)s s") % {"number": number_format(number)}
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = (
+        (_("%(number)s h"), hours),
+        (_("%(number)s min"), minutes),
+        (_("%(number)s s"), 0 if hours else seconds),
+    )
+    return " ".join(text % {"number": number_format(value)} for text, value in parts if value)

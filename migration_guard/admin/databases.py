@@ -1,0 +1,98 @@
+"""Which database a page shows: every one that has migrations has a history of its own.
+
+Invariant: the query parameter ``database`` is the only carrier; without it, it is the first.
+Nothing here writes, and an SQLite file that is not there is not made.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from urllib.parse import urlencode
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import Error
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
+
+from migration_guard import conf
+from migration_guard.exceptions import CannotTell, GuardError
+from migration_guard.models import ReadOnlyModel
+
+PARAM = "database"
+
+
+def aliases() -> tuple[str, ...]:
+    """Return the aliases that have migrations, the default one first; at least one."""
+    try:
+        dirs = conf.load().dirs
+    # What is wrong with the setting is said by the status page.
+    except (GuardError, TypeError, ValueError):
+        return (DEFAULT_DB_ALIAS,)
+    return tuple(sorted(dirs, key=lambda alias: alias != DEFAULT_DB_ALIAS)) or (DEFAULT_DB_ALIAS,)
+
+
+def chosen(request: HttpRequest) -> str:
+    """Return the alias that the request asks for; raise Http404 for one without migrations."""
+    known = aliases()
+    alias = request.GET.get(PARAM) or known[0]
+    if alias not in known:
+        raise Http404(_("There are no migrations for the database “%(alias)s”.") % {"alias": alias})
+    return alias
+
+
+def query(alias: str) -> str:
+    """Return the query string that keeps ``alias``; empty for the first."""
+    return "" if alias == aliases()[0] else f"?{urlencode({PARAM: alias})}"
+
+
+def option(alias: str) -> str:
+    """Return what a command line needs to work on ``alias``."""
+    return "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
+
+
+@contextmanager
+def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    """Let the block read ``alias``; raise CannotTell where that fails.
+
+    In a transaction (``ATOMIC_REQUESTS``) the block has a savepoint, so that the transaction can
+    still be used after a failure.
+    """
+    from migration_guard.running import connecting
+
+    connection = connecting.configured(alias, read_only=True)
+    _refuse_missing_file(connection)
+    try:
+        with transaction.atomic(alias) if connection.in_atomic_block else nullcontext():
+            yield connection
+    except (Error, ImproperlyConfigured) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise CannotTell(
+            _("%(database)s cannot be read: %(reason)s")
+            % {"database": connecting.describe(connection), "reason": reason},
+            _("The status page says what is there, and what to do next."),
+        ) from error
+
+
+def refusal(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
+    """Return why the rows of ``model`` cannot be read, or None; one query for one row at most."""
+    fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
+    try:
+        with reading(alias):
+            list(model.objects.using(alias).order_by().values_list(*fields)[:1])
+    except GuardError as error:
+        return error
+    return None
+
+
+def _refuse_missing_file(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined]
+        return
+    name = str(connection.settings_dict["NAME"])
+    if not name.startswith("file:") and not Path(name).exists():
+        raise CannotTell(
+            _("The file of the database “%(alias)s” does not exist.") % {"alias": connection.alias},
+            _("The first run makes it: %(command)s")
+            % {"command": f"manage.py runsqlmigrations{option(connection.alias)}"},
+        )

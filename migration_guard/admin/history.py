@@ -1,0 +1,248 @@
+"""The history in the admin: the list, one migration, the status page, the timeline, the export."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db import connections
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from migration_guard.admin import badges, databases
+from migration_guard.admin.base import APP, ReadOnlyAdmin
+from migration_guard.admin.paging import WindowedChangeList
+from migration_guard.exceptions import GuardError
+from migration_guard.models import AppliedMigration, AuditEntry, JournalEntry
+
+_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+
+
+class HistoryChangeList(WindowedChangeList):
+    """Compares the rows of its page with their files."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page, and give each row its ``guard_now`` (None: it could not be told)."""
+        from migration_guard.admin import files_now
+
+        super().get_results(request)
+        self.files_error: Exception | None = None
+        found = {}
+        try:
+            found = files_now.compare(databases.chosen(request), self.result_list)
+        except (GuardError, TypeError, ValueError) as error:
+            self.files_error = error
+        for row in self.result_list:
+            row.guard_now = found.get(row.id)
+
+
+class AppliedMigrationAdmin(ReadOnlyAdmin):
+    """The history of each database, and what is known about it."""
+
+    list_display = (
+        "number_",
+        "name",
+        "badge",
+        "environment",
+        "applied",
+        "took",
+        "by",
+        "digest",
+    )
+    list_display_links = ("name",)
+    list_filter = ("how", ("environment", admin.AllValuesFieldListFilter), "applied_at")
+    date_hierarchy = "applied_at"
+    search_fields = ("id",)
+    search_help_text = gettext_lazy("Part of the name, or the number as the file has it")
+    ordering = ("-applied_at",)
+    detail_template = "migration.html"
+
+    # -- the list
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows without their SQL, which may be long."""
+        return super().get_queryset(request).defer("sql")
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[WindowedChangeList]:  # noqa: ARG002
+        """Return the change list that knows the files."""
+        return HistoryChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Leave the date hierarchy out where the server cannot tell local months."""
+        changelist = super().get_changelist_instance(request)
+        if not knows_time_zone(databases.chosen(request)):
+            changelist.date_hierarchy = None
+        return changelist
+
+    @admin.display(description=gettext_lazy("number"), ordering="number")
+    def number_(self, row: AppliedMigration) -> int:
+        """Return the number as an integer; it sorts as its padded text does."""
+        return int(row.number)
+
+    @admin.display(description=gettext_lazy("name"), ordering="id")
+    def name(self, row: AppliedMigration) -> SafeString:
+        """Return the id."""
+        return format_html('<bdi translate="no">{}</bdi>', row.id)
+
+    @admin.display(description=gettext_lazy("state"))
+    def badge(self, row: AppliedMigration) -> SafeString:
+        """Return the state, and how the row came in, if not by a run."""
+        now = getattr(row, "guard_now", None)
+        shown = badges.STATES[now.state] if now is not None else badges.UNKNOWN
+        how = row.get_how_display() if row.how != AppliedMigration.How.RUN else ""
+        return (
+            format_html('{}<span class="mg-how"> {}</span>', shown.html, how) if how else shown.html
+        )
+
+    @admin.display(description=gettext_lazy("applied at"), ordering="applied_at")
+    def applied(self, row: AppliedMigration) -> SafeString:
+        """Return the time, to the millisecond."""
+        return badges.moment(row.applied_at)
+
+    @admin.display(description=gettext_lazy("duration"), ordering="duration_ms")
+    def took(self, row: AppliedMigration) -> SafeString:
+        """Return the duration."""
+        return format_html("<bdi>{}</bdi>", badges.duration(row.duration_ms))
+
+    @admin.display(description=pgettext_lazy("database user", "by"), ordering="database_user")
+    def by(self, row: AppliedMigration) -> SafeString:
+        """Return the database user."""
+        return format_html('<bdi translate="no">{}</bdi>', row.database_user)
+
+    @admin.display(description=gettext_lazy("checksum"))
+    def digest(self, row: AppliedMigration) -> SafeString | str:
+        """Return the beginning of the checksum, the whole of it as a title."""
+        if row.checksum is None:
+            return badges.NOTHING
+        return format_html(
+            '<code translate="no" title="{}">{}</code>', row.checksum, row.checksum[:8]
+        )
+
+    def list_context(self, request: HttpRequest, alias: str) -> dict[str, Any]:
+        """Return the status, where it is cheap, and the ways to the exports."""
+        from migration_guard.admin import status
+
+        parameters = request.GET.copy()
+        for ignored in ("p", "e", "all"):
+            parameters.pop(ignored, None)
+        query = f"?{parameters.urlencode()}" if parameters else ""
+        base = self.url("changelist", alias).partition("?")[0]
+        return {
+            "glance": status.glance(alias) if status.cheap(alias) else None,
+            "exports": [(kind.upper(), f"{base}export.{kind}{query}") for kind in _TYPES],
+        }
+
+    # -- one migration
+
+    def detail_context(self, request: HttpRequest, alias: str, found: Any) -> dict[str, Any]:
+        """Return the facts, the file now, the SQL, its statements, and what the audit says."""
+        from migration_guard.admin import migration
+
+        audited: Iterable[AuditEntry] = ()
+        if self.may_view(request, AuditEntry):
+            with databases.reading(alias):
+                audited = list(AuditEntry.objects.using(alias).filter(migration_id=found.id)[:50])
+        with databases.reading(alias):
+            entry = JournalEntry.objects.using(alias).filter(id=found.id).first()
+        return migration.context(found, entry, alias, audited)
+
+    # -- further pages
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the URLs of the status page, the timeline and the exports, before the others."""
+        site = self.admin_site.admin_view
+        prefix = f"{APP}_appliedmigration"
+        own = [
+            path("status/", site(self.status_view), name=f"{prefix}_status"),
+            path("timeline/", site(self.timeline_view), name=f"{prefix}_timeline"),
+        ]
+        own += [
+            path(
+                f"export.{kind}",
+                site(self.export_view),
+                {"kind": kind},
+                name=f"{prefix}_export_{kind}",
+            )
+            for kind in _TYPES
+        ]
+        return own + super().get_urls()
+
+    def status_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the plan of a database, and the others at a glance."""
+        return self.answer(request, lambda alias: self._status(request, alias), probe=False)
+
+    def _status(self, request: HttpRequest, alias: str) -> HttpResponse:
+        from migration_guard.admin import status
+
+        glances = {name: status.glance(name) for name in databases.aliases()}
+        outcome = glances[alias].outcome
+        shown = status.problems(outcome)
+        context = {
+            "title": _("Status of the SQL migrations"),
+            "glance": glances[alias],
+            "others": [
+                (name, self.url("status", name), glance, name == alias)
+                for name, glance in glances.items()
+                if len(glances) > 1
+            ],
+            "problems": shown,
+            "problems_more": len(outcome.problems) - len(shown),
+            "rows": status.rows(
+                outcome,
+                whole="all" in request.GET,
+                url=lambda one: self.url("change", alias, one),
+            ),
+            "commands": status.commands(outcome, alias),
+        }
+        return self.page(request, alias, "status.html", context)
+
+    def timeline_view(self, request: HttpRequest) -> HttpResponse:
+        """Show when migrations were applied, and how long each took."""
+        return self.answer(request, lambda alias: self._timeline(request, alias))
+
+    def _timeline(self, request: HttpRequest, alias: str) -> HttpResponse:
+        from migration_guard.admin import timeline_page
+
+        found = timeline_page.context(alias, lambda one: self.url("change", alias, one))
+        context = {"title": _("Timeline of the applied migrations"), **found}
+        return self.page(request, alias, "timeline.html", context)
+
+    def export_view(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """Send what the list shows, all pages of it, as a file."""
+        return self.answer(request, lambda alias: self._export(request, alias, kind))
+
+    def _export(self, request: HttpRequest, alias: str, kind: str) -> HttpResponse:
+        from migration_guard.admin import export
+
+        try:
+            rows = self.get_changelist_instance(request).queryset.iterator(chunk_size=2000)
+        except IncorrectLookupParameters:
+            return self.start_again(alias)
+        write = export.as_csv if kind == "csv" else export.as_json
+        return StreamingHttpResponse(  # type: ignore[return-value]
+            write(rows),
+            content_type=_TYPES[kind],
+            headers={
+                "Content-Disposition": f'attachment; filename="applied_migrations_{alias}.{kind}"'
+            },
+        )
+
+
+def knows_time_zone(alias: str) -> bool:
+    """Tell whether the server can turn times into the local ones that a date hierarchy needs.
+
+    MySQL without its time zone tables cannot (Django's notes on MySQL, "Time zone definitions").
+    """
+    connection = connections[alias]
+    zone = timezone.get_current_timezone_name()
+    if connection.vendor != "mysql" or connection.timezone_name == zone:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CONVERT_TZ('2000-01-01', %s, %s)", (connection.timezone_name, zone))
+        return cursor.fetchone()[0] is not None

@@ -1,0 +1,115 @@
+"""The journal in the admin: migrations that are running or failed, statement by statement."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import connections
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from migration_guard.admin import badges
+from migration_guard.admin.base import ReadOnlyAdmin, Text
+from migration_guard.exceptions import CannotTell
+from migration_guard.models import JournalEntry
+from migration_guard.planning.plan import State
+
+
+class JournalEntryAdmin(ReadOnlyAdmin):
+    """List and detail of the journal."""
+
+    list_display = ("number_", "name", "badge", "progress", "environment", "updated")
+    list_display_links = ("name",)
+    search_fields = ("id",)
+    ordering = ("-number",)
+
+    @admin.display(description=gettext_lazy("number"), ordering="number")
+    def number_(self, entry: JournalEntry) -> int:
+        """Return the number as an integer."""
+        return int(entry.number)
+
+    @admin.display(description=gettext_lazy("name"), ordering="id")
+    def name(self, entry: JournalEntry) -> str:
+        """Return the id."""
+        return str(entry.id)
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def badge(self, entry: JournalEntry) -> SafeString:
+        """Return the state as a badge."""
+        return state(entry)
+
+    @admin.display(description=gettext_lazy("statements done"))
+    def progress(self, entry: JournalEntry) -> str:
+        """Return how many statements are done."""
+        return done(entry)
+
+    @admin.display(description=gettext_lazy("updated at"), ordering="updated_at")
+    def updated(self, entry: JournalEntry) -> SafeString:
+        """Return the time of the last change, to the millisecond."""
+        return badges.moment(entry.updated_at)
+
+    def detail_context(self, request: HttpRequest, alias: str, found: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Return the entry's facts, its statement and error, and its statements."""
+        return {
+            "facts": (
+                (_("number"), int(found.number)),
+                (_("state"), state(found)),
+                (_("statements done"), done(found)),
+                (_("environment"), found.environment),
+                (_("started at"), badges.moment(found.started_at)),
+                (_("updated at"), badges.moment(found.updated_at)),
+                (_("database user"), found.database_user),
+            ),
+            **story(found, alias),
+        }
+
+
+def state(entry: JournalEntry) -> SafeString:
+    """Return the state of an entry as a badge."""
+    return badges.STATES[State(entry.state)].html
+
+
+def done(entry: JournalEntry) -> str:
+    """Return "3 of 7"."""
+    return _("%(done)d of %(total)d") % {"done": entry.done, "total": entry.total}
+
+
+def story(entry: JournalEntry, alias: str) -> dict[str, Any]:
+    """Return the texts and the statements of an entry, passwords masked."""
+    from migration_guard.admin import highlighting, statements
+    from migration_guard.sql.masking import mask_secrets
+
+    vendor = connections[alias].vendor
+    texts = []
+    if entry.error:
+        error = mask_secrets(entry.error, vendor)
+        texts.append(Text(_("Error"), highlighting.plain(error)))
+    if entry.statement:
+        sql = highlighting.sql(mask_secrets(entry.statement, vendor), vendor)
+        label = _("Statement in doubt") if entry.doubt else _("Statement")
+        texts.append(Text(label, sql))
+    try:
+        file = _file(alias, entry.id)
+    except CannotTell as error:
+        return {"texts": tuple(texts), "no_steps": error}
+    if file is None:
+        return {"texts": tuple(texts), "no_file": True}
+    found = statements.steps(file, vendor, entry.done)
+    return {
+        "texts": tuple(texts),
+        "steps": found[: statements.LIMIT],
+        "steps_more": max(0, len(found) - statements.LIMIT),
+        "steps_failed": entry.state == JournalEntry.State.FAILED,
+    }
+
+
+def _file(alias: str, migration_id: str) -> Any:
+    from migration_guard import conf
+    from migration_guard.planning import files
+
+    settings = conf.load()
+    vendor = connections[alias].vendor
+    folders = settings.folders(alias)
+    found = files.read(folders, vendor, settings.environments, only={migration_id})
+    return next(iter(found.files), None)

@@ -1,0 +1,165 @@
+"""The timeline: when each migration was applied, and how long it took, as points of an SVG.
+
+Pure. Time runs from left to right, duration grows upwards on a logarithmic scale. The number of
+points is bounded: those that would lie on one another are drawn as one.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+WIDTH, HEIGHT = 960, 360
+LEFT, RIGHT, TOP, BOTTOM = 72, 24, 28, 44
+# A migration is slow from ten times the median on; a tenth of a second disturbs nobody.
+FACTOR = 10
+UNNOTICED_MS = 100
+# From so many migrations on, neighbours within a cell of so many units share a point.
+MANY = 600
+CELL = 12
+_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
+_STEPS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (
+        *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120),
+        *(300, 600, 1200, 1800, 3600, 7200, 14_400, 21_600, 43_200),
+        *(86_400, 2 * 86_400, 5 * 86_400, 7 * 86_400, 14 * 86_400),
+    )
+)
+_TICKS = 7
+# The lines of the durations, in milliseconds: 1 ms, 10 ms, … 1 s, 10 s, 1 min, 10 min, 1 h, 10 h …
+_LINES = (*(10**power for power in range(5)), 60_000, 600_000, 3_600_000, 36_000_000, 360_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One applied migration; ``at`` in the time zone that is shown, ``ms`` its duration."""
+
+    id: str
+    at: datetime
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place of the drawing and the ``count`` migrations there; ``slowest`` speaks for them."""
+
+    x: float
+    y: float
+    r: float
+    slow: bool
+    count: int
+    slowest: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What the template draws; ``slow_from`` in milliseconds.
+
+    ``times`` and ``durations`` are the lines of the grid: a place, and the value it stands for.
+    """
+
+    points: tuple[Point, ...]
+    times: tuple[tuple[float, datetime], ...]
+    durations: tuple[tuple[float, float], ...]
+    step: timedelta
+    slow_from: float
+    slow_y: float
+    slow_count: int
+    median: float
+    slowest: tuple[Sample, ...]
+
+    width, height, left, top = WIDTH, HEIGHT, LEFT, TOP
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+
+
+def draw(samples: Sequence[Sample], listed: int = 10) -> Drawing | None:
+    """Return the drawing of ``samples``, with the ``listed`` slowest; None where there is none."""
+    if not samples:
+        return None
+    middle = median(sample.ms for sample in samples)
+    slow_from = max(FACTOR * middle, UNNOTICED_MS)
+    first, last = min(s.at for s in samples), max(s.at for s in samples)
+    longest = max(*(sample.ms for sample in samples), slow_from) * 1.2
+    top = next((ms for ms in _LINES[3:] if ms >= longest), longest)
+    scale = _Scale(first, last, top)
+    step = _step(last - first)
+    return Drawing(
+        points=tuple(_points(samples, scale, slow_from)),
+        times=tuple((scale.x(at), at) for at in _times(first, last, step)),
+        durations=tuple((scale.y(ms), ms) for ms in _LINES if ms <= top),
+        step=step,
+        slow_from=slow_from,
+        slow_y=scale.y(slow_from),
+        slow_count=sum(sample.ms >= slow_from for sample in samples),
+        median=middle,
+        slowest=tuple(sorted(samples, key=lambda s: (-s.ms, s.at))[:listed]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """From time and duration to the units of the drawing."""
+
+    first: datetime
+    last: datetime
+    top: float
+
+    def x(self, at: datetime) -> float:
+        whole = (self.last - self.first) / timedelta(microseconds=1)
+        width = WIDTH - LEFT - RIGHT
+        if not whole:
+            return LEFT + width / 2
+        # Half a point's room on both sides.
+        part = (at - self.first) / timedelta(microseconds=1) / whole
+        return round(LEFT + 12 + (width - 24) * part, 1)
+
+    def y(self, ms: float) -> float:
+        part = math.log10(max(ms, 1)) / math.log10(self.top)
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part, 1)
+
+
+def _points(samples: Sequence[Sample], scale: _Scale, slow_from: float) -> Iterable[Point]:
+    size = CELL if len(samples) > MANY else 0.1
+    cells: dict[tuple[int, int, bool], list[Sample]] = {}
+    for sample in samples:
+        place = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
+        cells.setdefault((*place, sample.ms >= slow_from), []).append(sample)
+    for (_x, _y, slow), found in cells.items():
+        slowest = max(found, key=lambda sample: sample.ms)
+        radius = round(3.5 + min(4, math.log10(len(found)) * 1.5), 1)
+        yield Point(scale.x(slowest.at), scale.y(slowest.ms), radius, slow, len(found), slowest)
+
+
+def _step(span: timedelta) -> timedelta:
+    """Return the distance of two lines; from a month on, it counts in months of 30 days."""
+    for step in _STEPS:
+        if span / step <= _TICKS:
+            return step
+    months = next((m for m in _MONTHS if span / timedelta(days=30 * m) <= _TICKS), _MONTHS[-1])
+    return timedelta(days=30 * months)
+
+
+def _times(first: datetime, last: datetime, step: timedelta) -> Iterable[datetime]:
+    if step >= timedelta(days=30):
+        yield from _month_starts(first, last, step.days // 30)
+        return
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    at = midnight + math.ceil((first - midnight) / step) * step
+    while at <= last:
+        yield at
+        at += step
+
+
+def _month_starts(first: datetime, last: datetime, months: int) -> Iterable[datetime]:
+    start = first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    month = first.year * 12 + first.month - 1
+    month -= month % months
+    while True:
+        at = start.replace(year=month // 12, month=month % 12 + 1)
+        if at > last:
+            return
+        if at >= first:
+            yield at
+        month += months

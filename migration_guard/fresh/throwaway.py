@@ -1,0 +1,135 @@
+"""A throwaway database that stands for an alias while it lives, and is always dropped.
+
+Invariants: the configured database is never written to; nothing else that the project's code might
+reach through Django is either: other aliases refuse to connect meanwhile.
+"""
+
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Never
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.fresh.host import PREFIX, Host
+from migration_guard.running import connecting
+
+
+@contextmanager
+def host_of(alias: str) -> Iterator[Host]:
+    """Open the place where throwaway databases of ``alias`` are made, and clean it of leftovers.
+
+    Raises CannotTell.
+    """
+    settings = connecting.configured(alias).settings_dict
+    configured = {str(connections.settings[other]["NAME"]) for other in connections.settings}
+    if PREFIX in str(settings["NAME"]):
+        raise CannotTell(
+            f'The database "{settings["NAME"]}" is named like a throwaway one, which would be '
+            "dropped.",
+            f'Give it a name without "{PREFIX}".',
+        )
+    host = _class_of(connections[alias].vendor)(alias)
+    try:
+        host.sweep(configured)
+        yield host
+    finally:
+        host.close()
+
+
+@contextmanager
+def throwaway(alias: str, host: Host, template: str = "") -> Iterator[str]:
+    """Make a database that is ``alias`` inside this block, and drop it; yield its name.
+
+    It is empty, or a copy of ``template``. Raises CannotTell where it may not be made.
+    """
+    name = f"{PREFIX}{uuid.uuid4().hex[:16]}"
+    place = ""
+    try:
+        with _undisturbed():
+            place = host.create(name, template)
+        with standing_in(alias, place):
+            yield name
+    finally:
+        if place:
+            with _undisturbed():
+                host.drop(name)
+
+
+@contextmanager
+def standing_in(alias: str, name: str) -> Iterator[None]:
+    """Let the database ``name`` be ``alias``, also for new threads; let other aliases refuse."""
+    configured = connections.settings[alias]
+    connections.settings[alias] = {**configured, "NAME": name}
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(_replaced(alias))
+            for other in connections.settings:
+                if other != alias:
+                    stack.enter_context(_replaced(other)).connect = _refusing(other, alias)  # type: ignore[method-assign]
+            yield
+    finally:
+        connections.settings[alias] = configured
+
+
+@contextmanager
+def _replaced(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    """Give this thread a new connection of ``alias``, and the old one back."""
+    before = connections[alias]
+    connection = connections.create_connection(alias)
+    connections[alias] = connection
+    try:
+        yield connection
+    finally:
+        connections[alias] = before
+        connection.close()
+
+
+def _refusing(other: str, alias: str) -> Callable[[], Never]:
+    def connect() -> Never:
+        raise Refused(
+            f'A migration reached for the database "{other}" while a throwaway database stood for '
+            f'"{alias}": only that one is not real.',
+            "Let a migration use the connection that it is given: schema_editor.connection.alias.",
+        )
+
+    return connect
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let neither Ctrl-C nor SIGTERM come in between: the database must go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[Any] = []
+    before = {
+        number: signal.signal(number, lambda *args: came.append(args))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0][0])
+
+
+def _class_of(vendor: str) -> Callable[[str], Host]:
+    # Imported late: only the driver of the vendor in use is installed.
+    if vendor == "postgresql":
+        from migration_guard.fresh.postgresql import PostgreSQLHost
+
+        return PostgreSQLHost
+    if vendor == "sqlite":
+        from migration_guard.fresh.sqlite import SQLiteHost
+
+        return SQLiteHost
+    from migration_guard.fresh.mysql import MySQLHost
+
+    return MySQLHost

@@ -1,0 +1,100 @@
+"""Runs a one-off SQL script that is no migration, once its numbers are confirmed; it is audited."""
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import ExitStack
+from typing import Any
+
+from migration_guard.management.asking import ask, can_ask
+from migration_guard.management.base import GuardCommand
+from migration_guard.management.progress import Progress
+from migration_guard.problems import errors
+from migration_guard.reports import json, text
+from migration_guard.results import Audited
+from migration_guard.running import audited
+from migration_guard.running.audited import PATIENCE
+from migration_guard.running.scripts import Wanted
+
+STANDARD_INPUT = "-"
+
+
+class Command(GuardCommand):
+    """``manage.py runauditedsql``."""
+
+    help = (
+        "Run a one-off SQL script that is no migration, in one transaction: show the rows that "
+        "each statement touched, ask, commit, and record it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the script, the reason, and the number that replaces the question."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "file", metavar="FILE", help="The script; - for standard input, with --expect-rows."
+        )
+        parser.add_argument("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
+        parser.add_argument(
+            "--expect-rows",
+            type=_number,
+            metavar="N",
+            help="Do not ask: commit if the statements write N rows in all, else roll back.",
+        )
+        parser.add_argument(
+            "--no-input",
+            "--noinput",
+            dest="interactive",
+            action="store_false",
+            help="Never ask; needs --expect-rows.",
+        )
+
+    def answer(self, options: dict[str, Any]) -> tuple[int, str]:
+        """Run, ask, report."""
+        from_input, expected = options["file"] == STANDARD_INPUT, options["expect_rows"]
+        asks = options["interactive"] and not from_input and can_ask(self.stderr)
+        # Without a number it is refused, so there is no need to wait for the script.
+        content = sys.stdin.buffer.read() if from_input and expected is not None else b""
+        wanted = Wanted(
+            options["file"], options["reason"], expected, content if from_input else None
+        )
+        with ExitStack() as stack:
+            observe = stack.enter_context(Progress(self.stderr, options["verbosity"]))
+
+            def confirm(found: Audited) -> str:
+                stack.close()  # the live line must not run over the question
+                self.tell(text.audited(found, _cap(options)))
+                return self._confirm(found)
+
+            done = audited.run(wanted, options["database"], confirm if asks else None, observe)
+        self._report(done, options, shown=asks and expected is None)
+        if done.error is not None:
+            return done.error.returncode, text.failure(done.error, errors(done.problems))
+        return 0, ""
+
+    def _report(self, done: Audited, options: dict[str, Any], *, shown: bool) -> None:
+        """Print the result; ``shown``: the statements and their rows were, before the question."""
+        if options["format"] == "json":
+            self.say(json.audited(done))
+            return
+        rows = "" if shown or not done.statements else text.audited(done, _cap(options))
+        if not done.committed:
+            self.tell(rows)
+        elif options["verbosity"] > 0:
+            self.say("\n".join(filter(None, (rows, text.committed(done)))))
+
+    def _confirm(self, found: Audited) -> str:
+        """Ask; return why not, nothing for yes."""
+        answer = ask(self.stderr, text.question(found, PATIENCE), PATIENCE)
+        if answer is None:
+            self.tell("")
+            return f"No answer within {PATIENCE:g} s."
+        return "" if answer == found.name else "Not confirmed."
+
+
+def _cap(options: dict[str, Any]) -> int | None:
+    return text.ORDER_CAP if options["verbosity"] <= 1 else None
+
+
+def _number(given: str) -> int:
+    if given.isascii() and given.isdigit():
+        return int(given)
+    raise ArgumentTypeError(f"{given!r} is not a number of rows")

@@ -1,0 +1,83 @@
+"""``RequiresSQL``: a Django migration that needs an SQL migration to be applied first.
+
+from migration_guard.operations import RequiresSQL
+
+class Migration(migrations.Migration):
+    operations = [RequiresSQL("0027"), ...]
+
+It changes nothing and runs nothing: ``migrate`` stops with the command to type where the SQL
+migration is not applied. A fresh database and a test database are built in the order it asks for.
+"""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from migration_guard import conf, history
+from migration_guard.planning.files import number_of
+
+
+class RequiresSQL(Operation):
+    """An operation that needs the SQL migration of this number or id (``"0027"``, ``"0027_x"``).
+
+    It asks the database that is migrated; one that has no ``DIRS`` has no SQL migrations to wait
+    for. Raises ValueError for what is neither a number nor an id.
+    """
+
+    reversible = True
+    reduces_to_sql = False
+
+    def __init__(self, migration: str) -> None:
+        self.migration = str(migration)
+        number = int(migration) if self.migration.isdecimal() else number_of(self.migration)
+        if number is None:
+            raise ValueError(f'RequiresSQL takes a number ("0027") or an id, not {migration!r}.')
+        self.number = number
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Change nothing."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,  # noqa: ARG002
+        to_state: ProjectState,  # noqa: ARG002
+    ) -> None:
+        """Raise CommandError unless the SQL migration is applied."""
+        connection = schema_editor.connection
+        if schema_editor.collect_sql or not conf.load().dirs.get(connection.alias):
+            return
+        if not history.is_applied(connection, self.number):
+            database = "" if connection.alias == "default" else f" --database {connection.alias}"
+            raise CommandError(
+                f"A migration of {app_label} needs the SQL migration {self.migration}, which is "
+                f'not applied to "{connection.alias}". That migration of {app_label} was not '
+                f"applied; those before it stay.\nNext: manage.py runsqlmigrations{database} "
+                f"--target {self.number}, and then this command again."
+            )
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Change nothing: the SQL migration stays applied."""
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return what writes the operation down."""
+        return self.__class__.__name__, [self.migration], {}
+
+    def describe(self) -> str:
+        """Return a line for ``migrate --plan``."""
+        return f"Requires the SQL migration {self.migration}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """What ``makemigrations`` would name a file by."""
+        return f"requires_sql_{self.number}"

@@ -1,0 +1,152 @@
+"""What stands between the runner and PostgreSQL: nothing, or a pooler, and in which mode.
+
+A pooler cannot be asked, but it gives itself away: the process id that it tells a client is not
+that of the server's process, and in transaction mode the server's process changes under an idle
+client. Source: PgBouncer manual, "Features" and "Configuration".
+"""
+
+import re
+import socket
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from typing import Any
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.preflight import in_one_transaction
+from migration_guard.problems import Problem
+
+# How long a pooler may take to find a free server connection, in seconds.
+PATIENCE = 30.0
+DIRECTLY = (
+    "Let the runner connect to the server itself, or to a pool in session mode: an alias of its "
+    "own in DATABASES, and --database ALIAS."
+)
+_TWO = (
+    "The run lock has a connection of its own, so the runner needs two at once: raise the pool's "
+    f"size to 2 or more, or wait until others give theirs back. {DIRECTLY}"
+)
+# What a pooler says in the place of the server, and what to do about it.
+_REMEDIES = {
+    "query_wait_timeout": _TWO,
+    "no more connections allowed": _TWO,
+    "max_client_conn": _TWO,
+    "max_user_connections": _TWO,
+    "statement pooling mode": f"A pool in statement mode knows no transactions. {DIRECTLY}",
+    "unsupported startup parameter": "The pooler does not pass this on: set it with ALTER ROLE … "
+    f"SET or ALTER DATABASE … SET, and take it out of OPTIONS in DATABASES. {DIRECTLY}",
+}
+# The settings that PgBouncer keeps for each client, wherever it goes.
+KEPT = {
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "IntervalStyle",
+    "standard_conforming_strings",
+    "TimeZone",
+}
+_OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=")
+
+
+class Pooling(Enum):
+    """How long a client keeps a process of the server."""
+
+    DIRECT = auto()
+    SESSION = auto()
+    TRANSACTION = auto()
+
+
+def in_transaction_mode(own: Collection[int], other: int) -> bool:
+    """Judge by the server's processes: those that answered us, and one that answered another.
+
+    A process that two clients share, or a client that several processes serve.
+    """
+    return len(own) > 1 or other in own
+
+
+def remedy(message: str) -> str:
+    """Return what to do about a message of the pooler's own, or an empty string."""
+    return next((said for text, said in _REMEDIES.items() if text in message), "")
+
+
+def refuse_lost_options(connection: BaseDatabaseWrapper, known: Collection[str]) -> None:
+    """Raise CannotTell where the pooler ignored what OPTIONS asks of the server at the start.
+
+    ``known`` are the settings that the client or the session made.
+    """
+    asked = _OPTION.findall(connection.settings_dict["OPTIONS"].get("options", ""))
+    names = [name.replace("-", "_").lower() for name in asked]
+    # A setting with a dot is an extension's, or nobody's, and not listed.
+    lost = {name for name in names if "." not in name} - {name.lower() for name in known}
+    if lost:
+        raise CannotTell(
+            "The pooler ignored what OPTIONS in DATABASES sets at the start: "
+            f"{', '.join(sorted(lost))}.",
+            "Set it with ALTER ROLE … SET or ALTER DATABASE … SET, and take it out of OPTIONS. "
+            + DIRECTLY,
+        )
+
+
+def refuse_lost_settings(settings: Collection[tuple[str, str]], role: str) -> None:
+    """Raise CannotTell where the session's state says where migrations go, and will not last."""
+    kept = {name: value for name, value in settings if name == "search_path"}
+    if role != "none":
+        kept["role"] = role
+    if kept:
+        listed = ", ".join(f"{name} = {value}" for name, value in kept.items())
+        raise CannotTell(
+            f"The session was given {listed}, and the connection goes through a pooler in "
+            "transaction mode, where this does not last and reaches other clients.",
+            f"Set it with ALTER ROLE … SET or ALTER DATABASE … SET instead. {DIRECTLY}",
+        )
+
+
+def session_needed(files: Sequence[MigrationFile]) -> list[Problem]:
+    """Return a problem for each file that is no single transaction."""
+    return [
+        Problem(
+            "transaction-pooling",
+            f"{file.id} has transaction = off, so it needs a session of its own, and the "
+            "connection goes through a pooler in transaction mode, which has none",
+            DIRECTLY,
+            path=file.path,
+        )
+        for file in files
+        if not in_one_transaction(file, "postgresql")
+    ]
+
+
+@contextmanager
+def patience(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Hang up if the pooler finds no server connection in time; raise CannotTell.
+
+    The server's own time-outs do not help: what waits in the pooler has not reached it.
+    """
+    hung_up = threading.Event()
+
+    def hang_up() -> None:
+        hung_up.set()
+        with (
+            suppress(psycopg.Error, OSError),  # it has ended by itself just now
+            socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(PATIENCE, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if not hung_up.is_set():
+            raise
+        raise CannotTell(
+            f"The pooler gave the runner no server connection for {PATIENCE:g} s.", _TWO
+        ) from error
+    finally:
+        timer.cancel()
