@@ -3,9 +3,11 @@
 Invariants: a message states the fact, a hint states the remedy; neither ever holds a password.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -85,9 +87,14 @@ class Violation:
 
 def place(path: Path, line: int | None = None) -> str:
     """Return ``path:line``, the path relative to the working directory where it lies below it."""
-    here = Path.cwd()
-    shown = path.relative_to(here) if path.is_relative_to(here) else path
-    return f"{shown}:{line}" if line is not None else str(shown)
+    shown = _shown(path, os.getcwd())  # noqa: PTH109 - a string, for speed
+    return f"{shown}:{line}" if line is not None else shown
+
+
+@lru_cache
+def _shown(path: Path, here: str) -> str:
+    # A contract has thousands of lines in one file.
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def split_place(text: str) -> tuple[Path, int] | None:

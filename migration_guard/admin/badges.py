@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from migration_guard.planning.plan import State
 from migration_guard.problems import Severity
 
 NOTHING = "—"
@@ -38,15 +37,16 @@ class Badge:
         )
 
 
-STATES: Mapping[State, Badge] = {
-    State.APPLIED: Badge("✓", pgettext_lazy("state", "applied"), "good"),
-    State.PENDING: Badge("▷", pgettext_lazy("state", "pending"), "next"),
-    State.SKIPPED: Badge("»", pgettext_lazy("state", "skipped"), "quiet"),
-    State.RUNNING: Badge("…", pgettext_lazy("state", "running"), "next"),
-    State.FAILED: Badge("✗", pgettext_lazy("state", "failed"), "bad"),
-    State.EDITED: Badge("≠", pgettext_lazy("state", "edited"), "bad"),
-    State.MISSING: Badge("?", pgettext_lazy("state", "missing"), "bad"),
-    State.OUT_OF_ORDER: Badge("↕", pgettext_lazy("state", "out of order"), "bad"),
+# By the values of ``planning.plan.State``, which start-up has no need of.
+STATES: Mapping[str, Badge] = {
+    "applied": Badge("✓", pgettext_lazy("state", "applied"), "good"),
+    "pending": Badge("▷", pgettext_lazy("state", "pending"), "next"),
+    "skipped": Badge("»", pgettext_lazy("state", "skipped"), "quiet"),
+    "running": Badge("…", pgettext_lazy("state", "running"), "next"),
+    "failed": Badge("✗", pgettext_lazy("state", "failed"), "bad"),
+    "edited": Badge("≠", pgettext_lazy("state", "edited"), "bad"),
+    "missing": Badge("?", pgettext_lazy("state", "missing"), "bad"),
+    "out_of_order": Badge("↕", pgettext_lazy("state", "out of order"), "bad"),
 }
 SEVERITIES: Mapping[Severity, Badge] = {
     Severity.ERROR: Badge("✗", gettext_lazy("error"), "bad"),
@@ -56,7 +56,7 @@ SEVERITIES: Mapping[Severity, Badge] = {
 UNKNOWN = Badge("?", pgettext_lazy("state", "unknown"), "quiet")
 
 
-def counted(states: Iterable[State]) -> list[tuple[SafeString, int]]:
+def counted(states: Iterable[str]) -> list[tuple[SafeString, int]]:
     """Return a badge and a number for each state that occurs, the worst last as in the plan."""
     counts = Counter(states)
     return [(badge.html, counts[state]) for state, badge in STATES.items() if counts[state]]

@@ -13,7 +13,6 @@ from migration_guard.admin import badges
 from migration_guard.admin.base import ReadOnlyAdmin, Text
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import JournalEntry
-from migration_guard.planning.plan import State
 
 
 class JournalEntryAdmin(ReadOnlyAdmin):
@@ -67,7 +66,7 @@ class JournalEntryAdmin(ReadOnlyAdmin):
 
 def state(entry: JournalEntry) -> SafeString:
     """Return the state of an entry as a badge."""
-    return badges.STATES[State(entry.state)].html
+    return badges.STATES[entry.state].html
 
 
 def done(entry: JournalEntry) -> str:

@@ -78,7 +78,7 @@ class Trail:
 
         The names go from the outer to the inner; a single one is that of a table or a view.
         """
-        acts = self._acts(*names)
+        acts = [act for act in self._acts(*names) if not _of_another(act.words, names)]
         if not acts:
             return None
         created = [act for act in acts if len(names) == 1 and _creates(act.words, names[0])]
@@ -210,6 +210,17 @@ def _creates(head: tuple[str, ...], name: str) -> bool:
         and bool({"TABLE", "VIEW"} & set(made[:5]))
         and name.upper() in made
         and "ON" not in made
+    )
+
+
+def _of_another(head: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    """Tell whether a statement makes or alters a table, and only refers to that of the thing."""
+    made = head[: head.index("(")] if "(" in head else head
+    return (
+        len(names) > 1
+        and head[:1] in {("CREATE",), ("ALTER",)}
+        and "TABLE" in head[:3]
+        and names[0].upper() not in made
     )
 
 

@@ -26,7 +26,7 @@ from migration_guard.problems import errors
 from migration_guard.results import Outcome
 from migration_guard.running import events, executor, own_tables
 from migration_guard.running.executor import Options
-from migration_guard.running.failures import MigrationFailed
+from migration_guard.running.failures import Interrupted, MigrationFailed
 
 # Told after each migration: its name, and its file if it is an SQL migration.
 Watch: TypeAlias = Callable[[str, MigrationFile | None], None]
@@ -154,6 +154,8 @@ def _run_sql(building: Building, step: SQLStep, files: FileSet, progress: _Progr
         observe,
     )
     progress.rows = outcome.rows
+    if isinstance(outcome.error, Interrupted):
+        raise KeyboardInterrupt
     if outcome.error is not None:
         # What this run applied before it failed.
         progress.rows = executor.look(building.alias).rows

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from django.db import DatabaseError, connections
+from django.db import connections
 
 from migration_guard import conf
 from migration_guard.fresh.building import BuildFailed
+from migration_guard.fresh.targets import columns_added, target
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
@@ -14,9 +15,7 @@ from migration_guard.rules import alter_before_create, grammar
 from migration_guard.rules.source import Context, read
 from migration_guard.running.session import StatementError
 from migration_guard.sql.classify import mentions, words
-from migration_guard.sql.dialects import dialect
-from migration_guard.sql.scanner import Kind, significant
-from migration_guard.sql.statements import SQLError, split
+from migration_guard.sql.statements import SQLError, Statement, split
 
 _STATE = (
     "The throwaway database is dropped, and nothing else was touched. A new installation, a new "
@@ -28,7 +27,11 @@ _ROWS = (
     "without them."
 )
 FAILED = "migration-failed"
-_CREATE_TABLE = {"CREATE", "TABLE", "IF", "NOT", "EXISTS"}
+# Errors that a row which is not there can cause: a reference, a null, a check, a division by it, a
+# query that finds none or finds that something is wrong.
+_STATES = {"23502", "23503", "23514", "22012", "21000", "P0001", "P0002", "P0004"}
+_MYSQL_NUMBERS = {1048, 1364, 1365, 1452, 1644, 4025}
+_SQLITE_WORDS = ("FOREIGN KEY", "NOT NULL", "CHECK")
 _EDIT = (
     "Correct the order or the file. One that is applied anywhere must not be edited: add what is "
     "missing under a lower free number, or in a new migration."
@@ -59,46 +62,65 @@ def _order(failed: Problem, alias: str) -> Iterator[str]:
 
 
 def _created_later(failed: Problem, alias: str, vendor: str) -> Iterator[str]:
-    """Yield the tables that the failed file speaks of and a later one creates."""
+    """Yield the tables and columns that the failed statement speaks of and a later one makes."""
     settings = conf.load()
     files = planning_files.read(settings.folders(alias), vendor, settings.environments).files
-    text = next((file.text for file in files if file.path == failed.path), "")
-    created: set[str] = set()
-    behind = False
-    for file in files:
-        for table in _tables_made(file, vendor):
-            if behind and table not in created and mentions(text, table, vendor):
+    place = next((at for at, file in enumerate(files) if file.path == failed.path), len(files))
+    before = set().union(*(_made(file, vendor) for file in files[:place]))
+    needed = "\n".join(
+        one.text for file in files[place : place + 1] for one in _failed_in(file, failed, vendor)
+    )
+    for file in files[place + 1 :]:
+        for table, column in sorted(_made(file, vendor) - before):
+            names = filter(None, (table, column))
+            if all(mentions(needed, name, vendor) for name in names):
+                what = f"column {table}.{column}" if column else f"table {table}"
                 yield (
-                    f"The table {table} is needed here, and {file.id} creates it later: give this "
+                    f"The {what} is needed here, and {file.id} creates it later: give this "
                     f"file a number above {file.number}, or that one a number below."
                 )
-            created.add(table)
-        behind = behind or file.path == failed.path
 
 
-def _tables_made(file: MigrationFile, vendor: str) -> Iterator[str]:
+def _failed_in(file: MigrationFile, failed: Problem, vendor: str) -> list[Statement]:
+    """Return the statement that failed, or all where that is not known."""
+    statements = _statements(file, vendor)
+    return [one for one in statements if one.line == failed.line] or statements
+
+
+def _made(file: MigrationFile, vendor: str) -> set[tuple[str, str]]:
+    """Return what a file makes: (table or view, ""), and (table, column) for what it adds."""
+    made = set()
+    for statement in _statements(file, vendor):
+        text = statement.text
+        head = words(text, vendor, 4)
+        if head[:1] == ("CREATE",) and {"TABLE", "VIEW"} & set(head):
+            made.add((target(text, vendor), ""))
+        elif head[:2] == ("ALTER", "TABLE"):
+            made |= {(target(text, vendor), column) for column in columns_added(text, vendor)}
+    return made
+
+
+def _statements(file: MigrationFile, vendor: str) -> list[Statement]:
     with suppress(SQLError):
-        for statement in split(file.text, vendor):
-            if words(statement.text, vendor, 2) == ("CREATE", "TABLE"):
-                tokens = significant(statement.text, dialect(vendor))
-                found = (one for one in tokens if one.text.upper() not in _CREATE_TABLE)
-                if (name := next(found, None)) is not None:
-                    quoted = name.kind is Kind.QUOTED
-                    yield name.text[1:-1] if quoted else name.text
+        return split(file.text, vendor)
+    return []
 
 
 def _lacks_rows(error: BuildFailed) -> bool:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, StatementError):
-            return _is_integrity(cause.error)
+            return _speaks_of_rows(cause.error)
         cause = cause.__cause__
     return False
 
 
-def _is_integrity(error: BaseException) -> bool:
-    """Tell whether a constraint between rows was broken, by SQLSTATE 23 or the driver's class."""
-    if (getattr(error, "sqlstate", None) or "").startswith("23"):
-        return True
-    named = {kind.__name__ for kind in type(error).__mro__}
-    return "IntegrityError" in named and not isinstance(error, DatabaseError)
+def _speaks_of_rows(error: BaseException) -> bool:
+    """Tell whether a row that is not there may be the cause, by what each driver says."""
+    if state := getattr(error, "sqlstate", None):
+        return state in _STATES
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    first = error.args[0] if error.args else None
+    if isinstance(first, int):
+        return first in _MYSQL_NUMBERS
+    return "IntegrityError" in kinds and str(first).startswith(_SQLITE_WORDS)

@@ -16,6 +16,7 @@ from migration_guard.running.own_tables import SET_ASIDE
 from migration_guard.schema.differences import Change, Compared, compare
 from migration_guard.schema.objects import Snapshot
 from migration_guard.schema.things import Thing
+from migration_guard.sql.classify import mask_secrets
 
 RULES: Final[Mapping[str, str]] = {
     "drift-missing": "The files make it, and the database does not have it.",
@@ -84,14 +85,14 @@ def _assertion(
     if one.change is Change.UNKNOWN:
         why = _why(thing, databases)
         return Assertion(id_, thing.table, thing.object, "", Verdict.UNKNOWN, unknown=why)
-    mention = _mention(one, trail)
+    mention, vendor = _mention(one, trail), databases[0].vendor
     source = place(mention.path, mention.line) if mention is not None else ""
     violation = Violation(
         _RULE[one.change],
         thing.table,
         thing.object,
-        one.expected,
-        one.actual,
+        mask_secrets(one.expected, vendor),
+        mask_secrets(one.actual, vendor),
         source,
         _hint(one, mention, apps.get(thing.table, "")),
     )

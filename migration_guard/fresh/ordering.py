@@ -29,11 +29,6 @@ class DjangoMigration:
     after: frozenset[Key] = frozenset()
     needs: tuple[tuple[int, str], ...] = ()
 
-    @property
-    def last_needed(self) -> int:
-        """The highest number that it needs, -1 for none."""
-        return max((number for number, _ in self.needs), default=-1)
-
     def __str__(self) -> str:
         return ".".join(self.key)
 
@@ -80,28 +75,40 @@ def order(
         file.id: {stands_for.get(key, key) for key in file.directives.requires} & known
         for file in files
     }
+    last_needed = {one.key: max(_places(one, files), default=-1) for one in django}
     waiting, left, steps = list(django), list(files), list[Step]()
     while waiting or left:
-        ready = _ready(waiting, left[0].number if left else None)
+        done = len(files) - len(left)
+        ready = _ready(waiting, {key for key, last in last_needed.items() if last >= done})
         waiting = [one for one in waiting if one not in ready]
         missing = {one.key for one in waiting}
         count = next(
             (place for place, file in enumerate(left) if required[file.id] & missing), len(left)
         )
         if not ready and not count:
-            raise _cycle(waiting, left[0], required[left[0].id])
+            raise _cycle(waiting, files, done, required[left[0].id])
         steps += [DjangoStep(tuple(ready))] if ready else []
         steps += [SQLStep(tuple(left[:count]))] if count else []
         left = left[count:]
     return tuple(steps)
 
 
-def _ready(waiting: Sequence[DjangoMigration], lowest: int | None) -> list[DjangoMigration]:
-    """Return what can run while all SQL migrations from the number ``lowest`` on are missing."""
+def _places(one: DjangoMigration, files: Sequence[MigrationFile]) -> list[int]:
+    """Return where the files stand that it needs; a number may be that of several."""
+    return [
+        place
+        for number, needed in one.needs
+        for place, file in enumerate(files)
+        if _is(file, number, needed)
+    ]
+
+
+def _ready(waiting: Sequence[DjangoMigration], needing: Collection[Key]) -> list[DjangoMigration]:
+    """Return what can run now; ``needing`` are those that need an SQL migration to come."""
     blocked: set[Key] = set()
     ready = []
     for one in waiting:  # in an order in which each stands behind what it depends on
-        if one.after & blocked or (lowest is not None and one.last_needed >= lowest):
+        if one.after & blocked or one.key in needing:
             blocked.add(one.key)
         else:
             ready.append(one)
@@ -109,7 +116,6 @@ def _ready(waiting: Sequence[DjangoMigration], lowest: int | None) -> list[Djang
 
 
 def _unknown(django: Sequence[DjangoMigration], files: Sequence[MigrationFile]) -> list[Problem]:
-    known = {str(name) for file in files for name in (file.number, file.id)}
     return [
         Problem(
             "unknown-requirement",
@@ -118,21 +124,30 @@ def _unknown(django: Sequence[DjangoMigration], files: Sequence[MigrationFile]) 
         )
         for one in django
         for number, needed in one.needs
-        if str(number) not in known or ("_" in needed and needed not in known)
+        if not any(_is(file, number, needed) for file in files)
     ]
 
 
+def _is(file: MigrationFile, number: int, needed: str) -> bool:
+    """Tell whether a migration is the one that was named, by its number or by its id."""
+    return file.number == number and (needed.isdecimal() or needed == file.id)
+
+
 def _cycle(
-    waiting: Sequence[DjangoMigration], file: MigrationFile, required: Collection[Key]
+    waiting: Sequence[DjangoMigration],
+    files: Sequence[MigrationFile],
+    done: int,
+    required: Collection[Key],
 ) -> Refused:
-    """Follow what each waits for, from the file back to it."""
+    """Follow what each waits for, from the next file back to it or to one behind it."""
+    file = files[done]
     by_key = {one.key: one for one in waiting}
     chain = [one for one in waiting if one.key in required][:1]
-    while chain[-1].last_needed < file.number:
+    while max(_places(chain[-1], files), default=-1) < done:
         chain.append(next(by_key[key] for key in sorted(chain[-1].after) if key in by_key))
-    number, needed = max(chain[-1].needs)
-    path = " needs ".join([file.id, *map(str, chain), f"the SQL migration {needed}"])
-    behind = "" if number == file.number else f", which comes after {file.id}"
+    last = files[max(_places(chain[-1], files))]
+    path = " needs ".join([file.id, *map(str, chain), f"the SQL migration {last.id}"])
+    behind = "" if last is file else f", which comes after {file.id}"
     problem = Problem(
         "requirement-cycle",
         f"{path}{behind}",

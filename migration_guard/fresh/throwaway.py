@@ -8,9 +8,10 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Never
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -64,13 +65,16 @@ def throwaway(alias: str, host: Host, template: str = "") -> Iterator[str]:
 def standing_in(alias: str, name: str) -> Iterator[None]:
     """Let the database ``name`` be ``alias``, also for new threads; let other aliases refuse."""
     configured = connections.settings[alias]
-    connections.settings[alias] = {**configured, "NAME": name}
+    # Django keeps a pool by alias: one that is open already leads to the configured database.
+    options = {key: value for key, value in configured["OPTIONS"].items() if key != "pool"}
+    connections.settings[alias] = {**configured, "NAME": name, "OPTIONS": options}
     try:
         with ExitStack() as stack:
             stack.enter_context(_replaced(alias))
+            _be_sure(connections[alias], name)
             for other in connections.settings:
                 if other != alias:
-                    stack.enter_context(_replaced(other)).connect = _refusing(other, alias)  # type: ignore[method-assign]
+                    _refuse(stack, other, alias)
             yield
     finally:
         connections.settings[alias] = configured
@@ -87,6 +91,30 @@ def _replaced(alias: str) -> Iterator[BaseDatabaseWrapper]:
     finally:
         connections[alias] = before
         connection.close()
+
+
+def _be_sure(connection: BaseDatabaseWrapper, name: str) -> None:
+    """Raise CannotTell unless the connection leads where it should: nothing else may be written."""
+    questions = {"postgresql": "SELECT current_database()", "mysql": "SELECT DATABASE()"}
+    with connection.cursor() as cursor:
+        if connection.vendor in questions:
+            cursor.execute(questions[connection.vendor])
+            actual = str(cursor.fetchone()[0])
+        else:
+            actual = str(connection.settings_dict["NAME"])
+    if actual != name:
+        raise CannotTell(
+            f'The throwaway database is "{name}", and its connection leads to "{actual}".',
+            "Nothing was changed. Is there a pooler or a database backend that chooses the "
+            "database by itself? Use the server's own address in DATABASES.",
+        )
+
+
+def _refuse(stack: ExitStack, other: str, alias: str) -> None:
+    """Let the alias ``other`` refuse to connect until ``stack`` is closed."""
+    with suppress(ImproperlyConfigured):  # without its driver nobody can connect anyway
+        connection: Any = stack.enter_context(_replaced(other))
+        connection.connect = _refusing(other, alias)
 
 
 def _refusing(other: str, alias: str) -> Callable[[], Never]:

@@ -4,11 +4,12 @@ A migration that contains DDL and changed nothing is the founding bug's signatur
 EXISTS`` on a table that a later migration creates succeeds, and does nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from django.db import connections
 
+from migration_guard.fresh.targets import target
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
 from migration_guard.results import Chapter
@@ -21,14 +22,19 @@ from migration_guard.sql.statements import SQLError, Statement, split
 _DDL = {"ALTER", "CREATE", "DROP"}
 # What a snapshot shows; of other things a migration may change what nobody sees.
 _SEEN = {
-    *("TABLE", "INDEX", "UNIQUE", "VIEW", "MATERIALIZED", "FOREIGN", "TYPE", "DOMAIN", "EXTENSION"),
-    *("FUNCTION", "PROCEDURE", "TRIGGER", "SEQUENCE", "POLICY", "RULE", "OR"),
+    *("TABLE", "UNLOGGED", "VIRTUAL", "FOREIGN", "VIEW", "RECURSIVE", "MATERIALIZED", "INDEX"),
+    *("UNIQUE", "FULLTEXT", "SPATIAL", "TYPE", "DOMAIN", "EXTENSION", "SEQUENCE", "STATISTICS"),
+    *("FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "CONSTRAINT", "EVENT", "POLICY", "RULE"),
+    "OR",
 }
-# Clauses of ALTER TABLE that leave no trace in a snapshot.
+# Clauses of ALTER that leave no trace in a snapshot.
 _UNSEEN = (
-    *("OWNER", "TABLESPACE", "STATISTICS", "STORAGE", "COMPRESSION", "CLUSTER", "REPLICA"),
-    *("ENABLE", "DISABLE", "ENGINE", "AUTO_INCREMENT", "FILLFACTOR"),
+    *("OWNER", "OWNED", "TABLESPACE", "STATISTICS", "STORAGE", "COMPRESSION", "CLUSTER", "REPLICA"),
+    *("ENABLE", "DISABLE", "ENGINE", "AUTO_INCREMENT", "RESTART", "INHERIT", "ATTACH", "RESET"),
+    *("FILLFACTOR", "AUTOVACUUM_ENABLED", "VALIDATE"),
 )
+# Things whose name the server may have made up: no statement need mention it.
+_MAY_BE_UNNAMED = {"index", "unique", "primary key", "foreign key", "check", "exclusion"}
 
 
 class Timeline:
@@ -51,49 +57,78 @@ class Timeline:
         self._last = now
         if file is not None:
             self.problems += _idle(file, changed, self._vendor)
-        self.chapters.append(_chapter(migration, changed))
+        self.chapters.append(_chapter(migration, changed, self._vendor))
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
 
-def _chapter(migration: str, changed: list[Compared]) -> Chapter:
+def _chapter(migration: str, changed: Sequence[Compared], vendor: str) -> Chapter:
     def told(change: Change) -> tuple[str, ...]:
-        return tuple(_told(one) for one in changed if one.change is change)
+        return tuple(_told(one, vendor) for one in changed if one.change is change)
 
     # Seen from before: what is missing afterwards was removed.
     return Chapter(migration, told(Change.EXTRA), told(Change.DIFFERS), told(Change.MISSING))
 
 
-def _told(one: Compared) -> str:
+def _told(one: Compared, vendor: str) -> str:
     thing = one.thing
-    if not thing.object:
-        return f"{'view' if 'view' in str(thing) else 'table'} {thing.table}"
-    named = f"{thing.object} of {thing.table}" if thing.table else thing.object
-    return f"{named}: {one.expected} → {one.actual}" if one.change is Change.DIFFERS else named
+    if thing.kind == "table":
+        named = f"{'view' if 'view' in str(thing.aspects['kind']) else 'table'} {thing.table}"
+    else:
+        named = f"{thing.object} of {thing.table}" if thing.table else thing.object
+    if one.change is not Change.DIFFERS:
+        return named
+    return mask_secrets(f"{named}: {one.expected} → {one.actual}", vendor)
 
 
-def _idle(file: MigrationFile, changed: list[Compared], vendor: str) -> Iterator[Problem]:
+def _idle(file: MigrationFile, changed: Sequence[Compared], vendor: str) -> Iterator[Problem]:
     """Warn of each statement that should have changed the schema and cannot have.
 
     That is any DDL where nothing changed at all, and DDL that says IF EXISTS or IF NOT EXISTS where
     nothing changed that it speaks of.
     """
-    names = {name for one in changed for name in _names(one)}
+    if any(one.change is Change.UNKNOWN for one in changed):
+        return
     with suppress(SQLError):  # it ran, so it is SQL; the server knows better
-        for statement in split(file.text, vendor):
-            if not _visible(statement.text, vendor):
-                continue
-            can_be_idle = not changed or mentions(statement.text, "IF", vendor)
-            if can_be_idle and not any(mentions(statement.text, name, vendor) for name in names):
+        statements = split(file.text, vendor)
+        temporary = [
+            target(one.text, vendor) for one in statements if makes_temporary(one.text, vendor)
+        ]
+        for statement in statements:
+            text = statement.text
+            can_be_idle = not changed or mentions(text, "IF", vendor)
+            if (
+                can_be_idle
+                and _visible(text, vendor)
+                and not any(_speaks_of(text, one, vendor) for one in changed)
+                and not _made_again(text, statements, vendor)
+                and not any(mentions(text, name, vendor) for name in temporary)
+            ):
                 yield _changed_nothing(file, statement, vendor)
 
 
-def _names(one: Compared) -> Iterator[str]:
-    for thing in filter(None, (one.first, one.second)):
-        yield from (name for name in (thing.table.rpartition(".")[2],) if name)
-        yield from (name for name in (thing.name.partition("(")[0],) if name)
+def _speaks_of(text: str, one: Compared, vendor: str) -> bool:
+    """Tell whether a statement may have made this change."""
+    thing = one.thing
+    table = thing.table.rpartition(".")[2]
+    if table and not mentions(text, table, vendor):
+        return False
+    of_table = "TABLE" in words(text, vendor, 3)
+    if thing.kind == "table" or (of_table and thing.kind in _MAY_BE_UNNAMED):
+        return True
+    names = {each.name.partition("(")[0] for each in (one.first, one.second) if each is not None}
+    return any(mentions(text, name.rpartition(".")[2], vendor) for name in names)
+
+
+def _made_again(text: str, statements: Sequence[Statement], vendor: str) -> bool:
+    """Tell whether a DROP only makes room for what the same file creates."""
+    name = target(text, vendor)
+    return words(text, vendor, 1) == ("DROP",) and any(
+        words(other.text, vendor, 1) == ("CREATE",) and mentions(other.text, name, vendor)
+        for other in statements
+    )
 
 
 def _visible(text: str, vendor: str) -> bool:
@@ -102,7 +137,7 @@ def _visible(text: str, vendor: str) -> bool:
         verb in _DDL
         and kind in _SEEN
         and not makes_temporary(text, vendor)
-        and not any(mentions(text, word, vendor) for word in _UNSEEN)
+        and not (verb == "ALTER" and any(mentions(text, word, vendor) for word in _UNSEEN))
     )
 
 

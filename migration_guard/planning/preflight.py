@@ -189,7 +189,7 @@ def _encoding(file: MigrationFile, statement: Statement) -> Problem:
 def _open_comment(file: MigrationFile, vendor: str) -> list[Problem]:
     """Find what SQLite allows and nobody means: a comment without an end, which hides the rest."""
     start = file.text.rfind("/*")
-    if vendor != "sqlite" or start < file.text.rfind("*/"):
+    if vendor != "sqlite" or start <= file.text.rfind("*/"):
         return []
     last = Token(Kind.SPACE, "", 0)
     for token in tokens(file.text, vendor):

@@ -86,10 +86,14 @@ def step_failed(session: Session, error: StatementError) -> GuardError:
     )
 
 
-def interrupted(applied: Sequence[str]) -> Refused:
+class Interrupted(Refused):
+    """Ctrl-C or SIGTERM ended the run."""
+
+
+def interrupted(applied: Sequence[str]) -> Interrupted:
     """Build the error for Ctrl-C or SIGTERM."""
     before = ", ".join(applied) if applied else "none"
-    return Refused(
+    return Interrupted(
         "Interrupted: the migration that was running was rolled back (one with transaction = off, "
         "or on MySQL, stopped between two statements), and the run lock is released.\n"
         f"Applied before it in this run: {before}.",

@@ -18,6 +18,7 @@ from migration_guard.history import Rows
 from migration_guard.planning.preflight import Unit, shorten
 from migration_guard.running import mysql_state
 from migration_guard.running.mysql_lock import NamedLock
+from migration_guard.running.mysql_objects import targets
 from migration_guard.running.session import (
     Doubt,
     Facts,
@@ -26,7 +27,6 @@ from migration_guard.running.session import (
     Session,
 )
 from migration_guard.sql.classify import makes_temporary, mask_secrets, transactional_dml, words
-from migration_guard.sql.lexer import normalized
 from migration_guard.sql.statements import Statement
 
 _KINDS = {
@@ -61,21 +61,6 @@ _HARMLESS = {
     *("PREPARE", "DEALLOCATE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"),
 }
 _RUNS_CODE = {"CALL", "EXECUTE", "BEGIN"}
-_NAME = r"(?:`(?:[^`]|``)+`|[\w$]+)"
-_QUALIFIED = rf"(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)"
-_ON_TABLE = re.compile(
-    rf"(?:CREATE|DROP)\b[^`'\"(]*?\bINDEX\b.*?\bON\s+{_QUALIFIED}", re.IGNORECASE | re.DOTALL
-)
-_OBJECT = re.compile(
-    r"(?P<verb>CREATE|DROP|ALTER|RENAME)\s+"
-    r"(?:OR\s+REPLACE\s+|ONLINE\s+|IGNORE\s+|AGGREGATE\s+|"
-    r"(?:DEFINER|ALGORITHM)\s*=\s*[\w`'@%.]+\s+|SQL\s+SECURITY\s+\w+\s+)*"
-    r"(?P<kind>TABLE|VIEW|PROCEDURE|FUNCTION|TRIGGER|EVENT|SEQUENCE|DATABASE|SCHEMA)\s+"
-    rf"(?P<if>IF\s+(?:NOT\s+)?EXISTS\s+)?{_QUALIFIED}",
-    re.IGNORECASE,
-)
-_FURTHER = re.compile(rf",\s*({_NAME}(?:\s*\.\s*{_NAME})?)")
-_NEW_NAME = re.compile(rf"\bTO\s+({_NAME}(?:\s*\.\s*{_NAME})?)", re.IGNORECASE)
 _COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
 # In seconds, the most that a lock time-out takes.
 _NO_LIMIT = 31_536_000
@@ -291,8 +276,8 @@ class MySQLSession(Session):
             )
 
     def _definition(self, sql: str) -> str:
-        """Return a digest of each object's definition, or ``absent``; nothing if it is not known."""
-        found = [self._defined(kind, name) for kind, name in _targets(sql)]
+        """Return a digest of each object's definition, or ``absent``; nothing if unknown."""
+        found = [self._defined(kind, name) for kind, name in targets(sql)]
         return " ".join(found) if all(found) else ""
 
     def _defined(self, kind: str, name: str) -> str:
@@ -330,25 +315,6 @@ class MySQLSession(Session):
             + shorten(mask_secrets(query or "", self.vendor), 200)
             for thread, user, host, since, query in found
         )
-
-
-def _targets(sql: str) -> list[tuple[str, str]]:
-    """Return kind and name of the objects whose definitions tell whether ``sql`` was done."""
-    match = _OBJECT.match(sql)
-    if match is None:
-        match = _ON_TABLE.match(sql)
-        return [("TABLE", match["name"])] if match is not None else []
-    verb, kind, rest = match["verb"].upper(), match["kind"].upper(), sql[match.end() :]
-    words = list(normalized(rest, "mysql"))
-    if "exchange" in words:  # what is exchanged looks the same afterwards
-        return []
-    if verb not in ("DROP", "RENAME") or "," not in words:
-        return [(kind, match["name"])]
-    names = [match["name"], *_FURTHER.findall(rest)]
-    # In a swap, too, the names stand for the same as before.
-    taken = {name.strip("`").lower() for name in _NEW_NAME.findall(rest)}
-    swaps = taken & {name.strip("`").lower() for name in names}
-    return [] if swaps else [(kind, name) for name in names]
 
 
 def _code(error: Exception) -> int:

@@ -53,7 +53,8 @@ def ensure(session: Session, facts: Facts) -> None:
     has the name.
     """
     connection = session.connection
-    if _migrations() <= applied_django_migrations(session):
+    applied = applied_django_migrations(session)
+    if _migrations() <= applied:
         return
     if not router.allow_migrate(connection.alias, APP):
         raise CannotTell(
@@ -68,9 +69,10 @@ def ensure(session: Session, facts: Facts) -> None:
         )
     if session.vendor == "mysql":
         _drop_remains(session)
-    columns = columns_of(session, TABLE)
-    if columns is not None:
-        raise foreign(columns)
+    if not any(app == APP for app, _ in applied):
+        columns = columns_of(session, TABLE)
+        if columns is not None:
+            raise foreign(columns)
     _migrate(session, facts)
 
 

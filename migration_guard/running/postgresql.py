@@ -76,7 +76,18 @@ class PostgreSQLSession(Session):
 
     def facts(self) -> Facts:
         """Read the facts, and the settings that Django made when it connected."""
-        row = self.own(
+        with postgresql_pooler.patience(self.driver):
+            row = self._facts()
+        self._role, self._schema, self._pid, settings = row[2], row[3], row[6], row[7]
+        self._settings = [(name, value) for name, value, source in settings if source == "session"]
+        if self._pid != self.driver.info.backend_pid:
+            self._pooling = Pooling.SESSION  # as long as nothing else shows
+            postgresql_pooler.refuse_lost_options(self.connection, {name for name, *_ in settings})
+        self._looks_for_client = self._can_look_for_client()
+        return Facts(row[0], row[1], row[3], read_only=row[4], standby=row[5])
+
+    def _facts(self) -> tuple[Any, ...]:
+        return self.own(
             "SELECT current_database(), session_user, current_setting('role'), "
             "COALESCE((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
             "ON n.oid = c.relnamespace WHERE c.oid = to_regclass('applied_migrations')), "
@@ -85,13 +96,6 @@ class PostgreSQLSession(Session):
             "pg_backend_pid(), ARRAY(SELECT ARRAY[name, current_setting(name), source] "
             "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client'))"
         )[0]
-        self._role, self._schema, self._pid, settings = row[2], row[3], row[6], row[7]
-        self._settings = [(name, value) for name, value, source in settings if source == "session"]
-        if self._pid != self.driver.info.backend_pid:
-            self._pooling = Pooling.SESSION  # as long as nothing else shows
-            postgresql_pooler.refuse_lost_options(self.connection, {name for name, *_ in settings})
-        self._looks_for_client = self._can_look_for_client()
-        return Facts(row[0], row[1], row[3], read_only=row[4], standby=row[5])
 
     def _can_look_for_client(self) -> bool:
         """Tell whether the server can notice, within a statement, that its client is gone."""

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
 from migration_guard.planning.preflight import shorten
@@ -107,5 +109,9 @@ class AdvisoryLock(RunLock):
         return True
 
     def release(self) -> None:
-        """End the transaction by closing its connection."""
+        """End the transaction, so that the next run need not wait for the connection's end."""
+        # Where it cannot be asked to, it ends with the connection.
+        with suppress(psycopg.Error):
+            if self._connection.connection.info.transaction_status == TransactionStatus.INTRANS:
+                self._query("ROLLBACK")
         self._connection.close()

@@ -28,12 +28,14 @@ DIRECTLY = (
     "own in DATABASES, and --database ALIAS."
 )
 _TWO = (
-    "The run lock has a connection of its own, so the runner needs two at once: raise the pool's "
-    f"size to 2 or more, or wait until others give theirs back. {DIRECTLY}"
+    "See that the server behind the pooler runs. The run lock has a connection of its own, so the "
+    "runner needs two at once: raise the pool's size to 2 or more, or wait until others give "
+    f"theirs back. {DIRECTLY}"
 )
 # What a pooler says in the place of the server, and what to do about it.
 _REMEDIES = {
     "query_wait_timeout": _TWO,
+    "client_login_timeout": _TWO,
     "no more connections allowed": _TWO,
     "max_client_conn": _TWO,
     "max_user_connections": _TWO,

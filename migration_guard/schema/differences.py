@@ -196,8 +196,8 @@ def _judged(one: Thing, other: Thing) -> Compared:
     for aspect in {**one.aspects, **other.aspects}:
         here, there = one.aspects.get(aspect, ""), other.aspects.get(aspect, "")
         if here is UNKNOWN or there is UNKNOWN:
-            # What neither reader can tell is a limit of the vendor, not of this database.
-            unclear |= here is not there
+            # What neither reader can tell of a table is a limit of the vendor, not of this one.
+            unclear |= here is not there or not one.table
         elif here != there:
             said = _narrowed(here or aspects.absent(aspect), there or aspects.absent(aspect))
             expected.append(said[0])

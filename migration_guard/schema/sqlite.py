@@ -79,7 +79,9 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
     objects = source.rows(_OBJECTS)
     found = {row[1]: row for row in objects if row[0] in {"table", "view"}}
     everything = _Everything(source, objects)
-    read_tables = [everything.table(name) for name in sorted(found) if _is_asked(name, tables)]
+    asked = _asked(tables)
+    chosen = [name for name in sorted(found) if asked is None or name.lower() in asked]
+    read_tables = [everything.table(name) for name in chosen]
     return Snapshot(
         vendor=VENDOR,
         tables=tuple(read_tables),
@@ -89,12 +91,12 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
     )
 
 
-def _is_asked(name: str, tables: tuple[str | Pair, ...] | None) -> bool:
-    """Return whether a table is among those named, in whatever case."""
+def _asked(tables: tuple[str | Pair, ...] | None) -> set[str] | None:
+    """Return the tables that may be those named, in lower case; None where all are."""
     if tables is None:
-        return True
+        return None
     pairs = SearchPath((MAIN,)).candidates(tables)
-    return (MAIN, name.lower()) in {(schema.lower(), asked.lower()) for schema, asked in pairs}
+    return {name.lower() for schema, name in pairs if schema.lower() == MAIN}
 
 
 class _Source:
@@ -137,6 +139,7 @@ class _Everything:
     def __init__(self, source: _Source, objects: list[Row]) -> None:
         names = [(row[0], row[1]) for row in objects if row[0] in {"table", "view"}]
         self._objects = {row[1]: row for row in objects if row[0] in {"table", "view"}}
+        self._spellings: dict[str, str] = {name.lower(): name for name in self._objects}
         self._index_sql = {row[1]: row[3] for row in objects if row[0] == "index"}
         self._columns = source.by_table(_COLUMNS, names, "columns")
         real = [one for one in names if one[0] == "table" and one[1] in self._columns]
@@ -231,8 +234,7 @@ class _Everything:
 
     def _spelling(self, target: str) -> str:
         """Return the name of a table as it was made; references may write it in another case."""
-        spellings: dict[str, str] = {name.lower(): name for name in self._objects}
-        return spellings.get(target.lower(), target)
+        return self._spellings.get(target.lower(), target)
 
     def _target_key(self, target: str) -> Fact[tuple[str, ...]]:
         """Return the columns that REFERENCES without columns means: the target's primary key."""

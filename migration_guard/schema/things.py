@@ -66,7 +66,7 @@ def things(snapshot: Snapshot) -> Iterator[Thing]:
 
 def untold(thing: Thing) -> bool:
     """Tell whether a thing stands for all of its kind, which could not be read."""
-    return UNKNOWN in thing.aspects.values() and thing.kind in thing.aspects
+    return thing.aspects == {thing.kind: UNKNOWN}
 
 
 def _tables(snapshot: Snapshot) -> Iterator[Thing]:

@@ -115,10 +115,10 @@ def _begin_atomic(lexis: Dialect) -> re.Pattern[str]:
 
 def _atomic(words: Iterator[Token], _start: int) -> Body | None:
     """PostgreSQL: CREATE [OR REPLACE] FUNCTION|PROCEDURE … BEGIN ATOMIC … END."""
-    head = _next(words), _next(words)
-    if head == ("CREATE", "OR"):
-        head = _next(words), _next(words)
-    if head[1] not in {"FUNCTION", "PROCEDURE"}:
+    is_create, what = _next(words) == "CREATE", _next(words)
+    if what == "OR":
+        what = (_next(words), _next(words))[1]
+    if not is_create or what not in {"FUNCTION", "PROCEDURE"}:
         return None
     depth, before = 0, _NOTHING
     for word in words:

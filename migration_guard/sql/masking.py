@@ -37,7 +37,7 @@ def has_secret(text: str, vendor: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """Return text that is no SQL, such as a message, without the passwords of connection strings."""
+    """Return text that is no SQL, such as a message, without passwords and those in URLs."""
     return _hide(text)
 
 

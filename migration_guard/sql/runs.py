@@ -45,7 +45,9 @@ def run_pattern(lexis: Dialect, delimiter: str) -> Callable[[str, int], Iterator
 def closed_pattern(lexis: Dialect) -> re.Pattern[str]:
     """Compile: content and comments without a `;`, in which nothing is left open."""
     special, atoms = _content_of(lexis, ";")
-    return re.compile(_unrolled(special, atoms + _comments(lexis)), re.DOTALL)
+    line, block = _comments(lexis)
+    # A line comment is closed by its line end, which may lie beyond where one looks.
+    return re.compile(_unrolled(special, [*atoms, rf"{line}(?=[\r\n])", block]), re.DOTALL)
 
 
 @lru_cache

@@ -29,7 +29,7 @@ email = {}
 """
 _COUNTING = (
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)\n"
-    "INSERT INTO people SELECT i, 'x' FROM n WHERE i < 0"
+    "INSERT INTO people (id, name) SELECT i, 'x' FROM n WHERE i < 0"
 )
 # A minute's work. These two drivers hear of a signal between two statements.
 SLOW = {
@@ -217,7 +217,7 @@ def test_fresh_when_another_run_is_alive_leaves_its_database_alone(
 ):
     migrations({**FILES, "0011_slow.sql": f"{SLOW[database.vendor]};"})
     other = guard_process.start("checkschema", "--fresh", "--no-models")
-    wait_until(lambda: _building(database), 90)
+    _wait_for(other, database)
     alive = throwaways(database)
     migrations(FILES)
 
@@ -237,7 +237,7 @@ def test_fresh_when_it_is_interrupted_drops_the_database_and_says_so(
 ):
     migrations({**FILES, "0011_slow.sql": f"{SLOW[database.vendor]};"})
     run = guard_process.start("checkschema", "--fresh", "--no-models")
-    wait_until(lambda: _building(database), 90)
+    _wait_for(run, database)
 
     run.send_signal(sent)
     _, err = run.communicate(timeout=60)
@@ -247,6 +247,16 @@ def test_fresh_when_it_is_interrupted_drops_the_database_and_says_so(
     assert "nothing else was touched" in err
     assert "Traceback" not in err
     assert throwaways(database) == []
+
+
+def _wait_for(run, database):
+    """Wait until the run is at its slow statement; say what it said if it has ended before."""
+
+    def there():
+        assert run.poll() is None, run.communicate()
+        return _building(database)
+
+    wait_until(there, 90)
 
 
 def _building(database):
@@ -474,3 +484,20 @@ def test_usage_when_options_have_no_effect_together_says_so(
 
     assert done.code == 2
     assert message in done.err
+
+
+def test_fresh_when_the_configured_database_is_pooled_is_not_mistaken_for_it(
+    postgres, migrations, fresh
+):
+    migrations(FILES)
+    postgres.configure(OPTIONS={"pool": True})
+    with connections["default"].cursor() as cursor:  # the pool is open now
+        cursor.execute("SELECT 1")
+
+    done = fresh()
+
+    assert done.code == 0, done.err
+    assert tables(postgres) == []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        assert cursor.fetchone()[0] == postgres.settings["NAME"]

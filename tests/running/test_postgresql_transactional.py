@@ -1,10 +1,8 @@
 """PostgreSQL: one migration, one transaction; clean sessions; the rules of the history."""
 
-import time
-
 import pytest
 
-from tests.running.support import applied, wait_until
+from tests.running.support import applied
 
 TABLE = "CREATE TABLE {} (id integer PRIMARY KEY)"
 
@@ -147,61 +145,6 @@ def test_copy_when_data_is_inline_is_streamed(postgres, migrations, guard):
     assert postgres.execute("SELECT name FROM a WHERE id = 7") == [("name 7 \\ %s",)]
 
 
-SESSION_CHANGES = """
-CREATE SCHEMA elsewhere;
-CREATE ROLE guard_intern;
-GRANT guard_intern TO CURRENT_USER;
-SET search_path = elsewhere;
-SET statement_timeout = '1min';
-SET lock_timeout = '1min';
-SET TIME ZONE 'Asia/Tokyo';
-SET standard_conforming_strings = off;
-SET my.setting = 'left behind';
-CREATE TEMPORARY TABLE applied_migrations (id text);
-DECLARE open_cursor CURSOR WITH HOLD FOR SELECT 1;
-LISTEN channel;
-PREPARE left_behind AS SELECT 1;
-SELECT pg_advisory_lock(42);
-SELECT pg_advisory_unlock_all();
-SELECT pg_advisory_lock(43);
-SET ROLE guard_intern;
-"""
-
-
-@pytest.mark.parametrize("header", ["", "-- guard: transaction = off\n"], ids=["on", "off"])
-def test_session_when_a_file_changes_it_is_clean_for_the_next_file_and_the_history(
-    postgres, migrations, guard, header
-):
-    sql = SESSION_CHANGES.replace(
-        "CREATE TEMPORARY TABLE applied_migrations", "CREATE TEMP TABLE tt"
-    )
-    migrations(
-        {
-            "1_dirty.sql": header + sql,
-            "2_look.sql": "CREATE TABLE seen AS SELECT current_user::text AS who, "
-            "current_setting('search_path') AS path, current_setting('statement_timeout') AS time, "
-            "current_setting('TimeZone') AS zone, current_setting('my.setting', true) AS mine, "
-            "(SELECT count(*) FROM pg_cursors WHERE name = 'open_cursor') AS cursors, "
-            "(SELECT count(*) FROM pg_prepared_statements WHERE name = 'left_behind') AS prepared, "
-            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
-            "AND pid = pg_backend_pid()) AS locks, to_regclass('pg_temp.tt') IS NULL AS no_temp",
-        },
-        STATEMENT_TIMEOUT="7s",
-    )
-
-    try:
-        result = guard("runsqlmigrations")
-
-        assert result.code == 0, result.err
-        assert postgres.execute("SELECT * FROM public.seen") == [
-            ("postgres", '"$user", public', "7s", "UTC", "", 0, 0, 0, True)
-        ]
-        assert applied(postgres) == ["1_dirty", "2_look"]
-    finally:
-        postgres.execute("DROP SCHEMA IF EXISTS elsewhere")
-        postgres.execute("DROP ROLE IF EXISTS guard_intern")
-
-
 def test_temporary_table_when_it_shadows_the_history_misplaces_no_row(postgres, migrations, guard):
     migrations(
         {
@@ -293,53 +236,3 @@ def test_target_when_given_stops_there(postgres, migrations, guard):
 
     assert guard("runsqlmigrations", "--target", "5").code == 0
     assert applied(postgres) == ["1_t", "5_t"]
-
-
-def test_lock_when_a_long_transaction_holds_the_table_is_retried_and_then_names_the_blocker(
-    postgres, migrations, guard
-):
-    migrations({"1_a.sql": TABLE.format("a")})
-    guard("runsqlmigrations")
-    blocker = postgres.connect()
-    blocker.execute("BEGIN")
-    blocker.execute("SELECT * FROM a")
-    migrations(
-        {"1_a.sql": TABLE.format("a"), "2_b.sql": "ALTER TABLE a ADD b int"},
-        LOCK_TIMEOUT="400ms",
-        LOCK_RETRIES=1,
-    )
-
-    result = guard("runsqlmigrations")
-
-    assert result.code == 1
-    assert "rolled back, try 2 of 2" in result.err
-    assert "canceling statement due to lock timeout" in result.err
-    assert f"pid {blocker.info.backend_pid}" in result.err
-    assert "SELECT * FROM a" in result.err
-    assert applied(postgres) == ["1_a"]
-
-
-def test_lock_when_the_blocker_goes_away_is_granted_to_a_later_try(
-    postgres, migrations, guard, guard_process
-):
-    migrations({"1_a.sql": TABLE.format("a")})
-    guard("runsqlmigrations")
-    blocker = postgres.connect()
-    blocker.execute("BEGIN")
-    blocker.execute("SELECT * FROM a")
-    migrations(
-        {"1_a.sql": TABLE.format("a"), "2_b.sql": "ALTER TABLE a ADD b int"}, LOCK_TIMEOUT="200ms"
-    )
-
-    process = guard_process.start("runsqlmigrations")
-    wait_until(lambda: waiting(postgres))
-    time.sleep(0.4)
-    blocker.execute("ROLLBACK")
-    _out, err = process.communicate(timeout=30)
-
-    assert process.returncode == 0, err
-    assert "try 2 of" in err
-
-
-def waiting(database) -> bool:
-    return bool(database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))

@@ -1,0 +1,131 @@
+"""Fixtures: the admin of a database that was migrated, in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from tests.admin import site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpResponse
+
+    from tests.servers import Database
+
+HISTORY = "/admin/migration_guard/appliedmigration/"
+JOURNAL = "/admin/migration_guard/journalentry/"
+AUDIT = "/admin/migration_guard/auditentry/"
+
+
+@dataclass
+class Admin:
+    """The admin as one person sees it; paths are relative to the history's list."""
+
+    client: Client
+
+    def get(self, path: str = "", **options: Any) -> HttpResponse:
+        """Ask for a page."""
+        return self.client.get(path if path.startswith("/") else HISTORY + path, **options)
+
+    def text(self, path: str = "") -> str:
+        """Return a page that must be there."""
+        response = self.get(path)
+        assert response.status_code == 200, response.status_code
+        return response.content.decode()
+
+
+@pytest.fixture
+def admin(guard: Callable[..., Any], migrations: Callable[..., Any]) -> Callable[..., Admin]:
+    """Give `admin(files, **guard_settings)`: apply the files, and log an administrator in.
+
+    The test asks for its database first; without `files`, nothing is applied.
+    """
+
+    def enter(files: dict[str, str] | None = None, **guard_settings: Any) -> Admin:
+        from django.contrib.auth.models import User
+
+        call_command("migrate", verbosity=0)
+        if files is not None:
+            migrations(files, **guard_settings)
+            result = guard("runsqlmigrations")
+            assert result.code == 0, result.err
+        client = Client()
+        client.force_login(User.objects.create_superuser("ada"))
+        return Admin(client)
+
+    return enter
+
+
+@pytest.fixture
+def staff() -> Callable[..., Admin]:
+    """Give `staff("view_appliedmigration", …)`: log in a member of staff with permissions."""
+
+    def enter(*codenames: str) -> Admin:
+        from django.contrib.auth.models import Permission, User
+
+        user = User.objects.create_user("eve", is_staff=True)
+        found = Permission.objects.filter(codename__in=codenames)
+        assert len(found) == len(codenames)
+        user.user_permissions.set(found)
+        client = Client()
+        client.force_login(user)
+        return Admin(client)
+
+    return enter
+
+
+def many(database: Database, rows: int) -> None:
+    """Put `rows` applied migrations into the history, each with a kilobyte of SQL."""
+    numbers = {
+        "postgresql": f"(SELECT generate_series(1, {rows}) AS n) AS numbers",
+        "mysql": f"(SELECT seq AS n FROM seq_1_to_{rows}) AS numbers",
+        "sqlite": f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows})"
+        " SELECT n FROM s) AS numbers",
+    }[database.vendor]
+    padded = {
+        "postgresql": "lpad(n::text, {0}, '0')",
+        "mysql": "lpad(n, {0}, '0')",
+        "sqlite": "printf('%0{0}d', n)",
+    }[database.vendor]
+    at = {
+        "postgresql": "timestamptz '2020-01-01' + n * interval '1 hour'",
+        "mysql": "timestamp('2020-01-01') + interval n hour",
+        "sqlite": "datetime('2020-01-01', n || ' hours')",
+    }[database.vendor]
+    quoted = "`sql`" if database.vendor == "mysql" else "sql"
+    name = f"concat({padded.format(5)}, '_m')".replace(
+        "concat(printf('%05d', n), '_m')", "printf('%05d_m', n)"
+    )
+    database.execute(
+        "INSERT INTO applied_migrations (id, number, checksum, fingerprint, "
+        f"{quoted}, how, applied_at, duration_ms, database_user, environment) "
+        f"SELECT {name}, {padded.format(40)}, NULL, NULL, '{'x' * 1000}', 'run', {at}, "
+        f"CASE WHEN n % 500 = 0 THEN 60000 + n ELSE n % 90 END, 'app', 'production' FROM {numbers}"
+    )
+
+
+# A browser that is not there: said loudly, never silently
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip every test that needs a browser, where there is none."""
+    reason = site.missing()
+    for item in items:
+        if reason and "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=f"Browser: {reason}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Close with the number of tests that did not run for want of a browser."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum("Browser: " in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.section("Browser", sep="=", red=True, bold=True)
+        tests = "1 test was" if count == 1 else f"{count} tests were"
+        terminalreporter.write_line(f"Browser: {tests} NOT run: {site.missing()}", red=True)

@@ -1,0 +1,211 @@
+"""Why a clean install failed: the message names the cause, as far as the files tell."""
+
+import pytest
+
+from migration_guard.fresh.targets import columns_added, target
+
+USERS = "CREATE TABLE users (id integer PRIMARY KEY, email varchar(40));"
+PROFILES = "CREATE TABLE profiles (id integer PRIMARY KEY, user_id integer);"
+LATER = "is needed here, and {} creates it later"
+ROWS = "relies on rows that other databases happen to have"
+LEFT = "The throwaway database is dropped, and nothing else was touched."
+
+
+@pytest.fixture
+def fails(guard, migrations):
+    """Give `fails(files)`: what `checkschema --fresh` says of files that build no database."""
+
+    def run(files):
+        migrations(files)
+        result = guard("checkschema", "--fresh", "--no-models")
+        assert result.code == 1, result.out + result.err
+        assert LEFT in result.err
+        assert "Traceback" not in result.err
+        return result.err
+
+    return run
+
+
+# What comes later
+
+ORDER = {
+    "a table of a later number": (
+        {
+            "0001_users.sql": USERS,
+            "0002_trust.sql": "\nALTER TABLE profiles ADD COLUMN trust_level integer;",
+            "0003_profiles.sql": PROFILES,
+        },
+        "0002_trust.sql:2",
+        f"The table profiles {LATER.format('0003_profiles')}",
+    ),
+    "two files swapped": (
+        {
+            "0001_profiles.sql": "INSERT INTO users (id) VALUES (1);",
+            "0002_users.sql": USERS,
+        },
+        "0001_profiles.sql:1",
+        f"The table users {LATER.format('0002_users')}",
+    ),
+    "a column of a later number": (
+        {
+            "0001_users.sql": USERS,
+            "0002_index.sql": "CREATE INDEX users_born ON users (born);",
+            "0003_born.sql": "ALTER TABLE users ADD COLUMN born date;",
+        },
+        "0002_index.sql:1",
+        "The column users.born is needed here, and 0003_born creates it later",
+    ),
+    "a view of a later number": (
+        {
+            "0001_users.sql": USERS,
+            "0002_copy.sql": "CREATE TABLE copied AS SELECT id FROM everybody;",
+            "0003_everybody.sql": "CREATE VIEW everybody AS SELECT id FROM users;",
+        },
+        "0002_copy.sql:1",
+        "everybody is needed here, and 0003_everybody creates it later",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "place", "cause"), ORDER.values(), ids=ORDER)
+def test_fresh_when_what_is_needed_comes_later_then_both_files_are_named(
+    database, fails, files, place, cause
+):
+    said = fails(files)
+
+    assert place in said
+    assert cause in said
+    assert ROWS not in said
+
+
+def test_fresh_when_nothing_makes_the_table_then_no_later_file_is_blamed(database, fails):
+    said = fails(
+        {
+            "0001_users.sql": USERS,
+            "0002_typo.sql": "ALTER TABLE userz ADD COLUMN born date;",
+            "0003_profiles.sql": PROFILES,
+        }
+    )
+
+    assert "0002_typo failed at" in said
+    assert "creates it later" not in said
+
+
+def test_fresh_when_the_names_only_stand_in_another_statement_then_no_later_file_is_blamed(
+    sqlite, fails
+):
+    said = fails(
+        {
+            "0001_users.sql": USERS,
+            "0002_two.sql": "-- profiles come next\nINSERT INTO users (id) VALUES (1);\n"
+            "INSERT INTO nowhere VALUES (1);\nSELECT 'profiles';",
+            "0003_profiles.sql": PROFILES,
+        }
+    )
+
+    assert "0002_two.sql:3" in said
+    assert "creates it later" not in said
+
+
+# What only works on data that developers happen to have
+
+REFERS = (
+    "CREATE TABLE profiles (id integer PRIMARY KEY, user_id integer NOT NULL,"
+    " FOREIGN KEY (user_id) REFERENCES users (id));\n"
+)
+DATA = {
+    "a reference": REFERS + "INSERT INTO profiles VALUES (1, 7);",
+    "a null": REFERS + "INSERT INTO profiles VALUES (1, (SELECT max(id) FROM users));",
+    "a check": "CREATE TABLE t (n integer, CHECK (n > 0));\n"
+    "INSERT INTO t SELECT count(*) FROM users;",
+}
+
+
+@pytest.mark.parametrize("text", DATA.values(), ids=DATA)
+def test_fresh_when_a_migration_relies_on_rows_then_it_says_so(database, fails, text):
+    said = fails({"0001_users.sql": USERS, "0002_rows.sql": text})
+
+    assert "0002_rows failed at" in said
+    assert ROWS in said
+    assert "Insert them in a migration, or write it so that it works without them." in said
+    assert "creates it later" not in said
+
+
+ON_POSTGRESQL = {
+    "a division": "SELECT 1 / count(*) FROM users;",
+    "an exception": "DO $$ BEGIN IF NOT EXISTS (SELECT FROM users) THEN"
+    " RAISE EXCEPTION 'the admin is missing'; END IF; END $$;",
+    "a strict query": "DO $$ DECLARE n int; BEGIN SELECT id INTO STRICT n FROM users; END $$;",
+    "an assertion": "DO $$ BEGIN ASSERT (SELECT count(*) FROM users) > 0; END $$;",
+}
+
+
+@pytest.mark.parametrize("text", ON_POSTGRESQL.values(), ids=ON_POSTGRESQL)
+def test_fresh_when_a_block_finds_no_rows_then_it_says_so(postgres, fails, text):
+    assert ROWS in fails({"0001_users.sql": USERS, "0002_rows.sql": text})
+
+
+def test_fresh_when_a_procedure_signals_that_rows_are_missing_then_it_says_so(mariadb, fails):
+    text = (
+        "BEGIN NOT ATOMIC IF NOT EXISTS (SELECT 1 FROM users) THEN"
+        " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the admin is missing'; END IF; END"
+    )
+
+    said = fails({"0001_users.sql": USERS, "0002_rows.sql": f"DELIMITER //\n{text} //\n"})
+
+    assert "the admin is missing" in said
+    assert ROWS in said
+
+
+DUPLICATE = "INSERT INTO users (id) VALUES (1);\nINSERT INTO users (id) VALUES (1);"
+
+
+@pytest.mark.parametrize("text", [DUPLICATE, "SELECT nothing FROM users;"])
+def test_fresh_when_the_files_alone_are_wrong_then_rows_are_not_blamed(database, fails, text):
+    said = fails({"0001_users.sql": USERS, "0002_rows.sql": text})
+
+    assert "0002_rows failed at" in said
+    assert ROWS not in said
+
+
+def test_fresh_when_a_statement_holds_a_password_then_it_is_masked(postgres, fails):
+    said = fails({"0001_role.sql": "ALTER ROLE nobody_here PASSWORD 'hunter2';"})
+
+    assert "hunter2" not in said
+
+
+# What a statement is about
+
+
+@pytest.mark.parametrize(
+    ("text", "vendor", "name"),
+    [
+        ("CREATE TABLE items (id int)", "sqlite", "items"),
+        ("create table if not exists shop.items (id int)", "postgresql", "items"),
+        ('ALTER TABLE ONLY "shop"."Odd Name" ADD a int', "postgresql", "Odd Name"),
+        ("CREATE TABLE `a b` (id int)", "mysql", "a b"),
+        ("CREATE OR REPLACE VIEW v AS SELECT 1", "postgresql", "v"),
+        ("/* not t */ DROP TABLE IF EXISTS items, other", "mysql", "items"),
+        ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)", "postgresql", "i"),
+        ('CREATE TABLE "table" (id int)', "sqlite", "table"),
+        ("DROP TABLE", "sqlite", ""),
+        ("", "sqlite", ""),
+    ],
+)
+def test_target_when_a_statement_names_a_thing_then_it_is_that(text, vendor, name):
+    assert target(text, vendor) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("ALTER TABLE t ADD COLUMN a int", ["a"]),
+        ("ALTER TABLE t ADD a int, ADD COLUMN IF NOT EXISTS `b c` int", ["a", "b c"]),
+        ("ALTER TABLE t ADD CONSTRAINT x UNIQUE (a), ADD PRIMARY KEY (b), ADD KEY (c)", []),
+        ("ALTER TABLE t ADD a int CHECK (a > (SELECT 1)), DROP b", ["a"]),
+        ("ALTER TABLE t DROP COLUMN a", []),
+        ("ALTER TABLE t ADD", []),
+    ],
+)
+def test_columns_added_when_a_table_is_altered_then_they_are_those(text, columns):
+    assert list(columns_added(text, "mysql")) == columns

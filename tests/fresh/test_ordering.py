@@ -1,0 +1,245 @@
+"""In which order both kinds of migrations build a database: pure, against a topological sort."""
+
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migration_guard.exceptions import Refused
+from migration_guard.fresh.ordering import DjangoMigration, DjangoStep, order
+from migration_guard.planning.directives import Directives
+from migration_guard.planning.files import MigrationFile
+
+
+def sql(id_, *requires):
+    number = int(id_.partition("_")[0])
+    named = tuple(tuple(one.split(".")) for one in requires)
+    return MigrationFile(id_, number, Path(f"{id_}.sql"), "", "", Directives(requires=named))
+
+
+def django(name, *after, needs=()):
+    numbered = tuple((int(one.partition("_")[0]), one) for one in needs)
+    return DjangoMigration(_key(name), frozenset(map(_key, after)), numbered)
+
+
+def _key(name):
+    app, _, rest = name.partition(".")
+    return app, rest
+
+
+def told(steps):
+    """Return each step as one string: Django's migrations in brackets."""
+    return [
+        f"[{' '.join(map(str, step.migrations))}]"
+        if isinstance(step, DjangoStep)
+        else " ".join(file.id for file in step.files)
+        for step in steps
+    ]
+
+
+CASES = {
+    "nothing": ([], [], []),
+    "only Django": ([django("a.1"), django("a.2", "a.1")], [], ["[a.1 a.2]"]),
+    "only SQL": ([], [sql("1_a"), sql("2_b")], ["1_a 2_b"]),
+    "neither needs the other: as a deploy does": (
+        [django("a.1")],
+        [sql("1_a"), sql("2_b")],
+        ["[a.1]", "1_a 2_b"],
+    ),
+    "an SQL migration requires one of Django's, which comes first anyway": (
+        [django("a.1")],
+        [sql("1_a"), sql("2_b", "a.1")],
+        ["[a.1]", "1_a 2_b"],
+    ),
+    "a Django migration needs an SQL one": (
+        [django("a.1"), django("a.2", "a.1", needs=["1"])],
+        [sql("1_a"), sql("2_b")],
+        ["[a.1]", "1_a 2_b", "[a.2]"],
+    ),
+    "and what depends on it waits with it, and no other": (
+        [django("a.1", needs=["1"]), django("a.2", "a.1"), django("b.1")],
+        [sql("1_a")],
+        ["[b.1]", "1_a", "[a.1 a.2]"],
+    ),
+    "both ways": (
+        [django("a.1"), django("a.2", "a.1", needs=["2"])],
+        [sql("1_a"), sql("2_b", "a.1"), sql("3_c", "a.2")],
+        ["[a.1]", "1_a 2_b", "[a.2]", "3_c"],
+    ),
+    "by id": ([django("a.1", needs=["2_b"])], [sql("1_a"), sql("2_b")], ["1_a 2_b", "[a.1]"]),
+    "by a number of another width": (
+        [django("a.1", needs=["0001"])],
+        [sql("1_a")],
+        ["1_a", "[a.1]"],
+    ),
+    "one of two of the same number, by its id": (
+        [django("a.1", needs=["1_a"])],
+        [sql("1_a"), sql("1_b", "a.1")],
+        ["1_a", "[a.1]", "1_b"],
+    ),
+    "two of the same number, by that": (
+        [django("a.1", needs=["1"])],
+        [sql("1_a"), sql("1_b")],
+        ["1_a 1_b", "[a.1]"],
+    ),
+    "what is applied already holds nothing back": (
+        [django("a.2", "a.1")],
+        [sql("1_a", "a.1")],
+        ["[a.2]", "1_a"],
+    ),
+    "what does not exist holds nothing back: the runner says so": (
+        [django("a.1")],
+        [sql("1_a", "gone.1")],
+        ["[a.1]", "1_a"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("waiting", "files", "expected"), CASES.values(), ids=CASES)
+def test_order_when_each_needs_what_it_needs_then_all_come_in_time(waiting, files, expected):
+    assert told(order(waiting, files)) == expected
+
+
+def test_order_when_a_required_migration_is_squashed_then_what_replaces_it_is_waited_for():
+    squashed = django("a.squashed", needs=["1"])
+    files = [sql("1_a"), sql("2_b", "a.2")]
+
+    steps = order([squashed], files, {("a", "1"): squashed.key, ("a", "2"): squashed.key})
+
+    assert told(steps) == ["1_a", "[a.squashed]", "2_b"]
+
+
+def test_targets_when_migrations_run_together_then_only_the_last_of_each_line_are_named():
+    one, two, other = django("a.1"), django("a.2", "a.1"), django("b.1", "a.1")
+
+    assert DjangoStep((one, two, other)).targets == (("a", "2"), ("b", "1"))
+
+
+# Where there is no order
+
+CYCLES = {
+    "each other": (
+        [django("a.1", needs=["1"])],
+        [sql("1_a", "a.1")],
+        "1_a needs a.1 needs the SQL migration 1_a",
+    ),
+    "one that comes later": (
+        [django("a.1", needs=["3"])],
+        [sql("1_a"), sql("2_b", "a.1"), sql("3_c")],
+        "2_b needs a.1 needs the SQL migration 3_c, which comes after 2_b",
+    ),
+    "over others": (
+        [django("a.1", needs=["2_b"]), django("a.2", "a.1"), django("b.1", "a.2")],
+        [sql("1_a"), sql("2_b", "b.1")],
+        "2_b needs b.1 needs a.2 needs a.1 needs the SQL migration 2_b",
+    ),
+}
+
+
+@pytest.mark.parametrize(("waiting", "files", "chain"), CYCLES.values(), ids=CYCLES)
+def test_order_when_migrations_wait_for_each_other_then_the_chain_is_named(waiting, files, chain):
+    with pytest.raises(Refused, match="wait for each other") as caught:
+        order(waiting, files)
+
+    (problem,) = caught.value.problems
+    assert problem.rule == "requirement-cycle"
+    assert problem.message == chain
+    assert problem.path == Path(f"{chain.split()[0]}.sql")
+
+
+@pytest.mark.parametrize("needed", ["3", "0003", "3_c", "2_other", "02_b"])
+def test_order_when_a_needed_migration_is_not_there_then_it_is_named(needed):
+    with pytest.raises(Refused) as caught:
+        order([django("a.1", needs=["2", needed])], [sql("1_a"), sql("2_b")])
+
+    (problem,) = caught.value.problems
+    assert problem.rule == "unknown-requirement"
+    assert problem.message == f"a.1 requires the SQL migration {needed}, which is not there"
+
+
+# Any graph
+
+
+@st.composite
+def projects(draw):
+    """Draw Django's migrations, each depending on some before it, and files that require some."""
+    names = [f"a.{number}" for number in range(draw(st.integers(0, 6)))]
+    numbers = draw(st.lists(st.integers(1, 30), max_size=6, unique=True).map(sorted))
+    files = [
+        sql(f"{number}_m", *draw(st.sets(st.sampled_from(names), max_size=2)) if names else ())
+        for number in numbers
+    ]
+    ids = st.sampled_from([one.id for one in files] + [f"{one.number:04}" for one in files])
+    waiting = [
+        django(
+            name,
+            *draw(st.sets(st.sampled_from(names[:place]), max_size=3) if place else st.just(())),
+            needs=draw(st.sets(ids, max_size=1)) if files else (),
+        )
+        for place, name in enumerate(names)
+    ]
+    return waiting, files
+
+
+def _edges(waiting, files):
+    """Return what must come before each: the truth that an order is held against."""
+    by_number = {file.number: file for file in files}
+    edges = {file.id: set() for file in files}
+    for before, file in pairwise(files):
+        edges[file.id].add(before.id)
+    for file in files:
+        edges[file.id] |= {".".join(key) for key in file.directives.requires}
+    for one in waiting:
+        needed = {by_number[number].id for number, _ in one.needs}
+        edges[str(one)] = {".".join(key) for key in one.after} | needed
+    return edges
+
+
+@given(projects())
+def test_order_when_the_graph_is_any_then_each_comes_once_behind_what_it_needs(project):
+    waiting, files = project
+    edges = _edges(waiting, files)
+    try:
+        list(TopologicalSorter(edges).static_order())
+    except CycleError:
+        with pytest.raises(Refused, match="there is no order"):
+            order(waiting, files)
+        return
+
+    steps = order(waiting, files)
+
+    names = [name.strip("[]") for step in told(steps) for name in step.split()]
+    place = {name: number for number, name in enumerate(names)}
+    assert sorted(names) == sorted(edges)
+    assert all(place[before] < place[name] for name in edges for before in edges[name])
+    # Steps alternate, so that as few runs as possible build the database.
+    assert all(type(one) is not type(other) for one, other in pairwise(steps))
+
+
+@given(projects())
+def test_order_when_a_django_migration_comes_after_sql_then_it_could_not_come_before(project):
+    waiting, files = project
+    edges = _edges(waiting, files)
+    try:
+        steps = order(waiting, files)
+    except Refused:
+        return
+
+    for before, step in pairwise(steps):
+        if isinstance(step, DjangoStep):
+            just_run = {file.id for file in before.files}
+            for one in step.migrations:
+                assert _all_before(str(one), edges) & just_run
+
+
+def _all_before(name, edges):
+    found = set()
+    ahead = [name]
+    while ahead:
+        for one in edges[ahead.pop()] - found:
+            found.add(one)
+            ahead.append(one)
+    return found
