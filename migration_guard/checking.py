@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
 
 from migration_guard import conf, contracts
 from migration_guard.contracts import Contract
@@ -18,6 +20,7 @@ from migration_guard.planning.files import VENDORS
 from migration_guard.results import Checked
 from migration_guard.running import connecting, executor
 from migration_guard.running.executor import Options
+from migration_guard.running.own_tables import APP
 from migration_guard.schema.snapshot import snapshot
 
 
@@ -63,13 +66,30 @@ def check(
     return replace(checked, examination=examination)
 
 
-def describe(alias: str = DEFAULT_DB_ALIAS, tables: Sequence[str] = ()) -> str:
-    """Return a contract of the database as it is, as TOML: all tables, or those named.
+def describe(
+    alias: str = DEFAULT_DB_ALIAS, tables: Sequence[str] = ()
+) -> tuple[str, tuple[str, ...]]:
+    """Return a contract of the database as it is, as TOML, and the tables that are not in it.
 
-    Raises CannotTell.
+    All tables are written, or those named. Without names those are left out that Django's own
+    migrations make: their models are a contract already. Raises CannotTell.
     """
     with reading(alias) as connection:
-        return contracts.write(snapshot(connection, tables or None), tables or None)
+        found = snapshot(connection, tables or None)
+        if tables:
+            return contracts.write(found, tables), ()
+        managed = _managed()
+        kept = tuple(one for one in found.tables if one.name not in managed)
+        left_out = tuple(one.label for one in found.tables if one.name in managed)
+        return contracts.write(replace(found, tables=kept)), left_out
+
+
+def _managed() -> set[str]:
+    """Return the tables of managed models, of this app, and of Django's migration recorder."""
+    models = apps.get_models(include_auto_created=True)
+    own = {model._meta.db_table for model in apps.get_app_config(APP).get_models()}
+    managed = {model._meta.db_table for model in models if model._meta.managed}
+    return {*managed, *own, MigrationRecorder.Migration._meta.db_table}
 
 
 @contextmanager

@@ -5,24 +5,14 @@ Pure, but for ``spell``, which may ask the server.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from migration_guard.contracts.findings import Untold
 from migration_guard.contracts.spelling import canonical, same_default
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
+from migration_guard.schema.spelling import Ask, Kind
 
-Kind: TypeAlias = Literal["default", "check", "generated", "key", "exclusion"]
 VIEWS = ("view", "materialized view")
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """How would the server write this expression, in this table? ``type`` is the column's."""
-
-    table: Table
-    kind: Kind
-    text: str
-    type: str = ""
 
 
 # The server's spelling, or why it would not tell; None where there is nothing to ask.

@@ -377,3 +377,25 @@ def test_checkschema_when_code_expects_a_column_that_never_existed_names_it(post
     assert "[missing-column] relationship_type" in seen.out
     assert "shop.UserProfile.relationship_type" in seen.out
     assert "0001_relationship" in seen.out
+
+
+def test_write_when_no_table_is_named_leaves_out_what_models_state_already(
+    database, migrations, guard, tmp_path
+):
+    migrations({"0001_books.sql": "CREATE TABLE books (id integer PRIMARY KEY);"})
+    assert guard("migrate").code == 0
+    assert guard("runsqlmigrations").code == 0
+    path = tmp_path / "contract.toml"
+
+    everything = guard("checkschema", "--write", str(path))
+    written = path.read_text()
+    named = guard("checkschema", "--write", str(path), "auth_group")
+
+    assert [everything.code, named.code] == [0, 0]
+    assert [line for line in written.splitlines() if line.endswith("]") and "." in line] == [
+        "[tables.books]",
+        "[tables.books.columns]",
+    ]
+    assert "tables that Django's own migrations make" in everything.err
+    assert "[tables.auth_group]" in path.read_text()
+    assert "Left out" not in named.err

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection, transaction
 
 from migration_guard.contracts import Check, Column, Contract, Table, examine
-from migration_guard.contracts.scene import Ask
+from migration_guard.schema.spelling import Ask
 from migration_guard.contracts.server import speller
 from migration_guard.results import Verdict
 from migration_guard.running import connecting
