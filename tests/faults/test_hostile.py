@@ -1,0 +1,72 @@
+"""Hostile input: what a fuzzer makes is a migration or a problem, never a crash or a hang."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.faults import fuzz, record
+
+MODES = st.integers(0, 255).map(lambda mode: bytes([mode]))
+SOUP = st.lists(st.sampled_from(fuzz.PIECES), max_size=30).map("".join).map(str.encode)
+NAMES = st.tuples(st.binary(max_size=60), st.sampled_from([b"", b".sql", b".mysql.sql"])).map(
+    b"".join
+)
+# Inputs that were found once; the first byte chooses vendor and kind.
+FOUND = [
+    b"\xff\xb1h\xc6\xf3D.mysql.sql",  # a name that is not UTF-8: its report could not be printed
+    b"\xff1_\x1b[31m.sql",  # a name with the code that colours a terminal
+    b"\xff1_a\n::error::b.sql",  # a name with a line of its own for a workflow's log
+    b" --",  # MySQL: a comment only at the end of the input
+    b"\xf6\\restrict/*!x\r?/*y",  # a lone CR within a line for psql
+    b"-$;2",
+    b"\x00SELECT $1$$;$$",
+    b"\x02DELIMITER //\nBEGIN NOT ATOMIC SELECT 1;",
+]
+
+
+@pytest.mark.parametrize("data", FOUND)
+def test_input_when_it_was_found_once_is_fine(data):
+    fuzz.check(data)
+
+
+@settings(
+    max_examples=record.rounds(bounded=400, full=4000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.builds(bytes.__add__, MODES, st.one_of(SOUP, NAMES, st.binary(max_size=300))))
+def test_input_when_hypothesis_makes_it_is_a_migration_or_a_problem(data):
+    fuzz.check(data)
+
+
+def test_input_when_it_is_fuzzed_for_long_neither_crashes_nor_hangs(tried):
+    """Ten minutes in the full run."""
+    seed = int.from_bytes(os.urandom(4))
+    seconds = record.rounds(bounded=10, full=600)
+
+    count = fuzz.fuzz(seconds, seed)
+
+    tried(
+        f"names, bytes and SQL made by a fuzzer ({seconds // 60 or 1} min)",
+        item=8,
+        result="a migration or a problem with its place; no crash, no hang",
+        times=count,
+    )
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_name_when_it_is_hostile_is_told_so_that_a_terminal_can_take_it(
+    format_, sqlite, migrations, guard_process
+):
+    folder = migrations({"1_a.sql": "SELECT 1"})
+    name = b"2_\x1b[31m\xff\n::error::x.sql"
+    (folder / os.fsdecode(name)).write_text("SELECT 2")
+
+    result = guard_process("runsqlmigrations", "--format", format_)
+
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    assert "\x1b" not in result.out + result.err
+    assert "2_\\x1b[31m\\udcff\\n::error::x.sql" in result.err
