@@ -203,8 +203,8 @@ class Chapter:
 class Built:
     """A throwaway database as it was built from the files, or as far as that came.
 
-    ``django`` are Django's migrations as ``app.name``, ``rows`` the history of the SQL ones, both in
-    the order in which they ran. ``timeline`` is None where nobody watched. ``template`` is the
+    ``django`` are Django's migrations as ``app.name``, ``rows`` the history of the SQL ones, both
+    in the order in which they ran. ``timeline`` is None where nobody watched. ``template`` is the
     database that it was copied from, "" if it was built for this run. ``seconds`` is what all of it
     took.
     """

@@ -229,7 +229,12 @@ def guard_process(settings: SettingsWrapper) -> Iterator[GuardProcess]:
     processes.stop()
 
 
-# MariaDB that is not there: said loudly, never silently
+# What a test needs. MariaDB that is not there: said loudly, never silently
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker that the CI asks for when it tests with another PostgreSQL."""
+    config.addinivalue_line("markers", "postgresql: needs a PostgreSQL server")
 
 
 def pytest_report_header() -> str:
@@ -239,12 +244,15 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that needs MariaDB, and skip it where there is none."""
+    """Mark every test with the server that it needs; skip those of MariaDB where there is none."""
     reason = servers.mariadb_missing()
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
+        fixtures = getattr(item, "fixturenames", ())
         wants = params.get("database") == "mariadb"
-        if wants or "mariadb" in getattr(item, "fixturenames", ()):
+        if params.get("database") == "postgresql" or "postgres_server" in fixtures:
+            item.add_marker("postgresql")
+        if wants or "mariadb" in fixtures:
             item.add_marker("mariadb")
         if reason and item.get_closest_marker("mariadb"):
             item.add_marker(pytest.mark.skip(reason=f"MariaDB: {reason}"))

@@ -27,10 +27,19 @@ from django.db import connections
 from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ALIAS = "default"
 START_TIMEOUT = 60  # seconds
+# What a test database may lose when the machine fails, and what a test asks of a server.
+FAST = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "max_prepared_transactions=10",
+    "scram_iterations=1",  # a test connects often, and the secret is none
+)
 
 
 @dataclass
@@ -211,7 +220,7 @@ def sqlite_database(path: Path) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(configuration: Sequence[str] = FAST) -> Iterator[PostgresServer]:
     """Give the server of `POSTGRES_URL`, else an embedded one that is gone at the end."""
     if url := os.environ.get("POSTGRES_URL"):
         info = conninfo_to_dict(url)
@@ -249,17 +258,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             )
 
         options = [f"-h 127.0.0.1 -p {port} -k {server.pgdata}"]
-        options += [
-            f"-c {setting}"
-            for setting in (
-                "fsync=off",
-                "synchronous_commit=off",
-                "full_page_writes=off",
-                "max_connections=200",
-                "max_prepared_transactions=10",
-                "scram_iterations=1",  # a test connects often, and the secret is none
-            )
-        ]
+        options += [f"-c {setting}" for setting in configuration]
         pg_ctl("-o", " ".join(options), "-l", str(server.log), "start")
         try:
             with psycopg.connect(
@@ -320,6 +319,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                     *user,
                     f"--datadir={data}",
                     f"--socket={socket_path}",
+                    f"--tmpdir={folder}",  # a server empties its own when it starts
                     f"--pid-file={folder / 'pid'}",
                     f"--port={port}",
                     "--bind-address=127.0.0.1",

@@ -29,7 +29,6 @@ FLOORS = {
     "pytest_plugin": 5,
     "testing": 5,
     "checks": 5,
-    "receivers": 5,
     "apps": 5,
 }
 PURE = ("sql", "planning")

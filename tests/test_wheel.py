@@ -1,9 +1,12 @@
-"""The wheel holds the app alone, and works where the checkout is not."""
+"""The wheel and the sdist hold the app alone, build reproducibly, and work without the checkout."""
 
 import os
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
+from email.parser import BytesParser
 from pathlib import Path
 
 import django
@@ -25,12 +28,30 @@ MIGRATION_GUARD = {"DIRS": {"default": [BASE_DIR / "sql_migrations"]}}
 """
 
 
+RELEASED = {"SOURCE_DATE_EPOCH": "1767225600"}  # as the release workflow takes it from the commit
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT)
-    (path,) = folder.iterdir()
-    return path
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist, tmp_path_factory):
+    """Give the sdist's content, whose files have other times and modes than the checkout's."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (project,) = folder.iterdir()
+    for path in project.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +66,14 @@ def python(wheel, tmp_path_factory):
     # editable install of the checkout stays out of reach.
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "libraries.pth").write_text(f"{Path(django.__file__).parent.parent}\n")
+    return path
+
+
+def build(target, project, folder, env=RELEASED):
+    """Build a project's wheel or sdist; return its path."""
+    command = (sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder))
+    run(*command, cwd=project, env=env)
+    (path,) = folder.iterdir()
     return path
 
 
@@ -75,8 +104,71 @@ def test_wheel_when_built_holds_the_app_and_nothing_else(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert set(names) - info == files
-    assert "migration_guard/py.typed" in files
     assert any(name.endswith("/licenses/LICENSE") for name in info)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "py.typed",
+        "templates/**/*.html",
+        "static/**/*.css",
+        "locale/*/LC_MESSAGES/django.mo",
+        "schemas/*.json",
+        "rules/*.md",
+        "migrations/0001_*.py",
+    ],
+)
+def test_wheel_when_built_holds_what_is_no_module_too(wheel, pattern):
+    expected = {path.relative_to(ROOT).as_posix() for path in PACKAGE.glob(pattern)}
+
+    assert expected
+    assert expected <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_sdist_when_built_holds_the_app_and_what_a_package_is_built_from(sdist):
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "PKG-INFO"} <= names
+    assert "migration_guard/py.typed" in names
+    folders = {name.split("/")[0] for name in names if "/" in name}
+    assert not folders & {"tests", "docs", "project", "sql_migrations"}
+
+
+# Reproducible builds: https://reproducible-builds.org/docs/source-date-epoch/
+
+
+def test_wheel_when_built_from_the_sdist_is_the_same_to_the_byte(wheel, unpacked, tmp_path):
+    assert build("wheel", unpacked, tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_sdist_when_built_from_itself_is_the_same_to_the_byte(sdist, unpacked, tmp_path):
+    assert build("sdist", unpacked, tmp_path).read_bytes() == sdist.read_bytes()
+
+
+def test_build_when_the_date_is_another_takes_it_from_the_environment(sdist, tmp_path):
+    other = build("sdist", ROOT, tmp_path, env={"SOURCE_DATE_EPOCH": "1000000000"})
+
+    with tarfile.open(other) as archive:
+        assert {member.mtime for member in archive if member.isfile()} == {1_000_000_000}
+    assert other.read_bytes() != sdist.read_bytes()
+
+
+def test_metadata_when_read_names_what_the_matrix_proves(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        metadata = BytesParser().parsebytes(archive.read(name))
+    classifiers = set(metadata.get_all("Classifier"))
+
+    assert {
+        "Typing :: Typed",
+        *(f"Framework :: Django :: {version}" for version in ("5.2", "6.0", "6.1")),
+        *(f"Programming Language :: Python :: {version}" for version in ("3.11", "3.12", "3.13")),
+    } <= classifiers
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert metadata["Version"] == declared["version"]
+    assert f"## {declared['version']}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_wheel_when_installed_elsewhere_does_not_need_the_checkout(python, tmp_path):

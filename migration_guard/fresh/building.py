@@ -157,8 +157,6 @@ def _run_sql(building: Building, step: SQLStep, files: FileSet, progress: _Progr
     if isinstance(outcome.error, Interrupted):
         raise KeyboardInterrupt
     if outcome.error is not None:
-        # What this run applied before it failed.
-        progress.rows = executor.look(building.alias).rows
         raise progress.failed(_cause(outcome, outcome.error)) from outcome.error
 
 

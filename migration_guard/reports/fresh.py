@@ -25,10 +25,11 @@ def _head(found: Built) -> str:
         return f"Fresh database copied from {found.template} in {found.seconds:.2f} s."
     django = f"{len(found.django)} of Django's migrations and " if found.django else ""
     environment = f" (environment {found.environment})" if found.environment else ""
-    return (
-        f"Fresh database built from {django}{len(found.rows)} SQL migrations{environment} "
-        f"in {found.seconds:.2f} s."
-    )
+    return f"Fresh database built from {django}{_sql(found)}{environment} in {found.seconds:.2f} s."
+
+
+def _sql(found: Built) -> str:
+    return "1 SQL migration" if len(found.rows) == 1 else f"{len(found.rows)} SQL migrations"
 
 
 def _timeline(chapters: tuple[Chapter, ...]) -> str:

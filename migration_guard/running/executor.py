@@ -92,6 +92,8 @@ class _Run:
         self.outcome = Outcome(alias)
         self.files = FileSet((), ())
         self.last: datetime | None = None
+        # The migration that is being applied.
+        self.current = ""
 
     def look(self) -> Outcome:
         return self._guarded(self._look)
@@ -126,7 +128,11 @@ class _Run:
             self._open(session, facts)
             wait = self.conf.wait if self.options.wait is None else self.options.wait
             with holding(session.run_lock(), wait, self.observe) as lock:
-                self._locked(lock)
+                try:
+                    self._locked(lock)
+                except (GuardError, StatementError, KeyboardInterrupt):
+                    self._look_again()
+                    raise
 
     def _locked(self, lock: Held) -> None:
         if self.options.adopt:
@@ -191,6 +197,25 @@ class _Run:
             stamp=self.recorded.stamp,
             problems=(*self.files.problems, *problems),
         )
+
+    def _look_again(self) -> None:
+        """See what the database has after a failure, and whether an interrupt came behind a COMMIT.
+
+        Without an answer, what is not known to be applied is not said to be.
+        """
+        if not self.outcome.plan.migrations:
+            return
+        for lost in (False, True):
+            with suppress(StatementError, DatabaseError, self.session.driver_error):
+                session = self.session.another() if lost else self.session
+                session.rollback()
+                recorded = self._history(session).recorded()
+                outcome = self.outcome
+                plan = make_plan(self.files.files, recorded, outcome.environment, outcome.vendor)
+                self._set(plan=plan, rows=tuple(recorded.rows.values()))
+                if self.current in recorded.rows and self.current not in outcome.applied:
+                    self._set(applied=(*outcome.applied, self.current))
+                return
 
     def _with_diff(self, problem: Problem, plan: Plan) -> Problem:
         if problem.rule != "edited":
@@ -271,6 +296,7 @@ class _Run:
     def _apply(self, planned: Planned, script: Script) -> bool:
         """Apply one migration; return whether the plan must be made again."""
         entry = planned.entry
+        self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
         task = self._task(planned, script)
         try:
@@ -285,26 +311,12 @@ class _Run:
             raise failures.history_changed(script, error, self.outcome.applied) from error
         except StatementError as error:
             raise self._failed(script, error) from error
-        except KeyboardInterrupt:
-            self._note_if_recorded(planned.id)
-            raise
         self.last = done.applied_at
         self._set(applied=(*self.outcome.applied, planned.id))
         self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
         if done.cleared:
             self.observe(events.Cleared(planned.id, done.cleared))
         return bool(done.cleared)
-
-    def _note_if_recorded(self, migration_id: str) -> None:
-        """Look: the interrupt may have come behind the COMMIT."""
-        for lost in (False, True):
-            # Without an answer, what is not known to be applied is not said to be.
-            with suppress(StatementError, DatabaseError, self.session.driver_error):
-                session = self.session.another() if lost else self.session
-                session.rollback()
-                if migration_id in self._history(session).ids():
-                    self._set(applied=(*self.outcome.applied, migration_id))
-                return
 
     def _task(self, planned: Planned, script: Script) -> Task:
         total = len(script.statements)

@@ -1,9 +1,10 @@
 """Ctrl-C and SIGTERM at a moment when they would leave the outcome open."""
 
 import signal
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -49,3 +50,34 @@ def deferred() -> Iterator[None]:
             signal.signal(number, handlers[number])
         if len(held) == 1:
             deliver(*held[0])
+
+
+@contextmanager
+def breaking(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` from another thread as soon as a signal comes inside this block.
+
+    A driver that waits in C hears of no signal: the handler runs only when it comes back, which
+    ``stop`` sees to. Source: Python, ``signal.set_wakeup_fd``.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where Python delivers no signals
+        return
+    listening, waking = socket.socketpair()
+    waking.setblocking(False)
+
+    def listen() -> None:
+        while received := listening.recv(1):
+            if received[0] in _SIGNALS:
+                with suppress(Exception):  # the handler comes anyway, when the statement ends
+                    stop()
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    before = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        waking.close()
+        listener.join()
+        listening.close()

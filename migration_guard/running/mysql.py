@@ -16,13 +16,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows
 from migration_guard.planning.preflight import Unit, shorten
-from migration_guard.running import mysql_state
+from migration_guard.running import interrupts, mysql_state
 from migration_guard.running.mysql_lock import NamedLock
 from migration_guard.running.mysql_objects import targets
 from migration_guard.running.session import (
     Doubt,
     Facts,
     Kind,
+    Progress,
     RunLock,
     Session,
 )
@@ -167,6 +168,21 @@ class MySQLSession(Session):
             return list(cursor.fetchall()) if cursor.description else []
         finally:
             cursor.close()
+
+    def run(self, unit: Unit, source: str, progress: Progress) -> None:
+        """Run the statements; a signal ends the one that runs on the server too."""
+        # Asked for now: another thread must not touch a connection that waits.
+        thread = self.driver.thread_id()
+        with interrupts.breaking(lambda: self._kill_query(thread)):
+            super().run(unit, source, progress)
+
+    def _kill_query(self, thread: int) -> None:
+        other = self.connection.copy()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(f"KILL QUERY {thread}")
+        finally:
+            other.close()
 
     def execute(self, statement: Statement, source: str) -> None:  # noqa: ARG002
         """Run one statement, and read all results of a CALL."""

@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.history import Rows, who
 from migration_guard.planning.one_off import OWN_TABLES
 from migration_guard.planning.preflight import HISTORY_TABLE, Unit
-from migration_guard.running import sqlite_orphans
+from migration_guard.running import interrupts, sqlite_orphans
 from migration_guard.running.session import (
     Counts,
     Doubt,
@@ -234,7 +234,8 @@ class SQLiteSession(Session):
             before = sqlite_orphans.find(self) if checked else sqlite_orphans.Orphans()
         self.driver.set_authorizer(self._authorize)
         try:
-            super().run(unit, source, progress)
+            with interrupts.breaking(self.driver.interrupt):
+                super().run(unit, source, progress)
         finally:
             self.driver.set_authorizer(None)
         with self.failing():

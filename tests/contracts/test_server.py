@@ -4,11 +4,11 @@ import pytest
 from django.db import connection, transaction
 
 from migration_guard.contracts import Check, Column, Contract, Table, examine
-from migration_guard.schema.spelling import Ask
 from migration_guard.contracts.server import speller
 from migration_guard.results import Verdict
 from migration_guard.running import connecting
 from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.spelling import Ask
 
 TABLE = (
     "CREATE TABLE prices (price decimal(10, 2) DEFAULT 1.5, name varchar(40) DEFAULT 'a', "

@@ -27,15 +27,12 @@ CONTRACT = """\
 name = { null = false }
 email = {}
 """
-_COUNTING = (
-    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)\n"
-    "INSERT INTO people (id, name) SELECT i, 'x' FROM n WHERE i < 0"
-)
-# A minute's work. These two drivers hear of a signal between two statements.
+# A minute's work and more.
 SLOW = {
     "postgresql": "SELECT pg_sleep(60)",
-    "mysql": ";\n".join(["DO SLEEP(0.2)"] * 300),
-    "sqlite": ";\n".join([_COUNTING] * 300),
+    "mysql": "DO SLEEP(60)",
+    "sqlite": "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000000)\n"
+    "INSERT INTO people (id, name) SELECT i, 'x' FROM n WHERE i < 0",
 }
 
 

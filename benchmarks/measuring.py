@@ -1,0 +1,134 @@
+"""Whole processes, measured in turn.
+
+Contestants take turns within a round, so that a machine that grows slower grows slower for all.
+What a round needs beforehand, an empty database for instance, is not measured.
+"""
+
+# ruff: noqa: S603
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from resource import struct_rusage
+from statistics import median
+
+TIMEOUT = 1800  # seconds; beyond it a process is ended and counts as failed
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A process to measure; `missing` says how to install what it needs, where that is missing."""
+
+    name: str
+    command: Sequence[str]
+    cwd: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
+    missing: str = ""
+    accepted: tuple[int, ...] = (0,)  # a checker that finds something has not failed
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: seconds by the clock, seconds of processor with its children, peak in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All runs of one contestant; none where it is missing or failed, and `note` says why."""
+
+    name: str
+    runs: tuple[Run, ...] = ()
+    note: str = ""
+
+    @property
+    def wall(self) -> float:
+        """Return the median in seconds."""
+        return median(run.wall for run in self.runs)
+
+    @property
+    def cpu(self) -> float:
+        """Return the median in seconds."""
+        return median(run.cpu for run in self.runs)
+
+    @property
+    def memory(self) -> float:
+        """Return the highest peak in MB."""
+        return max(run.memory for run in self.runs)
+
+
+class FailedError(Exception):
+    """A process that should have succeeded did not; the text is the end of what it said."""
+
+
+def in_turn(contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
+    """Run every contestant once a round; return their runs in the order of `contestants`."""
+    runs: dict[str, list[Run]] = {each.name: [] for each in contestants if not each.missing}
+    notes = {each.name: f"missing: {each.missing}" for each in contestants if each.missing}
+    for number in range(1, rounds + 1):
+        for each in contestants:
+            if each.name in notes:
+                continue
+            say(f"  round {number}: {each.name}")
+            each.prepare()
+            try:
+                runs[each.name].append(run(each))
+            except FailedError as error:
+                notes[each.name] = f"failed: {error}"
+                say(f"  {each.name} failed: {error}")
+    return [
+        Measured(each.name, note=notes[each.name])
+        if each.name in notes
+        else Measured(each.name, tuple(runs[each.name]))
+        for each in contestants
+    ]
+
+
+def run(contestant: Contestant) -> Run:
+    """Run one process to its end; raise FailedError where it takes too long or fails."""
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            contestant.command,
+            cwd=contestant.cwd,
+            env={**os.environ, **contestant.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        status, usage = _wait(process, started + TIMEOUT)
+        wall = time.perf_counter() - started
+        if status not in contestant.accepted:
+            output.seek(0)
+            said = output.read().decode(errors="replace").strip().splitlines()
+            raise FailedError(f"exit {status}: {' / '.join(said[-3:])}")
+    peak = usage.ru_maxrss / (1024 * (1024 if sys.platform == "darwin" else 1))
+    return Run(wall, usage.ru_utime + usage.ru_stime, peak)
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[int, struct_rusage]:
+    """Wait with `wait4`, which alone tells what one child used."""
+    pause = 0.001
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage
+        if time.perf_counter() > deadline:
+            process.kill()
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.01)
+
+
+def say(text: str) -> None:
+    """Tell on standard error how far it is."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

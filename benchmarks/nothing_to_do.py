@@ -1,0 +1,38 @@
+"""A deploy that has nothing to apply, beside `manage.py check` and `manage.py migrate`."""
+
+from benchmarks import servers, sql
+from benchmarks.markdown import Table, compared
+from benchmarks.measuring import in_turn
+from benchmarks.options import Options
+from benchmarks.site import Site
+
+SIZES = (500, 5000, 20000)
+REFERENCE = "runsqlmigrations"
+GOAL = "Goal: at most 1.25 x `manage.py check` with 500, 2 x with 20,000; faster than `migrate`."
+
+
+def tables(options: Options) -> list[Table]:
+    """Measure each size."""
+    return [_table(options, size) for size in options.sizes_or(SIZES)]
+
+
+def _table(options: Options, size: int) -> Table:
+    with servers.folder() as folder, servers.postgresql() as server:
+        site = Site(folder / "guard", server.database.settings)
+        sql.write_migrations(site.folder, size)
+        site.call("runsqlmigrations", "--baseline", str(size), "-v0")
+        django = Site(folder / "django", server.database.settings, ["bench"])
+        numbers = range(1, size + 1)
+        django.app("bench", [(sql.migration_id(each), "SELECT 1") for each in numbers])
+        django.call("migrate", "bench", "--fake", "-v0")
+        django.call("migrate", "-v0")
+        contestants = [
+            site.manage(REFERENCE, "runsqlmigrations"),
+            site.manage("runsqlmigrations --check", "runsqlmigrations", "--check"),
+            site.manage("manage.py check", "check"),
+            django.manage("Django's migrate", "migrate"),
+        ]
+        measured = in_turn(contestants, options.rounds)
+    title = f"Nothing to do, {size:,} migrations applied"
+    ours, check = (measured[index].wall for index in (0, 2))
+    return compared(title, measured, REFERENCE, f"{ours / check:.2f} x `check`. {GOAL}")

@@ -1,0 +1,41 @@
+"""One reader of SQL over one file: prints the processor seconds of the work alone.
+
+`python -m benchmarks.reading_sql TOOL VENDOR FILE`
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _reader(tool: str, vendor: str) -> Callable[[str], object]:
+    if tool == "sqlparse":
+        import sqlparse
+
+        return sqlparse.split
+    if tool.startswith("libpg_query"):
+        import postgast
+
+        method = "scanner" if tool.endswith("scanner") else "parser"
+        return lambda text: postgast.split(text, method=method)
+    if tool == "fingerprint":
+        from migration_guard.planning.digests import fingerprint
+
+        return lambda text: fingerprint(text, vendor)
+    from migration_guard.sql.statements import split
+
+    return lambda text: split(text, vendor)
+
+
+def main(tool: str, vendor: str, path: str) -> None:
+    """Read the file once."""
+    text = Path(path).read_text(encoding="utf-8")
+    read = _reader(tool, vendor)
+    started = time.process_time()
+    read(text)
+    print(time.process_time() - started)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,122 @@
+"""README and CONTRIBUTING: their commands run, their map is the code's, their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import migration_guard
+from tests.docs.examples import Sandbox, blocks, check_syntax, commands, printed
+from tests.pipelines import ROOT, copy_project
+from tests.test_layers import FLOORS
+
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+# What a test cannot do, and why.
+SHOWN_ONLY = {
+    r"pip install|^uv sync": "installs packages, which the tests have",
+    r"^uv run pytest$|^\.ci/run$": "this is it",
+    r"pytest tests/planning": "runs with all the others",
+    r"dbshell": "needs psql",
+    r"^rm -rf \.pgdata": "the demo's own server; tests/test_demo_project.py starts one",
+    r"createsuperuser|runserver": "asks a person; tests/admin has a browser",
+    r"runauditedsql": "asks a person; tests/commands/test_runauditedsql.py",
+    r"--base origin/main": "needs a branch; tests/test_workflows.py has one",
+    r"sphinx-build": "tests/docs/test_build.py",
+    r"^export APP_ENV": "a setting of the shell",
+}
+
+
+def lines_of(page: str) -> list[tuple[str, str]]:
+    """Return the commands of a page, each with what it is said to print."""
+    found = []
+    for block in blocks((ROOT / page).read_text()):
+        if block.language != "console":
+            continue
+        if block.text.startswith("$ "):
+            found += [(command, expected) for command, expected, _ in commands(block.text)]
+        else:
+            found += [(line, "") for line in block.text.splitlines()]
+    return found
+
+
+def reason(command: str) -> str:
+    return next((why for pattern, why in SHOWN_ONLY.items() if re.search(pattern, command)), "")
+
+
+def test_readme_when_its_commands_are_typed_in_order_prints_what_it_says(postgres, tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    copy_project(folder)
+    sandbox = Sandbox(folder, {"DATABASE_URL": postgres.url})
+    ran = 0
+
+    for command, expected in lines_of("README.md"):
+        if reason(command):
+            continue
+        code, out = sandbox.run(command.replace("uv run ", ""))
+        ran += 1
+        found_something = "error[" in expected
+        assert code == (1 if found_something else 0), f"{command}\n{out}"
+        assert printed(expected, out), f"{command}\nprints\n{out}\nREADME says\n{expected}"
+
+    assert ran >= 6
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_when_its_other_blocks_are_read_is_well_formed(page):
+    for block in blocks((ROOT / page).read_text()):
+        if block.language not in {"console", "comment"}:
+            check_syntax(block)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_when_they_are_not_run_have_a_reason_that_still_applies(page):
+    given = [command for command, _ in lines_of(page)]
+
+    if page == "CONTRIBUTING.md":
+        assert all(reason(command) for command in given)
+    for pattern in SHOWN_ONLY:
+        pages = [command for name in PAGES for command, _ in lines_of(name)]
+        assert any(re.search(pattern, command) for command in pages) or pattern == "^export APP_ENV"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_when_they_stay_in_the_repository_lead_to_a_file(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", (ROOT / page).read_text()):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_comparison_when_a_tool_is_named_links_its_own_pages():
+    table = (ROOT / "README.md").read_text().split("## Other tools")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line]
+    tools = [row.split("|")[1].strip() for row in rows[1:]]
+
+    assert tools == [
+        "migration_guard", "Flyway", "Liquibase", "dbmate", "golang-migrate", "goose", "sqlx", "Atlas",
+        "Sqitch", "yoyo", "Django migrations",
+    ]  # fmt: skip
+    for row in rows[2:]:
+        assert "](https://" in row, row
+
+
+def test_map_when_a_package_is_added_or_moves_has_it_on_its_floor():
+    rows = re.findall(r"^\| (\d) \| (.+?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    mapped = {
+        name.strip("/").split("/")[0]: int(floor)
+        for floor, cell in rows
+        for name in re.findall(r"`([\w/]+)`", cell)
+    }
+    parts = {
+        path.name.removesuffix(".py") for path in Path(migration_guard.__file__).parent.iterdir()
+    }
+    exist = {name: floor for name, floor in FLOORS.items() if name in parts}
+
+    assert mapped == exist
+
+
+def test_readme_when_it_shows_a_picture_has_the_file():
+    text = (ROOT / "README.md").read_text()
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+
+    assert "docs/images/layers.svg" in shown
+    assert all((ROOT / path).is_file() for path in shown)
