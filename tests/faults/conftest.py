@@ -13,7 +13,7 @@ row, nor has any other variant (parameter) of that test.
 
 `rounds(bounded=…, full=…)` says how often: `.ci/run` runs the bounded part, which as a whole must
 stay within five minutes; `FAULTS=full FAULTS_TABLE=docs/faults.md uv run pytest tests/faults` runs
-all of it and writes the table. Without `FAULTS_TABLE` nothing is written. What makes no sense in the
+all of it and writes the table (`FAULTS=full/10`: a tenth of it, spread evenly). Without `FAULTS_TABLE` nothing is written. What makes no sense in the
 bounded part is decorated with `@record.only_full`.
 """
 

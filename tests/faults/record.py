@@ -5,6 +5,7 @@ A fault has a row only if every test that tried it passed; what was not tried ha
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,10 +16,13 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FULL = os.environ.get("FAULTS", "bounded") == "full"
+ASKED = os.environ.get("FAULTS", "bounded")
+FULL = ASKED.partition("/")[0] == "full"
+# `full/10` tries every tenth moment, and a tenth of the rounds, of what `full` does.
+SHARE = int(ASKED.partition("/")[2] or 1)
 TABLE = os.environ.get("FAULTS_TABLE", "")
 only_full = pytest.mark.skipif(not FULL, reason="runs with FAULTS=full")
-COMMAND = "FAULTS=full FAULTS_TABLE=docs/faults.md uv run pytest tests/faults"
+COMMAND = f"FAULTS={ASKED} FAULTS_TABLE=docs/faults.md uv run pytest tests/faults"
 
 HEADINGS = {
     1: "Races",
@@ -43,13 +47,19 @@ suite itself; a fault that fails has no row.
 {command}
 ```
 
-Without `FAULTS=full` the same tests run with fewer rounds, as they do on every change.
+Without `FAULTS` the same tests run with fewer rounds, as they do on every change.
+`full/10` is every tenth moment and a tenth of the rounds; `full` is every single one.
 {tables}"""
 
 
 def rounds(*, bounded: int, full: int) -> int:
     """Return how often to try: a few times on every change, often in the full run."""
-    return full if FULL else bounded
+    return max(bounded, math.ceil(full / SHARE)) if FULL else bounded
+
+
+def stride(*, bounded: int) -> int:
+    """Return how many moments to go on by: to each single one in the full run."""
+    return SHARE if FULL else bounded
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def fresh(request, tmp_path, django_db_blocker):
 
 def strided(total: int) -> range:
     """All gaps in the full run, else some all over the run, the first among them."""
-    return range(1, total + 1, record.rounds(bounded=max(1, total // 9), full=1))
+    return range(1, total + 1, record.stride(bounded=max(1, total // 9)))
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_rights_when_they_are_those_of_the_page_suffice_and_none_is_too_much(
         assert [result.code for result in results] == [0, 0], results
         assert (applied(database), journal(database)) == (["1_a", "3_b", "2_late"], [])
 
-    for missing in wanted[:: record.rounds(bounded=4, full=1)]:
+    for missing in wanted[:: record.stride(bounded=4)]:
         given = [one for one in wanted if one != missing]
         with role(database) as name:
             results = runs(name)
