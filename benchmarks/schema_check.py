@@ -15,6 +15,8 @@ from tests.servers import Database
 SIZES = (30, 300, 3000)
 VENDORS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MariaDB"}
 REFERENCE = "checkschema"
+# All tables are read, and little is compared: what the reading alone costs.
+KEYS = "checkschema, primary keys only"
 PGTAP = "apt install postgresql-NN-pgtap"
 
 
@@ -35,11 +37,13 @@ def _table(options: Options, vendor: str, size: int) -> Table:
         site.write("contract.toml", "")
         command = ("checkschema", "--write", str(site.path / "contract.toml"))
         site.call(*command)
+        site.write("keys.toml", _keys(size))
         settings = (site.path / "site_settings.py").read_text(encoding="utf-8")
         contracts = 'MIGRATION_GUARD["CONTRACTS"] = {"default": [BASE_DIR / "contract.toml"]}\n'
         site.write("site_settings.py", settings + contracts)
         contestants = [
             site.manage(REFERENCE, "checkschema", "--no-models"),
+            site.manage(KEYS, "checkschema", "--no-models", "--contract", "keys.toml"),
             site.manage("manage.py check", "check"),
             _reading(site, "bare catalogue queries", "catalogue", database),
             _reading(site, "Django's introspection, table by table", "introspection", database),
@@ -58,6 +62,11 @@ def _build(database: Database, size: int) -> None:
         database.execute(statement)
     if database.vendor == "postgresql":
         database.execute("ANALYZE pg_catalog.pg_attribute")
+
+
+def _keys(size: int) -> str:
+    tables = (f"s{number:04}" for number in range(1, size + 1))
+    return "".join(f'[tables.{table}]\nprimary_key = ["id"]\n' for table in tables)
 
 
 def _reading(site: Site, name: str, what: str, database: Database) -> Contestant:

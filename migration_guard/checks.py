@@ -30,8 +30,8 @@ from django.db import connections
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning import authoring, directives
-from migration_guard.planning.files import FileName, scan
+from migration_guard.planning import max_migration
+from migration_guard.planning.names import FileName, scan
 from migration_guard.problems import Problem, Severity
 
 APP = "migration_guard"
@@ -99,7 +99,7 @@ def _database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
         return
     yield from found
     yield from _duplicate_numbers(names, loaded.environments)
-    yield from authoring.max_migration_problems(names)
+    yield from max_migration.problems(names)
 
 
 def _duplicate_numbers(
@@ -123,6 +123,9 @@ def _duplicate_numbers(
 
 
 def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
+    # Imported late: no other check reads a file.
+    from migration_guard.planning import directives
+
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:

@@ -20,7 +20,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
-from migration_guard.planning.files import MAX_DIGITS, MigrationFile
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import MAX_DIGITS
 from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
 from migration_guard.sql.classify import has_secret, mask_text
 

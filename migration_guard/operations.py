@@ -17,7 +17,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from migration_guard import conf, history
-from migration_guard.planning.files import number_of
+from migration_guard.planning.names import number_of
 
 
 class RequiresSQL(Operation):

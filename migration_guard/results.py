@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.plan import Plan, Planned, State
@@ -148,12 +149,12 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(NamedTuple):
     """One thing that a contract says of a database, and whether it is so.
 
     ``id`` is readable and stable (``user_profiles::relationship_type::exists``); ``violation`` is
-    set if and only if it is violated, ``unknown`` says why it could not be told.
+    set if and only if it is violated, ``unknown`` says why it could not be told. A tuple, because a
+    check of thousands of tables makes hundreds of thousands of them.
     """
 
     id: str

@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import run_checks
 
 from migration_guard import checks
-from migration_guard.planning.authoring import MAX_MIGRATION
+from migration_guard.planning.max_migration import MAX_MIGRATION
 
 SQL = "SELECT 1;\n"
 

@@ -105,7 +105,7 @@ def look(alias: str) -> Outcome:
 def cheap(alias: str) -> bool:
     """Tell whether the status costs little enough to stand above the list."""
     from migration_guard import conf
-    from migration_guard.planning.files import scan
+    from migration_guard.planning.names import scan
 
     try:
         names, _problems = scan(conf.load().folders(alias))

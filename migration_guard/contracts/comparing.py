@@ -152,11 +152,8 @@ class _Subject:
         if scene.table.columns is UNKNOWN:
             return scene.untold("columns")
         stated = [column.name for column in self.clause.columns]
-        extra = [
-            one.name
-            for one in scene.table.columns
-            if not any(scene.same_name(one.name, name) for name in stated)
-        ]
+        known = {scene.fold(name) for name in stated}
+        extra = [one.name for one in scene.table.columns if scene.fold(one.name) not in known]
         if not extra:
             return None
         hint = "State it in the contract, or drop it in a migration."
@@ -190,7 +187,7 @@ class _Subject:
     def _said(self, aspect: str, object_: str, clause: Clause, source: str = "") -> Said:
         name = self.clause.name
         return Said(
-            "::".join(filter(None, (name, object_, aspect))),
+            f"{name}::{object_}::{aspect}" if object_ else f"{name}::{aspect}",
             name,
             object_ or ("" if aspect in {"exists", "exact"} else aspect),
             source or clause.source or self.clause.source,

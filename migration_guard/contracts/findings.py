@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from migration_guard.problems import Violation
 from migration_guard.results import Assertion, Verdict
@@ -29,8 +29,7 @@ class Untold:
 Finding: TypeAlias = Broken | Untold | None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One thing a contract says: what the assertion of it will be called, and who says it."""
 
     id: str
@@ -43,7 +42,7 @@ class Said:
     def found(self, finding: Finding) -> Assertion:
         """Return the assertion, now that its truth is known."""
         if finding is None:
-            return self._assertion(Verdict.KEPT)
+            return Assertion(self.id, self.table, self.object, self.source, Verdict.KEPT)
         if isinstance(finding, Untold):
             return self._assertion(Verdict.UNKNOWN, unknown=finding.why)
         return self.broken(

@@ -1,11 +1,13 @@
 """Where the keys of a TOML text stand: the lines that ``tomllib`` does not tell.
 
 Invariant: for a text that ``tomllib`` accepts, every key and every element of an array has a line.
-The scanner leans on that acceptance: it finds its way, and judges nothing.
+The scanner leans on that acceptance: it finds its way, and judges nothing. What stands on one line
+is passed over as a whole, since all in it has the line of its key: a contract of a whole database
+is mostly that.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -20,15 +22,32 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _SCALAR = re.compile(r"[^,\]}#\n]+")
+# Strings that end on their line; three quotes open one that need not.
+_SHORT = r"""[^\[\]{}"'#\n]++|"(?!"")(?:[^"\\\n]|\\.)*+"|'(?!'')[^'\n]*+'"""
+_ON_ONE_LINE = re.compile(rf"[\[{{](?:{_SHORT}|[\[{{](?:{_SHORT})*+[\]}}])*+[\]}}]")
 
 
-def lines(text: str) -> Mapping[Path, int]:
-    """Return the line, from 1, of each key and array element of a valid TOML text.
+class Lines:
+    """The lines of a valid TOML text, from 1, by path.
 
     The path of the second column of a key is ``("tables", "t", "unique", 0, 1)``. A table that is
     opened more than once, or only by a dotted key, has the line of its first mention.
     """
-    return _Scanner(text).scan()
+
+    def __init__(self, text: str) -> None:
+        self._found = _Scanner(text).scan()
+
+    def of(self, path: Path) -> int:
+        """Return the line of a key or an element: its own, else that of what it stands in."""
+        for length in range(len(path), 0, -1):
+            line = self._found.get(path[:length])
+            if line is not None:
+                return line
+        return 1
+
+    def is_own(self, path: Path) -> bool:
+        """Tell whether a key or an element may have another line than what it stands in."""
+        return path in self._found
 
 
 class _Scanner:
@@ -42,7 +61,8 @@ class _Scanner:
         self.found: dict[Path, int] = {}
         self.lengths: dict[Path, int] = {}
 
-    def scan(self) -> Mapping[Path, int]:
+    def scan(self) -> dict[Path, int]:
+        """Return the lines of all but what stands in a value of one line."""
         here: Path = ()
         self._skip()
         while self.at < len(self.text):
@@ -118,7 +138,9 @@ class _Scanner:
 
     def _value(self, here: Path) -> None:
         opening = self.text[self.at : self.at + 1]
-        if opening == "[":
+        if opening in {"[", "{"} and (match := _ON_ONE_LINE.match(self.text, self.at)):
+            self.at = match.end()
+        elif opening == "[":
             self._array(here)
         elif opening == "{":
             self._inline_table(here)

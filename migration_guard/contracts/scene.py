@@ -45,11 +45,15 @@ class Scene:
         """Say why a fact of these objects is unknown."""
         return Untold(self.snapshot.why(self.table.label, *objects))
 
+    def fold(self, name: str) -> str:
+        """Return what is equal for names that mean the same column."""
+        return name.casefold() if self.table.folds_case else name
+
     def same_name(self, one: str | None, other: str | None) -> bool:
         """Tell whether two names mean the same column."""
-        if one is None or other is None or not self.table.folds_case:
+        if one is None or other is None or one == other:
             return one == other
-        return one.casefold() == other.casefold()
+        return self.table.folds_case and one.casefold() == other.casefold()
 
     def same_names(self, one: tuple[str | None, ...], other: tuple[str | None, ...]) -> bool:
         """Tell whether two lists name the same columns in the same order."""
@@ -65,7 +69,7 @@ class Scene:
         if actual is UNKNOWN:
             return self.untold(f"{kind}s", "definition")
         alike = same_default if kind == "default" else _alike
-        if alike(stated, actual, self.vendor):
+        if stated == actual or alike(stated, actual, self.vendor):
             return True
         spelt = self.spell(Ask(self.table, kind, stated, column_type))
         if isinstance(spelt, Untold):

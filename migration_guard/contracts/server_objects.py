@@ -127,11 +127,12 @@ def unlisted(contract: Contract, snapshot: Snapshot) -> Iterator[Judged]:
     from django.apps import apps
 
     own = {model._meta.db_table for model in apps.get_app_config("migration_guard").get_models()}
-    stated = [snapshot.table(name) for name in contract.names]
+    found = (snapshot.table(name) for name in contract.names)
+    stated = {one.label for one in found if isinstance(one, objects.Table)}
     extra = [
         one.label
         for one in snapshot.tables
-        if one not in stated and not one.partition_of and one.name not in own
+        if one.label not in stated and not one.partition_of and one.name not in own
     ]
     said = Said("exact", "", "", contract.source)
     hint = "State it in the contract, or drop it in a migration."

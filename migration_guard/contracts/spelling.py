@@ -5,6 +5,7 @@ Pure. Two that differ here may still mean the same to the server: see ``server``
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, Token, significant
@@ -16,6 +17,8 @@ _NOW = {
 }
 
 
+# Defaults and checks repeat: most columns that have a default have one of a few.
+@lru_cache(maxsize=4096)
 def canonical(text: str, vendor: str) -> str:
     """Return ``text`` without what never counts.
 
@@ -25,6 +28,7 @@ def canonical(text: str, vendor: str) -> str:
     return " ".join(_words(text, vendor))
 
 
+@lru_cache(maxsize=4096)
 def same_default(one: str, other: str, vendor: str) -> bool:
     """Tell whether two defaults are surely the same: as texts, as literals, or as the time now.
 
@@ -39,6 +43,7 @@ def same_default(one: str, other: str, vendor: str) -> bool:
     return first is not None and first == second and unquoted
 
 
+@lru_cache(maxsize=4096)
 def is_null(text: str, vendor: str) -> bool:
     """Tell whether a default is NULL, which is as good as none."""
     return _without_cast(_words(text, vendor)) == ["null"]

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from migration_guard.conf import nearest
 from migration_guard.contracts import declare
 from migration_guard.contracts.contract import Contract, Models, merge
+from migration_guard.contracts.lines import Lines
 from migration_guard.contracts.lines import Path as Keys
-from migration_guard.contracts.lines import lines
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import place
 
@@ -31,15 +31,13 @@ def load(*paths: Path) -> Contract:
 
 def parse(text: str, path: Path | None = None) -> Contract:
     """Read the text of a contract file; ``path`` is what its places name."""
-    reader = _Reader(path)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        reader.lines = {(): int(found[1]) if found else text.count("\n") + 1}
-        raise reader.error((), f"not valid TOML: {error}", "Correct the line.") from error
-    reader.lines = lines(text)
-    return reader.contract(document)
+        where = _place(path, int(found[1]) if found else text.count("\n") + 1)
+        raise CannotTell(f"{where}: not valid TOML: {error}.", "Correct the line.") from error
+    return _Reader(path, Lines(text)).contract(document)
 
 
 def _load(path: Path) -> Contract:
@@ -58,9 +56,9 @@ def _load(path: Path) -> Contract:
 class _Reader:
     """Turns a document into clauses; ``at`` is always the path of keys to the value."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, lines: Lines) -> None:
         self.path = path
-        self.lines: Mapping[Keys, int] = {}
+        self.lines = lines
 
     # -- sections
 
@@ -134,8 +132,8 @@ class _Reader:
         found = []
         for name, value in self.table(at, table.get("columns", {})).items():
             here = (*at, name)
-            keys = value if isinstance(value, dict) else ()
-            sources = {key: self.place((*here, key)) for key in keys}
+            inside = [(*here, key) for key in value] if isinstance(value, dict) else []
+            sources = {one[-1]: self.place(one) for one in inside if self.lines.is_own(one)}
             found.append(self._clause(declare.Column, here, value, name=name, sources=sources))
         return found
 
@@ -178,17 +176,16 @@ class _Reader:
     def _clause(self, kind: type[C], at: Keys, value: Any, **given: Any) -> C:
         """Build a clause from its long form, or from its short one, the value of its main key."""
         grammar = GRAMMAR[kind]
-        main = next(iter(grammar))
         if isinstance(value, dict):
-            self.table(at, value, (*grammar, "owner", "reason"))
-            places: dict[str, Keys] = {key: (*at, key) for key in value}
+            stated = {
+                key: grammar[key](self, (*at, key), one)
+                for key, one in self.table(at, value, (*grammar, *WHO)).items()
+                if key in grammar
+            }
         else:
-            value, places = {main: value}, {main: at}
-        stated = {
-            key: grammar[key](self, places[key], one)
-            for key, one in value.items()
-            if key in grammar
-        }
+            main = next(iter(grammar))
+            stated = {main: grammar[main](self, at, value)}
+            value = {}
         try:
             return kind(**given, **stated, **self.who(at, value))
         except TypeError as error:
@@ -239,8 +236,7 @@ class _Reader:
     # -- errors
 
     def place(self, at: Keys) -> str:
-        line = next((self.lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in self.lines), 1)
-        return f"line {line}" if self.path is None else place(self.path, line)
+        return _place(self.path, self.lines.of(at))
 
     def error(self, at: Keys, message: str, hint: str) -> CannotTell:
         return CannotTell(f"{self.place(at)}: {message}.", hint)
@@ -258,6 +254,10 @@ class _Reader:
             f'"{at[-1]}" is not a known {kind}{where}',
             f'Did you mean "{near}"?' if near else f"Known are {', '.join(known)}.",
         )
+
+
+def _place(path: Path | None, line: int) -> str:
+    return f"line {line}" if path is None else place(path, line)
 
 
 def _looks_like_a_table(value: Any) -> bool:

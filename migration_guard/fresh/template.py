@@ -17,7 +17,7 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import TEMPLATE_PREFIX, Host
 from migration_guard.fresh.postgresql import PostgreSQLHost
-from migration_guard.planning import files as planning_files
+from migration_guard.planning.names import scan
 from migration_guard.running import own_tables
 
 
@@ -55,7 +55,7 @@ def _circumstances(host: PostgreSQLHost, environment: str) -> list[str]:
 def _sql(alias: str) -> list[bytes]:
     """Return names and bytes; also of files for other vendors, which are cheap to read."""
     parts = []
-    names_, _ = planning_files.scan(conf.load().folders(alias))
+    names_, _ = scan(conf.load().folders(alias))
     for name in names_:
         try:
             parts += [name.path.name.encode(), name.path.read_bytes()]

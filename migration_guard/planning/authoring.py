@@ -16,10 +16,9 @@ from pathlib import Path
 from django.core.files import locks
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning.files import MAX_DIGITS, MAX_ID, FileName, scan
-from migration_guard.problems import Problem, Severity
-
-MAX_MIGRATION = "max_migration.txt"
+from migration_guard.planning import max_migration
+from migration_guard.planning.names import MAX_DIGITS, MAX_ID, FileName, scan
+from migration_guard.problems import Problem
 
 _FIRST = "0001"
 _TIMESTAMP = "%Y%m%d%H%M%S"
@@ -93,7 +92,7 @@ def create(
             )
         path = configured[target] / f"{migration_id}.sql"
         _write_new(path, _content(migration_id, sql, empty=empty))
-        _write_max(path, migration_id)
+        max_migration.write(path, migration_id)
     return Created(migration_id, int(digits), path, tuple(problems))
 
 
@@ -122,48 +121,6 @@ def next_digits(names: Sequence[FileName], folder: Path, now: datetime) -> str:
     if len(digits) == _TIMESTAMP_DIGITS and not digits.startswith("0"):
         number = max(number, int(now.strftime(_TIMESTAMP)))
     return str(number).zfill(len(digits))
-
-
-def max_migration_problems(names: Sequence[FileName]) -> list[Problem]:
-    """Return a warning for each folder whose ``max_migration.txt`` is missing or stale.
-
-    ``names`` are the migrations in order, as ``scan`` returns them.
-    """
-    newest = {name.path.parent: name.id for name in names}
-    return [
-        problem
-        for folder, migration_id in sorted(newest.items())
-        if (problem := _max_problem(folder / MAX_MIGRATION, migration_id)) is not None
-    ]
-
-
-def _max_problem(path: Path, newest: str) -> Problem | None:
-    remedy = f'Write one line into it: "{newest}".'
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
-    except FileNotFoundError:
-        return Problem(
-            "max-migration-missing",
-            f"there is no {MAX_MIGRATION} beside the migrations, so two branches can take one "
-            "number without a conflict",
-            f"Make it. {remedy} manage.py makesqlmigration keeps it from then on.",
-            Severity.WARNING,
-            path,
-        )
-    except OSError as error:
-        fault = f"{MAX_MIGRATION} cannot be read: {error.strerror or error}"
-        return Problem("max-migration-stale", fault, remedy, Severity.WARNING, path)
-    if text == newest:
-        return None
-    if "\n" in text:
-        fault = f"{MAX_MIGRATION} has several lines, as a merge conflict leaves them"
-        remedy = (
-            "Two branches have each added a migration: give the one that is applied nowhere yet "
-            f"the next free number. As the files are now: {remedy}"
-        )
-    else:
-        fault = f'{MAX_MIGRATION} says "{text[:MAX_ID]}", and the newest migration is {newest}'
-    return Problem("max-migration-stale", fault, remedy, Severity.WARNING, path)
 
 
 def _real(folder: Path) -> Path:
@@ -220,18 +177,4 @@ def _write_new(path: Path, content: str) -> None:
         raise CannotTell(
             f"{path} cannot be made: {error.strerror or error}.",
             "Make the folder writable; no file was changed.",
-        ) from error
-
-
-def _write_max(migration: Path, migration_id: str) -> None:
-    path = migration.with_name(MAX_MIGRATION)
-    # Hidden, so that an interrupted write leaves nothing that looks like a migration.
-    draft = migration.with_name(f".{MAX_MIGRATION}.new")
-    try:
-        draft.write_text(f"{migration_id}\n", encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        raise CannotTell(
-            f"{migration} was made, but {path} cannot be written: {error.strerror or error}.",
-            f'Write one line into it: "{migration_id}".',
         ) from error

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from migration_guard.planning import files
-from migration_guard.planning.files import FileName, MigrationFile
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.planning.preflight import HISTORY_TABLE, Script, Unit, prepare, shorten
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (

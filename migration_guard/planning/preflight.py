@@ -16,7 +16,6 @@ from migration_guard.sql.classify import (
     mask_secrets,
     mentions,
     transactional_dml,
-    words,
 )
 from migration_guard.sql.lexer import Kind, Token, tokens
 from migration_guard.sql.statements import SQLError, Statement, split
@@ -170,10 +169,9 @@ def _many_units(
 
 def _changes_encoding(statement: Statement, vendor: str) -> bool:
     """Tell whether the server would read what follows in another encoding than UTF-8."""
-    if vendor != "postgresql" or words(statement.text, vendor, 1) != ("SET",):
+    if vendor != "postgresql" or not (match := _ENCODING.match(statement.text)):
         return False
-    match = _ENCODING.match(statement.text)
-    return match is not None and match[1].strip(" '\"").upper() not in ("UTF8", "UTF-8", "UNICODE")
+    return match[1].strip(" '\"").upper() not in ("UTF8", "UTF-8", "UNICODE")
 
 
 def _encoding(file: MigrationFile, statement: Statement) -> Problem:

@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning.authoring import MAX_MIGRATION, next_digits
-from migration_guard.planning.files import FileName
+from migration_guard.planning.authoring import next_digits
+from migration_guard.planning.max_migration import MAX_MIGRATION
+from migration_guard.planning.names import FileName
 
 _NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.[a-z]+)?\.sql")
 
@@ -69,12 +70,17 @@ def apply(
     contracts: Sequence[Path],
     move: Callable[[Path, Path], None],
 ) -> list[Path]:
-    """Rename the files, last one first; return the other files that were rewritten."""
+    """Rename the files, last one first; return the other files that were rewritten.
+
+    Raises CannotTell for a contract that cannot be read, before anything is renamed.
+    """
     renamings = list(renamings)
+    rewritten = {path: text for path in contracts if (text := _with_new_ids(path, renamings))}
     for renaming in reversed(renamings):
         for path in renaming.paths:
             move(path, renaming.target(path))
-    rewritten = [path for path in contracts if _rewrite(path, renamings)]
+    for path, text in rewritten.items():
+        path.write_text(text, encoding="utf-8", newline="")
     return [*rewritten, *(folder / MAX_MIGRATION for folder in folders if _name_newest(folder))]
 
 
@@ -92,12 +98,12 @@ def _name_newest(folder: Path) -> bool:
     return True
 
 
-def _rewrite(path: Path, renamings: Sequence[Renaming]) -> bool:
-    """Replace the old ids in a contract file; tell whether there were any."""
+def _with_new_ids(path: Path, renamings: Sequence[Renaming]) -> str | None:
+    """Return a contract's text with the new ids; None where it names no old one."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()  # as it is, with its line ends
     except FileNotFoundError:
-        return False
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise CannotTell(f"{path} cannot be read: {error}.", "Correct it by hand.") from error
     new = {renaming.old: renaming.new for renaming in renamings}
@@ -105,7 +111,4 @@ def _rewrite(path: Path, renamings: Sequence[Renaming]) -> bool:
     changed = re.sub(
         rf"(?<![A-Za-z0-9_-])(?:{ids})(?![A-Za-z0-9_-])", lambda match: new[match[0]], text
     )
-    if changed == text:
-        return False
-    path.write_text(changed, encoding="utf-8", newline="")
-    return True
+    return changed if changed != text else None

@@ -13,7 +13,7 @@ from django.db import connections
 from migration_guard.conf import Conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning import renumbering
-from migration_guard.planning.files import scan
+from migration_guard.planning.names import scan
 from migration_guard.results import Inspected
 from migration_guard.rules import checking, git, past, registry
 from migration_guard.rules.order.search_path import Setting, configured_for

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from migration_guard.planning.authoring import max_migration_problems
+from migration_guard.planning import max_migration
 from migration_guard.problems import Problem, Severity
 from migration_guard.rules.needs import NOTHING
 from migration_guard.rules.source import Source
@@ -14,5 +14,5 @@ NEEDS = NOTHING
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a warning for each such folder."""
-    found = max_migration_problems(source.names)
+    found = max_migration.problems(source.names)
     yield from (problem for problem in found if problem.rule == SLUG)

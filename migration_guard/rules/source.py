@@ -12,7 +12,8 @@ from django.apps import apps
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning import files as planning_files
-from migration_guard.planning.files import FileName, MigrationFile
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName, scan
 from migration_guard.planning.preflight import HISTORY_TABLE, Script, prepare
 from migration_guard.problems import Problem, Severity
 from migration_guard.rules import grammar
@@ -123,7 +124,7 @@ class Source:
 
 def read(folders: Sequence[Path], context: Context) -> Source:
     """Read, split and check all migrations in ``folders``; raise CannotTell as planning does."""
-    names, _ = planning_files.scan(folders)
+    names, _ = scan(folders)
     read_files = planning_files.read(folders, context.vendor, context.environments)
     scripts, found = prepare(read_files.files, context.vendor)
     return Source(

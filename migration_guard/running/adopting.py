@@ -17,7 +17,8 @@ from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.history import History
 from migration_guard.models import AppliedMigration
 from migration_guard.planning.digests import fingerprint
-from migration_guard.planning.files import FileSet, number_of
+from migration_guard.planning.files import FileSet
+from migration_guard.planning.names import number_of
 from migration_guard.running import own_tables
 from migration_guard.running.session import Facts, Session
 

@@ -12,7 +12,7 @@ from django.db.utils import Error
 from django.utils.connection import ConnectionDoesNotExist
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.planning.files import VENDORS
+from migration_guard.planning.names import VENDORS
 from migration_guard.running import interrupts
 from migration_guard.running.failures import step_failed
 from migration_guard.running.session import Facts, Session, StatementError

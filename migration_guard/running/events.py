@@ -1,19 +1,20 @@
-"""What the executor tells while it works; a command turns it into lines."""
+"""What the executor tells while it works; a command turns it into lines.
+
+Tuples, which are quicker to define than dataclasses: every deploy imports them.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Another run holds the lock; ``holder`` describes it, as far as the database tells."""
 
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A migration starts (or goes on behind the first ``done`` of ``total`` statements)."""
 
     id: str
@@ -21,8 +22,7 @@ class Started:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Statement ``number`` of ``total`` is sent."""
 
     id: str
@@ -30,8 +30,7 @@ class Step:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A migration is applied and recorded."""
 
     id: str
@@ -39,23 +38,20 @@ class Applied:
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedElsewhere:
+class AppliedElsewhere(NamedTuple):
     """Another process applied the migration first."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """A migration was recorded without being run; ``how`` is fake, baseline or adopted."""
 
     id: str
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(NamedTuple):
     """A lock was not granted; the migration was rolled back and runs again in ``delay`` seconds."""
 
     id: str
@@ -65,8 +61,7 @@ class Retrying:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(NamedTuple):
     """Migration ``id`` cleared the markers ``ids``; they are pending again."""
 
     id: str

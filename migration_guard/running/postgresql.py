@@ -10,19 +10,25 @@ from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import sql as pg
 from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.preflight import Unit
 from migration_guard.problems import Problem
-from migration_guard.running import postgresql_indexes, postgresql_pooler
+from migration_guard.running import postgresql_counters, postgresql_indexes, postgresql_pooler
+from migration_guard.running.postgresql_cleaning import (
+    DEALLOCATE_OWN,
+    DROP,
+    UNLOCK,
+    Start,
+    set_config,
+)
+from migration_guard.running.postgresql_counters import Counters
 from migration_guard.running.postgresql_interrupted import refuse_running
 from migration_guard.running.postgresql_lock import AdvisoryLock
 from migration_guard.running.postgresql_pooler import Pooling
 from migration_guard.running.session import (
-    Counts,
     Doubt,
     Facts,
     Kind,
@@ -60,13 +66,12 @@ class PostgreSQLSession(Session):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
-        self._settings: list[tuple[str, str]] = []
-        self._role = "none"
+        self._start = Start()
+        self._settled = False  # since then no statement of a file has run
         self._schema = ""
         self._lock_timeout = ""
         self._batch: list[tuple[psycopg.Cursor[Any], Statement | None]] | None = None
-        self._counts_before: Callable[[], Rows] | None = None
-        self._counts_after: Callable[[], Rows] | None = None
+        self._counters: Counters | None = None
         self._pid = 0  # of the server's process
         self._looks_for_client = False
         self._pooling = Pooling.DIRECT
@@ -78,8 +83,9 @@ class PostgreSQLSession(Session):
         """Read the facts, and the settings that Django made when it connected."""
         with postgresql_pooler.patience(self.driver):
             row = self._facts()
-        self._role, self._schema, self._pid, settings = row[2], row[3], row[6], row[7]
-        self._settings = [(name, value) for name, value, source in settings if source == "session"]
+        self._schema, self._pid, settings = row[3], row[6], row[7]
+        own = [(name, value) for name, value, source in settings if source == "session"]
+        self._start = Start(role=row[2], settings=tuple(own))
         if self._pid != self.driver.info.backend_pid:
             self._pooling = Pooling.SESSION  # as long as nothing else shows
             postgresql_pooler.refuse_lost_options(self.connection, {name for name, *_ in settings})
@@ -142,7 +148,7 @@ class PostgreSQLSession(Session):
 
     def begin(self) -> None:
         """Start the transaction in READ COMMITTED, whatever the project's settings."""
-        self._counts_before = None
+        self._counters, self._settled = None, False
         self.own("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
     def begin_limited(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
@@ -155,12 +161,13 @@ class PostgreSQLSession(Session):
 
     def rollback(self) -> None:
         """Roll back if there is something to; a broken connection has rolled back by itself."""
+        self._settled = False
         if self._lost() or self.driver.info.transaction_status == TransactionStatus.IDLE:
             return
         with suppress(psycopg.Error):
             if self._pooling is Pooling.TRANSACTION:
                 # In one message: the next one may reach another process of the server.
-                self.own(f"ROLLBACK; {_DEALLOCATE}; {_UNLOCK}")
+                self.own(f"ROLLBACK; {DEALLOCATE_OWN}; {UNLOCK}")
             else:
                 self.own("ROLLBACK")
 
@@ -174,9 +181,10 @@ class PostgreSQLSession(Session):
             ("lock_timeout", _milliseconds(lock_timeout)),
             ("statement_timeout", _milliseconds(statement_timeout)),
         ]
+        self._settled = False
         if self._looks_for_client:
             limits.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
-        rows = self.own(_set_config(limits))
+        rows = self.own(set_config(limits))
         self._lock_timeout = rows[0][0] if rows else ""
 
     def settle(self) -> None:
@@ -184,29 +192,27 @@ class PostgreSQLSession(Session):
         self.own("SET CONSTRAINTS ALL IMMEDIATE")
         if self._pooling is Pooling.TRANSACTION:
             # After the commit it would be too late: the session is another client's then.
-            for statement in (*_DROP, _DEALLOCATE, _UNLOCK):
+            for statement in (*DROP, DEALLOCATE_OWN, UNLOCK):
                 self.own(statement)
         self._reset()
+        self._settled = True
 
     def clean(self) -> None:
-        """Drop cursors, LISTENs, temporary tables, prepared statements and advisory locks."""
+        """Drop cursors, LISTENs, temporary tables, prepared statements and advisory locks.
+
+        And undo session changes, where ``settle`` has not done so for good.
+        """
         if self._lost() or self._pooling is Pooling.TRANSACTION:
             return
+        resets = () if self._settled else self._start.resets()
         # One message: without parameters it goes to the server as it is.
         with self.failing():
-            self.own("; ".join((*_DROP, "DEALLOCATE ALL", _UNLOCK, *self._resets())))
+            self.own("; ".join((*DROP, "DEALLOCATE ALL", UNLOCK, *resets)))
 
     def _reset(self) -> None:
         """Put role and settings back to what Django had set at the start."""
-        for statement in self._resets():
+        for statement in self._start.resets():
             self.own(statement)
-
-    def _resets(self) -> Iterator[str]:
-        yield from ("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL")
-        if self._settings:
-            yield _set_config(self._settings)
-        if self._role != "none":
-            yield pg.SQL("SET ROLE {}").format(self._own_role()).as_string()
 
     def fresh(self) -> None:
         """Start a file in a clean session."""
@@ -233,6 +239,7 @@ class PostgreSQLSession(Session):
 
     def execute(self, statement: Statement, source: str) -> None:
         """Run one statement in the extended protocol, which refuses a second one behind it."""
+        self._settled = False
         cursor = self._cursor(statement)
         if statement.data is not None:
             with self._or_hang_up(), cursor.copy(statement.text) as copy:
@@ -293,12 +300,12 @@ class PostgreSQLSession(Session):
             return
         self._batch = []
         try:
-            with self.driver.pipeline() as pipeline:
+            with self.driver.pipeline():  # which waits for all answers at its end
                 yield
-                pipeline.sync()
         except psycopg.Error as error:
             failed = next((s for cursor, s in self._batch if cursor.pgresult is None), None)
-            raise StatementError(error, self.kind(error), failed) from error
+            cause = _first(error)
+            raise StatementError(cause, self.kind(cause), failed) from cause
         except KeyboardInterrupt:
             self.driver.close()
             raise
@@ -309,23 +316,16 @@ class PostgreSQLSession(Session):
 
     def watch(self, table: str) -> None:
         """Note the server's counters: they also hold what earlier transactions did."""
-        self._counts_before, self._counts_after = self.ask(_COUNTS, (table,)), None
+        self._counters = Counters(self.ask, table)
 
-    def look_back(self, table: str) -> None:
+    def look_back(self, table: str) -> None:  # noqa: ARG002
         """Ask for the counters again."""
-        self._counts_after = self.ask(_COUNTS, (table,))
+        if self._counters is not None:
+            self._counters.look_back()
 
-    def writes(self, table: str) -> Writes | None:
+    def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Compare the counters; None where the server does not count (track_counts is off)."""
-        if self._counts_before is None:
-            return None
-        (before,) = self._counts_before()
-        (after,) = (self._counts_after or self.ask(_COUNTS, (table,)))()
-        if not after[4]:
-            return None
-        inserted, updated, deleted = (b - a for a, b in zip(before[:3], after[:3], strict=True))
-        # TRUNCATE counts no row, but gives the table a new file.
-        return Writes(inserted, updated, max(deleted, int(before[3] != after[3])))
+        return self._counters.writes() if self._counters is not None else None
 
     def claimed(self, table: str, migration_id: str) -> bool:
         """Find the claim by the transaction that wrote it."""
@@ -339,14 +339,11 @@ class PostgreSQLSession(Session):
 
     def tally(self) -> Tally | None:
         """Read the server's counters; None where it does not count (track_counts is off)."""
-        if self.own("SELECT current_setting('track_counts')")[0][0] != "on":
-            return None
-        found = {name: Counts(*counts) for name, *counts in self.own(_TALLY)}
-        return Tally(sum(sum(counts[:3]) for counts in found.values()), found)
+        return postgresql_counters.tally(self.own)
 
     def state_of(self, tables: Sequence[str]) -> object:
         """Return the server's counters of these tables."""
-        return [self.own(_COUNTS, (table,)) for table in tables]
+        return [self.own(postgresql_counters.OF_ONE, (table,)) for table in tables]
 
     def idle_up_to(self, seconds: float) -> None:
         """Set it for the rest of the transaction, also where the server's own limit is shorter."""
@@ -357,7 +354,7 @@ class PostgreSQLSession(Session):
     def as_owner(self) -> None:
         """Step out of a role that the file took, until the end of the transaction."""
         self.own("SET LOCAL SESSION AUTHORIZATION DEFAULT")
-        self.own(pg.SQL("SET LOCAL ROLE {}").format(self._own_role()).as_string())
+        self.own(f"SET LOCAL ROLE {self._start.quoted_role}")
 
     @contextmanager
     def waiting(self, lock_timeout: float | None) -> Iterator[None]:
@@ -399,9 +396,6 @@ class PostgreSQLSession(Session):
         """Say no to an INVALID index, which IF NOT EXISTS takes for done."""
         return postgresql_indexes.verify(self, sql)
 
-    def _own_role(self) -> pg.Composable:
-        return pg.SQL("NONE") if self._role == "none" else pg.Identifier(self._role)
-
     def _lost(self) -> bool:
         return bool(self.driver.closed or self.driver.broken)
 
@@ -418,9 +412,9 @@ class PostgreSQLSession(Session):
         with postgresql_pooler.patience(self.driver):
             own = {self._pid, *(self.own("SELECT pg_backend_pid()")[0][0] for _ in range(2))}
         if postgresql_pooler.in_transaction_mode(own, other):
-            postgresql_pooler.refuse_lost_settings(self._settings, self._role)
+            postgresql_pooler.refuse_lost_settings(self._start.settings, self._start.role)
             self._pooling = Pooling.TRANSACTION
-            self._settings = [one for one in self._settings if one[0] in postgresql_pooler.KEPT]
+            self._start = self._start.only(postgresql_pooler.KEPT)
 
     def unfit(self, files: Sequence[MigrationFile]) -> list[Problem]:
         """Say no to files that need a session where a pooler in transaction mode has none."""
@@ -437,42 +431,16 @@ class PostgreSQLSession(Session):
         return self._lock.blockers(self._pid) if self._lock is not None else ""
 
 
-# What a file leaves behind in its session.
-_DROP = ("CLOSE ALL", "UNLISTEN *", "DISCARD TEMP")
-_UNLOCK = "SELECT pg_catalog.pg_advisory_unlock_all()"
-# Only what the file itself prepared: the pooler may have prepared statements for other clients.
-_DEALLOCATE = (
-    "DO $$ DECLARE prepared text; BEGIN "
-    "FOR prepared IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql LOOP "
-    "EXECUTE pg_catalog.format('DEALLOCATE %I', prepared); END LOOP; END $$"
-)
-_COUNTS = (
-    "SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(oid), "
-    "pg_catalog.pg_stat_get_xact_tuples_updated(oid), "
-    "pg_catalog.pg_stat_get_xact_tuples_deleted(oid), pg_catalog.pg_relation_filenode(oid), "
-    "current_setting('track_counts') = 'on' "
-    "FROM (SELECT %s::regclass::oid AS oid) AS history"
-)
-
-
-_TALLY = """
-SELECT n.nspname || '.' || c.relname, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
-    pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
-    pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), pg_catalog.pg_relation_filenode(c.oid)
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-"""
-
 # What may be run again after an interruption without a second thought.
 _HARMLESS = {"VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "CHECKPOINT"}
 
 
-def _set_config(settings: Sequence[tuple[str, str]]) -> str:
-    """Return the statement that makes these settings for the session, all at once."""
-    quoted = ([pg.Literal(word).as_string() for word in setting] for setting in settings)
-    calls = (f"pg_catalog.set_config({name}, {value}, false)" for name, value in quoted)
-    return f"SELECT {', '.join(calls)}"
+def _first(error: psycopg.Error) -> psycopg.Error:
+    """Return what failed first: behind it, the rest of a pipeline fails for that reason alone."""
+    cause: BaseException | None = error
+    while isinstance(cause, psycopg.errors.PipelineAborted):
+        cause = cause.__context__
+    return cause if isinstance(cause, psycopg.Error) else error
 
 
 def _milliseconds(limit: float | None) -> str:

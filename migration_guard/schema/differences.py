@@ -79,11 +79,7 @@ def compare(first: Snapshot, second: Snapshot) -> tuple[Compared, ...]:
     partition only repeats of its parent, and what may be among things that could not be read.
     """
     found = list(_compare(first, second))
-    parents = {
-        one.label: one.partition_of
-        for one in (*first.tables, *second.tables)
-        if one.partition_of is not UNKNOWN
-    }
+    parents = dict(_parents(first).items() & _parents(second).items())
     told = {_difference(one, one.thing.table) for one in found}
     return tuple(
         one
@@ -117,6 +113,12 @@ def _compare(first: Snapshot, second: Snapshot) -> Iterator[Compared]:
     for one in there:
         if not _stood_for(one, first):
             yield _lonely(Change.EXTRA, None, one, first)
+
+
+def _parents(snapshot: Snapshot) -> dict[str, str]:
+    """Return the parent of each partition."""
+    known = ((table.label, table.partition_of) for table in snapshot.tables)
+    return {label: parent for label, parent in known if parent is not UNKNOWN and parent}
 
 
 def _tables(snapshot: Snapshot) -> set[str]:

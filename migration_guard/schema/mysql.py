@@ -64,16 +64,18 @@ _STATISTICS_COLUMNS = """
 SELECT LOWER(column_name) FROM information_schema.columns
 WHERE table_schema = 'information_schema' AND LOWER(table_name) = 'statistics'
 """
-# By table as well as by name: a key of another table may have the name of a foreign key.
+# Two questions: the server would join these by comparing every row with every other.
 _FOREIGN_KEYS = """
-SELECT k.table_name, k.constraint_name, k.column_name, k.referenced_table_schema,
-       k.referenced_table_name, k.referenced_column_name, r.delete_rule, r.update_rule
-FROM information_schema.key_column_usage k
-JOIN information_schema.referential_constraints r
-    ON r.constraint_schema = k.constraint_schema AND r.table_name = k.table_name
-    AND r.constraint_name = k.constraint_name
-WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL
-ORDER BY k.table_name, k.constraint_name, k.ordinal_position
+SELECT table_name, constraint_name, column_name, referenced_table_schema,
+       referenced_table_name, referenced_column_name
+FROM information_schema.key_column_usage
+WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL
+ORDER BY table_name, constraint_name, ordinal_position
+"""
+_ACTIONS = """
+SELECT table_name, constraint_name, delete_rule, update_rule
+FROM information_schema.referential_constraints
+WHERE constraint_schema = DATABASE()
 """
 _MARIADB_CHECKS = """
 SELECT table_name, constraint_name, check_clause, 'YES'
@@ -190,6 +192,9 @@ class _Everything:
             source.told(("indexes", "primary_key", "uniques"), _index_query(source))
         )
         self._foreign_keys = _by_table(source.told(("foreign_keys",), _FOREIGN_KEYS))
+        # By table as well as by name: a key of another table may have the name of a foreign key.
+        actions = source.told(("foreign_keys",), _ACTIONS) if self._foreign_keys else None
+        self._actions = {row[:2]: row[2:] for row in actions or ()}
         self._checks = _by_table(
             source.told(("checks",), _MARIADB_CHECKS if source.is_mariadb else _MYSQL_CHECKS)
         )
@@ -253,14 +258,15 @@ class _Everything:
         return tuple(self._foreign_key(rows[name]) for name in sorted(rows))
 
     def _foreign_key(self, rows: list[Row]) -> ForeignKey:
-        _, name, _, schema, target, _, on_delete, on_update = rows[0]
+        table, name, _, schema, target, _ = rows[0]
+        on_delete, on_update = self._actions.get((table, name), (UNKNOWN, UNKNOWN))
         return ForeignKey(
             name=name,
             columns=tuple(row[2] for row in rows),
             target=target if schema == self._database else f"{schema}.{target}",
             target_columns=tuple(row[5] for row in rows),
-            on_delete=on_delete.lower(),
-            on_update=on_update.lower(),
+            on_delete=on_delete if on_delete is UNKNOWN else on_delete.lower(),
+            on_update=on_update if on_update is UNKNOWN else on_update.lower(),
             deferrable="",
             validated=True,
             match="simple",

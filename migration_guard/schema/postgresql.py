@@ -9,7 +9,6 @@ Source: PostgreSQL manual, "System Catalogs".
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from django.db import DatabaseError
@@ -85,7 +84,7 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
     columns = _columns(source, oids)
     indexes = _indexes(source, oids, columns)
     constraints = _constraints(source, oids, columns, path)
-    views = source.texts(catalog.VIEWS, "definition", oids, of_views=True)
+    views = _Views(source.texts(catalog.VIEWS, "definition", oids, of_views=True))
     return Snapshot(
         vendor=VENDOR,
         tables=tuple(
@@ -183,6 +182,18 @@ def _pairs(rows: Iterable[Row] | None) -> dict[int, str]:
     return {row[0]: row[1] for row in rows or ()}
 
 
+class _Views:
+    """The queries of all views."""
+
+    def __init__(self, texts: _Texts) -> None:
+        self._texts = texts
+        self._definitions = _pairs(texts.rows)
+
+    def definition(self, view: int) -> Fact[str | None]:
+        """Return the query of a view."""
+        return self._texts.of(view, self._definitions.get(view))
+
+
 def _sqlstate(error: DatabaseError) -> str:
     """Return the SQLSTATE of an error of psycopg, 3 or 2."""
     cause = error.__cause__
@@ -195,11 +206,10 @@ def _table(
     columns: "_Columns",
     indexes: "_Indexes",
     constraints: "_Constraints",
-    views: _Texts,
+    views: "_Views",
 ) -> Table:
     """Put one table together."""
     oid, schema, name, kind, parent_schema, parent, comment = row
-    definitions = _pairs(views.rows)
     is_view = kind in {"v", "m"}
     return Table(
         schema=schema,
@@ -215,7 +225,7 @@ def _table(
         exclusions=constraints.exclusions(oid),
         comment=comment,
         partition_of=path.label(parent_schema, parent) if parent else "",
-        definition=views.of(oid, definitions.get(oid)) if is_view else None,
+        definition=views.definition(oid) if is_view else None,
     )
 
 
@@ -351,22 +361,31 @@ def _indexes(source: _Source, oids: list[int], columns: _Columns) -> _Indexes:
     printed = {row[0]: row[1:] for row in texts.rows}
     indexes: dict[int, list[Index]] = defaultdict(list)
     for row in rows:
-        index = _index(row, columns, classes, collations)
-        indexes[row[0]].append(_with_texts(index, row, texts, printed.get(row[1])))
+        told = None if row[0] in texts.untold else printed.get(row[1])
+        indexes[row[0]].append(_index(row, columns, classes, collations, told))
     return _Indexes(indexes)
 
 
 def _index(
-    row: Row, columns: _Columns, classes: Mapping[int, str], collations: Mapping[int, str]
+    row: Row,
+    columns: _Columns,
+    classes: Mapping[int, str],
+    collations: Mapping[int, str],
+    printed: Row | None,
 ) -> Index:
-    """Put together what is known of an index without printing it."""
+    """Put an index together; its texts, and whether there are any, are ``printed``."""
     table, _, name, method, unique, valid, key_length = row[:7]
     numbers, options, operator_classes, used = (text.split() for text in row[7:11])
-    _, nulls_not_distinct, constraint, deferrable, deferred, can_order = row[11:]
+    has_predicate, nulls_not_distinct, constraint, deferrable, deferred, can_order = row[11:]
     keys = numbers[:key_length]
+    names = tuple(columns.names.get((table, number)) for number in keys)
+    definition, predicate, expressions = _texts_of_index(printed, names, has_predicate)
     return Index(
         name=name,
-        columns=tuple(columns.names.get((table, number)) for number in keys),
+        columns=names,
+        expressions=expressions,
+        predicate=predicate,
+        definition=definition,
         unique=unique,
         include=tuple(columns.names[table, number] for number in numbers[key_length:]),
         method=method,
@@ -385,19 +404,18 @@ def _index(
     )
 
 
-def _with_texts(index: Index, row: Row, texts: _Texts, printed: Row | None) -> Index:
-    """Add the definition, the predicate and the expressions, where they could be printed."""
-    has_predicate = row[11]
-    expressions: Fact[tuple[str, ...]] = ()
-    definition: Fact[str | None] = UNKNOWN
-    predicate: Fact[str | None] = UNKNOWN if has_predicate else None
-    if printed is not None and row[0] not in texts.untold:
-        definition = printed[0]
-        predicate = unwrapped(printed[1], VENDOR) if printed[1] else None
-        expressions = tuple(unwrapped(one, VENDOR) for one in printed[2])
-    elif None in index.columns:
-        expressions = UNKNOWN
-    return replace(index, definition=definition, predicate=predicate, expressions=expressions)
+def _texts_of_index(
+    printed: Row | None, columns: tuple[str | None, ...], has_predicate: bool
+) -> tuple[Fact[str | None], Fact[str | None], Fact[tuple[str, ...]]]:
+    """Return the definition, the predicate and the expressions, where they could be printed."""
+    if printed is not None:
+        definition, predicate, expressions = printed
+        return (
+            definition,
+            unwrapped(predicate, VENDOR) if predicate else None,
+            tuple(unwrapped(one, VENDOR) for one in expressions),
+        )
+    return UNKNOWN, UNKNOWN if has_predicate else None, UNKNOWN if None in columns else ()
 
 
 def _order(option: int) -> str:

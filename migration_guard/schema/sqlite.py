@@ -283,8 +283,9 @@ def _rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> str | 
 def _index(rows: list[Row], collations: dict[str, str], sql: str | None) -> Index:
     """Put an index together."""
     _, name, unique, origin, partial = rows[0][:5]
-    terms, predicate = index_expressions(sql) if sql else ([], None)
     columns = tuple(row[6] if row[5] != _EXPRESSION else None for row in rows)
+    told_by_text = sql and (partial or None in columns)
+    terms, predicate = index_expressions(sql) if told_by_text and sql else ([], None)
     return Index(
         name=name,
         columns=columns,

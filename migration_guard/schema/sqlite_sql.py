@@ -1,12 +1,14 @@
 """What only the text of SQLite's CREATE TABLE says: checks, names, collations, generation.
 
-Pure. The text is SQLite's own, so it is valid; what this reader does not know it passes over.
+Pure. The text is SQLite's own, so it is valid; what this reader does not know it passes over. Only
+definitions with a word that says something are read token by token: most columns have none.
 
 Source: SQLite, "CREATE TABLE" (syntax diagrams column-constraint and table-constraint; the comma
 between table constraints may be left out).
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -16,6 +18,14 @@ from migration_guard.sql.dialects import SQLITE
 from migration_guard.sql.scanner import Kind, Token, significant
 
 _TABLE_CONSTRAINTS: Final = frozenset({"constraint", "primary", "unique", "check", "foreign"})
+# What a definition without any of these says, the pragmas tell.
+_TELLING: Final = re.compile(
+    r"constraint|primary|unique|check|foreign|references|collate|\bas\b", re.IGNORECASE
+)
+_MARK: Final = re.compile(
+    rf"{SQLITE.line_comment}|{SQLITE.block_comment}|{SQLITE.string}|{SQLITE.quoted}|[(),]",
+    re.DOTALL,
+)
 
 
 @dataclass(slots=True)
@@ -51,8 +61,9 @@ def parse_create_table(sql: str) -> Parsed:
     """Return what the text says beyond the pragmas; empty for a virtual table."""
     parsed = Parsed()
     if not _is_virtual(sql):
-        for definition in _definitions(sql):
-            _Definition(sql, definition, parsed).read()
+        for start, end in _definitions(sql):
+            if _TELLING.search(sql, start, end):
+                _Definition(sql, list(significant(sql, SQLITE, start, end)), parsed).read()
     return parsed
 
 
@@ -72,11 +83,22 @@ def _is_virtual(sql: str) -> bool:
     return [_word(token) for token in islice(significant(sql, SQLITE), 2)][1:] == ["virtual"]
 
 
-def _definitions(sql: str) -> list[list[Token]]:
-    """Split the body of a CREATE TABLE at its commas."""
-    tokens = list(significant(sql, SQLITE))
-    start = next((number for number, token in enumerate(tokens) if token.text == "("), None)
-    return _split(tokens[start + 1 : _closing(tokens, start)]) if start is not None else []
+def _definitions(sql: str) -> Iterator[tuple[int, int]]:
+    """Yield where the definitions in a CREATE TABLE begin and end: its body, split at commas."""
+    depth = start = 0
+    for mark in _MARK.finditer(sql):
+        char = mark[0]
+        if char == "(":
+            depth += 1
+            start = mark.end() if depth == 1 else start
+        elif char == "," and depth == 1:
+            yield start, mark.start()
+            start = mark.end()
+        elif char == ")":
+            depth -= 1
+            if depth == 0:
+                yield start, mark.start()
+                return
 
 
 def _split(tokens: list[Token]) -> list[list[Token]]:

@@ -67,10 +67,10 @@ class Body:
 
 def open_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
     """Return the body that the statement at `start` opens before its first terminator."""
-    if lexis.vendor in _PLAIN_HEADS and _plain_head(lexis).match(text, start):
+    if _plain_head(lexis).match(text, start):
         if lexis.vendor == "sqlite":
             return Body("trigger body", start, start)
-        if plain := _plain_atomic(text, lexis, start, terminator):
+        if plain := _PLAIN[lexis.vendor](text, lexis, start, terminator):
             return plain
     if lexis.vendor == "postgresql" and not _ATOMIC.search(text, start, terminator):
         return None
@@ -98,6 +98,20 @@ def _plain_atomic(text: str, lexis: Dialect, start: int, terminator: int) -> Bod
     return None if is_empty else Body("BEGIN ATOMIC body", found.start(), first)
 
 
+def _plain_compound(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    """Do what `_compound` does, where BEGIN follows a word or `)` and no comment is before it."""
+    found = _begin(lexis).search(text, start, terminator)
+    if not found or not closed_pattern(lexis).fullmatch(text, start, found.start()):
+        return None
+    head = text[start : found.start()].rstrip(lexis.space)
+    last = _LAST_WORD.search(head[-_LONGER:])
+    first = skip_gap(text, lexis, found.end())
+    is_clear = last and last[0].upper() not in _NAME_FOLLOWS and not _COMMENT.search(head)
+    if not is_clear or text.startswith("/*", first) or _word("END", lexis).match(text, first):
+        return None
+    return Body("BEGIN … END body", start, first)
+
+
 @lru_cache
 def _plain_head(lexis: Dialect) -> re.Pattern[str]:
     """Compile how a statement with a body begins, with no nested comment between the words."""
@@ -106,11 +120,16 @@ def _plain_head(lexis: Dialect) -> re.Pattern[str]:
 
 
 @lru_cache
-def _begin_atomic(lexis: Dialect) -> re.Pattern[str]:
+def _begin(lexis: Dialect) -> re.Pattern[str]:
     # It begins with one class of characters, since the engine finds that at a glance.
     part = lexis.name_part
-    begin = f"[bB](?i:EGIN)(?<!{part}.{{5}})(?!{part})"
-    return re.compile(f"{begin}{gap(lexis)}(?i:ATOMIC)(?!{part})", re.DOTALL)
+    return re.compile(f"[bB](?i:EGIN)(?<!{part}.{{5}})(?!{part})", re.DOTALL)
+
+
+@lru_cache
+def _begin_atomic(lexis: Dialect) -> re.Pattern[str]:
+    atomic = f"(?i:ATOMIC)(?!{lexis.name_part})"
+    return re.compile(f"{_begin(lexis).pattern}{gap(lexis)}{atomic}", re.DOTALL)
 
 
 def _atomic(words: Iterator[Token], _start: int) -> Body | None:
@@ -194,14 +213,19 @@ _NOTHING = Token(Kind.SPACE, "", 0)
 _PLAIN_HEADS = {
     "postgresql": "CREATE (?:OR REPLACE )?+(?:FUNCTION|PROCEDURE)",
     "sqlite": "CREATE (?:TEMP |TEMPORARY )*+TRIGGER",
+    "mysql": "CREATE (?:OR REPLACE )?+(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)",
 }
+_PLAIN = {"postgresql": _plain_atomic, "mysql": _plain_compound}
 _ATOMIC = re.compile(r"(?i)\bATOMIC\b")
 _BEGIN = re.compile(r"(?i)\bBEGIN\b")
-_INNER = re.compile(r"(?i)\b(?:BEGIN|DELIMITER)\b")
+_INNER = re.compile(r"[bBdD](?i:EGIN|ELIMITER)\b")
+_LAST_WORD = re.compile(r"(?:\w++|\))\Z")
+_COMMENT = re.compile(r"--|#|/\*")
 _TRIGGER_WORDS = frozenset({"CREATE", "TEMP", "TEMPORARY", "TRIGGER", "EXPLAIN", "END", ";"})
 _PROGRAMS = frozenset({"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"})
 _NO_PROGRAMS = frozenset({"TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "ROLE"})
 _NAME_FOLLOWS = _PROGRAMS | {"EXISTS", ".", "ON", "FOLLOWS", "PRECEDES", "@", "=", "(", ","}
+_LONGER = 20  # characters: than any of these words
 _STATEMENT_MAY_FOLLOW = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", ":"})
 _NO_STATEMENT = frozenset(",)=+-*/.<>;") | {"END", "ELSE", "WHEN", "FROM", "AS", "AND", "OR"}
 _OPENERS = {"postgresql": _atomic, "sqlite": _trigger, "mysql": _compound}

@@ -68,6 +68,9 @@ def control(text: str, vendor: str) -> Control | None:
     SET TRANSACTION, which only describes one, does not, nor does MySQL's LOCK TABLES. MariaDB's
     BEGIN NOT ATOMIC is a block of statements.
     """
+    begins = _LETTERS.match(text)
+    if begins and begins[0].upper() not in _MAY_CONTROL:
+        return None
     first, second, third = (*_head(text, vendor, 3), "", "", "")[:3]
     if first in {"COMMIT", "ROLLBACK"} and second == "PREPARED":
         return Control.PREPARE
@@ -224,6 +227,8 @@ _CONTROL = {
     "sqlite": _BASE | {"END": Control.COMMIT},
     "mysql": _BASE | {"XA": Control.PREPARE},
 }
+_LETTERS = re.compile("[A-Za-z]{2,}+")  # one letter may be the prefix of a literal
+_MAY_CONTROL = frozenset({"SET"}.union(*_CONTROL.values()))
 _SESSION = {
     "postgresql": frozenset({"RESET", "DISCARD"}),
     "sqlite": frozenset({"PRAGMA", "ATTACH", "DETACH"}),

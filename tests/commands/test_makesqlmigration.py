@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migration_guard.planning import directives
-from migration_guard.planning.authoring import MAX_MIGRATION
 from migration_guard.planning.files import read
+from migration_guard.planning.max_migration import MAX_MIGRATION
 from migration_guard.planning.preflight import prepare
 
 VENDORS = ["postgresql", "sqlite", "mysql"]

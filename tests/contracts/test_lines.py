@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration_guard.contracts.lines import lines
+from migration_guard.contracts.lines import Lines
 
 CASES = {
     "bare": ("a = 1\nb = 2", {("a",): 1, ("b",): 2}),
@@ -74,9 +74,11 @@ CASES = {
 
 @pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
 def test_lines_when_a_key_is_spelt_in_any_way_then_it_has_its_line(text, expected):
-    tomllib.loads(text)
+    document = tomllib.loads(text)
 
-    assert lines(text) == expected
+    lines = Lines(text)
+
+    assert {path: lines.of(path) for path in _paths(document)} == expected
 
 
 KEYS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=4) | st.sampled_from(
@@ -93,14 +95,13 @@ VALUES = st.recursive(
 def test_lines_when_a_text_is_valid_then_every_path_has_a_line(document, random):
     text = "".join(_write((), document, random))
 
-    index = lines(text)
+    lines = Lines(text)
 
     assert tomllib.loads(text) == document
-    assert set(_paths(document)) == set(index)
     rows = text.split("\n")
-    for path, line in index.items():
+    for path in _paths(document):
         if isinstance(path[-1], str):
-            assert _quote(path[-1]) in rows[line - 1]
+            assert _quote(path[-1]) in rows[lines.of(path) - 1]
 
 
 def _paths(value, here=()):

@@ -30,7 +30,8 @@ from pathlib import Path
 
 from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning import digests, files, preflight
-from migration_guard.planning.files import MAX_ID, VENDORS, MigrationFile
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import MAX_ID, VENDORS, number_of
 from migration_guard.problems import Problem
 from migration_guard.reports import github
 from migration_guard.sql import classify
@@ -99,7 +100,7 @@ def check(data: bytes) -> None:
 def check_name(name: bytes) -> None:
     """A file of any name is a migration, a problem, or no migration at all."""
     shown = os.fsdecode(name.replace(b"/", b"_").replace(b"\0", b"_")[: MAX_ID + 20])
-    files.number_of(shown)
+    number_of(shown)
     if shown in {"", ".", ".."}:
         return
     path = _folder("name") / shown

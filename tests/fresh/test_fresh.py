@@ -15,6 +15,7 @@ from django.db import connections
 from migration_guard.fresh.host import PREFIX
 from tests.fresh.support import make_leftover, throwaways
 from tests.running.support import wait_until
+from tests.versions import major
 
 FILES = {
     "0001_people.sql": "CREATE TABLE people (id integer PRIMARY KEY, name varchar(40) NOT NULL);",
@@ -355,15 +356,21 @@ def test_fresh_when_the_configured_database_has_settings_has_them_too(postgres, 
 
 def test_fresh_when_the_configured_database_has_a_locale_has_it_too(postgres, migrations, guard):
     name = f"{postgres.settings['NAME']}_c"
+    # The provider of PostgreSQL 17, and before it the one whose column had another name.
+    letter, provider, locale, column = (
+        ("b", "builtin", "C.UTF-8", "datlocale")
+        if major(postgres) >= 17
+        else ("i", "icu", "sv", "daticulocale")
+    )
     postgres.execute(
         f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' "
-        "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'"
+        f"LOCALE_PROVIDER {provider} {provider}_LOCALE '{locale}' LC_COLLATE 'C' LC_CTYPE 'C'"
     )
     postgres.configure(NAME=name)
     migrations(
         {
             "0001_look.sql": "DO $$ BEGIN\n"
-            "ASSERT (SELECT (datlocprovider, datlocale, datcollate) = ('b', 'C.UTF-8', 'C')\n"
+            f"ASSERT (SELECT (datlocprovider, {column}, datcollate) = ('{letter}', '{locale}', 'C')\n"
             "FROM pg_database WHERE datname = current_database());\nEND $$;"
         }
     )

@@ -59,6 +59,41 @@ def test_row_when_applied_holds_what_was_run(postgres, migrations, guard):
     ]
 
 
+def test_session_when_a_file_leaves_what_its_role_may_not_change_then_the_next_finds_none_of_it(
+    postgres, migrations, guard
+):
+    seen = "current_user, session_user, current_setting('session_replication_role') AS triggers"
+    left = "SET session_replication_role = replica; SET {} pg_monitor"
+    migrations(
+        {
+            "1_role.sql": left.format("ROLE"),
+            "2_seen.sql": f"CREATE TABLE seen AS SELECT {seen}",
+            "3_user.sql": left.format("SESSION AUTHORIZATION"),
+            "4_seen.sql": f"INSERT INTO seen SELECT {seen}",
+        }
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert postgres.execute("SELECT * FROM seen") == [("postgres", "postgres", "origin")] * 2
+
+
+@pytest.mark.parametrize("answers", [1, 20_000], ids=["at the end", "on the way"])
+def test_failure_when_the_answers_of_a_batch_come_at_the_end_or_before_names_its_statement(
+    postgres, migrations, guard, answers
+):
+    many = f"SELECT repeat('x', {answers});\n"
+    migrations({"1_a.sql": f"{TABLE.format('a')};\n{many * 30}SELECT 1/0;\n{many * 30}"})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert "division by zero" in result.err
+    assert "line 32" in result.err or ":32" in result.err
+    assert not exists(postgres, "a")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

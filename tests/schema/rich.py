@@ -5,7 +5,7 @@ A line that ends with `-- since N` is left out on a PostgreSQL older than N.
 
 import re
 
-import pytest
+from tests.versions import major
 
 POSTGRESQL = """
 CREATE SCHEMA billing;
@@ -217,15 +217,3 @@ def install(database):
     for statement in sql.split(";\n"):
         if statement.strip():
             database.execute(statement)
-
-
-def major(postgres):
-    """Return the major version of a PostgreSQL server."""
-    ((number,),) = postgres.execute("SHOW server_version_num")
-    return int(number) // 10_000
-
-
-def needs(postgres, version, what):
-    """Skip the test, with the reason, on a server that is older than what it is about."""
-    if major(postgres) < version:
-        pytest.skip(f"{what} is new in PostgreSQL {version}; this is {major(postgres)}")

@@ -307,3 +307,17 @@ def test_compare_when_a_partition_repeats_its_parent_then_the_difference_is_told
     assert _differences(_snapshot(parent, *parts), _snapshot(*alone)) == [
         ("extra", "log_0", "column more", *added)
     ]
+
+
+def test_compare_when_a_table_is_a_partition_in_one_only_then_both_ways_tell_as_much():
+    log = replace(USERS, name="log", label="log")
+    detached = replace(USERS, name="log_1", label="log_1")
+    first = _snapshot(replace(log, indexes=()), replace(detached, indexes=(), partition_of="log"))
+    second = _snapshot(log, detached)
+
+    there, back = compare(first, second), compare(second, first)
+
+    assert len([one for one in there if one.change is Change.EXTRA]) > 1
+    assert {
+        (MIRRORED.get(change, change), *rest): n for (change, *rest), n in _counted(there).items()
+    } == _counted(back)

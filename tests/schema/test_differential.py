@@ -12,7 +12,8 @@ from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.snapshot import snapshot
-from tests.schema.rich import install, major
+from tests.schema.rich import install
+from tests.versions import major
 
 # What Django tells wrongly, and the set-wise readers do not.
 KNOWN = {

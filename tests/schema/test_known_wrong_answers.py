@@ -8,7 +8,8 @@ from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN, Check, Key
 from migration_guard.schema.snapshot import snapshot
-from tests.schema.rich import install, major, needs
+from tests.schema.rich import install
+from tests.versions import major, needs
 
 
 def facts():

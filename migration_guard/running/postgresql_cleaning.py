@@ -1,0 +1,53 @@
+"""What undoes what a file left in a PostgreSQL session: text of statements, nothing is sent.
+
+Sources: PostgreSQL manual, "RESET", "DISCARD", "Configuration Settings Functions" (set_config with
+NULL is RESET).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql as pg
+
+# What lives on behind a commit.
+DROP = ("CLOSE ALL", "UNLISTEN *", "DISCARD TEMP")
+UNLOCK = "SELECT pg_catalog.pg_advisory_unlock_all()"
+# Only what the file itself prepared: a pooler may have prepared statements for other clients.
+DEALLOCATE_OWN = (
+    "DO $$ DECLARE prepared text; BEGIN "
+    "FOR prepared IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql LOOP "
+    "EXECUTE pg_catalog.format('DEALLOCATE %I', prepared); END LOOP; END $$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What Django had set when it connected: the role, and settings as (name, value)."""
+
+    role: str = "none"
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def quoted_role(self) -> str:
+        """The role as SET ROLE takes it."""
+        return "NONE" if self.role == "none" else pg.Identifier(self.role).as_string()
+
+    def only(self, names: Collection[str]) -> "Start":
+        """Return this start with no other settings than these."""
+        return replace(self, settings=tuple(one for one in self.settings if one[0] in names))
+
+    def resets(self) -> Iterator[str]:
+        """Yield the statements that make the session so again.
+
+        The user comes before the settings, which the role that a file took may not be allowed.
+        """
+        yield "RESET ALL"
+        role = None if self.role == "none" else self.role
+        yield set_config((("session_authorization", None), ("role", role), *self.settings))
+
+
+def set_config(settings: Sequence[tuple[str, str | None]]) -> str:
+    """Return the statement that makes these settings for the session in order; None resets one."""
+    quoted = ([pg.Literal(word).as_string() for word in setting] for setting in settings)
+    calls = (f"pg_catalog.set_config({name}, {value}, false)" for name, value in quoted)
+    return f"SELECT {', '.join(calls)}"
