@@ -1,13 +1,16 @@
-"""A temporary folder for each test on SQLite, whose throwaway databases are folders in there."""
+"""Each test alone with its server, or its temporary folder, for it lists all throwaways there."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.servers import Database
@@ -21,3 +24,16 @@ def sqlite(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)  # the module remembers the one before
     return sqlite
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Wait for the tests of other workers where all of them share one server."""
+    if not {"POSTGRES_URL", "MARIADB_URL"} & set(os.environ):
+        yield
+        return
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with (shared / "fresh.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
