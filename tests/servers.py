@@ -24,6 +24,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def forget_connection(alias: str) -> None:
     if not hasattr(connections._connections, alias):
         return
     connection = connections[alias]
-    connection.close()
+    BaseDatabaseWrapper.close(connection)  # Django's SQLite backend would keep one in memory
     if alias in getattr(connection, "_connection_pools", {}):
         connection.close_pool()
     del connections[alias]

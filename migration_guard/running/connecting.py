@@ -91,7 +91,8 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
             raise step_failed(opened, refused) from error
     finally:
         if not in_memory:
-            connection.close()
+            # Django's SQLite backend would keep one in memory, which stands for a missing file.
+            BaseDatabaseWrapper.close(connection)
             connections[alias] = original
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.servers import Database
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait for a truthy answer; a table that does not exist yet counts as no."""
     end = time.monotonic() + seconds
     while True:

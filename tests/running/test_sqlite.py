@@ -1,6 +1,7 @@
 """The runner on SQLite: one migration, one transaction; the journal for what none can hold."""
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from urllib.parse import quote
@@ -258,7 +259,8 @@ def test_off_when_statements_cannot_be_in_a_transaction_runs_them_all(
     assert result.code == 0, result.err
     assert (applied(sqlite), journal(sqlite)) == (["1_a"], [])
     assert sqlite.execute("PRAGMA journal_mode") == [("wal",)]
-    assert sqlite3.connect(other).execute("SELECT id FROM o").fetchall() == [(1,)]
+    with closing(sqlite3.connect(other)) as beside:
+        assert beside.execute("SELECT id FROM o").fetchall() == [(1,)]
 
 
 def test_off_when_a_statement_fails_resumes_there_with_the_session_as_it_was(
@@ -279,7 +281,8 @@ def test_off_when_a_statement_fails_resumes_there_with_the_session_as_it_was(
 
     assert result.code == 0, result.err
     assert (applied(sqlite), journal(sqlite)) == (["1_a"], [])
-    assert sqlite3.connect(other).execute("SELECT id FROM o").fetchall() == [(7,)]
+    with closing(sqlite3.connect(other)) as beside:
+        assert beside.execute("SELECT id FROM o").fetchall() == [(7,)]
 
 
 def test_off_when_the_part_done_was_edited_is_refused(sqlite, migrations, guard):
@@ -330,7 +333,8 @@ def test_session_when_a_file_leaves_things_behind_is_clean_for_the_next(
     sqlite, migrations, guard, tmp_path, off
 ):
     other = tmp_path / "other.sqlite3"
-    sqlite3.connect(other).execute("CREATE TABLE o (id int)")
+    with closing(sqlite3.connect(other)) as beside:
+        beside.execute("CREATE TABLE o (id int)")
     migrations(
         {
             "1_a.sql": f"{off}CREATE TEMP TABLE t (id integer PRIMARY KEY AUTOINCREMENT);\n"
