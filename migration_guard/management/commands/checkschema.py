@@ -91,7 +91,7 @@ class Command(GuardCommand):
     def _check(self, options: dict[str, Any]) -> Checked:
         alias = options["database"]
         try:
-            contract = _contract(options)
+            contract = _contract(options)()
         except GuardError as error:
             return Checked(alias, error=error)
         return checking.check(contract, alias, allow_unknown=options["allow_unknown"])
@@ -200,13 +200,12 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
         )
 
 
-def _contract(options: dict[str, Any]) -> Contract:
-    return checking.gather(
-        options["database"],
-        options["contract"],
-        models=options["models"],
-        tables=options["tables"],
-    )
+def _contract(options: dict[str, Any]) -> Callable[[], Contract]:
+    """Read the contract files; what is returned asks the database for what the models state."""
+    alias = options["database"]
+    stated = checking.written(alias, options["contract"])
+    models, tables = options["models"], options["tables"]
+    return lambda: checking.gather(alias, stated, models=models, tables=tables)
 
 
 def _meanings() -> Mapping[str, str]:
