@@ -33,8 +33,9 @@ from migration_guard.schema.whole import whole
 class Proof:
     """What to prove: a ``contract`` on a fresh database (None: not), and no ``drift`` from it.
 
-    The contract is asked for when the fresh database stands for the alias. ``environment`` is that of the fresh database; None is the setting, or for drift the stamp of
-    the configured database. ``ignore`` are patterns of what may drift.
+    The contract is asked for when the fresh database stands for the alias. ``environment`` is that
+    of the fresh database; None is the setting, or for drift the stamp of the configured database.
+    ``ignore`` are patterns of what may drift.
     """
 
     alias: str
