@@ -393,6 +393,67 @@ def test_drift_when_the_history_was_adopted_then_there_is_none(database, migrati
     assert (code, violations, unknown) == (0, [], [])
 
 
+# A dump says what these functions say, and PostgreSQL spells what it reads there otherwise.
+RESTORED = {
+    "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 't_kind_check'": (
+        "ALTER TABLE t DROP CONSTRAINT t_kind_check, ADD CONSTRAINT t_kind_check {}"
+    ),
+    "SELECT pg_get_indexdef('kinds'::regclass)": "DROP INDEX kinds; {}",
+    "SELECT pg_get_viewdef('v'::regclass)": "CREATE OR REPLACE VIEW v AS {}",
+}
+
+
+def test_drift_when_a_dump_was_restored_then_there_is_none(postgres, migrations, guard):
+    migrations(
+        {
+            "0001_kinds.sql": "CREATE TABLE t (kind varchar(9) DEFAULT 'a'"
+            " CHECK (kind IN ('a', 'it''s', 'b')));\n"
+            "CREATE INDEX kinds ON t (kind) WHERE kind IN ('a', 'b');\n"
+            "CREATE VIEW v AS SELECT kind FROM t WHERE kind NOT IN ('a', 'b');\n"
+        }
+    )
+    build(guard)
+    for said, restore in RESTORED.items():
+        before = postgres.execute(said)
+        postgres.execute(restore.format(before[0][0]))
+        assert postgres.execute(said) != before
+
+    code, violations, unknown = drifted(guard)
+
+    assert (code, violations, unknown) == (0, [], [])
+
+
+def test_drift_when_a_later_file_only_speaks_of_a_thing_then_the_one_that_makes_it_is_named(
+    postgres, migrations, guard
+):
+    migrations(
+        {
+            **FILES,
+            "0003_touch.sql": "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN NEW; END'",
+            "0004_speak.sql": "CREATE VIEW kinds AS SELECT users.kind FROM users;\n"
+            "CREATE TRIGGER touched AFTER UPDATE OF kind ON users EXECUTE FUNCTION touch();\n"
+            "CREATE FUNCTION kind_of() RETURNS text LANGUAGE sql AS 'SELECT kind FROM users';\n",
+        }
+    )
+    build(guard)
+    run(
+        postgres,
+        "ALTER TABLE users ALTER kind SET DEFAULT 'member'",
+        "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN OLD; END'",
+        "ALTER TABLE users DISABLE TRIGGER touched",
+    )
+
+    _, violations, _ = drifted(guard)
+
+    assert {one["object"]: one["source"].rpartition("/")[2] for one in violations} == {
+        "column kind": "0001_users.sql:1",
+        "function touch()": "0003_touch.sql:1",
+        "trigger touched": "0004_speak.sql:2",
+    }
+
+
 # Pending, skipped, stamped
 
 
