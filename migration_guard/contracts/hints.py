@@ -86,7 +86,8 @@ class Trail:
         migration = best.migration
         assert migration.file is not None  # noqa: S101 - only files have acts
         applied = migration.row is not None
-        became = "applied" if applied else migration.state.value.replace("_", " ")
+        plainly = applied and migration.state is not State.EDITED
+        became = "applied" if plainly else migration.state.value.replace("_", " ")
         return Mention(
             migration.id, migration.file.path, best.line, best.verb.word, became, applied
         )

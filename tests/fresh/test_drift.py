@@ -478,6 +478,21 @@ def test_drift_when_a_migration_is_pending_then_what_it_makes_is_missing_and_it_
         )
 
 
+def test_drift_when_a_file_was_edited_after_its_release_then_that_is_the_cause(
+    production, migrations, guard
+):
+    migrations({**FILES, "0001_users.sql": FILES["0001_users.sql"].replace("(40)", "(60)")})
+
+    code, violations, _ = drifted(guard)
+
+    assert code == 1
+    assert named(violations) == [("drift-differs", "users", "column email")]
+    assert violations[0]["hint"].startswith(
+        "0001_users adds it, and its file was edited after it was applied: this database ran "
+        "another text."
+    )
+
+
 DEV_ONLY = "-- guard: environments = dev\nCREATE TABLE seeds (id integer);"
 
 

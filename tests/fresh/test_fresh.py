@@ -166,6 +166,7 @@ def test_fresh_when_the_contract_says_nothing_proves_the_install_alone(database,
 
     assert done.code == 0, done.err
     assert "  3. 0010_pets @" in done.out
+    assert done.out.splitlines()[-1].endswith(": there is no contract, and no model.")
 
 
 # -- what it must not touch
