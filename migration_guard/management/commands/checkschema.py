@@ -70,9 +70,9 @@ class Command(GuardCommand):
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and give the exit code."""
+        _refuse_nonsense(options)
         if options["write"] is not None:
             return self._write(options)
-        _refuse_nonsense(options)
         checked = self._prove(options) if _throwaway(options) else self._check(options)
         self._report(checked, options)
         return checked.returncode, text.verdict(checked)
@@ -193,6 +193,16 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
     for option, needed, given in needs:
         if options[option] and not given:
             raise CannotTell(f"--{option} does nothing without --{needed}.", f"Add --{needed}.")
+    if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
+        raise CannotTell(
+            "--drift compares all tables, and asks no contract.",
+            "Leave TABLE and --contract out (--ignore PATTERN narrows it), or add --fresh.",
+        )
+    if options["write"] is not None and _throwaway(options):
+        raise CannotTell(
+            "--write describes the configured database, and checks nothing.",
+            "Leave --fresh and --drift out.",
+        )
     if options["timeline"] and options["template"]:
         raise CannotTell(
             "--timeline watches a database being built, and --template saves building it.",
