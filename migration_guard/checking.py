@@ -18,9 +18,10 @@ from migration_guard import conf, contracts
 from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.planning.names import VENDORS
-from migration_guard.results import Checked
+from migration_guard.results import Checked, Outcome
 from migration_guard.running import connecting, executor
 from migration_guard.running.executor import Options
+from migration_guard.running.failures import Interrupted
 from migration_guard.running.own_tables import APP
 from migration_guard.schema.snapshot import snapshot
 
@@ -85,7 +86,7 @@ def check(
     try:
         with reading(alias) as connection:
             checked = replace(checked, vendor=connection.vendor)
-            outcome = executor.look(alias, Options(environment=environment))
+            outcome = look(alias, environment)
             plan = outcome.plan if outcome.error is None else None
             why = str(outcome.error or "")
             checked = replace(checked, migrations=plan)
@@ -93,6 +94,17 @@ def check(
     except GuardError as error:
         return replace(checked, error=error)
     return replace(checked, examination=examination)
+
+
+def look(alias: str, environment: str | None = None) -> Outcome:
+    """Return the plan of a database; what is wrong with it is in the outcome's error.
+
+    Raises KeyboardInterrupt, which is no reason to go on without a plan.
+    """
+    outcome = executor.look(alias, Options(environment=environment))
+    if isinstance(outcome.error, Interrupted):
+        raise KeyboardInterrupt
+    return outcome
 
 
 def describe(

@@ -23,8 +23,7 @@ from migration_guard.fresh.throwaway import host_of, throwaway
 from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Built, Checked, Examination
-from migration_guard.running import connecting, events, executor
-from migration_guard.running.executor import Options
+from migration_guard.running import connecting, events
 from migration_guard.schema.objects import Snapshot
 from migration_guard.schema.whole import whole
 
@@ -114,7 +113,7 @@ def _built(proof: Proof, host: Host, environment: str, observe: events.Observer)
             connections[proof.alias].close()
             templates.become_template(made, name, family)
     with throwaway(proof.alias, host, name):
-        outcome = executor.look(proof.alias, Options(environment=environment))
+        outcome = checking.look(proof.alias, environment)
         yield Built(environment, rows=outcome.rows, template=name)
 
 
@@ -152,7 +151,7 @@ def _examine(proof: Proof, contract: Contract, environment: str) -> Checked:
 
 def _read(alias: str) -> _Actual:
     """Read the configured database."""
-    outcome = executor.look(alias)
+    outcome = checking.look(alias)
     with checking.reading(alias) as connection:
         found = whole(connection)
     plan = outcome.plan if outcome.error is None else None

@@ -1,11 +1,14 @@
 """``checkschema --drift``: what was changed by hand is named, and nothing else is."""
 
+import signal
+
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.fresh.drift import drift
 from migration_guard.schema.whole import whole
+from tests.running.support import wait_until
 from tests.servers import Database
 
 FILES = {
@@ -551,6 +554,22 @@ def test_drift_when_a_table_is_locked_then_what_cannot_be_read_is_unknown(
     assert [(one["table"], one["object"]) for one in unknown] == [("orders", "check orders_total")]
     assert unknown[0]["reason"] == "locked by another session"
     assert allowed == 0
+
+
+def test_drift_when_it_is_interrupted_while_it_reads_the_history_then_it_says_so(
+    production_on_postgres, guard_process
+):
+    locker = production_on_postgres.connect()
+    locker.execute("BEGIN")
+    locker.execute("LOCK TABLE applied_migrations IN ACCESS EXCLUSIVE MODE")
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    run = guard_process.start("checkschema", "--drift")
+    wait_until(lambda: production_on_postgres.execute(waiting), 60)
+
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=60)
+
+    assert (run.returncode, "Interrupted" in err) == (1, True), err
 
 
 def test_drift_when_a_role_may_read_little_on_mariadb_then_the_rest_is_unknown(
