@@ -1,7 +1,7 @@
 """Where throwaway databases are made: each is dropped whatever happens, and nothing else ever is."""
 
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,6 +13,7 @@ from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX, new_name
 from migration_guard.fresh.mysql import MySQLHost
 from migration_guard.fresh.postgresql import PostgreSQLHost
 from migration_guard.fresh.throwaway import host_of
+from tests.faults import pgbouncer
 from tests.fresh.support import make_leftover, templates, throwaways
 from tests.running.support import wait_until
 
@@ -189,6 +190,30 @@ def test_sweep_when_a_database_only_begins_so_leaves_it_alone(database, name):
     finally:
         if database.vendor != "sqlite":
             database.execute(f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize("pool_mode", ["transaction", "session"])
+def test_fresh_when_a_pooler_keeps_its_sessions_drops_the_database_and_gives_up_the_lock(
+    postgres, owner, migrations, guard, pool_mode
+):
+    migrations(FILES)
+    with pooled(postgres, pool_mode):
+        runs = [guard("checkschema", "--fresh", *options) for options in ([], ["--template"])]
+
+        assert [run.code for run in runs] == [0, 0], [run.err for run in runs]
+        assert throwaways(postgres) == []
+        assert len(templates(postgres)) == 1
+        assert postgres.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+@contextmanager
+def pooled(postgres, pool_mode):
+    """Put a PgBouncer between Django and the server."""
+    if reason := pgbouncer.missing():
+        pytest.skip(f"PgBouncer: {reason}")
+    with pgbouncer.running(postgres, pool_mode=pool_mode) as pooler:
+        postgres.configure(PORT=str(pooler.port))
+        yield
 
 
 # -- templates
