@@ -18,11 +18,14 @@ from migration_guard import conf, contracts
 from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.planning.names import VENDORS
-from migration_guard.results import Checked
+from migration_guard.results import Checked, Outcome
 from migration_guard.running import connecting, executor
 from migration_guard.running.executor import Options
+from migration_guard.running.failures import Interrupted
 from migration_guard.running.own_tables import APP
 from migration_guard.schema.snapshot import snapshot
+
+_EVERY = contracts.Models()
 
 
 @contextmanager
@@ -40,21 +43,30 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-@_no_collection()
-def gather(
-    alias: str, files: Sequence[Path] = (), *, models: bool = True, tables: Sequence[str] = ()
-) -> Contract:
-    """Return what ``files`` (none: the setting ``CONTRACTS``) and the models of ``alias`` state.
+def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
+    """Return what ``files`` (none: the setting ``CONTRACTS``) state; None where there are none.
 
-    ``tables`` narrows it. Raises CannotTell for a file that cannot be read, or a table of which
-    nothing is said.
+    No database is needed. Raises CannotTell for a file that cannot be read.
     """
     files = files or conf.load().contracts.get(alias, ())
-    stated = [contracts.load(*files)] if files else []
+    return contracts.load(*files) if files else None
+
+
+@_no_collection()
+def gather(
+    alias: str, stated: Contract | None = None, *, models: bool = True, tables: Sequence[str] = ()
+) -> Contract:
+    """Return what is ``stated`` in files, and what the models of ``alias`` state.
+
+    What a model states depends on the server, so the database that stands for ``alias`` is asked.
+    ``tables`` narrows it. Raises CannotTell for a database that cannot be reached, or a table of
+    which nothing is said.
+    """
+    parts = [stated] if stated is not None else []
     if models:
-        chosen = stated[0].models if stated else contracts.Models()
-        stated.append(contracts.from_models(alias, chosen))
-    contract = contracts.merge(stated)
+        with reading(alias):
+            parts.append(contracts.from_models(alias, stated.models if stated else _EVERY))
+    contract = contracts.merge(parts)
     return contract.only(tables) if tables else contract
 
 
@@ -74,7 +86,7 @@ def check(
     try:
         with reading(alias) as connection:
             checked = replace(checked, vendor=connection.vendor)
-            outcome = executor.look(alias, Options(environment=environment))
+            outcome = look(alias, environment)
             plan = outcome.plan if outcome.error is None else None
             why = str(outcome.error or "")
             checked = replace(checked, migrations=plan)
@@ -82,6 +94,17 @@ def check(
     except GuardError as error:
         return replace(checked, error=error)
     return replace(checked, examination=examination)
+
+
+def look(alias: str, environment: str | None = None) -> Outcome:
+    """Return the plan of a database; what is wrong with it is in the outcome's error.
+
+    Raises KeyboardInterrupt, which is no reason to go on without a plan.
+    """
+    outcome = executor.look(alias, Options(environment=environment))
+    if isinstance(outcome.error, Interrupted):
+        raise KeyboardInterrupt
+    return outcome
 
 
 def describe(

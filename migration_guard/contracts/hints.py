@@ -86,7 +86,8 @@ class Trail:
         migration = best.migration
         assert migration.file is not None  # noqa: S101 - only files have acts
         applied = migration.row is not None
-        became = "applied" if applied else migration.state.value.replace("_", " ")
+        plainly = applied and migration.state is not State.EDITED
+        became = "applied" if plainly else migration.state.value.replace("_", " ")
         return Mention(
             migration.id, migration.file.path, best.line, best.verb.word, became, applied
         )
@@ -203,25 +204,35 @@ def _verb(text: str, name: str, vendor: str, head: tuple[str, ...]) -> _Verb:
 
 
 def _creates(head: tuple[str, ...], name: str) -> bool:
-    """Tell whether a statement that begins so creates the table or view ``name``."""
-    made = head[: head.index("(")] if "(" in head else head
-    return (
-        head[:1] == ("CREATE",)
-        and bool({"TABLE", "VIEW"} & set(made[:5]))
-        and name.upper() in made
-        and "ON" not in made
-    )
+    """Tell whether a statement that begins so creates the thing ``name``, which has no table."""
+    kind, created = _created(head)
+    return kind not in _ON_A_TABLE and created == name.upper()
 
 
 def _of_another(head: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Tell whether a statement makes or alters a table, and only refers to that of the thing."""
+    """Tell whether a statement makes or alters one thing, and only refers to that of the names."""
+    if len(names) == 1:
+        return False
+    kind, created = _created(head)
+    if kind and kind not in {"TABLE", "INDEX"}:
+        return created not in {names[0].upper(), names[-1].upper()}
     made = head[: head.index("(")] if "(" in head else head
     return (
-        len(names) > 1
-        and head[:1] in {("CREATE",), ("ALTER",)}
+        head[:1] in {("CREATE",), ("ALTER",)}
         and "TABLE" in head[:3]
         and names[0].upper() not in made
     )
+
+
+def _created(head: tuple[str, ...]) -> tuple[str, str]:
+    """Return the kind and the name, without schema, of what a CREATE makes; "" for other SQL."""
+    kind = next((word for word in head[1:8] if word in _KINDS), "")
+    if head[:1] != ("CREATE",) or not kind:
+        return "", ""
+    rest = [word for word in head[head.index(kind) + 1 :] if word not in _BEFORE_NAME]
+    while rest[1:2] == ["."]:
+        rest = rest[2:]
+    return kind, rest[0] if rest else ""
 
 
 def _words(text: str, vendor: str) -> Iterator[str]:
@@ -232,6 +243,13 @@ def _words(text: str, vendor: str) -> Iterator[str]:
             yield token.text.upper()
 
 
+_ON_A_TABLE = {"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS"}
+_KINDS = {
+    *("TABLE", "VIEW", "FUNCTION", "PROCEDURE", "AGGREGATE", "TYPE", "DOMAIN", "SEQUENCE"),
+    *("EXTENSION", "EVENT"),
+    *_ON_A_TABLE,
+}
+_BEFORE_NAME = {"IF", "NOT", "EXISTS", "CONCURRENTLY"}
 _VERBS = {_Verb.DROPS: "DROP", _Verb.RENAMES: "RENAME", _Verb.ADDS: "ADD"}
 _STATES = {
     State.PENDING: "(apply it: manage.py runsqlmigrations).",

@@ -92,8 +92,11 @@ def build(building: Building) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
     Raises BuildFailed, which names the migration, and CannotTell.
     """
     progress = _Progress()
-    files = _files(building.alias)
-    steps = _steps(building.alias, files)
+    try:
+        files = _files(building.alias)
+        steps = _steps(building.alias, files)
+    except GuardError as error:
+        raise progress.failed(error) from error
     last_of_django = max(
         (place for place, step in enumerate(steps) if isinstance(step, DjangoStep)), default=-1
     )

@@ -26,7 +26,14 @@ _ROWS = (
     "other databases happen to have. Insert them in a migration, or write it so that it works "
     "without them."
 )
+_MADE_BEFORE = (
+    "A fresh database has no schemas and no extensions but those that migrations make (CREATE "
+    "SCHEMA, CREATE EXTENSION). Where an administrator makes them before the first deploy, name a "
+    'database that has them and nothing else: "TEST": {{"TEMPLATE": NAME}} in DATABASES["{alias}"].'
+)
 FAILED = "migration-failed"
+# Unknown schema, type, operator class or the like, function.
+_NOT_MADE = {"3F000", "42704", "42883"}
 # Errors that a row which is not there can cause: a reference, a null, a check, a division by it, a
 # query that finds none or finds that something is wrong.
 _STATES = {"23502", "23503", "23514", "22012", "21000", "P0001", "P0002", "P0004"}
@@ -41,10 +48,13 @@ _EDIT = (
 def explained(error: BuildFailed, alias: str) -> BuildFailed:
     """Return the error with the cause, as far as the files tell, and the state that is left."""
     failed = next((one for one in error.problems if one.rule == FAILED), None)
-    hints = [error.hint, _STATE]
+    cause = _cause(error)
+    before = [_MADE_BEFORE.format(alias=alias)] if _sqlstate(cause) in _NOT_MADE else []
+    hints = [*before, "" if before else error.hint, _STATE]
     if failed is not None:
-        rows = [_ROWS] if _lacks_rows(error) else []
-        hints = [*_order(failed, alias), *rows, _EDIT, _STATE]
+        rows = [_ROWS] if _speaks_of_rows(cause) else []
+        order = list(_order(failed, alias))
+        hints = [*order, *rows, *([] if order else before), _EDIT, _STATE]
     hint = "\n".join(filter(None, hints))
     return BuildFailed(error, error.django, error.rows, hint)
 
@@ -106,18 +116,25 @@ def _statements(file: MigrationFile, vendor: str) -> list[Statement]:
     return []
 
 
-def _lacks_rows(error: BuildFailed) -> bool:
+def _cause(error: BaseException) -> BaseException:
+    """Return what the driver said, or the error itself."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, StatementError):
-            return _speaks_of_rows(cause.error)
-        cause = cause.__cause__
-    return False
+            return cause.error
+        if _sqlstate(cause):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
 
 
 def _speaks_of_rows(error: BaseException) -> bool:
     """Tell whether a row that is not there may be the cause, by what each driver says."""
-    if state := getattr(error, "sqlstate", None):
+    if state := _sqlstate(error):
         return state in _STATES
     kinds = {kind.__name__ for kind in type(error).__mro__}
     first = error.args[0] if error.args else None

@@ -131,6 +131,12 @@ def _hint(one: Compared, mention: Mention | None, app: str) -> str:
     if mention is None:
         made = f"Django's own migrations of {app} make it" if app else _NOBODY
         return _UNMENTIONED[one.change].format(made=made)
+    if mention.became == "edited":
+        return (
+            f"{mention.id} {mention.verb} it, and its file was edited after it was applied: this "
+            "database ran another text. manage.py runsqlmigrations --check shows the difference; "
+            "restore the file, and put the change into a new migration."
+        )
     said = f"{mention.id} {mention.verb} it and is {mention.became}"
     if mention.became == "skipped":
         return f"{said}: its environments exclude this database, so it was made by hand."

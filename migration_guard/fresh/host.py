@@ -1,14 +1,25 @@
 """Where throwaway databases are made: the one thing that a vendor has to say about them."""
 
+import re
+import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
-from typing import TypeAlias
+from collections.abc import Collection
 
-# Every throwaway database has such a name; whatever has one and no living owner is a leftover.
+# Every throwaway database has such a name; what has one and no living owner is a leftover.
 PREFIX = "migration_guard_fresh_"
 TEMPLATE_PREFIX = "migration_guard_template_"
 
-Tell: TypeAlias = Callable[[str], None]
+_NAME = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
+
+
+def new_name() -> str:
+    """Return the name of a throwaway database that nobody has."""
+    return f"{PREFIX}{uuid.uuid4().hex[:16]}"
+
+
+def is_throwaway(name: str) -> bool:
+    """Tell whether ``new_name`` may have made this name: no other is ever dropped."""
+    return _NAME.fullmatch(name) is not None
 
 
 class Host(ABC):

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, Host
+from migration_guard.fresh.host import PREFIX, Host, is_throwaway
 from migration_guard.running import connecting
 
 _ACCESS_DENIED = {1044, 1045, 1142, 1227}
@@ -24,7 +24,8 @@ class MySQLHost(Host):
         self._configured = str(settings["NAME"] or "")
         self._connection = connecting.elsewhere(alias, "")
         try:
-            self._connection.ensure_connection()
+            # It owns a database, and has nothing to do while that is built.
+            self._query("SET SESSION wait_timeout = 31536000")
         except DatabaseError as error:
             described = connecting.describe(connecting.elsewhere(alias, self._configured))
             raise CannotTell(
@@ -51,6 +52,8 @@ class MySQLHost(Host):
 
     def drop(self, name: str) -> None:
         """Drop it; an interrupted statement ends with its connection."""
+        if not self._connection.is_usable():
+            self._connection.close()  # the next question opens it again
         self._query(f"DROP DATABASE IF EXISTS `{name}`")
 
     def sweep(self, keep: Collection[str]) -> list[str]:
@@ -61,7 +64,11 @@ class MySQLHost(Host):
         )
         swept = []
         for (name,) in rows:
-            if name in keep or self._query("SELECT GET_LOCK(%s, 0)", name)[0][0] != 1:
+            if (
+                name in keep
+                or not is_throwaway(name)
+                or self._query("SELECT GET_LOCK(%s, 0)", name)[0][0] != 1
+            ):
                 continue
             with suppress(DatabaseError):  # another user's
                 self.drop(name)

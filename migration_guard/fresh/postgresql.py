@@ -1,7 +1,8 @@
 """Throwaway databases on a PostgreSQL server, and templates to copy them from.
 
 A database is owned through a session-level advisory lock on its name, which goes with the process,
-and DROP DATABASE refuses one that is in use: so a leftover is what has the name, and neither.
+and DROP DATABASE refuses one that is in use: so a leftover is what has the name, and neither. Such
+locks are of the database in which they are taken, but listed for all of them.
 
 Source: PostgreSQL manual, "CREATE DATABASE", "pg_database", "pg_db_role_setting".
 """
@@ -15,11 +16,30 @@ from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX, Host
+from migration_guard.fresh.host import PREFIX, Host, is_throwaway
 from migration_guard.running import connecting
 
 MAINTENANCE = "postgres"
 _NO_PRIVILEGE = "42501"
+# The connection that owns a database has nothing to do while that is built.
+_PATIENT = """
+    SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name IN ('idle_session_timeout', 'statement_timeout', 'lock_timeout')
+"""
+# Those of this user; a lock is listed as the two halves of its key.
+_OURS = """
+    SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+    WHERE starts_with(d.datname, %s) AND r.rolname = current_user
+        AND NOT EXISTS (
+            SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
+                AND l.classid::bigint << 32 | l.objid::bigint = hashtextextended(d.datname::text, 0)
+        )
+    ORDER BY 1
+"""
+# Insufficient privilege, not while a session lasts, not this value.
+_NOT_GIVEN = {_NO_PRIVILEGE, "55P02", "22023"}
+# Nothing could be built with it.
+_READ_ONLY = "default_transaction_read_only"
 _PROVIDERS = {"i": "icu", "b": "builtin"}
 
 
@@ -42,23 +62,39 @@ class PostgreSQLHost(Host):
             self._query(f"CREATE DATABASE {_quote(name)} {' '.join(options)}")
         except DatabaseError as error:
             raise self._not_allowed(error) from error
-        self._configure(name)
+        try:
+            self._configure(name)
+        except DatabaseError:
+            self.drop(name)
+            raise
         return name
 
     def drop(self, name: str) -> None:
-        """Drop it WITH (FORCE): a statement that was interrupted may still be running."""
-        self._query(f"DROP DATABASE IF EXISTS {_quote(name)} WITH (FORCE)")
+        """Drop it, though a statement that was interrupted may still be running.
+
+        WITH (FORCE) gives up at a session that is not this user's to end, such as an autovacuum
+        worker; without it the server asks that one to leave, and waits five seconds for others.
+        """
+        if not self._connection.is_usable():
+            self._connection.close()  # the next question opens it again
+        try:
+            self._query(f"DROP DATABASE IF EXISTS {_quote(name)} WITH (FORCE)")
+        except DatabaseError as error:
+            if _sqlstate(error) != _NO_PRIVILEGE:
+                raise
+            self._end_own_sessions(name)
+            self._query(f"DROP DATABASE IF EXISTS {_quote(name)}")
+        self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
 
     def sweep(self, keep: Collection[str]) -> list[str]:
-        """Drop the databases of that name that are this user's and nobody's."""
+        """Drop the databases with a name of ours that are this user's and nobody's."""
         swept = []
         for name in self._ours(PREFIX):
-            if name in keep or not self._lock(name):
+            if name in keep or not is_throwaway(name):
                 continue
             with suppress(OperationalError):  # in use after all: the next run tries again
                 self._query(f"DROP DATABASE IF EXISTS {_quote(name)}")
                 swept.append(name)
-            self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
         return swept
 
     def close(self) -> None:
@@ -74,15 +110,23 @@ class PostgreSQLHost(Host):
     def become_template(self, name: str, template: str, family: str) -> None:
         """Rename a finished database, which makes it a template at once or not at all.
 
-        Other templates of the ``family`` (a prefix) are stale now, and dropped unless in use.
+        Nobody can connect to it, so that it stays what the files make. Other templates of the
+        ``family`` (a prefix) are stale now, and dropped unless in use. Raises CannotTell.
         """
-        for old in self._ours(TEMPLATE_PREFIX):
-            if old.startswith(family):
-                with suppress(OperationalError):
-                    self._query(f"DROP DATABASE IF EXISTS {_quote(old)}")
-        # A run beside this one may have made it meanwhile, of the same files.
-        with suppress(DatabaseError):
+        for old in self._ours(family):
+            with suppress(OperationalError):
+                self._query(f"DROP DATABASE IF EXISTS {_quote(old)}")
+        self._query(f"ALTER DATABASE {_quote(name)} ALLOW_CONNECTIONS false")
+        self._end_own_sessions(name)
+        try:
             self._query(f"ALTER DATABASE {_quote(name)} RENAME TO {_quote(template)}")
+        except DatabaseError as error:
+            # A run beside this one may have made it meanwhile, of the same files.
+            if not self.exists(template):
+                raise CannotTell(
+                    f"What was built cannot be kept as a template: {str(error).strip()}",
+                    "It is dropped. Run it again, or leave --template out.",
+                ) from error
 
     def likeness(self) -> str:
         """Return what a database made here takes from server and configured database, as text."""
@@ -111,31 +155,44 @@ class PostgreSQLHost(Host):
             "ORDER BY s.setrole",
             self._configured,
         )
-        return [(name, value) for name, _, value in (row[0].partition("=") for row in rows)]
+        found = [(name, value) for name, _, value in (row[0].partition("=") for row in rows)]
+        return [(name, value) for name, value in found if name != _READ_ONLY]
 
     def _configure(self, name: str) -> None:
+        """Give it the settings, but for those that only a superuser may give.
+
+        Those say what is logged or loaded, and no schema depends on them.
+        """
         for setting, value in self._settings():
-            # Through the session, since a list such as search_path cannot be quoted as one value.
-            self._query("SELECT set_config(%s, %s, false)", setting, value)
-            self._query(f"ALTER DATABASE {_quote(name)} SET {_setting(setting)} FROM CURRENT")
-            self._query(f"RESET {_setting(setting)}")
+            try:
+                # By way of the session: a list such as search_path cannot be quoted as one value.
+                self._query(
+                    "BEGIN; SELECT set_config(%s, %s, true); "
+                    f"ALTER DATABASE {_quote(name)} SET {_setting(setting)} FROM CURRENT; COMMIT",
+                    setting,
+                    value,
+                )
+            except DatabaseError as error:
+                self._query("ROLLBACK")
+                if _sqlstate(error) not in _NOT_GIVEN:
+                    raise
 
     # -- the server
 
     def _ours(self, prefix: str) -> list[str]:
-        rows = self._query(
-            "SELECT datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba "
-            "WHERE starts_with(datname, %s) AND r.rolname = current_user ORDER BY 1",
-            prefix,
-        )
-        return [row[0] for row in rows]
+        return [row[0] for row in self._query(_OURS, prefix)]
 
-    def _lock(self, name: str) -> bool:
-        return bool(self._query("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name)[0][0])
+    def _end_own_sessions(self, name: str) -> None:
+        """End the sessions of this user there, such as those that a pooler keeps."""
+        self._query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND usename = current_user",
+            name,
+        )
 
     def _not_allowed(self, error: DatabaseError) -> CannotTell:
         message = str(error).strip().splitlines()[0]
-        if getattr(error.__cause__, "sqlstate", "") == _NO_PRIVILEGE:
+        if _sqlstate(error) == _NO_PRIVILEGE:
             user = self._query("SELECT current_user::text")[0][0]
             return CannotTell(
                 f'The user "{user}" may not create databases: {message}.',
@@ -158,7 +215,8 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
     for name in dict.fromkeys((MAINTENANCE, configured)):
         connection = connecting.elsewhere(alias, name)
         try:
-            connection.ensure_connection()
+            with connection.cursor() as cursor:
+                cursor.execute(_PATIENT)
         except DatabaseError as error:
             first = first or error
         else:
@@ -185,6 +243,10 @@ def _locale(database: Mapping[str, Any], encoding: str) -> list[str]:
         if rules := database.get("daticurules"):
             options.append(f"ICU_RULES {_literal(rules)}")
     return options
+
+
+def _sqlstate(error: DatabaseError) -> str:
+    return str(getattr(error.__cause__, "sqlstate", "") or "")
 
 
 def _quote(name: str) -> str:

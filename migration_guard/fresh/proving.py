@@ -4,7 +4,7 @@ A throwaway database is built from the files, checked by the contract or compare
 configured database, and dropped. The configured database is only read, and only for its drift.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -23,22 +23,22 @@ from migration_guard.fresh.throwaway import host_of, throwaway
 from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Built, Checked, Examination
-from migration_guard.running import connecting, events, executor
-from migration_guard.running.executor import Options
+from migration_guard.running import connecting, events
 from migration_guard.schema.objects import Snapshot
 from migration_guard.schema.whole import whole
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What to prove: ``contract`` on a fresh database (None: not), and no ``drift`` from it.
+    """What to prove: a ``contract`` on a fresh database (None: not), and no ``drift`` from it.
 
-    ``environment`` is that of the fresh database; None is the setting, or for drift the stamp of
-    the configured database. ``ignore`` are patterns of what may drift.
+    The contract is asked for when the fresh database stands for the alias. ``environment`` is that
+    of the fresh database; None is the setting, or for drift the stamp of the configured database.
+    ``ignore`` are patterns of what may drift.
     """
 
     alias: str
-    contract: Contract | None = None
+    contract: Callable[[], Contract] | None = None
     drift: bool = False
     timeline: bool = False
     template: bool = False
@@ -82,7 +82,7 @@ def _prove(proof: Proof, checked: Checked, observe: events.Observer) -> Checked:
         checked = replace(checked, built=replace(built, seconds=perf_counter() - started))
         found: list[Assertion] = []
         if proof.contract is not None:
-            examined = _examine(proof, environment)
+            examined = _examine(proof, proof.contract(), environment)
             if examined.error is not None:
                 return replace(checked, error=examined.error)
             found += examined.assertions
@@ -113,7 +113,7 @@ def _built(proof: Proof, host: Host, environment: str, observe: events.Observer)
             connections[proof.alias].close()
             templates.become_template(made, name, family)
     with throwaway(proof.alias, host, name):
-        outcome = executor.look(proof.alias, Options(environment=environment))
+        outcome = checking.look(proof.alias, environment)
         yield Built(environment, rows=outcome.rows, template=name)
 
 
@@ -143,16 +143,15 @@ def _environment(proof: Proof, actual: _Actual | None) -> str:
 # -- what is asked of it
 
 
-def _examine(proof: Proof, environment: str) -> Checked:
-    assert proof.contract is not None  # noqa: S101 - the caller has looked
-    if proof.contract.empty:  # that it can be built is proof enough
+def _examine(proof: Proof, contract: Contract, environment: str) -> Checked:
+    if contract.empty:  # that it can be built is proof enough
         return Checked(proof.alias)
-    return checking.check(proof.contract, proof.alias, allow_unknown=True, environment=environment)
+    return checking.check(contract, proof.alias, allow_unknown=True, environment=environment)
 
 
 def _read(alias: str) -> _Actual:
     """Read the configured database."""
-    outcome = executor.look(alias)
+    outcome = checking.look(alias)
     with checking.reading(alias) as connection:
         found = whole(connection)
     plan = outcome.plan if outcome.error is None else None

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, Host
+from migration_guard.fresh.host import PREFIX, Host, is_throwaway
 
 _LOCK_SUFFIX = ".lock"
 
@@ -46,7 +46,8 @@ class SQLiteHost(Host):
         """Delete the folders of that name whose lock nobody holds."""
         swept = []
         for folder in sorted(self._folder.glob(f"{PREFIX}*")):
-            if not folder.is_dir() or any(path.startswith(f"{folder}/") for path in keep):
+            kept = any(path.startswith(f"{folder}/") for path in keep)
+            if kept or not is_throwaway(folder.name) or not folder.is_dir():
                 continue
             try:
                 with closing(_locked(self._lock_of(folder.name))):

@@ -6,7 +6,6 @@ reach through Django is either: other aliases refuse to connect meanwhile.
 
 import signal
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Never
@@ -16,7 +15,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell, Refused
-from migration_guard.fresh.host import PREFIX, Host
+from migration_guard.fresh.host import PREFIX, Host, new_name
 from migration_guard.running import connecting
 
 
@@ -48,7 +47,7 @@ def throwaway(alias: str, host: Host, template: str = "") -> Iterator[str]:
 
     It is empty, or a copy of ``template``. Raises CannotTell where it may not be made.
     """
-    name = f"{PREFIX}{uuid.uuid4().hex[:16]}"
+    name = new_name()
     place = ""
     try:
         with _undisturbed():

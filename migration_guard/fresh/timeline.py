@@ -112,6 +112,8 @@ def _idle(file: MigrationFile, changed: Sequence[Compared], vendor: str) -> Iter
 def _speaks_of(text: str, one: Compared, vendor: str) -> bool:
     """Tell whether a statement may have made this change."""
     thing = one.thing
+    if thing.kind == "sequence of column" and words(text, vendor, 2)[1:] == ("SEQUENCE",):
+        return True  # whose name is not told
     table = thing.table.rpartition(".")[2]
     if table and not mentions(text, table, vendor):
         return False

@@ -50,10 +50,13 @@ def _built(built: Built) -> str:
 
 
 def _error(error: GuardError) -> str:
-    found = [one for one in error.problems if one.path] if isinstance(error, Refused) else []
-    path, line = (found[0].path, found[0].line) if found else (None, None)
-    rule = found[0].rule if found else _RULES[error.returncode]
-    return _command("error", rule, str(error), path, line)
+    """Return each problem, and what ended the run: where a migration failed, on its line."""
+    found = error.problems if isinstance(error, Refused) else ()
+    failed = next((one for one in found if one.rule == "migration-failed"), None)
+    path, line = (failed.path, failed.line) if failed is not None else (None, None)
+    rule = failed.rule if failed is not None else _RULES[error.returncode]
+    told = _command("error", rule, str(error), path, line)
+    return "\n".join(filter(None, (problems(one for one in found if one is not failed), told)))
 
 
 def _violation(violation: Violation) -> str:

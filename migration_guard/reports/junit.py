@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from migration_guard.problems import split_place
+from migration_guard.reports.text import verdict
 from migration_guard.results import Assertion, Built, Checked, Verdict
 
 # XML 1.0 cannot hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
@@ -30,7 +31,7 @@ def examined(checked: Checked) -> str:
     )
     if checked.error is not None:
         case = ET.SubElement(suite, "testcase", classname=_text(checked.database), name="check")
-        _add(case, "error", checked.error.message, str(checked.error), "cannot-tell")
+        _add(case, "error", checked.error.message, verdict(checked), "cannot-tell")
     for assertion in checked.assertions:
         _add_case(suite, assertion, allow_unknown=checked.allow_unknown)
     root = ET.Element("testsuites")

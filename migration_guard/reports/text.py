@@ -135,6 +135,8 @@ def tally(checked: Checked, style: Any = None) -> str:
     style = style or no_style()
     counts = Counter(one.verdict for one in checked.assertions)
     said = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    if not said:
+        said = ["there is no contract, and no model"]
     if checked.violations:
         said.append(f"{_count(len(checked.violations), 'violation')} in all")
     examination = checked.examination

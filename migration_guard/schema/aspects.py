@@ -21,6 +21,7 @@ from migration_guard.schema.objects import (
 # Aspects of a table that ``whole`` reads as programs without a name.
 OPTIONS: Final = (
     *("persistence", "partition key", "partition bound", "row security"),
+    *("inherits", "replica identity", "view options", "versioning"),
     *("engine", "table collation", "module", "rowid", "strict"),
 )
 _ABSENT: Final = {
@@ -37,6 +38,7 @@ _ABSENT: Final = {
     "validated": "VALID",
     "using": "USING btree",
     "persistence": "LOGGED",
+    "replica identity": "REPLICA IDENTITY DEFAULT",
     "rowid": "with rowid",
     "strict": "not STRICT",
 }

@@ -7,7 +7,7 @@ name that is taken.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from migration_guard.schema import aspects
 from migration_guard.schema.objects import UNKNOWN, Snapshot
-from migration_guard.schema.things import Thing, things, untold
+from migration_guard.schema.things import OF_COLUMN, Thing, things, untold
 
 Pair: TypeAlias = tuple[Thing, Thing]
 
@@ -75,10 +75,11 @@ class Compared:
 def compare(first: Snapshot, second: Snapshot) -> tuple[Compared, ...]:
     """Compare all things; ``first`` is what should be, ``second`` what is.
 
-    What belongs to a table that only one of them has is not listed: the table is. Nor is what a
-    partition only repeats of its parent, and what may be among things that could not be read.
+    What belongs to a table or a column that only one of them has is not listed: the table or the
+    column is. Nor is what a partition only repeats of its parent, and what may be among things that
+    could not be read.
     """
-    found = list(_compare(first, second))
+    found = list(_of_same_columns(_compare(first, second)))
     parents = dict(_parents(first).items() & _parents(second).items())
     told = {_difference(one, one.thing.table) for one in found}
     return tuple(
@@ -89,6 +90,18 @@ def compare(first: Snapshot, second: Snapshot) -> tuple[Compared, ...]:
         or one.change is Change.SAME
         or _difference(one, parent) not in told
     )
+
+
+def _of_same_columns(found: Iterable[Compared]) -> Iterator[Compared]:
+    """Leave out what goes with a column, and only one has, where the column says so already."""
+    told = set()
+    for one in found:
+        place = one.thing.table, one.thing.columns
+        if one.thing.kind == "column" and one.change is not Change.SAME:
+            told.add(place)
+        goes = one.thing.kind.endswith(OF_COLUMN) and one.change in {Change.MISSING, Change.EXTRA}
+        if not (goes and place in told):
+            yield one
 
 
 def _difference(one: Compared, table: str) -> Hashable:
@@ -180,7 +193,7 @@ def _nameless(thing: Thing) -> Hashable:
 
 def _likeness(thing: Thing) -> Hashable:
     """Return what a renamed thing keeps; nothing for columns: those are their names."""
-    if thing.kind in {"table", "column"} or untold(thing):
+    if thing.kind in {"table", "column"} or thing.kind.endswith(OF_COLUMN) or untold(thing):
         return None
     aspects_kept = thing.aspects.items()
     if thing.kind not in _FIELDS:  # the text of a program speaks of its name

@@ -1,8 +1,8 @@
 """The questions to a database about what it does by itself, and about options of its tables.
 
 Each answers with rows of kind, schema, name, schema and name of its table, definition. What has no
-name is an option of its table (``aspects.OPTIONS``). What belongs to the system or to an extension
-is left out.
+name is an option of its table (``aspects.OPTIONS``); what is "of column" has that column's name.
+What belongs to the system or to an extension is left out.
 
 Sources: PostgreSQL manual, "System Catalogs", "System Information Functions"; MariaDB manual,
 "Information Schema Tables"; SQLite, "The Schema Table", "PRAGMA table_list".
@@ -28,9 +28,19 @@ _POSTGRESQL: Final = (
         ('partition key', 'PARTITION BY ' || pg_get_partkeydef(c.oid)),
         ('partition bound', pg_get_expr(c.relpartbound, c.oid)),
         ('row security', CASE WHEN c.relforcerowsecurity THEN 'row security, also for the owner'
-                              WHEN c.relrowsecurity THEN 'row security' END)
+                              WHEN c.relrowsecurity THEN 'row security' END),
+        ('inherits', (SELECT 'INHERITS ' || string_agg(i.inhparent::regclass::text, ', '
+                                                       ORDER BY i.inhseqno)
+                      FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT c.relispartition)),
+        ('replica identity', 'REPLICA IDENTITY ' || CASE c.relreplident
+            WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
+            WHEN 'i' THEN (SELECT 'USING INDEX ' || r.relname FROM pg_index x
+                           JOIN pg_class r ON r.oid = x.indexrelid
+                           WHERE x.indrelid = c.oid AND x.indisreplident) END),
+        ('view options', CASE c.relkind WHEN 'v' THEN (
+            SELECT string_agg(w, ', ' ORDER BY w) FROM unnest(c.reloptions) w) END)
     ) AS o (option, value)
-    WHERE c.relkind IN ('r', 'p', 'f') AND o.value IS NOT NULL AND {_NOT_SYSTEM}
+    WHERE c.relkind IN ('r', 'p', 'f', 'v') AND o.value IS NOT NULL AND {_NOT_SYSTEM}
     """,
     f"""
     SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
@@ -75,7 +85,9 @@ _POSTGRESQL: Final = (
     WHERE {_NOT_SYSTEM}
     """,
     f"""
-    SELECT 'rule', NULL, r.rulename::text, n.nspname::text, c.relname::text, pg_get_ruledef(r.oid)
+    SELECT 'rule', NULL, r.rulename::text, n.nspname::text, c.relname::text,
+           pg_get_ruledef(r.oid) || CASE r.ev_enabled WHEN 'D' THEN ' (disabled)'
+               WHEN 'A' THEN ' (always)' WHEN 'R' THEN ' (replica)' ELSE '' END
     FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE r.rulename <> '_RETURN' AND {_NOT_SYSTEM}
@@ -88,18 +100,22 @@ _POSTGRESQL: Final = (
     JOIN pg_namespace n ON n.oid = s.stxnamespace
     WHERE {_NOT_SYSTEM}
     """,
-    # One that a column owns goes with the column, unless it counts in a way of its own.
+    # One that a column owns is told by that column: its own name may be the server's.
     f"""
-    SELECT 'sequence', n.nspname::text, c.relname::text, NULL, NULL,
+    SELECT CASE WHEN a.attname IS NULL THEN 'sequence' ELSE 'sequence of column' END,
+           CASE WHEN a.attname IS NULL THEN n.nspname::text END,
+           coalesce(a.attname, c.relname)::text, tn.nspname::text, t.relname::text,
            concat_ws(' ', format_type(s.seqtypid, NULL), 'start', s.seqstart, 'by', s.seqincrement,
-               'from', s.seqmin, 'to', s.seqmax, CASE WHEN s.seqcycle THEN 'cycle' END)
+               'from', s.seqmin, 'to', s.seqmax, CASE WHEN s.seqcycle THEN 'cycle' END,
+               CASE WHEN s.seqcache <> 1 THEN 'cache ' || s.seqcache END)
     FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_depend d ON d.objid = c.oid AND d.classid = 'pg_class'::regclass
+        AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+    LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    LEFT JOIN pg_class t ON t.oid = a.attrelid
+    LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
     WHERE {_NOT_SYSTEM} AND {_NOT_EXTENSION.format(oid="c.oid", catalogue="pg_class")}
-        AND (s.seqstart <> 1 OR s.seqincrement <> 1 OR s.seqmin <> 1 OR s.seqcycle
-             OR s.seqmax NOT IN (32767, 2147483647, 9223372036854775807)
-             OR NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid
-                            AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))
     """,
     f"""
     SELECT CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END,
@@ -125,13 +141,46 @@ _POSTGRESQL: Final = (
 )
 _MYSQL: Final = (
     """
-    SELECT 'engine', NULL, NULL, NULL, table_name, CONCAT('ENGINE ', engine)
-    FROM information_schema.tables
-    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+    SELECT o.kind, NULL, NULL, NULL, t.table_name, CASE o.kind
+               WHEN 'engine' THEN CONCAT('ENGINE ', t.engine)
+               WHEN 'table collation' THEN CONCAT('COLLATE ', t.table_collation)
+               ELSE IF(t.table_type = 'SYSTEM VERSIONED', 'WITH SYSTEM VERSIONING', '') END
+    FROM information_schema.tables t
+    JOIN (SELECT 'engine' AS kind UNION SELECT 'table collation' UNION SELECT 'versioning') o
+    WHERE t.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+    """,
+    """
+    SELECT 'view options', NULL, NULL, NULL, table_name,
+           CONCAT_WS(', ', IF(security_type = 'INVOKER', 'SQL SECURITY INVOKER', NULL),
+               CONCAT(NULLIF(check_option, 'NONE'), ' CHECK OPTION'))
+    FROM information_schema.views WHERE table_schema = DATABASE()
+    """,
+    """
+    SELECT 'partition key', NULL, NULL, NULL, table_name,
+           CONCAT_WS(' ', 'PARTITION BY', partition_method, partition_expression,
+               subpartition_method, subpartition_expression)
+    FROM information_schema.partitions
+    WHERE table_schema = DATABASE() AND partition_ordinal_position = 1
+        AND COALESCE(subpartition_ordinal_position, 1) = 1
     UNION ALL
-    SELECT 'table collation', NULL, NULL, NULL, table_name, CONCAT('COLLATE ', table_collation)
+    SELECT 'partition bound', NULL, NULL, NULL, table_name,
+           GROUP_CONCAT(DISTINCT CONCAT_WS(' ', partition_name, partition_description)
+                        ORDER BY partition_ordinal_position SEPARATOR ', ')
+    FROM information_schema.partitions
+    WHERE table_schema = DATABASE() AND partition_name IS NOT NULL
+    GROUP BY table_name
+    """,
+    # What else is said of a column than its reader tells.
+    """
+    SELECT 'option of column', NULL, column_name, NULL, table_name, TRIM(REGEXP_REPLACE(extra,
+               '(?i)auto_increment|DEFAULT_GENERATED|(VIRTUAL|STORED) GENERATED', ''))
+    FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND extra REGEXP '(?i)on update|invisible'
+    """,
+    """
+    SELECT 'sequence', NULL, table_name, NULL, NULL, ''
     FROM information_schema.tables
-    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+    WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'
     """,
     """
     SELECT 'trigger', NULL, trigger_name, NULL, event_object_table,
@@ -155,7 +204,8 @@ _MYSQL: Final = (
     """,
     """
     SELECT 'event', NULL, event_name, NULL, NULL,
-           CONCAT_WS(' ', event_type, interval_value, interval_field, status, event_definition)
+           CONCAT_WS(' ', event_type, interval_value, interval_field, status,
+               NULLIF(on_completion, 'NOT PRESERVE'), event_definition)
     FROM information_schema.events WHERE event_schema = DATABASE()
     """,
 )

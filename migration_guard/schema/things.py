@@ -21,9 +21,19 @@ _MADE_UP: Final = {
     "mysql": re.compile(r".*_ibfk_\d+|.*_chk_\d+|CONSTRAINT_\d+"),
     "postgresql": re.compile(r"(.+_(?:key|idx|fkey|check|excl))\d+"),
 }
+# PostgreSQL says ``IN ('a', 'b')`` over a varchar with one cast of the array; where a dump of that
+# was restored or the column's type altered, with a cast of each value.
+_LITERAL: Final = r"'(?:[^']|'')*'"
+_VARCHAR: Final = "::character varying"
+_CAST_AT_ONCE: Final = re.compile(
+    rf"\(ARRAY\[({_LITERAL}{_VARCHAR}(?:, {_LITERAL}{_VARCHAR})*)\]\)::text\[\]"
+)
+_CAST_EACH: Final = re.compile(rf"\(({_LITERAL}){_VARCHAR}\)::text\b")
 _MAY_BE_UNNAMED: Final = {"index", "unique", "foreign key", "check", "exclusion"}
 # What may not be listed in full, by the names of ``Unknown.object``; "": nothing could be read.
 LISTS: Final = {"", "tables", "triggers", "events", "routines"}
+# How the kind of a program ends that goes with a column, by whose name it is known.
+OF_COLUMN: Final = " of column"
 _NEVER: Final = re.compile(r"(?!)")
 
 
@@ -61,7 +71,7 @@ class Thing:
 def things(snapshot: Snapshot) -> Iterator[Thing]:
     """Yield all things, each table before what belongs to it."""
     for thing in chain(_tables(snapshot), _elsewhere(snapshot)):
-        yield _stemmed(thing, snapshot.vendor)
+        yield _stemmed(_respelt(thing, snapshot.vendor), snapshot.vendor)
 
 
 def untold(thing: Thing) -> bool:
@@ -105,7 +115,8 @@ def _elsewhere(snapshot: Snapshot) -> Iterator[Thing]:
 
 def _program(program: Program) -> Thing:
     definition = {"definition": program.definition}
-    return Thing(program.table, program.kind, program.name, definition)
+    columns = (program.name,) if program.kind.endswith(OF_COLUMN) else ()
+    return Thing(program.table, program.kind, program.name, definition, columns)
 
 
 def _of_table(table: Table, vendor: str) -> Iterator[Thing]:
@@ -196,6 +207,20 @@ def _unique_and_indexes(table: Table) -> Iterator[Thing]:
             yield Thing(label, "index", index.name, aspects.index(index), columns)
     for key in keys:
         yield Thing(label, "unique", key.name, aspects.key(key), key.columns)
+
+
+def _respelt(thing: Thing, vendor: str) -> Thing:
+    """Say in one way what a server says in two."""
+    if vendor != "postgresql":
+        return thing
+    return replace(thing, aspects={name: _one_way(said) for name, said in thing.aspects.items()})
+
+
+def _one_way(said: Fact[str]) -> Fact[str]:
+    if said is UNKNOWN or _VARCHAR not in said:
+        return said
+    as_text = _CAST_AT_ONCE.sub(lambda one: f"ARRAY[{one[1].replace(_VARCHAR, '::text')}]", said)
+    return _CAST_EACH.sub(r"\1::text", as_text)
 
 
 def _stemmed(thing: Thing, vendor: str) -> Thing:

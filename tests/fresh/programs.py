@@ -12,7 +12,8 @@ POSTGRESQL = [
     "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
     "CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')",
     "CREATE TABLE split (a int, b int) PARTITION BY HASH (a)",
-    "CREATE TABLE counted (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY)",
+    "CREATE TABLE counted (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, old bigserial)",
+    "CREATE TABLE special () INHERITS (counted)",
     "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
     " $$\nBEGIN\n  NEW.price := 1;\n  RETURN NEW;\nEND\n$$",
     "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
@@ -85,7 +86,24 @@ POSTGRESQL_CHANGES = {
     "DROP RULE keep ON items": ("drift-missing", "items", "rule keep"),
     "ALTER SEQUENCE tickets INCREMENT 3": ("drift-differs", "", "sequence tickets"),
     "DROP SEQUENCE tickets": ("drift-missing", "", "sequence tickets"),
-    "ALTER SEQUENCE counted_id_seq INCREMENT 10": ("drift-extra", "", "sequence counted_id_seq"),
+    "ALTER SEQUENCE counted_id_seq INCREMENT 10": (
+        "drift-differs",
+        "counted",
+        "sequence of column id",
+    ),
+    # The one that runs out before its column does.
+    "ALTER SEQUENCE counted_old_seq AS integer": (
+        "drift-differs",
+        "counted",
+        "sequence of column old",
+    ),
+    "ALTER TABLE counted ALTER id DROP IDENTITY": ("drift-differs", "counted", "column id"),
+    "ALTER TABLE items ADD COLUMN number bigserial": ("drift-extra", "items", "column number"),
+    "ALTER TABLE special NO INHERIT counted": ("drift-differs", "special", ""),
+    "ALTER TABLE items REPLICA IDENTITY FULL": ("drift-differs", "items", ""),
+    "ALTER VIEW cheap SET (security_barrier = true)": ("drift-differs", "cheap", ""),
+    "ALTER VIEW cheap SET (check_option = local)": ("drift-differs", "cheap", ""),
+    "ALTER TABLE items DISABLE RULE keep": ("drift-differs", "items", "rule keep"),
     "ALTER DOMAIN cents SET DEFAULT 0": ("drift-differs", "", "domain cents"),
     "ALTER TYPE pair ADD ATTRIBUTE c int": ("drift-differs", "", "type pair"),
     ("SUBTYPE = int", "SUBTYPE = date"): ("drift-differs", "", "type span"),
@@ -107,6 +125,9 @@ MYSQL = [
     "CREATE TABLE items (id int PRIMARY KEY, name varchar(9) COMMENT 'as sold', price int)"
     " COMMENT 'what we sell'",
     "CREATE TABLE log (at date, id int, KEY (id), KEY (id, at), CHECK (id > 0))",
+    "CREATE TABLE seen (at datetime(6) DEFAULT now(6) ON UPDATE now(6))",
+    "CREATE TABLE split (at date) PARTITION BY RANGE (year(at))"
+    " (PARTITION p0 VALUES LESS THAN (2026), PARTITION p1 VALUES LESS THAN (2027))",
     "CREATE VIEW cheap AS SELECT id, name FROM items WHERE price < 5",
     "CREATE TRIGGER items_touch BEFORE UPDATE ON items FOR EACH ROW SET NEW.price = 1",
     "CREATE FUNCTION twice(n int) RETURNS int DETERMINISTIC RETURN n * 2",
@@ -116,6 +137,19 @@ MYSQL = [
 MYSQL_CHANGES = {
     ("'what we sell'", "'what we buy'"): ("drift-differs", "items", ""),
     ("COMMENT 'as sold'", ""): ("drift-differs", "items", "column name"),
+    (" ON UPDATE now(6)", ""): ("drift-missing", "seen", "option of column at"),
+    "ALTER TABLE seen ADD COLUMN b datetime ON UPDATE now()": (
+        "drift-extra",
+        "seen",
+        "column b",
+    ),
+    "ALTER TABLE split DROP PARTITION p1": ("drift-differs", "split", ""),
+    ("year(at)", "year(at) + 1"): ("drift-differs", "split", ""),
+    "CREATE OR REPLACE VIEW cheap AS SELECT id, name FROM items WHERE price < 5"
+    " WITH CHECK OPTION": ("drift-differs", "cheap", ""),
+    "CREATE OR REPLACE SQL SECURITY INVOKER VIEW cheap AS"
+    " SELECT id, name FROM items WHERE price < 5": ("drift-differs", "cheap", ""),
+    "ALTER EVENT nightly ON COMPLETION PRESERVE": ("drift-differs", "", "event nightly"),
     "ALTER TABLE items ENGINE = Aria": ("drift-differs", "items", ""),
     "ALTER TABLE log DEFAULT COLLATE utf8mb4_bin": ("drift-differs", "log", ""),
     ("price < 5", "price < 6"): ("drift-differs", "cheap", ""),

@@ -174,6 +174,48 @@ def test_fresh_when_a_statement_holds_a_password_then_it_is_masked(postgres, fai
     assert "hunter2" not in said
 
 
+# What an administrator makes before the first deploy
+
+TEMPLATE = 'name a database that has them and nothing else: "TEST": {"TEMPLATE": NAME}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE t (name citext);",
+        "CREATE TABLE app.t (id int);",
+        "CREATE TABLE t AS SELECT unaccent('é') AS name;",
+    ],
+)
+def test_fresh_when_a_schema_or_an_extension_was_never_made_then_it_says_so(postgres, fails, text):
+    said = fails({"0001_users.sql": USERS, "0002_t.sql": text})
+
+    assert "0002_t failed at" in said
+    assert TEMPLATE in said
+
+
+def test_fresh_when_a_later_file_makes_the_type_then_no_template_is_offered(postgres, fails):
+    said = fails(
+        {
+            "0001_t.sql": "CREATE TABLE t (seen seen_view);",
+            "0002_view.sql": "CREATE VIEW seen_view AS SELECT 1;",
+        }
+    )
+
+    assert "0002_view creates it later" in said
+    assert TEMPLATE not in said
+
+
+def test_fresh_when_the_search_path_leads_nowhere_then_django_is_not_blamed(postgres, fails):
+    postgres.execute(f'ALTER DATABASE "{postgres.settings["NAME"]}" SET search_path = mine')
+
+    said = fails({"0001_users.sql": USERS})
+
+    assert "no schema has been selected" in said
+    assert TEMPLATE in said
+    assert "RequiresSQL" not in said
+
+
 # What a statement is about
 
 

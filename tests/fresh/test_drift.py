@@ -1,11 +1,14 @@
 """``checkschema --drift``: what was changed by hand is named, and nothing else is."""
 
+import signal
+
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.fresh.drift import drift
 from migration_guard.schema.whole import whole
+from tests.running.support import wait_until
 from tests.servers import Database
 
 FILES = {
@@ -393,6 +396,67 @@ def test_drift_when_the_history_was_adopted_then_there_is_none(database, migrati
     assert (code, violations, unknown) == (0, [], [])
 
 
+# A dump says what these functions say, and PostgreSQL spells what it reads there otherwise.
+RESTORED = {
+    "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 't_kind_check'": (
+        "ALTER TABLE t DROP CONSTRAINT t_kind_check, ADD CONSTRAINT t_kind_check {}"
+    ),
+    "SELECT pg_get_indexdef('kinds'::regclass)": "DROP INDEX kinds; {}",
+    "SELECT pg_get_viewdef('v'::regclass)": "CREATE OR REPLACE VIEW v AS {}",
+}
+
+
+def test_drift_when_a_dump_was_restored_then_there_is_none(postgres, migrations, guard):
+    migrations(
+        {
+            "0001_kinds.sql": "CREATE TABLE t (kind varchar(9) DEFAULT 'a'"
+            " CHECK (kind IN ('a', 'it''s', 'b')));\n"
+            "CREATE INDEX kinds ON t (kind) WHERE kind IN ('a', 'b');\n"
+            "CREATE VIEW v AS SELECT kind FROM t WHERE kind NOT IN ('a', 'b');\n"
+        }
+    )
+    build(guard)
+    for said, restore in RESTORED.items():
+        before = postgres.execute(said)
+        postgres.execute(restore.format(before[0][0]))
+        assert postgres.execute(said) != before
+
+    code, violations, unknown = drifted(guard)
+
+    assert (code, violations, unknown) == (0, [], [])
+
+
+def test_drift_when_a_later_file_only_speaks_of_a_thing_then_the_one_that_makes_it_is_named(
+    postgres, migrations, guard
+):
+    migrations(
+        {
+            **FILES,
+            "0003_touch.sql": "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN NEW; END'",
+            "0004_speak.sql": "CREATE VIEW kinds AS SELECT users.kind FROM users;\n"
+            "CREATE TRIGGER touched AFTER UPDATE OF kind ON users EXECUTE FUNCTION touch();\n"
+            "CREATE FUNCTION kind_of() RETURNS text LANGUAGE sql AS 'SELECT kind FROM users';\n",
+        }
+    )
+    build(guard)
+    run(
+        postgres,
+        "ALTER TABLE users ALTER kind SET DEFAULT 'member'",
+        "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN OLD; END'",
+        "ALTER TABLE users DISABLE TRIGGER touched",
+    )
+
+    _, violations, _ = drifted(guard)
+
+    assert {one["object"]: one["source"].rpartition("/")[2] for one in violations} == {
+        "column kind": "0001_users.sql:1",
+        "function touch()": "0003_touch.sql:1",
+        "trigger touched": "0004_speak.sql:2",
+    }
+
+
 # Pending, skipped, stamped
 
 
@@ -415,6 +479,21 @@ def test_drift_when_a_migration_is_pending_then_what_it_makes_is_missing_and_it_
         assert one["hint"] == (
             "0003_invoices adds it and is pending: apply it with manage.py runsqlmigrations."
         )
+
+
+def test_drift_when_a_file_was_edited_after_its_release_then_that_is_the_cause(
+    production, migrations, guard
+):
+    migrations({**FILES, "0001_users.sql": FILES["0001_users.sql"].replace("(40)", "(60)")})
+
+    code, violations, _ = drifted(guard)
+
+    assert code == 1
+    assert named(violations) == [("drift-differs", "users", "column email")]
+    assert violations[0]["hint"].startswith(
+        "0001_users adds it, and its file was edited after it was applied: this database ran "
+        "another text."
+    )
 
 
 DEV_ONLY = "-- guard: environments = dev\nCREATE TABLE seeds (id integer);"
@@ -475,6 +554,22 @@ def test_drift_when_a_table_is_locked_then_what_cannot_be_read_is_unknown(
     assert [(one["table"], one["object"]) for one in unknown] == [("orders", "check orders_total")]
     assert unknown[0]["reason"] == "locked by another session"
     assert allowed == 0
+
+
+def test_drift_when_it_is_interrupted_while_it_reads_the_history_then_it_says_so(
+    production_on_postgres, guard_process
+):
+    locker = production_on_postgres.connect()
+    locker.execute("BEGIN")
+    locker.execute("LOCK TABLE applied_migrations IN ACCESS EXCLUSIVE MODE")
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    run = guard_process.start("checkschema", "--drift")
+    wait_until(lambda: production_on_postgres.execute(waiting), 60)
+
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=60)
+
+    assert (run.returncode, "Interrupted" in err) == (1, True), err
 
 
 def test_drift_when_a_role_may_read_little_on_mariadb_then_the_rest_is_unknown(

@@ -166,6 +166,7 @@ def test_fresh_when_the_contract_says_nothing_proves_the_install_alone(database,
 
     assert done.code == 0, done.err
     assert "  3. 0010_pets @" in done.out
+    assert done.out.splitlines()[-1].endswith(": there is no contract, and no model.")
 
 
 # -- what it must not touch
@@ -475,6 +476,8 @@ def test_report_when_it_is_sarif_has_the_order_as_a_property(sqlite, migrations,
         (["--ignore", "x", "--fresh"], "--ignore does nothing without --drift."),
         (["--environment", "dev"], "--environment does nothing without --fresh."),
         (["--fresh", "--timeline", "--template"], "Choose one of them."),
+        (["--drift", "people"], "--drift compares all tables, and asks no contract."),
+        (["--fresh", "--write", "x.toml"], "--write describes the configured database"),
         (["--fresh", "--template"], "--template needs PostgreSQL"),
         (["--fresh", "--environment", "moon"], '"moon" is not an environment'),
     ],

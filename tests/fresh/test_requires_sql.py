@@ -148,11 +148,12 @@ def test_fresh_when_there_is_no_such_order_names_the_cause(project, needed, mess
     wrong = SHOP["shop/migrations/0002_first_book.py"].replace('0002")', f'{needed}")')
     project.write({"shop/migrations/0002_first_book.py": wrong})
 
-    done = project.manage("checkschema", "--fresh")
+    for form in ("text", "json", "junit", "github", "sarif"):
+        done = project.manage("checkschema", "--fresh", "--format", form)
 
-    assert done.code == 1, done.out
-    assert message in done.out
-    assert "Traceback" not in done.out
+        assert done.code == 1, done.out
+        assert message in done.out, form
+        assert "Traceback" not in done.out
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -1,5 +1,7 @@
 """`--template`: unchanged files cost one copy, and a stale template is never used."""
 
+import sys
+
 import pytest
 
 from tests.fresh.support import templates, throwaways
@@ -110,6 +112,65 @@ def test_template_when_a_django_migration_changes_is_made_anew(
     current = fresh()["template"]
 
     assert current != stale
+
+
+OUTSIDE = {
+    # Read when the migration is loaded, from wherever it likes.
+    "sql": (
+        "table.sql",
+        "CREATE TABLE moved (id int);",
+        "from pathlib import Path\nfrom django.db import migrations\n"
+        "text = (Path(__file__).parent.parent / 'table.sql').read_text()\n"
+        "class Migration(migrations.Migration):\n    operations = [migrations.RunSQL(text)]\n",
+    ),
+    "function": (
+        "moved_helpers.py",
+        "def make(apps, editor):\n    editor.execute('CREATE TABLE moved (id int)')\n",
+        "from django.db import migrations\nfrom moved_helpers import make\n"
+        "class Migration(migrations.Migration):\n    operations = ["
+        "migrations.SeparateDatabaseAndState([migrations.RunPython(make)])]\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "migration"), OUTSIDE.values(), ids=OUTSIDE)
+def test_template_when_what_a_django_migration_runs_changes_elsewhere_is_made_anew(
+    postgres, migrations, fresh, tmp_path, settings, monkeypatch, name, text, migration
+):
+    package = tmp_path / "moving_migrations"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "0001_initial.py").write_text(migration)
+    (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings.MIGRATION_MODULES = {"sessions": "moving_migrations"}
+    migrations(FILES)
+
+    def forget():
+        for module in [one for one in sys.modules if one.startswith("mov")]:
+            del sys.modules[module]
+
+    try:
+        stale = fresh()["template"]
+        (tmp_path / name).write_text(f"{text} ")
+        forget()
+        current = fresh()["template"]
+    finally:
+        forget()
+
+    assert current != stale
+
+
+def test_template_when_a_router_decides_otherwise_is_made_anew(
+    postgres, migrations, fresh, settings
+):
+    migrations(FILES)
+    before = fresh()
+    settings.DATABASE_ROUTERS = ["tests.fresh.routing.NoSessions"]
+
+    after = fresh()
+
+    assert after["template"] != before["template"]
 
 
 def test_template_when_the_configured_database_gets_a_setting_is_made_anew(

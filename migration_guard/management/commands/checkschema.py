@@ -70,9 +70,9 @@ class Command(GuardCommand):
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and give the exit code."""
+        _refuse_nonsense(options)
         if options["write"] is not None:
             return self._write(options)
-        _refuse_nonsense(options)
         checked = self._prove(options) if _throwaway(options) else self._check(options)
         self._report(checked, options)
         return checked.returncode, text.verdict(checked)
@@ -91,7 +91,7 @@ class Command(GuardCommand):
     def _check(self, options: dict[str, Any]) -> Checked:
         alias = options["database"]
         try:
-            contract = _contract(options)
+            contract = _contract(options)()
         except GuardError as error:
             return Checked(alias, error=error)
         return checking.check(contract, alias, allow_unknown=options["allow_unknown"])
@@ -193,6 +193,16 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
     for option, needed, given in needs:
         if options[option] and not given:
             raise CannotTell(f"--{option} does nothing without --{needed}.", f"Add --{needed}.")
+    if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
+        raise CannotTell(
+            "--drift compares all tables, and asks no contract.",
+            "Leave TABLE and --contract out (--ignore PATTERN narrows it), or add --fresh.",
+        )
+    if options["write"] is not None and _throwaway(options):
+        raise CannotTell(
+            "--write describes the configured database, and checks nothing.",
+            "Leave --fresh and --drift out.",
+        )
     if options["timeline"] and options["template"]:
         raise CannotTell(
             "--timeline watches a database being built, and --template saves building it.",
@@ -200,13 +210,12 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
         )
 
 
-def _contract(options: dict[str, Any]) -> Contract:
-    return checking.gather(
-        options["database"],
-        options["contract"],
-        models=options["models"],
-        tables=options["tables"],
-    )
+def _contract(options: dict[str, Any]) -> Callable[[], Contract]:
+    """Read the contract files; what is returned asks the database for what the models state."""
+    alias = options["database"]
+    stated = checking.written(alias, options["contract"])
+    models, tables = options["models"], options["tables"]
+    return lambda: checking.gather(alias, stated, models=models, tables=tables)
 
 
 def _meanings() -> Mapping[str, str]:
