@@ -1,7 +1,7 @@
 """Running the statements of a one-off script, and counting the rows that each of them writes.
 
 A statement's number is the server's answer to it. Where the answer does not tell (a WITH that
-writes twice, a SELECT or DO that calls code which writes), PostgreSQL's counters of the transaction
+writes twice, a SELECT or DO that calls code which writes), the counters of PostgreSQL and MariaDB
 do. What triggers and cascades wrote besides is told for the script as a whole.
 """
 
@@ -38,7 +38,7 @@ def run(session: Session, script: Script, step: Callable[[int], None]) -> Counte
     with session.failing():
         session.settle()
         after = session.tally()
-    if before is None or after is None:
+    if before is None or after is None or not after.tables:
         return Counted(tuple(counting.found))
     tables = tuple(TableRows(name, *counts[:3]) for name, counts in _written(before, after))
     # By table, SQLite does not count; and the total of PostgreSQL lacks what a TRUNCATE took back.
@@ -84,7 +84,9 @@ class _Counting:
             with self._session.failing():
                 after = self._session.tally()
         if self._before is not None and after is not None:
-            return _rows(self._before, after)
+            # Without tables, a server counts the statement as a whole.
+            whole = after.total - self._before.total
+            return _rows(self._before, after) if after.tables else whole
         return None
 
 
