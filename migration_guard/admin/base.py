@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
@@ -140,8 +140,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def url(self, name: str, alias: str, *args: str, model: str = "appliedmigration") -> str:
         """Return the URL of a page of the history, or of another model, for one database."""
-        path = reverse(f"admin:{APP}_{model}_{name}", args=args, current_app=self.admin_site.name)
-        return path + databases.query(alias)
+        return self.path(name, *args, model=model) + databases.query(alias)
+
+    def path(self, name: str, *args: str, model: str = "appliedmigration") -> str:
+        """Return the same for the first database; ``quote``, since an id may hold "_24"."""
+        return reverse(
+            f"admin:{APP}_{model}_{name}",
+            args=[quote(arg) for arg in args],
+            current_app=self.admin_site.name,
+        )
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -215,13 +215,13 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
 
     def _where(self, request: HttpRequest, alias: str) -> "Callable[[Planned], str]":
         """Return what gives the address of a migration: in the history, or else in the journal."""
-        journal = self.may_view(request, JournalEntry)
+        journal, query = self.may_view(request, JournalEntry), databases.query(alias)
 
         def where(planned: "Planned") -> str:
             if planned.row is not None:
-                return self.url("change", alias, planned.id)
+                return self.path("change", planned.id) + query
             if planned.entry is not None and journal:
-                return self.url("change", alias, planned.id, model="journalentry")
+                return self.path("change", planned.id, model="journalentry") + query
             return ""
 
         return where

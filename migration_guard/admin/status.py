@@ -143,10 +143,11 @@ def cheap(alias: str) -> bool:
     from migration_guard.planning.names import scan
 
     try:
-        names, _problems = scan(conf.load().folders(alias))
         with databases.reading(alias):
-            rows = AppliedMigration.objects.using(alias).order_by().values("id")
-            return len(names) <= CHEAP and not rows[CHEAP : CHEAP + 1]
+            if AppliedMigration.objects.using(alias).order_by().values("id")[CHEAP : CHEAP + 1]:
+                return False
+        names, _problems = scan(conf.load().folders(alias))
+        return len(names) <= CHEAP
     except (GuardError, TypeError, ValueError, OSError):
         return True
 

@@ -15,7 +15,8 @@ LEFT, RIGHT, TOP, BOTTOM = 72, 24, 28, 44
 # A migration is slow from ten times the median on; a tenth of a second disturbs nobody.
 FACTOR = 10
 UNNOTICED_MS = 100
-# From so many migrations on, neighbours within a cell of so many units share a point.
+# From so many migrations on, neighbours within a cell of so many units share a point, which lies in
+# the middle of the cell, so that points form a grid and cover none of one another.
 MANY = 600
 CELL = 12
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
@@ -124,12 +125,19 @@ def _points(samples: Sequence[Sample], scale: _Scale, slow_from: float) -> Itera
     size = CELL if len(samples) > MANY else 0.1
     cells: dict[tuple[int, int, bool], list[Sample]] = {}
     for sample in samples:
-        place = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
-        cells.setdefault((*place, sample.ms >= slow_from), []).append(sample)
-    for (_x, _y, slow), found in cells.items():
+        cell = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
+        cells.setdefault((*cell, sample.ms >= slow_from), []).append(sample)
+    for (x, y, slow), found in cells.items():
         slowest = max(found, key=lambda sample: sample.ms)
-        radius = round(3.5 + min(4, math.log10(len(found)) * 1.5), 1)
-        yield Point(scale.x(slowest.at), scale.y(slowest.ms), radius, slow, len(found), slowest)
+        place = scale.x(slowest.at), scale.y(slowest.ms)
+        if size == CELL and not slow:
+            place = _inside(x * size, LEFT, WIDTH - RIGHT), _inside(y * size, TOP, HEIGHT - BOTTOM)
+        radius = round(3 + min(2.8, math.log10(len(found)) * 1.4), 1)
+        yield Point(*place, radius, slow, len(found), slowest)
+
+
+def _inside(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
 
 
 def _step(span: timedelta) -> timedelta:

@@ -185,6 +185,20 @@ def test_prose_when_it_quotes_commands_sets_them_apart_and_escapes_the_rest(text
     assert html.unescape(re.sub(r"</?(?:code|span)[^>]*>", "", shown)) == text
 
 
+def test_links_when_an_id_looks_like_the_admins_own_quoting_lead_to_its_page(
+    sqlite, admin, guard, migrations
+):
+    site = admin({**FILES, "0003_24_hours_2F.sql": "CREATE TABLE hours (id int);"})
+    migrations({**FILES, "0003_24_hours_2F.sql": "CREATE TABLE hours (id int, n int);"})
+    assert (
+        guard("repairsqlmigrations", "0003_24_hours_2F", "--accept-edit", "--reason", "x").code == 0
+    )
+
+    for path in ("", "status/", "timeline/", f"{AUDIT}1/change/"):
+        (link, *_rest) = re.findall(r'href="([^"]*)"[^>]*>(?:<bdi[^>]*>)?0003_24', site.text(path))
+        assert "CREATE TABLE" in visible(site.text(link)), path
+
+
 # The journal
 
 

@@ -83,6 +83,11 @@ def test_draw_when_there_are_20000_samples_bounds_the_points():
     drawing = draw(samples(*((n * 3600, n * 7919 % 60_000) for n in range(20_000))))
 
     assert len(drawing.points) <= 2500
+    quick = [point for point in drawing.points if not point.slow]
+    assert max(point.r for point in quick) * 2 <= timeline.CELL
+    assert all(drawing.left <= point.x <= drawing.right for point in quick)
+    assert all(drawing.top <= point.y <= drawing.bottom for point in quick)
+    assert len({(point.x, point.y) for point in quick}) == len(quick)
     assert sum(point.count for point in drawing.points) == 20_000
 
 
