@@ -13,7 +13,7 @@ OF_ONE = (
     "SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(oid), "
     "pg_catalog.pg_stat_get_xact_tuples_updated(oid), "
     "pg_catalog.pg_stat_get_xact_tuples_deleted(oid), pg_catalog.pg_relation_filenode(oid), "
-    "current_setting('track_counts') = 'on' "
+    "pg_catalog.current_setting('track_counts') = 'on' "
     "FROM (SELECT %s::regclass::oid AS oid) AS history"
 )
 _OF_ALL = """
@@ -66,7 +66,7 @@ class Counters:
 
 def tally(own: Callable[[str], Rows]) -> Tally | None:
     """Read the counters of all tables; None where the server does not count."""
-    if own("SELECT current_setting('track_counts')")[0][0] != "on":
+    if own("SELECT pg_catalog.current_setting('track_counts')")[0][0] != "on":
         return None
     found = {name: Counts(*counts) for name, *counts in own(_OF_ALL)}
     return Tally(sum(sum(counts[:3]) for counts in found.values()), found)
