@@ -85,10 +85,11 @@ def draw(samples: Sequence[Sample], listed: int = 10) -> Drawing | None:
     longest = max(*(sample.ms for sample in samples), slow_from) * 1.2
     top = next((ms for ms in _LINES[3:] if ms >= longest), longest)
     scale = _Scale(first, last, top)
-    step = _step(last - first)
+    step = _step(last - first) if last > first else timedelta(days=1)
+    times = tuple(_times(first, last, step)) or (first,)
     return Drawing(
         points=tuple(_points(samples, scale, slow_from)),
-        times=tuple((scale.x(at), at) for at in _times(first, last, step)),
+        times=tuple((scale.x(at), at) for at in times),
         durations=tuple((scale.y(ms), ms) for ms in _LINES if ms <= top),
         step=step,
         slow_from=slow_from,
@@ -132,7 +133,7 @@ def _points(samples: Sequence[Sample], scale: _Scale, slow_from: float) -> Itera
         place = scale.x(slowest.at), scale.y(slowest.ms)
         if size == CELL and not slow:
             place = _inside(x * size, LEFT, WIDTH - RIGHT), _inside(y * size, TOP, HEIGHT - BOTTOM)
-        radius = round(3 + min(2.8, math.log10(len(found)) * 1.4), 1)
+        radius = round((4 if size < CELL else 3) + min(2.8, math.log10(len(found)) * 1.4), 1)
         yield Point(*place, radius, slow, len(found), slowest)
 
 
