@@ -1,7 +1,6 @@
 """States, severities and durations as a person reads them, also without colour."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,12 +53,6 @@ SEVERITIES: Mapping[Severity, Badge] = {
     Severity.INFO: Badge("i", gettext_lazy("note"), "quiet"),
 }
 UNKNOWN = Badge("?", pgettext_lazy("state", "unknown"), "quiet")
-
-
-def counted(states: Iterable[str]) -> list[tuple[SafeString, int]]:
-    """Return a badge and a number for each state that occurs, the worst last as in the plan."""
-    counts = Counter(states)
-    return [(badge.html, counts[state]) for state, badge in STATES.items() if counts[state]]
 
 
 def moment(value: datetime) -> SafeString:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from migration_guard.admin import databases
@@ -44,6 +45,14 @@ class Text:
 
     label: str
     html: SafeString
+
+
+class DateFilter(admin.DateFieldListFilter):
+    """Filters by date, and is called so: "By date", not "By applied at"."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("date")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -98,7 +107,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         error = databases.refusal(self.model, alias) if probe else None
         if error is None:
             return view(alias)
-        context = {"title": capfirst(self.opts.verbose_name_plural), "error": error}
+        from migration_guard.admin import highlighting
+
+        context = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "error": error,
+            "hint": highlighting.prose(error.hint),
+        }
         return self.page(request, alias, "unavailable.html", context)
 
     def page(
@@ -123,12 +138,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "status_url": self.url("status", alias),
         }
 
-    def url(self, name: str, alias: str, *args: str) -> str:
-        """Return the URL of a page of the history, for one database."""
-        path = reverse(
-            f"admin:{APP}_appliedmigration_{name}", args=args, current_app=self.admin_site.name
+    def url(self, name: str, alias: str, *args: str, model: str = "appliedmigration") -> str:
+        """Return the URL of a page of the history, or of another model, for one database."""
+        return self.path(name, *args, model=model) + databases.query(alias)
+
+    def path(self, name: str, *args: str, model: str = "appliedmigration") -> str:
+        """Return the same for the first database; ``quote``, since an id may hold "_24"."""
+        return reverse(
+            f"admin:{APP}_{model}_{name}",
+            args=[quote(arg) for arg in args],
+            current_app=self.admin_site.name,
         )
-        return path + databases.query(alias)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -77,8 +77,14 @@ def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
 
 def refusal(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
     """Return why the rows of ``model`` cannot be read, or None; one query for one row at most."""
+    from migration_guard.running import connecting
+
     fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
     try:
+        if connecting.configured(alias, read_only=True).connection is None:
+            # Not with the project's patience, which may be minutes: a server that does not answer.
+            with connecting.session(alias, read_only=True):
+                pass
         with reading(alias):
             list(model.objects.using(alias).order_by().values_list(*fields)[:1])
     except GuardError as error:

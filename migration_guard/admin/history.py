@@ -1,7 +1,7 @@
 """The history in the admin: the list, one migration, the status page, the timeline, the export."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -16,10 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from migration_guard.admin import badges, databases
-from migration_guard.admin.base import APP, ReadOnlyAdmin
+from migration_guard.admin.base import APP, DateFilter, ReadOnlyAdmin
 from migration_guard.admin.paging import WindowedChangeList
 from migration_guard.exceptions import GuardError
 from migration_guard.models import AppliedMigration, AuditEntry, JournalEntry
+
+if TYPE_CHECKING:
+    from migration_guard.planning.plan import Planned
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
@@ -56,7 +59,11 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         "digest",
     )
     list_display_links = ("name",)
-    list_filter = ("how", ("environment", admin.AllValuesFieldListFilter), "applied_at")
+    list_filter = (
+        "how",
+        ("environment", admin.AllValuesFieldListFilter),
+        ("applied_at", DateFilter),
+    )
     date_hierarchy = "applied_at"
     search_fields = ("id",)
     search_help_text = gettext_lazy("Part of the name, or the number as the file has it")
@@ -134,7 +141,11 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         query = f"?{parameters.urlencode()}" if parameters else ""
         base = self.url("changelist", alias).partition("?")[0]
         return {
-            "glance": status.glance(alias) if status.cheap(alias) else None,
+            "glance": status.glance(alias, self._where(request, alias))
+            if status.cheap(alias)
+            else None,
+            "status_apart": True,
+            "acts": status.acts(alias) if self.may_view(request, AuditEntry) else (),
             "exports": [(kind.upper(), f"{base}export.{kind}{query}") for kind in _TYPES],
         }
 
@@ -180,8 +191,11 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
     def _status(self, request: HttpRequest, alias: str) -> HttpResponse:
         from migration_guard.admin import status
 
-        glances = {name: status.glance(name) for name in databases.aliases()}
+        glances = {
+            name: status.glance(name, self._where(request, name)) for name in databases.aliases()
+        }
         outcome = glances[alias].outcome
+        where = self._where(request, alias)
         shown = status.problems(outcome)
         context = {
             "title": _("Status of the SQL migrations"),
@@ -193,14 +207,24 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
             ],
             "problems": shown,
             "problems_more": len(outcome.problems) - len(shown),
-            "rows": status.rows(
-                outcome,
-                whole="all" in request.GET,
-                url=lambda one: self.url("change", alias, one),
-            ),
+            "acts": status.acts(alias) if self.may_view(request, AuditEntry) else (),
+            "rows": status.rows(outcome, where, whole="all" in request.GET),
             "commands": status.commands(outcome, alias),
         }
         return self.page(request, alias, "status.html", context)
+
+    def _where(self, request: HttpRequest, alias: str) -> "Callable[[Planned], str]":
+        """Return what gives the address of a migration: in the history, or else in the journal."""
+        journal, query = self.may_view(request, JournalEntry), databases.query(alias)
+
+        def where(planned: "Planned") -> str:
+            if planned.row is not None:
+                return self.path("change", planned.id) + query
+            if planned.entry is not None and journal:
+                return self.path("change", planned.id, model="journalentry") + query
+            return ""
+
+        return where
 
     def timeline_view(self, request: HttpRequest) -> HttpResponse:
         """Show when migrations were applied, and how long each took."""

@@ -96,11 +96,28 @@ def story(entry: JournalEntry, alias: str) -> dict[str, Any]:
         return {"texts": tuple(texts), "no_file": True}
     found = statements.steps(file, vendor, entry.done)
     return {
+        "hints": [highlighting.prose(hint) for hint in _hints(entry, file, vendor)],
         "texts": tuple(texts),
         "steps": found[: statements.LIMIT],
         "steps_more": max(0, len(found) - statements.LIMIT),
         "steps_failed": entry.state == JournalEntry.State.FAILED,
     }
+
+
+def _hints(entry: JournalEntry, file: Any, vendor: str) -> list[str]:
+    """Return what to do next, as the planner says it for this entry."""
+    from migration_guard.planning.plan import make_plan
+    from migration_guard.planning.recorded import JournalRow, Recorded
+
+    row = JournalRow(
+        entry.id,
+        int(entry.number),
+        entry.state == JournalEntry.State.FAILED,
+        *(entry.done, entry.total, entry.done_digest, entry.doubt),
+        *(entry.note, entry.statement, entry.error),
+    )
+    found = make_plan([file], Recorded({}, {entry.id: row}), entry.environment, vendor)
+    return [problem.hint for problem in found.problems if problem.hint]
 
 
 def _file(alias: str, migration_id: str) -> Any:

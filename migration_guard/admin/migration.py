@@ -60,7 +60,7 @@ def _file(
     problem = now.problem
     found = {
         "file_place": place(now.file.path) if now.file is not None else "",
-        "file_hint": problem.hint if problem is not None else "",
+        "file_hint": highlighting.prose(problem.hint if problem is not None else ""),
         "diff": highlighting.diff(files_now.difference(now, row, vendor)),
     }
     if now.state is State.MISSING:

@@ -5,17 +5,16 @@ Looking writes nothing, takes no lock, and never raises: what went wrong is part
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from migration_guard.admin import badges, databases, highlighting
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.models import AppliedMigration, EnvironmentStamp
+from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp
 from migration_guard.planning.plan import Planned, State
 from migration_guard.problems import Problem, Severity, errors
 from migration_guard.results import Outcome
@@ -24,8 +23,13 @@ from migration_guard.sql.masking import mask_secrets
 # How many applied migrations the plan shows in full, and how many problems, unless asked for all.
 APPLIED_SHOWN = 200
 PROBLEMS_SHOWN = 200
+# How many migrations of one state are named at a glance, and how many acts are told.
+NAMED = 3
+ACTS_SHOWN = 5
 # Up to so many migrations the list, too, begins with the status.
 CHEAP = 2000
+# The address of a migration's page, empty where it has none.
+Where = Callable[[Planned], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,18 @@ class Found:
     badge: SafeString
     problem: Problem
     message: str
+    hint: SafeString
     detail: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A state and how many migrations are in it; ``named`` (id, URL) are the first of them."""
+
+    badge: SafeString
+    count: int
+    named: tuple[tuple[str, str], ...]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +79,20 @@ class Glance:
 
     outcome: Outcome
     stamp: EnvironmentStamp | None
-    counts: Sequence[tuple[SafeString, int]]
+    counts: Sequence[Count]
     errors: int
     warnings: int
+
+    @property
+    def hint(self) -> SafeString:
+        """What to do about the error."""
+        return highlighting.prose(self.outcome.error.hint if self.outcome.error else "")
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody must do something."""
+        failed = any(one.state is State.FAILED for one in self.outcome.plan.migrations)
+        return bool(self.outcome.error or self.errors or failed)
 
     @property
     def good(self) -> bool:
@@ -75,17 +101,26 @@ class Glance:
         return clean and not self.outcome.to_run
 
 
-def glance(alias: str) -> Glance:
+def glance(alias: str, where: Where) -> Glance:
     """Look at a database."""
     outcome = look(alias)
     severities = Counter(problem.severity for problem in outcome.problems)
     return Glance(
         outcome,
         _stamp(alias) if outcome.error is None else None,
-        badges.counted(planned.state for planned in outcome.plan.migrations),
+        _counts(outcome.plan.migrations, where),
         severities[Severity.ERROR],
         severities[Severity.WARNING],
     )
+
+
+def acts(alias: str) -> list[AuditEntry]:
+    """Return the newest acts by hand, without their details; none where they cannot be read."""
+    try:
+        with databases.reading(alias):
+            return list(AuditEntry.objects.using(alias).defer("details")[:ACTS_SHOWN])
+    except GuardError:
+        return []
 
 
 def look(alias: str) -> Outcome:
@@ -108,10 +143,11 @@ def cheap(alias: str) -> bool:
     from migration_guard.planning.names import scan
 
     try:
-        names, _problems = scan(conf.load().folders(alias))
         with databases.reading(alias):
-            rows = AppliedMigration.objects.using(alias).order_by().values("id")
-            return len(names) <= CHEAP and not rows[CHEAP : CHEAP + 1]
+            if AppliedMigration.objects.using(alias).order_by().values("id")[CHEAP : CHEAP + 1]:
+                return False
+        names, _problems = scan(conf.load().folders(alias))
+        return len(names) <= CHEAP
     except (GuardError, TypeError, ValueError, OSError):
         return True
 
@@ -126,17 +162,15 @@ def problems(outcome: Outcome) -> list[Found]:
             one,
             # It may quote an error, which quotes a statement.
             mask_secrets(one.message, outcome.vendor) if outcome.vendor else one.message,
+            highlighting.prose(one.hint),
             highlighting.diff(one.detail),
         )
         for one in islice(found, PROBLEMS_SHOWN)
     ]
 
 
-def rows(outcome: Outcome, *, whole: bool, url: Any) -> list[Row]:
-    """Return the plan in numeric order; without ``whole``, only the newest applied ones.
-
-    ``url`` gives the address of an applied migration's page.
-    """
+def rows(outcome: Outcome, where: Where, *, whole: bool) -> list[Row]:
+    """Return the plan in numeric order; without ``whole``, only the newest applied ones."""
     plan = outcome.plan.migrations
     applied = sum(one.state is State.APPLIED for one in plan)
     hide = 0 if whole else max(0, applied - APPLIED_SHOWN)
@@ -150,10 +184,9 @@ def rows(outcome: Outcome, *, whole: bool, url: Any) -> list[Row]:
                 found.append(Row(hidden=1))
             continue
         row = planned.row
-        link = url(planned.id) if row is not None else ""
         at = badges.moment(row.applied_at) if row is not None else ""
         badge = badges.STATES[planned.state].html
-        found.append(Row(planned, badge, _note(planned), link, at))
+        found.append(Row(planned, badge, _note(planned), where(planned), at))
     return found
 
 
@@ -169,6 +202,22 @@ def commands(outcome: Outcome, alias: str) -> list[Command]:
         Command(_("Check the files, without a database"), "manage.py checksqlmigrations"),
     ]
     return found
+
+
+def _counts(plan: Sequence[Planned], where: Where) -> list[Count]:
+    """Return each state that occurs; what is not as it should be is named."""
+    found: dict[str, list[Planned]] = {}
+    for planned in plan:
+        found.setdefault(planned.state, []).append(planned)
+    counts = []
+    for state, badge in badges.STATES.items():
+        ours = found.get(state, [])
+        named = [] if state in (State.APPLIED, State.SKIPPED) else ours[:NAMED]
+        more = len(ours) - len(named) if named else 0
+        if ours:
+            links = tuple((one.id, where(one)) for one in named)
+            counts.append(Count(badge.html, len(ours), links, more))
+    return counts
 
 
 def _note(planned: Planned) -> str:

@@ -15,7 +15,8 @@ LEFT, RIGHT, TOP, BOTTOM = 72, 24, 28, 44
 # A migration is slow from ten times the median on; a tenth of a second disturbs nobody.
 FACTOR = 10
 UNNOTICED_MS = 100
-# From so many migrations on, neighbours within a cell of so many units share a point.
+# From so many migrations on, neighbours within a cell of so many units share a point, which lies in
+# the middle of the cell, so that points form a grid and cover none of one another.
 MANY = 600
 CELL = 12
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
@@ -84,10 +85,11 @@ def draw(samples: Sequence[Sample], listed: int = 10) -> Drawing | None:
     longest = max(*(sample.ms for sample in samples), slow_from) * 1.2
     top = next((ms for ms in _LINES[3:] if ms >= longest), longest)
     scale = _Scale(first, last, top)
-    step = _step(last - first)
+    step = _step(last - first) if last > first else timedelta(days=1)
+    times = tuple(_times(first, last, step)) or (first,)
     return Drawing(
         points=tuple(_points(samples, scale, slow_from)),
-        times=tuple((scale.x(at), at) for at in _times(first, last, step)),
+        times=tuple((scale.x(at), at) for at in times),
         durations=tuple((scale.y(ms), ms) for ms in _LINES if ms <= top),
         step=step,
         slow_from=slow_from,
@@ -124,12 +126,19 @@ def _points(samples: Sequence[Sample], scale: _Scale, slow_from: float) -> Itera
     size = CELL if len(samples) > MANY else 0.1
     cells: dict[tuple[int, int, bool], list[Sample]] = {}
     for sample in samples:
-        place = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
-        cells.setdefault((*place, sample.ms >= slow_from), []).append(sample)
-    for (_x, _y, slow), found in cells.items():
+        cell = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
+        cells.setdefault((*cell, sample.ms >= slow_from), []).append(sample)
+    for (x, y, slow), found in cells.items():
         slowest = max(found, key=lambda sample: sample.ms)
-        radius = round(3.5 + min(4, math.log10(len(found)) * 1.5), 1)
-        yield Point(scale.x(slowest.at), scale.y(slowest.ms), radius, slow, len(found), slowest)
+        place = scale.x(slowest.at), scale.y(slowest.ms)
+        if size == CELL and not slow:
+            place = _inside(x * size, LEFT, WIDTH - RIGHT), _inside(y * size, TOP, HEIGHT - BOTTOM)
+        radius = round((4 if size < CELL else 3) + min(2.8, math.log10(len(found)) * 1.4), 1)
+        yield Point(*place, radius, slow, len(found), slowest)
+
+
+def _inside(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
 
 
 def _step(span: timedelta) -> timedelta:

@@ -5,6 +5,7 @@ undoes is a problem here, before the database is touched.
 """
 
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from migration_guard.planning import files
@@ -21,7 +22,7 @@ from migration_guard.sql.classify import (
     words,
 )
 from migration_guard.sql.dialects import dialect
-from migration_guard.sql.scanner import Kind, significant
+from migration_guard.sql.scanner import Kind, Token, significant
 from migration_guard.sql.statements import Statement, split
 
 OWN_TABLES = (
@@ -40,6 +41,12 @@ _ALONE: dict[str, set[tuple[str, ...]]] = {
     | {(verb, what) for verb in ("CREATE", "DROP") for what in ("DATABASE", "TABLESPACE")},
     "sqlite": {("PRAGMA",), ("VACUUM",), ("ATTACH",), ("DETACH",)},
 }
+_ELSEWHERE: dict[str, set[tuple[str, str]]] = {
+    "postgresql": {("TO", "PROGRAM"), ("FROM", "PROGRAM")},
+    "mysql": {("INTO", "OUTFILE"), ("INTO", "DUMPFILE")},
+    "sqlite": set(),
+}
+_TEXTS = (Kind.STRING, Kind.DOLLAR)
 _SCHEMA = {"CREATE", "ALTER", "DROP"}
 _OF_THE_SERVER = {"GLOBAL", "PERSIST", "PERSIST_ONLY"}
 
@@ -106,6 +113,8 @@ def notes(script: Script, vendor: str) -> Iterator[str]:
                 f"line {statement.line} changes the schema of this database alone; a migration "
                 "(manage.py makesqlmigration) reaches all."
             )
+        if vendor == "postgresql" and mentions(statement.text, "setval", vendor):
+            yield f"line {statement.line} names setval(), which no rollback takes back."
 
 
 def brief(sql: str, vendor: str) -> str:
@@ -115,11 +124,16 @@ def brief(sql: str, vendor: str) -> str:
 
 def _outer_words(sql: str, vendor: str) -> Iterator[str]:
     """Yield the words of a statement outside parentheses, in upper case."""
+    return (token.text.upper() for token in _outer(sql, vendor) if token.kind is Kind.WORD)
+
+
+def _outer(sql: str, vendor: str) -> Iterator[Token]:
+    """Yield the tokens of a statement outside parentheses."""
     depth = 0
     for token in significant(sql, dialect(vendor)):
         depth += (token.text == "(") - (token.text == ")")
-        if token.kind is Kind.WORD and depth == 0:
-            yield token.text.upper()
+        if depth == 0:
+            yield token
 
 
 def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterator[Problem]:
@@ -143,6 +157,14 @@ def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterato
             path=file.path,
             line=statement.line,
         )
+    elif _writes_elsewhere(sql, vendor):
+        yield Problem(
+            "no-rollback",
+            f"a statement that writes a file or starts a program on the server: {shown}",
+            "Nobody could take it back after seeing the numbers. Leave it out.",
+            path=file.path,
+            line=statement.line,
+        )
     named = next((name for name in OWN_TABLES if mentions(sql, name, vendor)), None)
     if named and "touches-history" not in file.directives.allow:
         yield Problem(
@@ -162,6 +184,18 @@ def _runs_alone(sql: str, vendor: str) -> bool:
     if vendor == "postgresql" and "CONCURRENTLY" in _outer_words(sql, vendor):
         return head[:1] != ("REFRESH",)
     return any(head[: len(alone)] == alone for alone in _ALONE[vendor])
+
+
+def _writes_elsewhere(sql: str, vendor: str) -> bool:
+    """Tell it of PostgreSQL's COPY, and of MySQL's SELECT … INTO OUTFILE."""
+    if vendor == "postgresql" and words(sql, vendor, 1) != ("COPY",):
+        return False
+    tokens = significant(sql, dialect(vendor)) if vendor == "mysql" else _outer(sql, vendor)
+    return any(
+        (before.text.upper(), token.text.upper()) in _ELSEWHERE[vendor]
+        or (before.text.upper() == "TO" and token.kind in _TEXTS and vendor == "postgresql")
+        for before, token in pairwise(tokens)
+    )
 
 
 def _sets_the_server(sql: str, vendor: str) -> bool:

@@ -1,7 +1,7 @@
 """Running the statements of a one-off script, and counting the rows that each of them writes.
 
 A statement's number is the server's answer to it. Where the answer does not tell (a WITH that
-writes twice, a SELECT or DO that calls code which writes), PostgreSQL's counters of the transaction
+writes twice, a SELECT or DO that calls code which writes), the counters of PostgreSQL and MariaDB
 do. What triggers and cascades wrote besides is told for the script as a whole.
 """
 
@@ -12,6 +12,8 @@ from migration_guard.planning.one_off import WRITING, answers_for_itself, brief,
 from migration_guard.planning.preflight import Script
 from migration_guard.results import TableRows, Touched
 from migration_guard.running.session import Counts, Session, Tally
+
+_BLIND = "any table (track_counts was off for a while)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,21 @@ def run(session: Session, script: Script, step: Callable[[int], None]) -> Counte
     Raises StatementError for what fails.
     """
     counting = _Counting(session, script, step)
-    with session.failing():
-        before = session.tally()
+    before = counting.tally()
     for unit in script.units:
         session.run(unit, script.file.text, counting.starts)
     counting.ends()
     with session.failing():
         session.settle()
-        after = session.tally()
-    if before is None or after is None:
+    after = counting.tally()
+    if before is None or after is None or not after.tables:
         return Counted(tuple(counting.found))
     tables = tuple(TableRows(name, *counts[:3]) for name, counts in _written(before, after))
     # By table, SQLite does not count; and the total of PostgreSQL lacks what a TRUNCATE took back.
     everything = max(_rows(before, after), after.total - before.total)
-    return Counted(tuple(counting.found), everything, tables, tuple(_lost(before, after)))
+    lost = [_BLIND] if counting.blind else []
+    lost += _lost(before, after)
+    return Counted(tuple(counting.found), everything, tables, tuple(lost))
 
 
 class _Counting:
@@ -55,6 +58,15 @@ class _Counting:
         self._statements = script.statements
         self._step = step
         self._before: Tally | None = None
+        # Whether the server did not count for a while.
+        self.blind = False
+
+    def tally(self) -> Tally | None:
+        """Ask for the server's counts."""
+        with self._session.failing():
+            found = self._session.tally()
+        self.blind = self.blind or found is None
+        return found
 
     def starts(self, number: int) -> None:
         """Take in that ``number`` is about to run, and the one before it has run."""
@@ -63,8 +75,7 @@ class _Counting:
         self._step(number)
         self._session.answered = self._before = None
         if not answers_for_itself(self._statements[number - 1].text, self._session.vendor):
-            with self._session.failing():
-                self._before = self._session.tally()
+            self._before = self.tally()
 
     def ends(self) -> None:
         """Note what the statement that started last did."""
@@ -79,12 +90,11 @@ class _Counting:
 
     def _counted(self) -> int | None:
         """Return what the server counted since ``starts``, None where it was not asked."""
-        after = None
-        if self._before is not None:
-            with self._session.failing():
-                after = self._session.tally()
+        after = self.tally() if self._before is not None else None
         if self._before is not None and after is not None:
-            return _rows(self._before, after)
+            # Without tables, a server counts the statement as a whole.
+            whole = after.total - self._before.total
+            return _rows(self._before, after) if after.tables else whole
         return None
 
 

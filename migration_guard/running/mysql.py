@@ -26,6 +26,7 @@ from migration_guard.running.session import (
     Progress,
     RunLock,
     Session,
+    Tally,
 )
 from migration_guard.sql.classify import makes_temporary, mask_secrets, transactional_dml, words
 from migration_guard.sql.statements import Statement
@@ -199,6 +200,20 @@ class MySQLSession(Session):
             cursor.close()
 
     # -- scripts that are no migrations
+
+    def tally(self) -> Tally | None:
+        """Count what MariaDB's storage engines were told to write, also by a function's code.
+
+        Not by table, and without the cascades of InnoDB; an ignored INSERT counts too. MySQL counts
+        its internal temporary tables among them, so it tells nothing.
+        """
+        if not self._mariadb:
+            return None
+        found = self.own(
+            "SHOW SESSION STATUS WHERE Variable_name IN "
+            "('Handler_write', 'Handler_update', 'Handler_delete')"
+        )
+        return Tally(sum(int(row[1]) for row in found), {})
 
     def state_of(self, tables: Sequence[str]) -> object:
         """Return the checksums of the tables: there are no counters."""

@@ -342,8 +342,8 @@ class PostgreSQLSession(Session):
         return postgresql_counters.tally(self.own)
 
     def state_of(self, tables: Sequence[str]) -> object:
-        """Return the server's counters of these tables."""
-        return [self.own(postgresql_counters.OF_ONE, (table,)) for table in tables]
+        """Return the server's counters of these tables, and the traces of their rows."""
+        return [postgresql_counters.trace(self.own, table) for table in tables]
 
     def idle_up_to(self, seconds: float) -> None:
         """Set it for the rest of the transaction, also where the server's own limit is shorter."""

@@ -13,7 +13,7 @@ OF_ONE = (
     "SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(oid), "
     "pg_catalog.pg_stat_get_xact_tuples_updated(oid), "
     "pg_catalog.pg_stat_get_xact_tuples_deleted(oid), pg_catalog.pg_relation_filenode(oid), "
-    "current_setting('track_counts') = 'on' "
+    "pg_catalog.current_setting('track_counts') = 'on' "
     "FROM (SELECT %s::regclass::oid AS oid) AS history"
 )
 _OF_ALL = """
@@ -23,6 +23,17 @@ SELECT n.nspname || '.' || c.relname, pg_catalog.pg_stat_get_xact_tuples_inserte
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't'
     AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+"""
+
+# The table, its columns, and by which transaction each row came to which place. (PostgreSQL manual,
+# "System Columns"; a vacuum moves no row, and freezing leaves xmin as it reads.)
+_TRACE = """
+SELECT c.oid, c.xmin::text, pg_catalog.pg_relation_filenode(c.oid),
+    (SELECT pg_catalog.string_agg(a.xmin::text, ',' ORDER BY a.attnum)
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid),
+    (SELECT pg_catalog.md5(pg_catalog.string_agg(r.xmin::text || r.ctid::text, ',' ORDER BY r.ctid))
+     FROM {table} r)
+FROM pg_catalog.pg_class c WHERE c.oid = %s
 """
 
 
@@ -55,7 +66,18 @@ class Counters:
 
 def tally(own: Callable[[str], Rows]) -> Tally | None:
     """Read the counters of all tables; None where the server does not count."""
-    if own("SELECT current_setting('track_counts')")[0][0] != "on":
+    if own("SELECT pg_catalog.current_setting('track_counts')")[0][0] != "on":
         return None
     found = {name: Counts(*counts) for name, *counts in own(_OF_ALL)}
     return Tally(sum(sum(counts[:3]) for counts in found.values()), found)
+
+
+def trace(own: Callable[..., Rows], table: str) -> object:
+    """Return what is unequal once the table, its columns or its rows were changed; None if gone.
+
+    Besides the counters, which a script may switch off (``SET track_counts``).
+    """
+    oid = own("SELECT pg_catalog.to_regclass(%s)::oid", (table,))[0][0]
+    if oid is None:
+        return None
+    return own(OF_ONE, (table,))[0][:4], own(_TRACE.format(table=table), (oid,))

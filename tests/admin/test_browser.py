@@ -191,6 +191,9 @@ def test_status_when_things_went_wrong_names_each_with_its_remedy(site, visit):
     assert f"{story.MISSING} is applied, and there is no such file" in problems
     assert 'column "author_name" does not exist' in problems
     assert "--accept-edit" in problems
+    told = page.locator(".mg-glance").inner_text()
+    assert story.PENDING in told
+    assert "ada@deploy: A word in a comment" in told
     badges = page.locator(".mg-glance .mg-badge").all_inner_texts()
     assert badges == ["✓ applied", "▷ pending", "✗ failed", "≠ edited", "? missing"]
 
@@ -217,6 +220,32 @@ def test_pages_when_the_screen_is_375_wide_never_scroll_sideways(site, visit, lo
         page.goto(site.url + path)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 375, path
         assert page.evaluate("document.body.scrollWidth") <= 375, path
+
+
+@pytest.mark.parametrize(("path", "seen"), [(STATUS, "td .mg-badge"), (TIMELINE, "td .mg-warn")])
+def test_tables_when_the_screen_is_375_wide_show_what_matters_without_scrolling(
+    site, visit, path, seen
+):
+    page = visit(site, path, viewport={"width": 375, "height": 800})
+
+    boxes = [one.bounding_box() for one in page.locator(f".mg-plan {seen}").all()]
+    assert boxes
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 375 for box in boxes)
+
+
+@pytest.mark.parametrize("path", [HISTORY, STATUS])
+def test_badges_when_in_a_row_stand_on_its_line(site, visit, path):
+    page = visit(site, path)
+
+    heights = page.evaluate(
+        """() => [...document.querySelectorAll('#result_list tbody tr, .mg-plan tbody tr')].map(row => {
+             const line = one => { const all = document.createRange(); all.selectNodeContents(one);
+               const box = all.getBoundingClientRect(); return (box.top + box.bottom) / 2; };
+             return Math.abs(line(row.querySelector('.mg-badge')) - line(row.querySelector('th')));
+           })"""
+    )
+    assert len(heights) > 30
+    assert max(heights) <= 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -162,6 +162,43 @@ def test_sql_when_it_is_very_long_is_shown_without_colours():
     assert shown.count("mg-line") == 20_000
 
 
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        (
+            "Restore it; else: manage.py repairsqlmigrations 0002_b --accept-edit --reason TEXT.",
+            ["manage.py repairsqlmigrations 0002_b --accept-edit --reason TEXT"],
+        ),
+        ("manage.py check says what is wrong.", ["manage.py check"]),
+        (
+            "manage.py runsqlmigrations --database my-db makes it; <b>manage.py migrate</b>",
+            ["manage.py runsqlmigrations --database my-db", "manage.py migrate"],
+        ),
+        ("Nothing & nobody", []),
+    ],
+)
+def test_prose_when_it_quotes_commands_sets_them_apart_and_escapes_the_rest(text, commands):
+    shown = highlighting.prose(text)
+
+    found = re.findall(r"<code[^>]*>(.*?)</code>", shown)
+    assert [re.sub(r"<[^>]*>", "", one) for one in found] == commands
+    assert html.unescape(re.sub(r"</?(?:code|span)[^>]*>", "", shown)) == text
+
+
+def test_links_when_an_id_looks_like_the_admins_own_quoting_lead_to_its_page(
+    sqlite, admin, guard, migrations
+):
+    site = admin({**FILES, "0003_24_hours_2F.sql": "CREATE TABLE hours (id int);"})
+    migrations({**FILES, "0003_24_hours_2F.sql": "CREATE TABLE hours (id int, n int);"})
+    assert (
+        guard("repairsqlmigrations", "0003_24_hours_2F", "--accept-edit", "--reason", "x").code == 0
+    )
+
+    for path in ("", "status/", "timeline/", f"{AUDIT}1/change/"):
+        (link, *_rest) = re.findall(r'href="([^"]*)"[^>]*>(?:<bdi[^>]*>)?0003_24', site.text(path))
+        assert "CREATE TABLE" in visible(site.text(link)), path
+
+
 # The journal
 
 
@@ -193,6 +230,7 @@ def test_journal_when_a_migration_failed_shows_statement_error_and_how_far_it_ca
     assert "already exists" in page
     assert re.search(r"1 ✓ done 2 CREATE TABLE one .* 2 ✗ failed 3 CREATE TABLE one", page)
     assert "3 » not reached 4 CREATE TABLE three" in page
+    assert "The next run goes on behind what is done." in page
 
 
 def test_journal_when_the_file_is_gone_still_shows_what_it_knows(
@@ -241,6 +279,7 @@ def test_audit_when_something_was_done_by_hand_says_who_and_why(database, admin,
     assert all("accept-edit" in page and "agreed &lt;script&gt;" in page for page in pages)
     assert not any(PAYLOAD in page for page in pages)
     assert "accepted_checksum" in pages[1]
+    assert re.search(r'href="[^"]*/0002_5Forders/change/">0002_orders', pages[1])
 
 
 @pytest.mark.parametrize(
@@ -250,6 +289,7 @@ def test_audit_when_something_was_done_by_hand_says_who_and_why(database, admin,
             json.dumps({"sql": "UPDATE a\nSET b = 1", "rows": [3, 4]}),
             ["UPDATE a", "SET b = 1", "3"],
         ),
+        (json.dumps({"sql": "DELETE FROM a"}), ["SQL DELETE FROM a"]),
         ("no json", ["no json"]),
         ("[1, 2]", ["[1, 2]"]),
         ("", []),

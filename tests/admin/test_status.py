@@ -1,6 +1,7 @@
 """The status page: the plan, what stands against it, and that looking changes and breaks nothing."""
 
 import re
+import socket
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
+from migration_guard.running import connecting
 from tests.admin.test_detail import visible
 
 FILES = {
@@ -70,6 +72,64 @@ def test_status_when_something_of_everything_happened_shows_each_state(
     assert "manage.py runsqlmigrations --plan" in text
     assert "manage.py checkschema" in text
     assert visible(site.text()).count("✗ failed 1") == 1  # above the list, too
+
+
+def glance(page):
+    return page.partition("mg-glance")[2].partition("</section>")[0]
+
+
+@pytest.mark.parametrize("path", ["", "status/"])
+def test_glance_when_something_is_to_be_done_names_it_and_leads_there(
+    postgres, admin, migrations, guard, path
+):
+    site = admin(FILES)
+    half = {"0011_half.sql": "-- guard: transaction = off\nCREATE TABLE h (id int);\nSELECT 1/0;"}
+    migrations({**FILES, **half})
+    assert guard("runsqlmigrations").code == 1
+    after = {f"{n:04}_next.sql": "SELECT 1;" for n in range(12, 17)}
+    migrations({**FILES, **half, **after, "0002_b.sql": "CREATE TABLE b (id bigint);"})
+
+    found = glance(site.text(path))
+
+    assert "✓ applied 3 ▷ pending 5" in visible(found)
+    assert "▷ pending 5 0012_next 0013_next 0014_next … and 2 more." in visible(found)
+    links = re.findall(r'href="([^"]*)"[^>]*>(\d{4}_\w+)<', found)
+    assert [one for _link, one in links] == ["0011_half", "0002_b"]
+    for link, one in links:
+        assert one in site.text(link)
+
+
+def test_glance_when_a_migration_failed_is_red_though_no_run_is_refused(
+    postgres, admin, migrations, guard
+):
+    site = admin(FILES)
+    migrations({**FILES, "0011_half.sql": "-- guard: transaction = off\nSELECT 1;\nSELECT 1/0;"})
+    assert guard("runsqlmigrations").code == 1
+
+    assert glance(site.text("status/")).startswith(" mg-is-bad")
+
+
+@pytest.mark.parametrize("path", ["", "status/"])
+def test_glance_when_the_history_was_changed_by_hand_says_who_and_why(
+    database, admin, migrations, guard, staff, path
+):
+    site = admin(FILES)
+    migrations({**FILES, "0002_b.sql": "CREATE TABLE b (id bigint);"})
+    for reason in ("agreed with <b>ops</b>", "agreed again"):
+        result = guard("repairsqlmigrations", "0002_b", "--accept-edit", "--reason", reason)
+        migrations({**FILES, "0002_b.sql": "CREATE TABLE b (id int, n int);"})
+        assert result.code == 0, result.err
+    ((who,),) = database.execute("SELECT DISTINCT who FROM migration_guard_audit")
+
+    page = site.text(path)
+    other = staff("view_appliedmigration").text(path)
+
+    told = visible(glance(page))
+    assert "Changed by hand last: accept-edit 0002_b" in told
+    assert f"{who} : agreed again" in told
+    assert ("agreed with &lt;b&gt;ops&lt;/b&gt;" in page) is (path == "status/")
+    assert "agreed" not in other
+    assert "Changed by hand" not in other
 
 
 def test_status_when_all_is_well_says_so(database, admin):
@@ -161,7 +221,9 @@ def test_status_when_there_are_5000_migrations_is_fast_and_bounded(
     assert "4791 applied migrations are not shown here" in page
     assert len(plan(page)) == 200 + 9
     assert len(plan(whole)) == 5000
-    assert "At a glance" not in site.text()  # the list does not pay for it
+    listed = visible(site.text())
+    assert "stands on a page of its own" in listed  # the list does not pay for it
+    assert "This database is stamped" not in listed
 
 
 # It never fails
@@ -353,6 +415,27 @@ def test_pages_when_another_database_cannot_be_reached_say_so_without_its_passwo
     assert states(pages[0])["0001_a"] == "applied"
     assert all('"nobody"' in visible(page) for page in pages[1:])
     assert not any("tops3cret" in page for page in pages)
+
+
+def test_list_when_the_server_takes_the_connection_and_never_answers_does_not_wait_for_long(
+    sqlite, admin, settings, second, postgres_server, monkeypatch
+):
+    site = admin(FILES)
+    monkeypatch.setattr(connecting, "_LOOK_TIMEOUT", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        second(
+            settings,
+            ENGINE="django.db.backends.postgresql",
+            NAME="x",
+            USER="nobody",
+            HOST="127.0.0.1",
+            PORT=str(silent.getsockname()[1]),
+        )
+
+        page = visible(site.text("?database=archive"))
+
+    assert "timeout expired" in page
+    assert "Check that the server runs" in page
 
 
 def test_index_when_the_status_is_looked_at_asks_few_queries(sqlite, admin):

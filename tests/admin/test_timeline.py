@@ -31,6 +31,7 @@ def test_draw_when_all_were_applied_at_once_puts_them_in_the_middle():
     drawing = draw(samples((0, 5), (0, 50)))
 
     assert {point.x for point in drawing.points} == {(timeline.LEFT + drawing.right) / 2}
+    assert [at for _x, at in drawing.times] == [START]
 
 
 def test_draw_when_some_take_ten_times_the_median_makes_them_slow():
@@ -83,6 +84,11 @@ def test_draw_when_there_are_20000_samples_bounds_the_points():
     drawing = draw(samples(*((n * 3600, n * 7919 % 60_000) for n in range(20_000))))
 
     assert len(drawing.points) <= 2500
+    quick = [point for point in drawing.points if not point.slow]
+    assert max(point.r for point in quick) * 2 <= timeline.CELL
+    assert all(drawing.left <= point.x <= drawing.right for point in quick)
+    assert all(drawing.top <= point.y <= drawing.bottom for point in quick)
+    assert len({(point.x, point.y) for point in quick}) == len(quick)
     assert sum(point.count for point in drawing.points) == 20_000
 
 
@@ -116,6 +122,16 @@ def test_page_when_the_language_writes_commas_still_draws_numbers(sqlite, admin,
     assert numbers
     assert all(re.fullmatch(r"-?\d+(\.\d+)?", number) for number in numbers)
     assert re.search(r'viewBox="0 0 960 360"', page)
+
+
+def test_page_when_there_is_one_migration_tells_its_day_once(sqlite, admin):
+    site = admin({"0001_a.sql": "CREATE TABLE a (id int);"})
+    sqlite.execute("UPDATE applied_migrations SET applied_at = '2026-03-09 10:11:12.345'")
+
+    page = site.text("timeline/")
+
+    assert ">9 Mar</text>" in page
+    assert visible(page).count("2026-03-09 10:11:12.345 .") == 1
 
 
 def test_page_when_nothing_has_a_duration_says_so(sqlite, admin, migrations, guard):

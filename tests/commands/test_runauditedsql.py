@@ -264,6 +264,10 @@ def test_script_when_it_must_not_run_is_refused(shop, run, text, said):
         ("postgresql", "CREATE DATABASE x"),
         ("postgresql", "ALTER SYSTEM SET work_mem = '1MB'"),
         ("postgresql", "PREPARE TRANSACTION 'x'"),
+        ("postgresql", "COPY users TO '/tmp/x'"),
+        ("postgresql", "COPY (SELECT 1) TO $$/tmp/x$$ WITH (FORMAT csv)"),
+        ("postgresql", "COPY users (id) TO PROGRAM 'true'"),
+        ("postgresql", "COPY users FROM PROGRAM 'true'"),
         ("postgresql", "END"),
         ("postgresql", "\\echo x"),
         ("sqlite", "PRAGMA foreign_keys = OFF"),
@@ -272,6 +276,9 @@ def test_script_when_it_must_not_run_is_refused(shop, run, text, said):
         ("mariadb", "CREATE TABLE x (id int)"),
         ("mariadb", "TRUNCATE orders"),
         ("mariadb", "CALL x()"),
+        ("mariadb", "EXECUTE IMMEDIATE 'DELETE FROM users'"),
+        ("mariadb", "(SELECT * FROM users INTO OUTFILE '/tmp/x')"),
+        ("mariadb", "SELECT 1 INTO DUMPFILE '/tmp/x'"),
         ("mariadb", "SET autocommit = 1"),
         ("mariadb", "SET GLOBAL max_connections = 10"),
         ("mariadb", "SET @@global.max_connections = 10"),
@@ -439,6 +446,32 @@ def test_code_when_it_makes_up_the_name_of_an_own_table_is_rolled_back(shop, run
     assert len(shop.execute(f"SELECT * FROM {table}")) == 1
 
 
+@ON_POSTGRES
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET track_counts = off; DO $$BEGIN EXECUTE 'DELETE FROM applied' || '_migrations'; END$$",
+        "SET track_counts = off; DO $$BEGIN EXECUTE 'UPDATE migration_guard' || "
+        "'_environment SET environment = ' || quote_literal('dev'); END$$; SET track_counts = on",
+        "DO $$BEGIN EXECUTE 'ALTER TABLE applied' || '_migrations ADD x int'; END$$",
+        "DO $$BEGIN EXECUTE 'ALTER TABLE applied' || '_migrations RENAME TO x'; END$$",
+        "DO $$BEGIN EXECUTE 'DROP TABLE migration_guard' || '_journal'; END$$",
+    ],
+)
+def test_code_when_the_server_counts_nothing_that_it_does_to_the_history_is_rolled_back(
+    shop, run, text
+):
+    before = shop.execute("SELECT * FROM applied_migrations")
+
+    result = run(text, "--expect-rows", "0")
+
+    assert result.code == 1
+    assert HISTORY in result.err
+    assert shop.execute("SELECT * FROM applied_migrations") == before
+    assert shop.execute("SELECT environment FROM migration_guard_environment") == [("production",)]
+    assert unchanged(shop)
+
+
 def test_history_when_it_is_only_read_may_be_named_with_a_reason(shop, run):
     allowed = "-- guard: allow = touches-history, reads it\n"
 
@@ -478,6 +511,36 @@ def test_statement_when_its_answer_does_not_tell_is_counted_by_the_server(shop, 
     assert result.json["rows"] == rows
 
 
+@ON_MARIADB
+def test_function_when_it_writes_is_counted_by_mariadb(shop, run):
+    shop.execute(
+        "CREATE FUNCTION clean() RETURNS int BEGIN "
+        "DELETE FROM orders WHERE id < 3; UPDATE users SET n = 7 WHERE id = 1; RETURN 1; END"
+    )
+    text = "SELECT count(*) FROM users GROUP BY n ORDER BY 1; SELECT clean(); DO 1"
+
+    unexpected = run(text, "--expect-rows", "0")
+
+    assert unexpected.code == 1
+    assert "the statements wrote 3" in unexpected.err
+    assert unchanged(shop)
+
+    result = run(text, "--expect-rows", "3", "--format", "json")
+
+    assert result.code == 0, result.out
+    assert [one["rows"] for one in result.json["statements"]] == [0, 3, 0]
+    assert orders(shop) == [3, 4, 5]
+
+
+@ON_POSTGRES
+def test_sequence_when_it_is_set_is_noted_for_no_rollback_undoes_it(shop, run):
+    shop.execute("CREATE SEQUENCE s")
+
+    result = run("SELECT setval('s', 100)", "--expect-rows", "0")
+
+    assert "line 1 names setval(), which no rollback takes back." in result.out
+
+
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
 def test_cascade_when_it_deletes_more_is_told_apart(shop, run):
     result = run("DELETE FROM users WHERE id = 1", "--expect-rows", "1")
@@ -495,6 +558,11 @@ def test_cascade_when_it_deletes_more_is_told_apart(shop, run):
         ("postgresql", "TRUNCATE users CASCADE", "public.orders (emptied or rewritten)"),
         ("postgresql", "DO $$BEGIN TRUNCATE orders; END$$", "public.orders (emptied"),
         ("postgresql", "DROP TABLE orders", "public.orders (dropped or renamed)"),
+        (
+            "postgresql",
+            "SET track_counts = off; DO $$BEGIN DELETE FROM orders; END$$; SET track_counts = on",
+            "any table (track_counts was off for a while)",
+        ),
         ("sqlite", "DROP TABLE orders", "orders (dropped or renamed)"),
     ],
     indirect=["database"],
