@@ -212,6 +212,7 @@ def check_classified(text: str, vendor: str) -> None:
     classify.makes_temporary(text, vendor)
     classify.transactional_dml(text, vendor)
     classify.concurrent_index(text)
+    classify.index_if_missing(text)
     classify.words(text, vendor, 3)
     masked = classify.mask_secrets(text, vendor)
     assert classify.mask_secrets(masked, vendor) == masked
