@@ -13,8 +13,8 @@ from tests.running.support import applied
 OFF = "-- guard: transaction = off\n"
 MIB = 2**20
 SIZE = (200 if record.FULL else 20) * MIB
-# A file is text in memory, once; while it is read and digested, once more in another form.
-FACTOR = 2.2
+# A file is text in memory, once; while it is read and digested, twice more in other forms.
+FACTOR = 3.1
 # Runs in a process of its own, whose peak is not that of the test.
 MEASURE = """
 import json, sys, django
@@ -70,7 +70,7 @@ def test_copy_when_the_file_is_huge_runs_in_bounded_memory(
     assert applied(postgres) == ["1_data"]
     assert postgres.execute("SELECT count(*), max(id) FROM a") == [(rows, rows - 1)]
     most = max(grown.values())
-    assert most < FACTOR * size + 16 * MIB, grown
+    assert most < FACTOR * size + 8 * MIB, grown
     tried(
         f"a data migration of {size // MIB} MiB with COPY"
         + (", transaction = off" if header else ", in one transaction"),
