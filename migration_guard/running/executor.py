@@ -291,6 +291,7 @@ class _Run:
                     break
             else:
                 return
+            lock.suspect()
             self._plan(present=True)
 
     def _apply(self, planned: Planned, script: Script) -> bool:

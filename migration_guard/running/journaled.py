@@ -57,6 +57,7 @@ class _Run:
         self._digest = hashlib.sha256()
         self._cleared: tuple[str, ...] = ()
         self._done = 0
+        self._ours = False
 
     def apply(self, entry: JournalRow | None) -> Done:
         started = time.monotonic()
@@ -104,11 +105,12 @@ class _Run:
             if error.kind is Kind.DUPLICATE:
                 raise AppliedByAnotherError from error
             raise
+        self._ours = True
 
     def _resume(self, entry: JournalRow) -> int:
         """Check what is done against the file, and bring the session to where it was."""
         entry = self._settled(entry)
-        self._done = entry.done
+        self._done, self._ours = entry.done, True
         units = self.task.script.units
         if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
             raise half_done.changed_history(self.task, entry)
@@ -205,7 +207,7 @@ class _Run:
         def attempt() -> None:
             with self.session.failing(statement):
                 before = self.session.before_alone(text)
-            self._note(doubt=unit.last, note=before, statement=text)
+            self._intend(doubt=unit.last, note=before, statement=text)
             try:
                 with self.session.waiting(self.file.directives.lock_timeout):
                     self.session.run(unit, self.file.text, lambda _: None)
@@ -216,10 +218,6 @@ class _Run:
                 raise
 
         with_lock_retries(self.task, attempt)
-        with self.session.failing(statement):
-            fault = self.session.verify(text)
-        if fault:
-            raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
         self._count(unit, ids)
 
     def _settle_failure(self, text: str, before: str) -> bool:
@@ -244,6 +242,16 @@ class _Run:
             self.task.history.journal_write(self.file.id, **values)
             self.session.commit()
 
+    def _intend(self, **values: object) -> None:
+        """Note a statement that will run alone, unless another run has noted or counted it."""
+        with self.session.failing():
+            self.session.begin()
+            self.session.as_owner()
+            if self._still_ours().doubt:
+                raise AppliedByAnotherError
+            self.task.history.journal_write(self.file.id, **values)
+            self.session.commit()
+
     def _count(self, unit: Unit, before: set[str]) -> None:
         with self.session.failing():
             self.session.begin()
@@ -252,12 +260,13 @@ class _Run:
             self._count_row(unit)
             self.session.commit()
 
-    def _still_ours(self) -> None:
+    def _still_ours(self) -> JournalRow:
         """Lock the entry, and see that no other run has counted on; else roll back."""
         self.task.history.journal_write(self.file.id)
         entry = self.task.history.journal().get(self.file.id)
         if entry is None or entry.done != self._done:
             raise AppliedByAnotherError
+        return entry
 
     def _count_row(self, unit: Unit) -> None:
         self._still_ours()
@@ -304,6 +313,7 @@ class _Run:
         self.session.fresh()
         with self.session.failing():
             self.session.begin()
+            self._still_ours()
             if before is not None and history.rows() != before:
                 raise HistoryChangedError("it changed rows there")
             duration = round((time.monotonic() - started) * 1000)
@@ -321,15 +331,20 @@ class _Run:
         return Done(applied_at, duration, self._cleared)
 
     def _fail(self, error: str, statement: Statement | None) -> None:
-        """Write the failure down; with the connection gone, the entry stays `running`."""
+        """Write the failure down; with the connection gone, the entry stays `running`.
+
+        Raises AppliedByAnotherError where the statement met what another run had done meanwhile.
+        """
         self.session.rollback()
         values = {"state": JournalEntry.State.FAILED, "error": error}
         if statement is not None:
             values["statement"] = self._masked(statement)
         with suppress(StatementError, self.session.driver_error):
             self.session.fresh()
-            self._note(**values)
-
-
-class NotDoneError(Exception):
-    """A statement ended without an error, and yet must not count as done."""
+            with self.session.failing():
+                self.session.begin()
+                self.session.as_owner()
+                if self._ours:
+                    self._still_ours()
+                self.task.history.journal_write(self.file.id, **values)
+                self.session.commit()

@@ -21,6 +21,10 @@ class Held:
         self._lock = lock
         self._checked = time.monotonic()
 
+    def suspect(self) -> None:
+        """Another run was at work meanwhile: look at the next check, however soon it comes."""
+        self._checked = float("-inf")
+
     def check(self) -> None:
         """Make sure that the lock is still ours."""
         if time.monotonic() - self._checked < CHECK_EVERY:

@@ -12,6 +12,7 @@ class NamedLock(RunLock):
     """GET_LOCK on a connection of its own; it goes with the connection."""
 
     def __init__(self, session: Session) -> None:
+        self._waits = session
         self._connection = session.connection.copy()
         self._connection.connect()
         self._session = type(session)(self._connection)
@@ -22,9 +23,12 @@ class NamedLock(RunLock):
         self._name = f"migration_guard {digest[:40]}"
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free."""
+        """Take the lock if it is free; else save the session that waits from wait_timeout."""
         with self._session.failing():
-            return bool(self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
+            taken = bool(self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
+            if not taken:
+                self._waits.own("SELECT 1")
+        return taken
 
     def holder(self) -> str:
         """Describe the connection that holds it."""

@@ -32,6 +32,7 @@ from migration_guard.running.session import (
     Doubt,
     Facts,
     Kind,
+    NotDoneError,
     Progress,
     RunLock,
     Session,
@@ -44,6 +45,7 @@ from migration_guard.sql.statements import Statement
 
 COPY_CHUNK = 256 * 1024
 LOOK_FOR_CLIENT = "2s"
+_TRANSACTION_TIMEOUT = 170_000  # the version that brought it
 
 _KINDS = {
     "55P03": Kind.LOCKED,  # lock_not_available
@@ -174,13 +176,16 @@ class PostgreSQLSession(Session):
     def limit(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
         """Set both time-outs for this session; ``settle`` and ``clean`` undo it.
 
-        And let the server end the statement of a runner that was killed: else a long one keeps its
-        locks, and its claim, to its end.
+        Lift what a role may have against long transactions of the application. And let the server
+        end the statement of a runner that was killed: else a long one keeps its locks, and its
+        claim, to its end.
         """
         limits = [
             ("lock_timeout", _milliseconds(lock_timeout)),
             ("statement_timeout", _milliseconds(statement_timeout)),
         ]
+        if self.driver.info.server_version >= _TRANSACTION_TIMEOUT:
+            limits.append(("transaction_timeout", "0"))
         self._settled = False
         if self._looks_for_client:
             limits.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
@@ -278,10 +283,20 @@ class PostgreSQLSession(Session):
         """Run the statements; within ``batch`` they are sent without waiting."""
         if self._batch is None:
             super().run(unit, source, progress)
-            return
-        progress(1)
+        else:
+            progress(1)
+            for statement in unit.statements:
+                self.execute(statement, source)
         for statement in unit.statements:
-            self.execute(statement, source)
+            if "INDEX" in words(statement.text, self.vendor, 3):
+                self._refuse_invalid(statement)
+
+    def _refuse_invalid(self, statement: Statement) -> None:
+        """Say no to an INVALID index, which IF NOT EXISTS takes for done."""
+        with self.failing(statement):
+            fault = postgresql_indexes.verify(self, statement.text)
+        if fault:
+            raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
 
     @contextmanager
     def failing(self, statement: Statement | None = None) -> Iterator[None]:
@@ -392,10 +407,6 @@ class PostgreSQLSession(Session):
             return Doubt.NOT_DONE
         return Doubt.UNKNOWN
 
-    def verify(self, sql: str) -> str:
-        """Say no to an INVALID index, which IF NOT EXISTS takes for done."""
-        return postgresql_indexes.verify(self, sql)
-
     def _lost(self) -> bool:
         return bool(self.driver.closed or self.driver.broken)
 
@@ -404,7 +415,12 @@ class PostgreSQLSession(Session):
     def run_lock(self) -> RunLock:
         """Return the advisory lock of this schema's history."""
         pooled = self._pooling is not Pooling.DIRECT
-        self._lock = AdvisoryLock(self.connection, self._schema, self._judge if pooled else None)
+        self._lock = AdvisoryLock(
+            self.connection,
+            self._schema,
+            self._judge if pooled else None,
+            lambda: self.own("SELECT 1"),
+        )
         return self._lock
 
     def _judge(self, other: int) -> None:

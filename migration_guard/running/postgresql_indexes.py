@@ -9,7 +9,7 @@ from psycopg import sql as pg
 
 from migration_guard.history import Rows
 from migration_guard.running.session import Doubt, Session
-from migration_guard.sql.classify import ConcurrentIndex, concurrent_index
+from migration_guard.sql.classify import ConcurrentIndex, concurrent_index, index_if_missing
 
 
 def note(session: Session, sql: str) -> str:
@@ -37,9 +37,9 @@ def mend(session: Session, sql: str, before: str, *, failed: bool) -> Doubt:
 
 
 def verify(session: Session, sql: str) -> str:
-    """Return why a build that succeeded must not count, or an empty string."""
-    index = concurrent_index(sql)
-    if index is None or index.action != "create" or index.name is None:
+    """Return why IF NOT EXISTS, which did nothing, must not count, or an empty string."""
+    index = index_if_missing(sql)
+    if index is None:
         return ""
     for _oid, bare, name, valid in _indexes(session, index):
         if not valid and bare == index.name:
@@ -96,9 +96,13 @@ def _copies(session: Session, index: ConcurrentIndex) -> Rows:
 
 
 def _indexes(session: Session, index: ConcurrentIndex) -> Rows:
-    """Return (oid, name, quoted qualified name, valid) of the indexes on the table."""
+    """Return (oid, name, quoted qualified name, valid) of the indexes on the table.
+
+    Of a partitioned table they count as valid: they are while their parts are attached one by one.
+    """
     return session.own(
-        "SELECT i.indexrelid, c.relname, format('%%I.%%I', n.nspname, c.relname), i.indisvalid "
+        "SELECT i.indexrelid, c.relname, format('%%I.%%I', n.nspname, c.relname), "
+        "i.indisvalid OR c.relkind = 'I' "
         "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE i.indrelid = to_regclass(%s)",

@@ -31,10 +31,16 @@ class AdvisoryLock(RunLock):
         connection: BaseDatabaseWrapper,
         schema: str,
         pooled: Callable[[int], None] | None = None,
+        stay_awake: Callable[[], object] = lambda: None,
     ) -> None:
-        """Connect; behind a pooler, ``pooled`` is told the server's process before and after."""
+        """Connect; behind a pooler, ``pooled`` is told the server's process before and after.
+
+        ``stay_awake`` is called at each try that fails: idle_session_timeout would end the session
+        that waits for this lock.
+        """
         self._connection = connection.copy()
         self._pooled = pooled
+        self._stay_awake = stay_awake
         if pooled is not None:
             options = self._connection.settings_dict["OPTIONS"]
             options.setdefault("connect_timeout", int(PATIENCE))
@@ -59,6 +65,7 @@ class AdvisoryLock(RunLock):
         self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
         if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
             self._query("ROLLBACK")
+            self._stay_awake()
             return False
         # transaction_timeout came with PostgreSQL 17.
         self._query(

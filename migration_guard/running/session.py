@@ -96,6 +96,10 @@ class StatementError(Exception):
         self.blockers = ""
 
 
+class NotDoneError(Exception):
+    """A statement ended without an error, and yet must not count as done."""
+
+
 class Session(ABC):
     """A vendor's connection, as the runner drives it."""
 
@@ -320,10 +324,6 @@ class Session(ABC):
         ``failed``: the server answered with an error; else it was interrupted.
         """
         return Doubt.UNKNOWN
-
-    def verify(self, sql: str) -> str:  # noqa: ARG002
-        """Return why ``sql``, which succeeded, must not count as done, or an empty string."""
-        return ""
 
     # -- locks
 

@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from migration_guard.sql.dialects import dialect
-from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index
+from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index, index_if_missing
 from migration_guard.sql.masking import has_secret, mask_secrets, mask_text
 from migration_guard.sql.scanner import Kind, significant
 
@@ -25,6 +25,7 @@ __all__ = [
     "concurrent_index",
     "control",
     "has_secret",
+    "index_if_missing",
     "is_session",
     "makes_temporary",
     "mask_secrets",

@@ -43,6 +43,19 @@ def concurrent_index(text: str) -> ConcurrentIndex | None:
     return _reindex(tokens) if tokens.take("REINDEX") else None
 
 
+def index_if_missing(text: str) -> ConcurrentIndex | None:
+    """Return what a CREATE INDEX IF NOT EXISTS makes if it is missing, or None."""
+    tokens = _Tokens(text)
+    if not tokens.take("CREATE"):
+        return None
+    tokens.take("UNIQUE")
+    if not tokens.take("INDEX"):
+        return None
+    tokens.take("CONCURRENTLY")
+    index = _create(tokens)
+    return index if index.if_exists else None
+
+
 class _Tokens:
     """A cursor over the significant tokens."""
 

@@ -13,20 +13,24 @@ row, nor has any other variant (parameter) of that test.
 
 `rounds(bounded=…, full=…)` says how often: `.ci/run` runs the bounded part, which as a whole must
 stay within five minutes; `FAULTS=full FAULTS_TABLE=docs/faults.md uv run pytest tests/faults` runs
-all of it and writes the table (`FAULTS=full/10`: a tenth of it, spread evenly). Without `FAULTS_TABLE` nothing is written. What makes no sense in the
-bounded part is decorated with `@record.only_full`.
+all of it and writes the table (`FAULTS=full/20`: with every twentieth of a run's moments). Without
+`FAULTS_TABLE` nothing is written. What makes no sense in the bounded part is decorated with
+`@record.only_full`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
 
+from tests.conftest import ROOT
 from tests.faults import pgbouncer, record
 from tests.faults.forking import Forks, Runner
 from tests.faults.proxy import Proxy
@@ -94,6 +98,28 @@ def runners(forks: Forks, settings: SettingsWrapper) -> Iterator[Runners]:
     started = Runners(forks, settings)
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session", autouse=record.FULL)
+def fuzzing() -> Iterator[subprocess.Popen[str]]:
+    """Fuzz in a process beside the other tests, with the time that they leave."""
+    seconds = record.rounds(bounded=10, full=600)
+    command = ["nice", sys.executable, "-m", "tests.faults.fuzz", "--seconds", str(seconds)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that are decorated with `record.last` behind all others."""
+    items.sort(key=lambda item: _full_name(item) in record.LAST)
+
+
+def _full_name(item: pytest.Item) -> str:
+    function = getattr(item, "function", None)
+    return f"{function.__module__}.{function.__qualname__}" if function else ""
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@
 - a statement alone splits into itself;
 - the time is linear: a short text, many times over, is done in a moment.
 
-Three ways to run it, besides the bounded one of the suite:
+Two ways to run it, besides the bounded one of the suite; the second is guided by coverage, and
+takes libFuzzer's options:
 
-    FAULTS=full uv run pytest tests/faults/test_hostile.py        # ten minutes
-    uv run python -m tests.faults.fuzz --seconds 600              # the same without pytest
-    python -m tests.faults.fuzz --atheris -max_total_time=600 -len_control=0     # where atheris is installed
+    uv run python -m tests.faults.fuzz --seconds 600
+    uv run --with atheris python -m tests.faults.fuzz --atheris -max_total_time=600
 """
 
 from __future__ import annotations
@@ -212,6 +212,7 @@ def check_classified(text: str, vendor: str) -> None:
     classify.makes_temporary(text, vendor)
     classify.transactional_dml(text, vendor)
     classify.concurrent_index(text)
+    classify.index_if_missing(text)
     classify.words(text, vendor, 3)
     masked = classify.mask_secrets(text, vendor)
     assert classify.mask_secrets(masked, vendor) == masked
@@ -299,7 +300,7 @@ def main() -> None:
 
         sys.argv.remove("--atheris")
         atheris.instrument_all()
-        atheris.Setup(sys.argv, check)
+        atheris.Setup([*sys.argv, "-len_control=0", f"-dict={_dictionary()}"], check)
         atheris.Fuzz()
         return
     parser = argparse.ArgumentParser(description=__doc__)
@@ -308,7 +309,16 @@ def main() -> None:
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     print(f"seed {seed}")  # noqa: T201
-    print(f"{fuzz(options.seconds, seed)} inputs, no failure")  # noqa: T201
+    count = fuzz(options.seconds, seed)
+    print(f"{options.seconds:.0f} s, {count} inputs, no failure")  # noqa: T201
+
+
+def _dictionary() -> Path:
+    """Write the pieces for libFuzzer, every byte as a number."""
+    path = _folder("words") / "pieces.dict"
+    lines = ("".join(f"\\x{byte:02x}" for byte in piece.encode()) for piece in sorted({*PIECES}))
+    path.write_text("".join(f'"{line}"\n' for line in lines))
+    return path
 
 
 if __name__ == "__main__":

@@ -5,24 +5,26 @@ A fault has a row only if every test that tried it passed; what was not tried ha
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 ASKED = os.environ.get("FAULTS", "bounded")
 FULL = ASKED.partition("/")[0] == "full"
-# `full/10` tries every tenth moment, and a tenth of the rounds, of what `full` does.
+# `full/10` tries every tenth of a run's moments, and all else as `full` does.
 SHARE = int(ASKED.partition("/")[2] or 1)
 TABLE = os.environ.get("FAULTS_TABLE", "")
 only_full = pytest.mark.skipif(not FULL, reason="runs with FAULTS=full")
 COMMAND = f"FAULTS={ASKED} FAULTS_TABLE=docs/faults.md uv run pytest tests/faults"
+
+LAST: set[str] = set()  # tests that run behind all others
+Test = TypeVar("Test", bound="Callable[..., object]")
 
 HEADINGS = {
     1: "Races",
@@ -47,14 +49,27 @@ suite itself; a fault that fails has no row.
 {command}
 ```
 
-Without `FAULTS` the same tests run with fewer rounds, as they do on every change.
-`full/10` is every tenth moment and a tenth of the rounds; `full` is every single one.
+Without `FAULTS` the same tests run with fewer rounds, as they do on every change. `full/20` strikes at
+every twentieth of a run's moments, where `full` strikes at every single one; all else is the same.
+
+The fuzzer alone, for as long as you like, and guided by coverage with [atheris](https://github.com/google/atheris):
+
+```console
+uv run python -m tests.faults.fuzz --seconds 600
+uv run --with atheris python -m tests.faults.fuzz --atheris -max_total_time=600
+```
 {tables}"""
+
+
+def last(function: Test) -> Test:
+    """Decorate a test that waits for what goes on beside the others."""
+    LAST.add(f"{function.__module__}.{function.__qualname__}")
+    return function
 
 
 def rounds(*, bounded: int, full: int) -> int:
     """Return how often to try: a few times on every change, often in the full run."""
-    return max(bounded, math.ceil(full / SHARE)) if FULL else bounded
+    return full if FULL else bounded
 
 
 def stride(*, bounded: int) -> int:
