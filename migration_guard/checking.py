@@ -46,9 +46,10 @@ def gather(
 ) -> Contract:
     """Return what ``files`` (none: the setting ``CONTRACTS``) and the models of ``alias`` state.
 
-    ``tables`` narrows it. Raises CannotTell for a file that cannot be read, or a table of which
-    nothing is said.
+    ``tables`` narrows it. Raises CannotTell for an unknown database, a file that cannot be read, or
+    a table of which nothing is said.
     """
+    connecting.known(alias)
     files = files or conf.load().contracts.get(alias, ())
     stated = [contracts.load(*files)] if files else []
     if models:

@@ -19,7 +19,7 @@ from django.core.management.base import OutputWrapper
 from django.db import connections
 from django.db.utils import ConnectionHandler
 
-from tests import servers
+from tests import reporting, servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,6 +164,7 @@ def guard() -> Callable[..., Result]:
                 command.run_from_argv(["manage.py", name, *map(str, args)])
             except SystemExit as exit_:
                 code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        reporting.hold((name, *args), code, out.getvalue(), err.getvalue())
         return Result(code, out.getvalue(), err.getvalue())
 
     return run
@@ -182,6 +183,7 @@ class GuardProcess:
         """Run a command to its end; `timeout` is in seconds."""
         process = self.start(*args, env=env)
         out, err = process.communicate(timeout=timeout)
+        reporting.hold(args, process.returncode, out, err)
         return Result(process.returncode, out, err)
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

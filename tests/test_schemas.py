@@ -1,6 +1,8 @@
 """The JSON Schemas that the wheel carries: what they say is what the commands print and read.
 
 They are strict (no other keys, none missing), so that a key that is added and not described fails.
+The fixture ``guard`` holds every report of every test against them; the tests here see to it that
+each command is asked for each outcome.
 """
 
 import json
@@ -12,7 +14,6 @@ import pytest
 from django.core.management import load_command_class
 from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from referencing import Registry, Resource
 
 import migration_guard
 from migration_guard.contracts import toml
@@ -21,23 +22,15 @@ from migration_guard.problems import Severity, Violation
 from migration_guard.reports.json import examined
 from migration_guard.results import Action
 from tests.contracts.test_toml import REFUSED
+from tests.reporting import SCHEMAS, validate, validate_sarif
 from tests.reports.examples import EVERY
 
 ROOT = Path(migration_guard.__file__).parent
-FOLDER = ROOT / "schemas"
-CONTRACT = json.loads((FOLDER / "contract.json").read_text())
-SCHEMAS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
-REGISTRY = Registry().with_resources(
-    (f"{name}.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
-)
+CONTRACT = SCHEMAS["contract"]
 COMMANDS = sorted(
     path.stem for path in (ROOT / "management/commands").glob("*.py") if path.stem != "__init__"
 )
 CREATE = "CREATE TABLE users (id integer PRIMARY KEY);\n"
-
-
-def validate(command: str, value) -> None:
-    Draft202012Validator(SCHEMAS[command], registry=REGISTRY).validate(value)
 
 
 def validate_contract(text: str) -> None:
@@ -153,6 +146,66 @@ def test_checksqlmigrations_when_it_reports_json_keeps_its_schema(database, migr
     migrations({"0001_a.sql": sql, "0003_later.sql": "CREATE TABLE later (id bigint);\n"})
 
     validate("checksqlmigrations", guard("checksqlmigrations", "--format", "json").json)
+
+
+# What a command is told in each test of what it cannot find out; without JSON it is exit 2 too.
+ENOUGH = {
+    "runsqlmigrations": [],
+    "repairsqlmigrations": ["0001_a", "--forget", "--reason", "a test"],
+    "makesqlmigration": ["prices"],
+    "checksqlmigrations": [],
+    "checkschema": [],
+    "runauditedsql": ["once.sql", "--reason", "a test", "--expect-rows", "1"],
+}
+UNTELLABLE = {
+    "no such database": (["--database", "nowhere"], {}, "nowhere"),
+    "no folder": ([], {"DIRS": {}}, 'names no folder for the database \\"default\\"'),
+    "a wrong setting": ([], {"ENVIRONMENT": "mars"}, "is not an environment"),
+}
+NEED_NO_FOLDER = {("checkschema", "no folder"), ("runauditedsql", "no folder")}
+UNTELLABLE_TO = [
+    (command, cause)
+    for command in COMMANDS
+    for cause in UNTELLABLE
+    if (command, cause) not in NEED_NO_FOLDER
+]
+
+
+@pytest.mark.parametrize(("command", "cause"), UNTELLABLE_TO)
+def test_command_when_it_cannot_find_out_still_reports_why_as_json(
+    sqlite, migrations, guard, tmp_path, monkeypatch, command, cause
+):
+    arguments, settings, said = UNTELLABLE[cause]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "once.sql").write_text("SELECT 1;")
+    migrations({"0001_a.sql": CREATE}, **settings)
+
+    result = guard(command, *ENOUGH[command], *arguments, "--format", "json")
+
+    assert result.code == 2
+    validate(command, result.json)
+    assert said in result.out
+    assert said.replace("\\", "") in result.err
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [(command, cause) for command, cause in UNTELLABLE_TO if command.startswith("check")],
+)
+def test_command_when_it_cannot_find_out_still_reports_why_to_the_pull_request(
+    sqlite, migrations, guard, command, cause
+):
+    arguments, settings, said = UNTELLABLE[cause]
+    migrations({"0001_a.sql": CREATE}, **settings)
+
+    log = guard(command, *arguments, "--format", "sarif")
+    annotations = guard(command, *arguments, "--format", "github")
+
+    validate_sarif(log.json)
+    (invocation,) = log.json["runs"][0]["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert annotations.out.startswith("::error title=cannot-tell::")
+    assert said.replace("\\", "") in annotations.out
 
 
 @pytest.mark.parametrize("name", EVERY)
