@@ -2,7 +2,7 @@
 """How Sphinx builds the documentation: `sphinx-build -W docs docs/_build`."""
 
 import sys
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 import django
@@ -21,7 +21,7 @@ if not settings.configured:
 project = "migration_guard"
 author = "the authors of migration_guard"
 copyright = author  # noqa: A001 - Sphinx's name for it
-release = version("django-migration-guard")
+release = metadata.version("django-migration-guard")
 
 extensions = ["myst_parser", "generated"]
 myst_enable_extensions = ["colon_fence", "deflist"]

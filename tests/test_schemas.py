@@ -6,6 +6,9 @@ each command is asked for each outcome.
 """
 
 import json
+import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -30,6 +33,7 @@ CONTRACT = SCHEMAS["contract"]
 COMMANDS = sorted(
     path.stem for path in (ROOT / "management/commands").glob("*.py") if path.stem != "__init__"
 )
+BIN = str(Path(sys.executable).parent)
 CREATE = "CREATE TABLE users (id integer PRIMARY KEY);\n"
 
 
@@ -301,6 +305,30 @@ def test_contract_when_the_guard_wrote_it_keeps_the_schema(database, migrations,
     assert guard("checkschema", "--write", path).code == 0
 
     validate_contract(path.read_text())
+
+
+@pytest.mark.skipif(shutil.which("taplo", path=BIN) is None, reason="there is no taplo here")
+@pytest.mark.parametrize(("key", "code"), [("null", 0), ("nul", 1)])
+def test_contract_when_an_editor_s_language_server_reads_it_knows_its_keys(tmp_path, key, code):
+    """Taplo is what "Even Better TOML" and others complete with; it reads the first line."""
+    shutil.copy(ROOT / "schemas" / "contract.json", tmp_path)
+    contract = tmp_path / "schema_contract.toml"
+    demo = (ROOT.parent / "schema_contract.toml").read_text().partition("\n")[2]
+    assert "null = false" in demo
+    contract.write_text(
+        f"#:schema ./contract.json\n{demo.replace('null = false', key + ' = false')}"
+    )
+
+    taplo = subprocess.run(
+        [shutil.which("taplo", path=BIN), "lint", contract],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert taplo.returncode == code, taplo.stderr
+    assert ("nul = false" in taplo.stderr) is bool(code)
 
 
 @pytest.mark.parametrize("name", REFUSED)
