@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -237,6 +238,10 @@ def guard_process(settings: SettingsWrapper) -> Iterator[GuardProcess]:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marker that the CI asks for when it tests with another PostgreSQL."""
     config.addinivalue_line("markers", "postgresql: needs a PostgreSQL server")
+    # A shell starts what is in the background with SIGINT ignored, and the commands that tests
+    # interrupt would inherit that; a handler is no longer one after an exec.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
