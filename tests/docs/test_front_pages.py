@@ -18,7 +18,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 # What a test cannot do, and why.
 SHOWN_ONLY = {
     r"^uv sync": "installs packages, which the tests have",
-    r"uv run pytest$|^\.ci/run$": "this is it",
+    r"uv run pytest( -n 2 --cov)?$|^\.ci/run$": "this is it",
     r"pytest tests/planning": "runs with all the others",
     **({} if shutil.which("psql") else {r"dbshell": "needs psql"}),
     r"^rm -rf \.pgdata": "the demo's own server; tests/test_demo_project.py starts one",
