@@ -2,14 +2,13 @@
 """How Sphinx builds the documentation: `sphinx-build -W docs docs/_build`."""
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import django
 from django.conf import settings
 from pygments.lexers.sql import PostgresLexer
 from sphinx.application import Sphinx
-
-import migration_guard
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -22,7 +21,7 @@ if not settings.configured:
 project = "migration_guard"
 author = "the authors of migration_guard"
 copyright = author  # noqa: A001 - Sphinx's name for it
-release = getattr(migration_guard, "__version__", "0.1.0")
+release = metadata.version("django-migration-guard")
 
 extensions = ["myst_parser", "generated"]
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -46,8 +46,9 @@ def _no_collection() -> Iterator[None]:
 def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
     """Return what ``files`` (none: the setting ``CONTRACTS``) state; None where there are none.
 
-    No database is needed. Raises CannotTell for a file that cannot be read.
+    No database is asked. Raises CannotTell for an unknown one, or a file that cannot be read.
     """
+    connecting.known(alias)
     files = files or conf.load().contracts.get(alias, ())
     return contracts.load(*files) if files else None
 

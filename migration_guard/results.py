@@ -283,16 +283,17 @@ class Inspected:
     """What the static guard found in the files of one database.
 
     ``files`` is their number; ``strict`` lets warnings fail; ``meanings`` has a sentence for each
-    rule.
+    rule; ``error`` is why nothing was read.
     """
 
     database: str
-    vendor: str
-    files: int
-    problems: tuple[Problem, ...]
+    vendor: str = ""
+    files: int = 0
+    problems: tuple[Problem, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     strict: bool = False
     meanings: Mapping[str, str] = field(default_factory=dict)
+    error: GuardError | None = None
 
     @property
     def failing(self) -> list[Problem]:
@@ -302,5 +303,7 @@ class Inspected:
 
     @property
     def returncode(self) -> int:
-        """The exit code: 0 fine, 1 the guard says no."""
+        """The exit code: 0 fine, 1 the guard says no, 2 it could not find out."""
+        if self.error is not None:
+            return self.error.returncode
         return 1 if self.failing else 0

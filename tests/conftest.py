@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from django.core.management.base import OutputWrapper
 from django.db import connections
 from django.db.utils import ConnectionHandler
 
-from tests import servers
+from tests import reporting, servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,6 +165,7 @@ def guard() -> Callable[..., Result]:
                 command.run_from_argv(["manage.py", name, *map(str, args)])
             except SystemExit as exit_:
                 code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        reporting.hold((name, *args), code, out.getvalue(), err.getvalue())
         return Result(code, out.getvalue(), err.getvalue())
 
     return run
@@ -182,6 +184,7 @@ class GuardProcess:
         """Run a command to its end; `timeout` is in seconds."""
         process = self.start(*args, env=env)
         out, err = process.communicate(timeout=timeout)
+        reporting.hold(args, process.returncode, out, err)
         return Result(process.returncode, out, err)
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
@@ -235,6 +238,10 @@ def guard_process(settings: SettingsWrapper) -> Iterator[GuardProcess]:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marker that the CI asks for when it tests with another PostgreSQL."""
     config.addinivalue_line("markers", "postgresql: needs a PostgreSQL server")
+    # A shell starts what is in the background with SIGINT ignored, and the commands that tests
+    # interrupt would inherit that; a handler is no longer one after an exec.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -1,7 +1,9 @@
-"""The floors of the design: every import points down or stays on its floor, and none runs round."""
+"""The layers of the design: where arrows may point, who may reach a database, and who may print."""
 
 import ast
 from pathlib import Path
+
+import pytest
 
 import migration_guard
 
@@ -31,7 +33,10 @@ FLOORS = {
     "checks": 5,
     "apps": 5,
 }
-PURE = ("sql", "planning")
+# The comparing halves: facts in, answers out.
+PURE_MODULES = ("contracts.comparing", "schema.objects", "schema.differences")
+SCREEN = 50  # lines
+THIN = 24  # of a command's handle, or of the answer that it is made of
 
 
 def modules() -> dict[str, ast.Module]:
@@ -99,13 +104,81 @@ def test_arrows_when_followed_never_come_back():
         walk(name, ())
 
 
-def test_pure_packages_when_imported_know_no_connection():
+def imported(tree: ast.Module) -> set[str]:
+    """Return every module that a module imports, at any depth."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("packages", "forbidden"),
+    [
+        (("sql", "problems", "exceptions"), "django"),
+        (("planning", "reports", "results", *PURE_MODULES), "django.db"),
+    ],
+)
+def test_pure_packages_when_imported_know_no_connection(packages, forbidden):
     impure = [
-        name
+        f"{name} -> {other}"
         for name, tree in TREES.items()
-        if name.startswith(PURE)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("django.db")
+        if name.startswith(packages)
+        for other in imported(tree)
+        if f"{other}.".startswith(f"{forbidden}.")
     ]
 
     assert impure == []
+
+
+def functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def lines(function: ast.FunctionDef) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+def test_functions_when_measured_fit_on_a_screen():
+    long = {
+        f"{name}.{function.name}": lines(function)
+        for name, tree in TREES.items()
+        for function in functions(tree)
+        if lines(function) > SCREEN
+    }
+
+    assert long == {}
+
+
+def test_handle_when_read_is_thin_and_the_base_has_the_only_one():
+    thick = {
+        f"{name}.{function.name}": lines(function)
+        for name, tree in TREES.items()
+        if name.startswith("management.")
+        for function in functions(tree)
+        if function.name in {"handle", "answer"} and lines(function) > THIN
+    }
+    handles = [
+        name
+        for name, tree in TREES.items()
+        if any(function.name == "handle" for function in functions(tree))
+    ]
+
+    assert thick == {}
+    assert handles == ["management.base"]
+
+
+def test_standard_output_when_written_to_is_written_to_by_commands_alone():
+    writers = [
+        name
+        for name, tree in TREES.items()
+        if not name.startswith("management.")
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Name) and node.id == "print")
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) in {"sys.stdout", "sys.stderr"})
+    ]
+
+    assert writers == []

@@ -1,9 +1,14 @@
 """The JSON Schemas that the wheel carries: what they say is what the commands print and read.
 
 They are strict (no other keys, none missing), so that a key that is added and not described fails.
+The fixture ``guard`` holds every report of every test against them; the tests here see to it that
+each command is asked for each outcome.
 """
 
 import json
+import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +17,6 @@ import pytest
 from django.core.management import load_command_class
 from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from referencing import Registry, Resource
 
 import migration_guard
 from migration_guard.contracts import toml
@@ -21,23 +25,16 @@ from migration_guard.problems import Severity, Violation
 from migration_guard.reports.json import examined
 from migration_guard.results import Action
 from tests.contracts.test_toml import REFUSED
+from tests.reporting import SCHEMAS, validate, validate_sarif
 from tests.reports.examples import EVERY
 
 ROOT = Path(migration_guard.__file__).parent
-FOLDER = ROOT / "schemas"
-CONTRACT = json.loads((FOLDER / "contract.json").read_text())
-SCHEMAS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
-REGISTRY = Registry().with_resources(
-    (f"{name}.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
-)
+CONTRACT = SCHEMAS["contract"]
 COMMANDS = sorted(
     path.stem for path in (ROOT / "management/commands").glob("*.py") if path.stem != "__init__"
 )
+BIN = str(Path(sys.executable).parent)
 CREATE = "CREATE TABLE users (id integer PRIMARY KEY);\n"
-
-
-def validate(command: str, value) -> None:
-    Draft202012Validator(SCHEMAS[command], registry=REGISTRY).validate(value)
 
 
 def validate_contract(text: str) -> None:
@@ -155,6 +152,66 @@ def test_checksqlmigrations_when_it_reports_json_keeps_its_schema(database, migr
     validate("checksqlmigrations", guard("checksqlmigrations", "--format", "json").json)
 
 
+# What a command is told in each test of what it cannot find out; without JSON it is exit 2 too.
+ENOUGH = {
+    "runsqlmigrations": [],
+    "repairsqlmigrations": ["0001_a", "--forget", "--reason", "a test"],
+    "makesqlmigration": ["prices"],
+    "checksqlmigrations": [],
+    "checkschema": [],
+    "runauditedsql": ["once.sql", "--reason", "a test", "--expect-rows", "1"],
+}
+UNTELLABLE = {
+    "no such database": (["--database", "nowhere"], {}, "nowhere"),
+    "no folder": ([], {"DIRS": {}}, 'names no folder for the database \\"default\\"'),
+    "a wrong setting": ([], {"ENVIRONMENT": "mars"}, "is not an environment"),
+}
+NEED_NO_FOLDER = {("checkschema", "no folder"), ("runauditedsql", "no folder")}
+UNTELLABLE_TO = [
+    (command, cause)
+    for command in COMMANDS
+    for cause in UNTELLABLE
+    if (command, cause) not in NEED_NO_FOLDER
+]
+
+
+@pytest.mark.parametrize(("command", "cause"), UNTELLABLE_TO)
+def test_command_when_it_cannot_find_out_still_reports_why_as_json(
+    sqlite, migrations, guard, tmp_path, monkeypatch, command, cause
+):
+    arguments, settings, said = UNTELLABLE[cause]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "once.sql").write_text("SELECT 1;")
+    migrations({"0001_a.sql": CREATE}, **settings)
+
+    result = guard(command, *ENOUGH[command], *arguments, "--format", "json")
+
+    assert result.code == 2
+    validate(command, result.json)
+    assert said in result.out
+    assert said.replace("\\", "") in result.err
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [(command, cause) for command, cause in UNTELLABLE_TO if command.startswith("check")],
+)
+def test_command_when_it_cannot_find_out_still_reports_why_to_the_pull_request(
+    sqlite, migrations, guard, command, cause
+):
+    arguments, settings, said = UNTELLABLE[cause]
+    migrations({"0001_a.sql": CREATE}, **settings)
+
+    log = guard(command, *arguments, "--format", "sarif")
+    annotations = guard(command, *arguments, "--format", "github")
+
+    validate_sarif(log.json)
+    (invocation,) = log.json["runs"][0]["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert annotations.out.startswith("::error title=cannot-tell::")
+    assert said.replace("\\", "") in annotations.out
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_checkschema_when_it_reports_any_outcome_keeps_its_schema(name):
     validate("checkschema", json.loads(examined(EVERY[name])))
@@ -248,6 +305,30 @@ def test_contract_when_the_guard_wrote_it_keeps_the_schema(database, migrations,
     assert guard("checkschema", "--write", path).code == 0
 
     validate_contract(path.read_text())
+
+
+@pytest.mark.skipif(shutil.which("taplo", path=BIN) is None, reason="there is no taplo here")
+@pytest.mark.parametrize(("key", "code"), [("null", 0), ("nul", 1)])
+def test_contract_when_an_editor_s_language_server_reads_it_knows_its_keys(tmp_path, key, code):
+    """Taplo is what "Even Better TOML" and others complete with; it reads the first line."""
+    shutil.copy(ROOT / "schemas" / "contract.json", tmp_path)
+    contract = tmp_path / "schema_contract.toml"
+    demo = (ROOT.parent / "schema_contract.toml").read_text().partition("\n")[2]
+    assert "null = false" in demo
+    contract.write_text(
+        f"#:schema ./contract.json\n{demo.replace('null = false', key + ' = false')}"
+    )
+
+    taplo = subprocess.run(
+        [shutil.which("taplo", path=BIN), "lint", contract],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert taplo.returncode == code, taplo.stderr
+    assert ("nul = false" in taplo.stderr) is bool(code)
 
 
 @pytest.mark.parametrize("name", REFUSED)

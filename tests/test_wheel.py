@@ -12,6 +12,8 @@ from pathlib import Path
 import django
 import pytest
 
+from tests.docs.examples import Sandbox, follow
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "migration_guard"
 
@@ -193,3 +195,12 @@ def test_wheel_when_installed_elsewhere_runs_migrations_on_sqlite(python, tmp_pa
 
     assert "Applied migrations in order:" in out
     assert "1. 0001_initial_schema @ " in out
+
+
+def test_wheel_when_the_tutorial_is_followed_with_it_does_what_the_page_says(python, tmp_path):
+    # The bin folder of the tests has django-admin, which only writes the files of a project.
+    path = os.pathsep.join(
+        [str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    )
+
+    follow(ROOT / "docs/tutorial/index.md", Sandbox(tmp_path, {"PATH": path}))

@@ -30,9 +30,9 @@ def examined(checked: Checked) -> str:
     return "\n".join([*lines, tally(checked)])
 
 
-def problems(found: Iterable[Problem]) -> str:
-    """Return an annotation for each problem, on its line."""
-    return "\n".join(
+def problems(found: Iterable[Problem], error: GuardError | None = None) -> str:
+    """Return an annotation for each problem, on its line; ``error``: why there is no more."""
+    lines = [
         _command(
             _COMMANDS[problem.severity],
             problem.rule,
@@ -41,7 +41,8 @@ def problems(found: Iterable[Problem]) -> str:
             problem.line,
         )
         for problem in found
-    )
+    ]
+    return "\n".join(lines if error is None else [*lines, _error(error)])
 
 
 def _built(built: Built) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from migration_guard.problems import Problem, Severity
-from migration_guard.reports.json import dump, problem_fields
+from migration_guard.reports.json import dump, error_fields, problem_fields
 from migration_guard.reports.text import problems as plain
 from migration_guard.results import Inspected, NotRun
 
@@ -20,16 +20,16 @@ def text(found: Iterable[Problem]) -> str:
 
 def json(inspected: Inspected) -> str:
     """Return what ``checksqlmigrations --format json`` prints."""
+    problems = [{**problem_fields(one), "column": one.column} for one in inspected.problems]
+    if inspected.error is not None:
+        problems.append({**error_fields(inspected.error), "column": None})
     return dump(
         {
             "database": inspected.database,
             "vendor": inspected.vendor,
             "ok": inspected.returncode == 0,
             "files": inspected.files,
-            "problems": [
-                {**problem_fields(problem), "column": problem.column}
-                for problem in inspected.problems
-            ],
+            "problems": problems,
             "not_run": [
                 {"rules": list(each.rules), "why": each.why, "remedy": each.remedy}
                 for each in inspected.not_run

@@ -17,7 +17,7 @@ def run(outcome: Outcome) -> str:
     if outcome.error is not None and not any(
         problem["message"] == outcome.error.message for problem in found
     ):
-        found.append(_error(outcome.error))
+        found.append(error_fields(outcome.error))
     return dump(
         {
             "database": outcome.database,
@@ -39,7 +39,7 @@ def repaired(done: Repaired) -> str:
             "action": str(done.action),
             "migrations": [change.id for change in done.changes],
             "environment": done.environment,
-            "problems": [] if done.error is None else [_error(done.error)],
+            "problems": [] if done.error is None else [error_fields(done.error)],
         }
     )
 
@@ -48,7 +48,7 @@ def audited(done: Audited) -> str:
     """Return what ``runauditedsql --format json`` prints."""
     found = [problem_fields(problem) for problem in done.problems]
     if done.error is not None and not found:
-        found.append(_error(done.error))
+        found.append(error_fields(done.error))
     return dump(
         {
             "database": done.database,
@@ -89,9 +89,19 @@ def examined(checked: Checked) -> str:
     return dump(found)
 
 
-def created(made: Created) -> str:
-    """Return what ``makesqlmigration --format json`` prints."""
-    return dump({"path": str(made.path), "id": made.id, "number": made.number})
+def created(made: Created | GuardError) -> str:
+    """Return what ``makesqlmigration --format json`` prints, also where it made nothing."""
+    if isinstance(made, GuardError):
+        problems = [error_fields(made)]
+        return dump({"path": None, "id": None, "number": None, "problems": problems})
+    return dump(
+        {
+            "path": str(made.path),
+            "id": made.id,
+            "number": made.number,
+            "problems": [problem_fields(problem) for problem in made.problems],
+        }
+    )
 
 
 def problem_fields(problem: Problem) -> dict[str, Any]:
@@ -105,6 +115,12 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
         "hint": problem.hint,
         "detail": problem.detail,
     }
+
+
+def error_fields(error: GuardError) -> dict[str, Any]:
+    """Return why a command could not go on, as a problem."""
+    rule = "cannot-tell" if error.returncode == 2 else "refused"  # noqa: PLR2004
+    return problem_fields(Problem(rule, error.message, error.hint))
 
 
 def dump(value: Any) -> str:
@@ -143,11 +159,6 @@ def _unknown(assertion: Assertion) -> dict[str, Any]:
         "source": assertion.source,
         "reason": assertion.unknown,
     }
-
-
-def _error(error: GuardError) -> dict[str, Any]:
-    rule = "cannot-tell" if error.returncode == 2 else "refused"  # noqa: PLR2004
-    return problem_fields(Problem(rule, error.message, error.hint))
 
 
 def _migration(migration: Planned) -> dict[str, Any]:

@@ -26,14 +26,13 @@ _TELLING = 4
 _NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL or MariaDB"}
 
 
-def configured(alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False) -> BaseDatabaseWrapper:
-    """Return the project's connection ``alias``, not yet opened, if the app can work with it.
+def known(alias: str) -> BaseDatabaseWrapper:
+    """Return the project's connection ``alias``, of any vendor, not yet opened.
 
-    Raises CannotTell for an unknown alias, an unsupported vendor or driver, and inside a
-    transaction; who only reads may do so there (a web request with ``ATOMIC_REQUESTS``).
+    Raises CannotTell for an unknown alias, and where the driver is missing.
     """
     try:
-        connection = connections[alias]
+        return connections[alias]
     except ConnectionDoesNotExist as error:
         raise CannotTell(
             f'There is no database "{alias}" in DATABASES.',
@@ -45,6 +44,15 @@ def configured(alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False) -> Bas
             "Correct ENGINE in DATABASES, or install its driver; that of PostgreSQL: "
             'pip install "django-migration-guard[postgres]".',
         ) from error
+
+
+def configured(alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False) -> BaseDatabaseWrapper:
+    """Return the project's connection ``alias``, not yet opened, if the app can work with it.
+
+    Raises CannotTell as ``known`` does, for an unsupported vendor or driver, and inside a
+    transaction; who only reads may do so there (a web request with ``ATOMIC_REQUESTS``).
+    """
+    connection = known(alias)
     if connection.vendor not in VENDORS:
         raise CannotTell(
             f'The database "{alias}" is {connection.display_name}, which is not supported.',

@@ -314,7 +314,12 @@ def test_json_when_asked_for_is_alone_on_standard_output(migrations, guard):
 
     made = guard("makesqlmigration", "next", "--format", "json").json
 
-    assert made == {"path": str(folder / "0002_next.sql"), "id": "0002_next", "number": 2}
+    assert made == {
+        "path": str(folder / "0002_next.sql"),
+        "id": "0002_next",
+        "number": 2,
+        "problems": [],
+    }
 
 
 # -- max_migration.txt

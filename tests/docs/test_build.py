@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import load_command_class
 
 from migration_guard import conf
 from migration_guard.planning import directives
@@ -57,23 +58,26 @@ def test_build_when_done_leaves_nothing_to_be_generated(built):
         assert "generated:" not in path.read_text(), path
 
 
-def test_commands_when_there_is_one_more_has_its_section(built):
+def test_commands_when_there_is_one_more_has_its_section_and_every_option(built, monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    import generated
+
     commands = {
         path.stem for path in (ROOT / "migration_guard/management/commands").glob("*.py")
         if path.stem != "__init__"
     }  # fmt: skip
+    html = (built / "reference/commands.html").read_text()
     shown = page(built, "reference/commands.html")
 
     assert headings("reference/commands.md") == commands
     assert headings("reference/json.md") == commands
-    for option in (
-        "--allow-out-of-order",
-        "--timeline",
-        "--renumber",
-        "--accept-edit",
-        "--expect-rows",
-    ):
-        assert option in shown
+    for name in commands:
+        section = html.partition(f'<section id="{name}">')[2].partition("</section>")[0]
+        for action in load_command_class("migration_guard", name).create_parser("", name)._actions:
+            if action.dest not in generated.USUAL:
+                wanted = action.option_strings or [str(action.metavar)]
+                assert all(option in section for option in wanted), (name, action)
+                assert action.help, (name, action)
     assert "--no-color" not in re.sub(
         r"(?s)^.*?runsqlmigrations", "", shown.split("All commands")[1]
     )

@@ -5,8 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from migration_guard import conf
 from tests.docs import examples
-from tests.docs.examples import Page, Sandbox, blocks, printed, project_files
+from tests.docs.examples import (
+    Block,
+    Page,
+    Sandbox,
+    blocks,
+    check_syntax,
+    follow,
+    printed,
+    project_files,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -17,9 +27,11 @@ ELSEWHERE = {
     "faults.md": "tests/faults/test_record.py",
     "speed.md": "tests/benchmarks/test_smoke.py",
 }
+# Followed with the wheel, as a newcomer does, in tests/test_wheel.py.
+NEWCOMER = "tutorial/index.md"
 PAGES = sorted(
     path for path in DOCS.rglob("*.md")
-    if "_build" not in path.parts and path.relative_to(DOCS).as_posix() not in ELSEWHERE
+    if "_build" not in path.parts and path.relative_to(DOCS).as_posix() not in {*ELSEWHERE, NEWCOMER}
 )  # fmt: skip
 PROJECT = re.compile(r"<!-- test: project (\w+) -->")
 
@@ -42,18 +54,7 @@ def test_page_when_followed_from_top_to_bottom_is_true(path, tmp_path, request):
         (folder / "schema_contract.toml").touch()
         sandbox.env |= {"DATABASE_URL": database.url, "DJANGO_SETTINGS_MODULE": "settings"}
 
-    page = Page(path, sandbox)
-    page.run()
-
-    runnable = [
-        b for b in blocks(path.read_text()) if b.language in {"console", "python"} and not b.caption
-    ]
-    shown = sum(
-        b.text.startswith("shown only, ")
-        for b in blocks(path.read_text())
-        if b.language == "comment"
-    )
-    assert page.ran >= len(runnable) - shown
+    follow(path, sandbox)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,24 @@ def test_blocks_when_a_language_is_new_must_be_thought_about(tmp_path):
         Page(path, Sandbox(tmp_path)).run()
 
 
-def test_page_when_it_is_tested_elsewhere_names_where():
-    assert all((ROOT / test).is_file() for test in ELSEWHERE.values())
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_page_when_it_is_tested_elsewhere_is_well_formed_and_its_settings_are_settings(
+    page, settings, tmp_path
+):
+    settings.MIGRATION_GUARD = {}
+    for block in blocks((DOCS / page).read_text()):
+        if block.language == "python":
+            names = {"BASE_DIR": tmp_path, "DATABASES": {"default": {"NAME": "app"}}}
+            exec(compile(block.text, page, "exec"), names)  # noqa: S102 - it is ours
+            settings.MIGRATION_GUARD = names["MIGRATION_GUARD"]
+            assert set(conf.load().dirs) == set(names["DATABASES"])
+        elif block.language == "console":
+            check_syntax(Block("bash", block.text, block.line))
+        elif block.language != "comment":
+            check_syntax(block)
+
+    assert (ROOT / ELSEWHERE[page]).is_file()
+    assert conf.unknown_keys() == {}
 
 
 def test_examples_when_read_have_a_convention_that_is_written_down():

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from migration_guard.reports import text
-from tests.reports.examples import ALL_KEPT, ALLOWED, BROKEN, FAILED, NOT_TOLD
+from tests.reports.examples import ALL_KEPT, ALLOWED, BROKEN, FAILED, NOT_TOLD, checked
 
 REPORT = """\
 user_profiles
@@ -58,3 +58,7 @@ def test_verdict_when_a_check_ends_names_the_remedy_and_the_exit_code(checked, r
     assert checked.returncode == returncode
     assert said in text.verdict(checked)
     assert bool(text.verdict(checked)) == bool(returncode)
+
+
+def test_tally_when_nothing_is_stated_says_so():
+    assert text.tally(checked()).endswith(": nothing is stated.")

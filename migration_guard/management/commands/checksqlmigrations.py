@@ -4,15 +4,16 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard import conf
-from migration_guard.exceptions import CannotTell
+from migration_guard.exceptions import GuardError
 from migration_guard.management.base import GuardCommand
 from migration_guard.problems import Severity
 from migration_guard.reports import github, inspected, sarif
 from migration_guard.results import Inspected
 from migration_guard.rules import inspecting, registry
+from migration_guard.running import connecting
 
 
 class Command(GuardCommand):
@@ -49,33 +50,39 @@ class Command(GuardCommand):
         if options["explain"]:
             self.say(registry.explain(options["explain"]).rstrip())
             return 0, ""
-        asked = inspecting.Asked(
-            options["database"],
-            _vendor(options["database"]),
-            options["base"],
-            options["strict"],
-            options["server_version"] or _oldest(options["database"]),
-        )
-        if options["renumber"]:
-            self._renumber(asked)
-        return self._report(inspecting.inspect(conf.load(), asked), options)
+        return self._report(self._inspect(options), options)
 
-    def _renumber(self, asked: inspecting.Asked) -> None:
-        for line in inspecting.renumber(conf.load(), asked, datetime.now(UTC)):
-            self.tell(line)
+    def _inspect(self, options: dict[str, Any]) -> Inspected:
+        alias = options["database"]
+        try:
+            connection = connecting.known(alias)
+            asked = inspecting.Asked(
+                alias,
+                connection.vendor,
+                options["base"],
+                options["strict"],
+                options["server_version"] or _oldest(connection),
+            )
+            settings = conf.load()
+            if options["renumber"]:
+                for line in inspecting.renumber(settings, asked, datetime.now(UTC)):
+                    self.tell(line)
+            return inspecting.inspect(settings, asked)
+        except GuardError as error:
+            return Inspected(alias, error=error)
 
     def _report(self, found: Inspected, options: dict[str, Any]) -> tuple[int, str]:
         if options["format"] == "json":
             self.say(inspected.json(found))
         elif options["format"] == "github":
-            self.say(github.problems(found.problems))
+            self.say(github.problems(found.problems, found.error))
         elif options["format"] == "sarif":
-            self.say(sarif.problems(found.problems, found.meanings))
-        else:
+            self.say(sarif.problems(found.problems, found.meanings, found.error))
+        elif found.error is None:
             self._report_text(found, options["verbosity"])
-        if found.returncode:
-            return found.returncode, inspected.summary(found)
-        return 0, ""
+        if found.error is not None:
+            return found.returncode, str(found.error)
+        return found.returncode, inspected.summary(found) if found.returncode else ""
 
     def _report_text(self, found: Inspected, verbosity: int) -> None:
         least = Severity.ERROR if verbosity == 0 else Severity.INFO
@@ -88,14 +95,7 @@ class Command(GuardCommand):
             self.say(inspected.summary(found))
 
 
-def _vendor(alias: str) -> str:
-    if alias not in set(connections):
-        known = ", ".join(sorted(connections))
-        raise CannotTell(f'There is no database "{alias}" in DATABASES.', f"Known are {known}.")
-    return connections[alias].vendor
-
-
-def _oldest(alias: str) -> str:
+def _oldest(connection: BaseDatabaseWrapper) -> str:
     """Return the oldest server that Django supports; squawk wants two numbers."""
-    oldest = connections[alias].features.minimum_database_version or ()
+    oldest = connection.features.minimum_database_version or ()
     return ".".join(str(number) for number in (*oldest, 0)[:2]) if oldest else ""

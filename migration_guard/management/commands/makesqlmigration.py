@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from migration_guard import conf
+from migration_guard.exceptions import GuardError
 from migration_guard.management.base import GuardCommand
 from migration_guard.planning import authoring
 from migration_guard.reports import json, text
@@ -35,13 +36,19 @@ class Command(GuardCommand):
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Make the file and print where it is."""
-        created = authoring.create(
-            conf.load().folders(options["database"]),
-            options["name"],
-            options["sql"],
-            empty=options["empty"],
-            folder=options["dir"],
-        )
+        as_json = options["format"] == "json"
+        try:
+            created = authoring.create(
+                conf.load().folders(options["database"]),
+                options["name"],
+                options["sql"],
+                empty=options["empty"],
+                folder=options["dir"],
+            )
+        except GuardError as error:
+            if as_json:
+                self.say(json.created(error))
+            raise
         self.tell(text.problems(created.problems))
-        self.say(json.created(created) if options["format"] == "json" else str(created.path))
+        self.say(json.created(created) if as_json else str(created.path))
         return 0, ""
