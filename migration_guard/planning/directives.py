@@ -19,6 +19,7 @@ DEV_WORDS = re.compile(r"\bDEV\s*/\s*TEST\s+ONLY\b", re.IGNORECASE)
 _LINE = re.compile(r"^[ \t]*--[ \t]*guard[ \t]*:(?P<body>[^\n]*)$", re.MULTILINE | re.IGNORECASE)
 _BODY = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
 _REQUIRES = re.compile(r"[A-Za-z_]\w*\.\w+")
+_LONG = 1024 * 1024  # characters
 _SLUG = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -49,9 +50,10 @@ class _BadValue(Exception):
 
 def parse(text: str, path: Path, environments: Collection[str]) -> tuple[Directives, list[Problem]]:
     """Read the directives of ``text``; ``environments`` are the known names."""
-    lower = text.lower()
-    if "guard" not in lower and "dev" not in lower:  # as in most of many thousand files
-        return Directives(), []
+    if len(text) < _LONG:  # else a copy in lower case would cost more than it saves
+        lower = text.lower()
+        if "guard" not in lower and "dev" not in lower:  # as in most of many thousand files
+            return Directives(), []
     header_end = _header_end(text)
     directives = Directives()
     problems: list[Problem] = []

@@ -76,11 +76,9 @@ def parse(
 ) -> tuple[MigrationFile | None, list[Problem]]:
     """Return the file whose content is ``raw``, None where it is no text, and what is wrong."""
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        # The codec counts from behind a byte order mark.
-        offset = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
-        return None, [_not_utf8(name.path, raw, offset)]
+        return None, [_not_utf8(name.path, raw, error.start)]
     text = text.replace("\r\n", "\n")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1

@@ -164,11 +164,16 @@ def _edited(file: MigrationFile) -> Problem:
 
 
 def _half_done(file: MigrationFile, entry: JournalRow) -> Problem:
-    became = f"failed: {entry.error}" if entry.failed else "is running, or was interrupted"
+    became, remedy = "is running, or was interrupted", "Run it again"
+    if entry.failed:
+        became = f"failed: {entry.error}"
+        remedy = (
+            "Correct the statement that failed, leave those before it as they are, run it again"
+        )
     return Problem(
         "half-done",
         f"{file.id} {became} ({entry.done} of {entry.total} statements are done)",
-        "The next run goes on behind what is done.",
+        f"{remedy} (manage.py runsqlmigrations): it goes on behind what is done.",
         Severity.WARNING,
         file.path,
     )

@@ -176,7 +176,7 @@ def verdict(checked: Checked) -> str:
     if checked.returncode:
         unknown = _count(len(checked.unknown), "assertion")
         return (
-            f'{unknown} about the database "{checked.database}" could not be checked.\n'
+            f"{unknown} about {checked.subject} could not be checked.\n"
             "Remove the cause that is named above, or accept it: --allow-unknown."
         )
     return ""

@@ -5,7 +5,7 @@ is told to an observer. A partial failure is a value: what was applied, and what
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -205,9 +205,9 @@ class _Run:
         """
         if not self.outcome.plan.migrations:
             return
-        for lost in (False, True):
-            with suppress(StatementError, DatabaseError, self.session.driver_error):
-                session = self.session.another() if lost else self.session
+        unreached = (StatementError, DatabaseError, self.session.driver_error)
+        for reached in (nullcontext(self.session), self.session.another()):
+            with suppress(*unreached), reached as session:
                 session.rollback()
                 recorded = self._history(session).recorded()
                 outcome = self.outcome

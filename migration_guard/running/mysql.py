@@ -296,7 +296,9 @@ class MySQLSession(Session):
 
     def _refuse_running(self, thread: str) -> None:
         found = self.own(
-            "SELECT id FROM information_schema.processlist WHERE id = %s AND command <> 'Sleep'",
+            # After a restart of the server, the number may be a stranger's.
+            "SELECT id FROM information_schema.processlist WHERE id = %s "
+            "AND command IN ('Query', 'Killed') AND user = SUBSTRING_INDEX(USER(), '@', 1)",
             (thread or 0,),
         )
         if found and thread != str(self.driver.thread_id()):

@@ -123,11 +123,15 @@ class Session(ABC):
             raise self.connection.Database.InterfaceError("not connected")  # type: ignore[attr-defined]
         return self.connection.connection
 
-    def another(self) -> Self:
-        """Return a session on a new connection to the same database."""
+    @contextmanager
+    def another(self) -> Iterator[Self]:
+        """Give a session on a new connection to the same database."""
         connection = self.connection.copy()
-        connection.ensure_connection()
-        return type(self)(connection)
+        try:
+            connection.ensure_connection()
+            yield type(self)(connection)
+        finally:
+            connection.close()
 
     @property
     def driver_error(self) -> type[Exception]:

@@ -144,16 +144,18 @@ _MYSQL: Final = (
     SELECT o.kind, NULL, NULL, NULL, t.table_name, CASE o.kind
                WHEN 'engine' THEN CONCAT('ENGINE ', t.engine)
                WHEN 'table collation' THEN CONCAT('COLLATE ', t.table_collation)
-               ELSE IF(t.table_type = 'SYSTEM VERSIONED', 'WITH SYSTEM VERSIONING', '') END
+               ELSE 'WITH SYSTEM VERSIONING' END
     FROM information_schema.tables t
     JOIN (SELECT 'engine' AS kind UNION SELECT 'table collation' UNION SELECT 'versioning') o
-    WHERE t.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+    WHERE t.table_schema = DATABASE() AND (t.table_type = 'SYSTEM VERSIONED'
+        OR t.table_type = 'BASE TABLE' AND o.kind <> 'versioning')
     """,
     """
     SELECT 'view options', NULL, NULL, NULL, table_name,
            CONCAT_WS(', ', IF(security_type = 'INVOKER', 'SQL SECURITY INVOKER', NULL),
                CONCAT(NULLIF(check_option, 'NONE'), ' CHECK OPTION'))
     FROM information_schema.views WHERE table_schema = DATABASE()
+        AND (security_type = 'INVOKER' OR check_option <> 'NONE')
     """,
     """
     SELECT 'partition key', NULL, NULL, NULL, table_name,
