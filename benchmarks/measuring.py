@@ -17,7 +17,10 @@ from pathlib import Path
 from resource import struct_rusage
 from statistics import median
 
-TIMEOUT = 1800  # seconds; beyond it a process is ended and counts as failed
+# In seconds: beyond the first a process is ended and counts as failed, beyond the second it is not
+# run again.
+TIMEOUT = 1800
+ONCE = 45
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,16 @@ class FailedError(Exception):
 
 
 def in_turn(contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
-    """Run every contestant once a round; return their runs in the order of `contestants`."""
+    """Run every contestant once a round; return their runs in the order of `contestants`.
+
+    One that took more than ONCE is not run again: its single run is far from all others.
+    """
     runs: dict[str, list[Run]] = {each.name: [] for each in contestants if not each.missing}
     notes = {each.name: f"missing: {each.missing}" for each in contestants if each.missing}
     for number in range(1, rounds + 1):
         for each in contestants:
-            if each.name in notes:
+            before = runs.get(each.name)
+            if each.name in notes or (before and before[-1].wall > ONCE):
                 continue
             say(f"  round {number}: {each.name}")
             each.prepare()
