@@ -143,7 +143,7 @@ def tally(checked: Checked, style: Any = None) -> str:
     seconds = f" in {examination.seconds:.2f} s" if examination is not None else ""
     line = (
         f"{_count(len(checked.assertions), 'assertion')} about {checked.subject} "
-        f"({checked.vendor}){seconds}: {', '.join(said) or 'nothing is stated'}."
+        f"({checked.vendor}){seconds}: {', '.join(said)}."
     )
     paint = style.ERROR if checked.violations else style.WARNING if checked.unknown else None
     return str((paint or style.SUCCESS)(line))

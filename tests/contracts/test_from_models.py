@@ -11,7 +11,8 @@ from migration_guard.results import Verdict
 from migration_guard.schema.snapshot import snapshot
 
 CONTRIB = [
-    "django.contrib.admin",
+    # Without autodiscovery, which would leave the others' pages in the admin of later tests.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.flatpages",

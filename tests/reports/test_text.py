@@ -61,4 +61,4 @@ def test_verdict_when_a_check_ends_names_the_remedy_and_the_exit_code(checked, r
 
 
 def test_tally_when_nothing_is_stated_says_so():
-    assert text.tally(checked()).endswith(": nothing is stated.")
+    assert text.tally(checked()).endswith(": there is no contract, and no model.")
