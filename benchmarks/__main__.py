@@ -35,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for table in ALL[name](options):
             parts.append(str(table))
             print(f"\n{table}", flush=True)  # noqa: T201
-    if asked.output:
-        text = replace_between(asked.output, "\n\n".join(parts))
-        asked.output.write_text(text, encoding="utf-8")
+            if asked.output:  # who stops it keeps what is measured
+                text = replace_between(asked.output, "\n\n".join(parts))
+                asked.output.write_text(text, encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
