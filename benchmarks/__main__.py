@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME…] [--rounds N] [--size N…] [--output FILE]`."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks import commands, fresh_run, nothing_to_do, schema_check, splitting
@@ -9,7 +9,7 @@ from benchmarks.markdown import Table, machine, replace_between
 from benchmarks.measuring import say
 from benchmarks.options import Options
 
-ALL: dict[str, Callable[[Options], list[Table]]] = {
+ALL: dict[str, Callable[[Options], Iterable[Table]]] = {
     "fresh-run": fresh_run.tables,
     "nothing-to-do": nothing_to_do.tables,
     "schema-check": schema_check.tables,
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := set(asked.names) - set(ALL):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(ALL)}")
     options = Options(asked.rounds, tuple(asked.size))
-    parts = [machine()]
+    parts = [f"{machine()} Rounds: {options.rounds}."]
     print(parts[0], flush=True)  # noqa: T201
     for name in asked.names or ALL:
         say(f"{name}:")

@@ -27,8 +27,18 @@ class Table:
         return "\n".join([*lines, *(["", self.note] if self.note else [])])
 
 
-def compared(title: str, measured: Sequence[Measured], reference: str, note: str = "") -> Table:
-    """Return medians, and how many times the reference's each is, the quickest first."""
+def compared(
+    title: str,
+    measured: Sequence[Measured],
+    reference: str,
+    note: str = "",
+    *,
+    memory: bool = True,
+) -> Table:
+    """Return medians, and how many times the reference's each is, the quickest first.
+
+    Without ``memory`` where this process has held much itself: a process begins with its parent's.
+    """
     by = next((each for each in measured if each.name == reference and each.runs), None)
     done = sorted((each for each in measured if each.runs), key=lambda each: each.wall)
     rows = [
@@ -37,12 +47,12 @@ def compared(title: str, measured: Sequence[Measured], reference: str, note: str
             f"{each.wall:.2f} s",
             f"{each.wall / by.wall:.2f} x" if by else "",
             f"{each.cpu:.2f} s",
-            f"{each.memory:.0f} MB",
+            *([f"{each.memory:.0f} MB"] if memory else []),
         )
         for each in done
     ]
-    rows += [(each.name, each.note, "", "", "") for each in measured if not each.runs]
-    head = ("", "median", f"x {reference}", "processor", "peak memory")
+    head = ("", "median", f"x {reference}", "processor", *(["peak memory"] if memory else []))
+    rows += [(each.name, each.note, *[""] * (len(head) - 2)) for each in measured if not each.runs]
     return Table(title, head, tuple(rows), note)
 
 
@@ -55,7 +65,7 @@ def machine() -> str:
         f"{platform.system()} {platform.release().split('-')[0]}",
         f"Python {platform.python_version()}",
         *(f"{name} {found}" for name in packages if (found := _version(name))),
-        *(found for name in ("psql", "dbmate", "sqitch") if (found := _says(name))),
+        *(found for name in ("psql", "dbmate", "sqitch", "mariadbd") if (found := _says(name))),
     ]
     return "Measured on " + "; ".join(parts) + "."
 

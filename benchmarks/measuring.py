@@ -114,6 +114,8 @@ def run(contestant: Contestant) -> Run:
         )
         status, usage = _wait(process, started + TIMEOUT)
         wall = time.perf_counter() - started
+        if wall > TIMEOUT:
+            raise FailedError(f"not done within {TIMEOUT} s")
         if status not in contestant.accepted:
             output.seek(0)
             said = output.read().decode(errors="replace").strip().splitlines()

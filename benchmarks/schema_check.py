@@ -1,7 +1,7 @@
 """`checkschema` beside what else reads or checks a whole schema."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import peers, servers, sql
@@ -20,9 +20,11 @@ KEYS = "checkschema, primary keys only"
 PGTAP = "apt install postgresql-NN-pgtap"
 
 
-def tables(options: Options) -> list[Table]:
+def tables(options: Options) -> Iterator[Table]:
     """Measure each size on each vendor."""
-    return [_table(options, vendor, size) for vendor in VENDORS for size in options.sizes_or(SIZES)]
+    for vendor in VENDORS:
+        for size in options.sizes_or(SIZES):
+            yield _table(options, vendor, size)
 
 
 def _table(options: Options, vendor: str, size: int) -> Table:
@@ -51,7 +53,7 @@ def _table(options: Options, vendor: str, size: int) -> Table:
         if vendor == "postgresql":
             contestants += _of_postgresql(site, database, size)
         measured = in_turn(contestants, options.rounds_for(size))
-    return compared(title, measured, REFERENCE)
+    return compared(title, measured, REFERENCE, memory=False)
 
 
 def _build(database: Database, size: int) -> None:
@@ -130,6 +132,7 @@ def _pgtap(site: Site, database: Database, size: int) -> Contestant:
             lines.append(f"SELECT has_column('{table}', '{column}');")
             lines.append(f"SELECT {check}('{table}', '{column}', '');")
         sql.write(script, ["\n".join([*lines, "SELECT * FROM finish();", "ROLLBACK;", ""])])
-    command = [servers.program("psql"), "-X", "-q", "-t", "-A", "-f", str(script), database.url]
+    options = ["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1"]
+    command = [servers.program("psql"), *options, "-f", str(script), database.url]
     name = f"pgTAP, {size * sql.COLUMNS * 2:,} assertions"
     return Contestant(name, command, missing="" if source else PGTAP)

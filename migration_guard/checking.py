@@ -3,7 +3,6 @@
 Invariant: nothing is written to the database, and an SQLite file that is not there is not made.
 """
 
-import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,27 +19,13 @@ from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.planning.names import VENDORS
 from migration_guard.results import Checked, Outcome
 from migration_guard.running import connecting, executor
+from migration_guard.running.collecting import no_collection
 from migration_guard.running.executor import Options
 from migration_guard.running.failures import Interrupted
 from migration_guard.running.own_tables import APP
 from migration_guard.schema.snapshot import snapshot
 
 _EVERY = contracts.Models()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Hold back Python's cyclic collector, a fifth of the time of a large check.
-
-    It would walk the facts over and over as they grow in number, and find no garbage.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
@@ -53,7 +38,7 @@ def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
     return contracts.load(*files) if files else None
 
 
-@_no_collection()
+@no_collection()
 def gather(
     alias: str, stated: Contract | None = None, *, models: bool = True, tables: Sequence[str] = ()
 ) -> Contract:
@@ -71,7 +56,7 @@ def gather(
     return contract.only(tables) if tables else contract
 
 
-@_no_collection()
+@no_collection()
 def check(
     contract: Contract,
     alias: str = DEFAULT_DB_ALIAS,

@@ -33,6 +33,7 @@ from migration_guard.running import (
     requirements,
     transactional,
 )
+from migration_guard.running.collecting import no_collection
 from migration_guard.running.locks import Held, holding
 from migration_guard.running.session import Facts, Kind, Session, StatementError
 from migration_guard.running.transactional import (
@@ -153,6 +154,7 @@ class _Run:
 
     # -- files and plan
 
+    @no_collection()
     def _read_files(self, *, read_only: bool = False) -> None:
         self.conf = conf.load()
         environment = self.options.environment or self.conf.environment
@@ -181,6 +183,7 @@ class _Run:
         identity = Identity(who(), self.facts.user)
         return History(session.connection, session.own, self.facts.schema, identity)
 
+    @no_collection()
     def _plan(self, *, present: bool) -> None:
         with self.session.failing():
             self.recorded = self.history.recorded() if present else Recorded({}, {})
