@@ -114,9 +114,8 @@ def _sqldiff(site: Site, database: Database, size: int, missing: str) -> Contest
 
 def _pgtap(site: Site, database: Database, size: int) -> Contestant:
     """Return a check of existence and one of nullness for each column."""
-    source = next(
-        iter(sorted(Path("/usr/share/postgresql").glob("*/extension/pgtap--*.*.?.sql"))), None
-    )
+    found = sorted(Path("/usr/share/postgresql").glob("*/extension/pgtap.sql"))
+    source = found[-1] if found else None
     script = site.path / "pgtap.sql"
     if source:
         # Not CREATE EXTENSION, which would have to be installed for the embedded server.
