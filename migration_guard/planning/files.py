@@ -100,7 +100,8 @@ def _read_file(
     name: FileName, environments: Collection[str]
 ) -> tuple[MigrationFile | None, list[Problem]]:
     try:
-        raw = name.path.read_bytes()
+        with name.path.open("rb", buffering=0) as file:  # many thousand files, read once and whole
+            raw = file.readall()
     except OSError as error:
         raise CannotTell(
             f"{name.path} cannot be opened: {error.strerror or error}.",
