@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import PREFIX, Host, is_throwaway
 from migration_guard.running import connecting
+from migration_guard.running.mysql_lock import YEAR
 
 _ACCESS_DENIED = {1044, 1045, 1142, 1227}
 
@@ -25,7 +26,7 @@ class MySQLHost(Host):
         self._connection = connecting.elsewhere(alias, "")
         try:
             # It owns a database, and has nothing to do while that is built.
-            self._query("SET SESSION wait_timeout = 31536000")
+            self._query(f"SET SESSION wait_timeout = {YEAR}")
         except DatabaseError as error:
             described = connecting.describe(connecting.elsewhere(alias, self._configured))
             raise CannotTell(

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 from migration_guard.running.session import RunLock, Session
 
-# In seconds, the most that wait_timeout takes: the lock's connection is idle while others work.
-_YEAR = 31_536_000
+# In seconds, the most that wait_timeout takes: a connection that owns something idles meanwhile.
+YEAR = 31_536_000
 
 
 class NamedLock(RunLock):
@@ -17,7 +17,7 @@ class NamedLock(RunLock):
         self._connection = session.connection.copy()
         self._connection.connect()
         self._session = type(session)(self._connection)
-        self._session.own(f"SET SESSION wait_timeout = {_YEAR}")
+        self._session.own(f"SET SESSION wait_timeout = {YEAR}")
         database = self._session.facts().database
         # The name is global to the server, and at most 64 characters long.
         digest = hashlib.sha256(database.encode()).hexdigest()
