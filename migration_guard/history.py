@@ -126,12 +126,14 @@ class History:
 
     # -- the history
 
-    def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
-        """Insert the row of ``file``, to be completed in the same transaction.
+    def claim(
+        self, file: MigrationFile, fingerprint: str, environment: str
+    ) -> tuple[str, Sequence[Any]]:
+        """Return the statement that inserts the row of ``file``, to be completed.
 
         A unique violation means that another process applied the migration.
         """
-        self._insert(file, fingerprint, environment, How.RUN, None, None)
+        return self._insertion(file, fingerprint, environment, How.RUN, None, None)
 
     def complete(self, migration_id: str, duration_ms: int, after: datetime | None) -> datetime:
         """Give the claimed row its time, later than ``after``, and return that time."""
@@ -145,8 +147,8 @@ class History:
     def completion(self, migration_id: str, after: datetime | None) -> tuple[str, Sequence[Any]]:
         """Return the statement that does as ``complete``, for PostgreSQL.
 
-        It answers with what ``completed`` reads; with no row where the claim is not of the running
-        transaction, which lasted as long as the migration takes.
+        It answers first with what ``completed`` reads; with no row where the claim is not of the
+        running transaction, which lasted as long as the migration takes.
         """
         now, params = self._now(after)
         return (
@@ -170,7 +172,7 @@ class History:
         after: datetime | None = None,
     ) -> datetime:
         """Insert a whole row; return its time, which is later than ``after``."""
-        self._insert(file, fingerprint, environment, how, duration_ms, after)
+        self._execute(*self._insertion(file, fingerprint, environment, how, duration_ms, after))
         return self._applied_at(file.id)
 
     def adopt(
@@ -214,7 +216,7 @@ class History:
         self._execute(f"DELETE FROM {self.table} WHERE id = %s", (migration_id,))
         self.journal_close(migration_id)
 
-    def _insert(
+    def _insertion(
         self,
         file: MigrationFile,
         fingerprint: str,
@@ -222,23 +224,22 @@ class History:
         how: How,
         duration_ms: int | None,
         after: datetime | None,
-    ) -> None:
+    ) -> tuple[str, Sequence[Any]]:
         now, params = self._now(after)
-        self._execute(
+        return (
             f"INSERT INTO {self.table} ({self._columns()}) VALUES "
-            f"(%s, %s, %s, %s, %s, %s, {now}, %s, %s, %s)",
-            (
-                file.id,
-                pad(file.number),
-                file.checksum,
-                fingerprint,
-                self.storable(file.text),
-                how,
-                *params,
-                duration_ms,
-                self._identity.database_user,
-                environment,
-            ),
+            f"(%s, %s, %s, %s, %s, %s, {now}, %s, %s, %s)"
+        ), (
+            file.id,
+            pad(file.number),
+            file.checksum,
+            fingerprint,
+            self.storable(file.text),
+            how,
+            *params,
+            duration_ms,
+            self._identity.database_user,
+            environment,
         )
 
     def _columns(self) -> str:

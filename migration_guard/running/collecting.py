@@ -1,4 +1,4 @@
-"""Python's cyclic collector, held back while many values are made that all stay."""
+"""Python's cyclic collector, held back where many values are made that all stay."""
 
 import gc
 from collections.abc import Iterator
@@ -18,3 +18,16 @@ def no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def passing_over() -> Iterator[None]:
+    """Let the collector pass over all that there is now: thousands of files that are still needed.
+
+    What a long run makes on its way it collects as ever.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -33,7 +33,7 @@ from migration_guard.running import (
     requirements,
     transactional,
 )
-from migration_guard.running.collecting import no_collection
+from migration_guard.running.collecting import no_collection, passing_over
 from migration_guard.running.locks import Held, holding
 from migration_guard.running.session import Facts, Kind, Session, StatementError
 from migration_guard.running.transactional import (
@@ -92,6 +92,7 @@ class _Run:
         self.observe = observe
         self.outcome = Outcome(alias)
         self.files = FileSet((), ())
+        self.applied: list[str] = []
         self.last: datetime | None = None
         # The migration that is being applied.
         self.current = ""
@@ -109,9 +110,10 @@ class _Run:
             found = error.problems if isinstance(error, Refused) else ()
             self._set(error=error, problems=(*self.outcome.problems, *found))
         except KeyboardInterrupt:
-            self._set(error=failures.interrupted(self.outcome.applied))
+            self._set(error=failures.interrupted(self.applied))
         except StatementError as error:
             self._set(error=failures.step_failed(self.session, error))
+        self._set(applied=tuple(self.applied))
         return self.outcome
 
     def _look(self) -> None:
@@ -149,7 +151,7 @@ class _Run:
             self._mark()
         else:
             self._apply_all(lock)
-        if self.outcome.applied or self.recorded.stamp is None:
+        if self.applied or self.recorded.stamp is None:
             self._plan(present=True)
 
     # -- files and plan
@@ -216,8 +218,8 @@ class _Run:
                 outcome = self.outcome
                 plan = make_plan(self.files.files, recorded, outcome.environment, outcome.vendor)
                 self._set(plan=plan, rows=tuple(recorded.rows.values()))
-                if self.current in recorded.rows and self.current not in outcome.applied:
-                    self._set(applied=(*outcome.applied, self.current))
+                if self.current in recorded.rows and self.current not in self.applied:
+                    self.applied.append(self.current)
                 return
 
     def _with_diff(self, problem: Problem, plan: Plan) -> Problem:
@@ -249,7 +251,7 @@ class _Run:
             found = [problem for problem in found if problem.rule != "out-of-order"]
         if found:
             count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
-            further = "further " if self.outcome.applied else ""
+            further = "further " if self.applied else ""
             raise Refused(f"{count}; no {further}migration was run.")
 
     # -- acts that run no migration
@@ -276,7 +278,7 @@ class _Run:
             how, chosen = How.FAKE, marking.choose_fakes(plan, self.options.fake)
             reason = "--fake"
         marking.mark(self.session, self.history, chosen, how, self.outcome.environment, reason)
-        self._set(applied=tuple(planned.id for planned in chosen))
+        self.applied += [planned.id for planned in chosen]
         for planned in chosen:
             self.observe(events.Recorded(planned.id, how))
 
@@ -288,17 +290,16 @@ class _Run:
             self._stop_at(self.outcome.problems)
             scripts = self._prepare()
             self._stop_at(self.outcome.problems)
-            for planned in self._to_run():
-                lock.check()
-                if self._apply(planned, scripts[planned.id]):
-                    break
-            else:
+            with passing_over():
+                again = any(self._apply(each, scripts[each.id], lock) for each in self._to_run())
+            if not again:
                 return
             lock.suspect()
             self._plan(present=True)
 
-    def _apply(self, planned: Planned, script: Script) -> bool:
+    def _apply(self, planned: Planned, script: Script, lock: Held) -> bool:
         """Apply one migration; return whether the plan must be made again."""
+        lock.check()
         entry = planned.entry
         self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
@@ -312,11 +313,11 @@ class _Run:
             self.observe(events.AppliedElsewhere(planned.id))
             return True
         except HistoryChangedError as error:
-            raise failures.history_changed(script, error, self.outcome.applied) from error
+            raise failures.history_changed(script, error, self.applied) from error
         except StatementError as error:
             raise self._failed(script, error) from error
         self.last = done.applied_at
-        self._set(applied=(*self.outcome.applied, planned.id))
+        self.applied.append(planned.id)
         self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
         if done.cleared:
             self.observe(events.Cleared(planned.id, done.cleared))
@@ -347,7 +348,7 @@ class _Run:
                 if error.kind is Kind.LOST:
                     self.session.fresh()
                 entry = self.history.journal().get(script.file.id)
-        return failures.migration_failed(self.session, script, error, entry, self.outcome.applied)
+        return failures.migration_failed(self.session, script, error, entry, self.applied)
 
     def _set(self, **values: object) -> None:
         self.outcome = replace(self.outcome, **values)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from typing import Any
 
 import psycopg
@@ -16,7 +17,12 @@ from migration_guard.history import Rows
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.preflight import Unit
 from migration_guard.problems import Problem
-from migration_guard.running import postgresql_counters, postgresql_indexes, postgresql_pooler
+from migration_guard.running import (
+    interrupts,
+    postgresql_counters,
+    postgresql_indexes,
+    postgresql_pooler,
+)
 from migration_guard.running.postgresql_cleaning import (
     DEALLOCATE_OWN,
     DROP,
@@ -24,7 +30,7 @@ from migration_guard.running.postgresql_cleaning import (
     Start,
     set_config,
 )
-from migration_guard.running.postgresql_counters import Counters
+from migration_guard.running.postgresql_counters import OF_ONE, OF_ROW, Counters
 from migration_guard.running.postgresql_interrupted import refuse_running
 from migration_guard.running.postgresql_lock import AdvisoryLock
 from migration_guard.running.postgresql_pooler import Pooling
@@ -46,6 +52,7 @@ from migration_guard.sql.statements import Statement
 COPY_CHUNK = 256 * 1024
 LOOK_FOR_CLIENT = "2s"
 _TRANSACTION_TIMEOUT = 170_000  # the version that brought it
+_CLEAN = "; ".join((*DROP, "DEALLOCATE ALL", UNLOCK))
 
 _KINDS = {
     "55P03": Kind.LOCKED,  # lock_not_available
@@ -161,6 +168,14 @@ class PostgreSQLSession(Session):
             self._pid = self.own("SELECT pg_backend_pid()")[0][0]
         self.limit(lock_timeout, statement_timeout)
 
+    def finish(self) -> None:
+        """Commit and clean in one round trip, where ``settle`` has undone session changes."""
+        if self._pooling is Pooling.TRANSACTION or not self._settled:
+            super().finish()
+            return
+        with interrupts.deferred():
+            self.own(f"COMMIT; {_CLEAN}")
+
     def rollback(self) -> None:
         """Roll back if there is something to; a broken connection has rolled back by itself."""
         self._settled = False
@@ -189,7 +204,7 @@ class PostgreSQLSession(Session):
         self._settled = False
         if self._looks_for_client:
             limits.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
-        rows = self.own(set_config(limits))
+        rows = self.own(set_config(tuple(limits)))
         self._lock_timeout = rows[0][0] if rows else ""
 
     def settle(self) -> None:
@@ -212,7 +227,7 @@ class PostgreSQLSession(Session):
         resets = () if self._settled else self._start.resets()
         # One message: without parameters it goes to the server as it is.
         with self.failing():
-            self.own("; ".join((*DROP, "DEALLOCATE ALL", UNLOCK, *resets)))
+            self.own("; ".join((_CLEAN, *resets)))
 
     def _reset(self) -> None:
         """Put role and settings back to what Django had set at the start."""
@@ -331,12 +346,20 @@ class PostgreSQLSession(Session):
 
     def watch(self, table: str) -> None:
         """Note the server's counters: they also hold what earlier transactions did."""
-        self._counters = Counters(self.ask, table)
+        look = partial(self.ask, OF_ONE, (table,))
+        self._counters = Counters(look(), look)
 
-    def look_back(self, table: str) -> None:  # noqa: ARG002
-        """Ask for the counters again."""
+    def claim(self, table: str, sql: str, params: Sequence[Any]) -> None:
+        """Let the claim answer with the counters: each statement costs as much as a small ALTER."""
+        before = self.ask(f"{sql} RETURNING {OF_ROW}", params)
+        self._counters = Counters(before, partial(self.ask, OF_ONE, (table,)))
+
+    def complete(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
+        """Let the completion, which ends with RETURNING, answer with the counters too."""
+        answer = cache(self.ask(f"{sql}, {OF_ROW}", params))
         if self._counters is not None:
-            self._counters.look_back()
+            self._counters.end(answer)
+        return answer
 
     def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Compare the counters; None where the server does not count (track_counts is off)."""

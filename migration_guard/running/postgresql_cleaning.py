@@ -4,8 +4,9 @@ Sources: PostgreSQL manual, "RESET", "DISCARD", "Configuration Settings Function
 NULL is RESET).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from psycopg import sql as pg
 
@@ -46,7 +47,8 @@ class Start:
         yield set_config((("session_authorization", None), ("role", role), *self.settings))
 
 
-def set_config(settings: Sequence[tuple[str, str | None]]) -> str:
+@lru_cache(maxsize=64)
+def set_config(settings: tuple[tuple[str, str | None], ...]) -> str:
     """Return the statement that makes these settings for the session in order; None resets one."""
     quoted = ([pg.Literal(word).as_string() for word in setting] for setting in settings)
     calls = (f"pg_catalog.set_config({name}, {value}, false)" for name, value in quoted)

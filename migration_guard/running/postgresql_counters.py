@@ -3,19 +3,19 @@
 Source: PostgreSQL manual, "The Cumulative Statistics System" (pg_stat_get_xact_…).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from migration_guard.history import Rows
 from migration_guard.running.session import Counts, Tally, Writes
 
-OF_ONE = (
-    "SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(oid), "
-    "pg_catalog.pg_stat_get_xact_tuples_updated(oid), "
-    "pg_catalog.pg_stat_get_xact_tuples_deleted(oid), pg_catalog.pg_relation_filenode(oid), "
-    "pg_catalog.current_setting('track_counts') = 'on' "
-    "FROM (SELECT %s::regclass::oid AS oid) AS history"
+_COUNTERS = (
+    "pg_catalog.pg_stat_get_xact_tuples_inserted({0}), "
+    "pg_catalog.pg_stat_get_xact_tuples_updated({0}), "
+    "pg_catalog.pg_stat_get_xact_tuples_deleted({0}), pg_catalog.pg_relation_filenode({0}), "
+    "pg_catalog.current_setting('track_counts') = 'on'"
 )
+OF_ROW = _COUNTERS.format("tableoid")  # what RETURNING tells counts the row itself
+OF_ONE = f"SELECT {_COUNTERS.format('oid')} FROM (SELECT %s::regclass::oid AS oid) AS history"
 _OF_ALL = """
 SELECT n.nspname || '.' || c.relname, pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
     pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
@@ -38,30 +38,30 @@ FROM pg_catalog.pg_class c WHERE c.oid = %s
 
 
 class Counters:
-    """The counters of one table now, and again after ``look_back``.
+    """The counters of one table: what ``before`` answered, and what ``look`` asks for later.
 
     They also hold what earlier transactions did: only their difference means something.
     """
 
-    def __init__(self, ask: Callable[[str, Sequence[Any]], Callable[[], Rows]], table: str) -> None:
-        self._ask, self._table = ask, table
-        self._before = ask(OF_ONE, (table,))
-        self._after: Callable[[], Rows] | None = None
+    def __init__(self, before: Callable[[], Rows], look: Callable[[], Callable[[], Rows]]) -> None:
+        self._before, self._look = before, look
+        self._end: Callable[[], Rows] | None = None
 
-    def look_back(self) -> None:
-        """Ask for the counters again."""
-        self._after = self._ask(OF_ONE, (self._table,))
+    def end(self, answer: Callable[[], Rows]) -> None:
+        """Count up to an UPDATE of one row, whose answer ends with ``OF_ROW``."""
+        self._end = answer
 
     def writes(self) -> Writes | None:
         """Compare the counters; None where the server does not count (track_counts is off)."""
-        if self._after is None:
-            self.look_back()
-        (before,), (after,) = self._before(), self._after() if self._after else []
-        if not after[4]:
+        (before,), (after,) = self._before(), self._end() if self._end else self._look()()
+        *first, file, _ = before[-5:]
+        *last, file_after, counting = after[-5:]
+        if not counting:
             return None
-        inserted, updated, deleted = (b - a for a, b in zip(before[:3], after[:3], strict=True))
+        inserted, updated, deleted = (b - a for a, b in zip(first, last, strict=True))
         # TRUNCATE counts no row, but gives the table a new file.
-        return Writes(inserted, updated, max(deleted, int(before[3] != after[3])))
+        replaced = int(file != file_after)
+        return Writes(inserted, updated - bool(self._end), max(deleted, replaced))
 
 
 def tally(own: Callable[[str], Rows]) -> Tally | None:

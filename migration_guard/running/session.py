@@ -181,6 +181,14 @@ class Session(ABC):
         with interrupts.deferred():
             self.own("COMMIT")
 
+    def finish(self) -> None:
+        """Commit the transaction of a migration, and ``clean``.
+
+        An error may have come before the commit or behind it: the history tells.
+        """
+        self.commit()
+        self.clean()
+
     def rollback(self) -> None:
         """Roll back, whatever the state; a lost connection has rolled back by itself."""
         try:
@@ -244,9 +252,14 @@ class Session(ABC):
         """Begin to count what this transaction does to ``table`` (a quoted, qualified name)."""
         return
 
-    def look_back(self, table: str) -> None:  # noqa: ARG002
-        """End the counting that ``watch`` began, for ``writes``, which may come after more."""
-        return
+    def claim(self, table: str, sql: str, params: Sequence[Any]) -> None:
+        """Insert a claim into ``table``, and ``watch`` it from then on."""
+        self.own(sql, params)
+        self.watch(table)
+
+    def complete(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
+        """Complete the claim, as ``ask``; what comes after it ``writes`` does not tell."""
+        return self.ask(sql, params)
 
     def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Return what was done to ``table`` since ``watch``; None where it is not told."""

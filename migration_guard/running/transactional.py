@@ -169,7 +169,7 @@ def _attempt(task: Task) -> Done:
             cleared = check_writes(task, before)
             audit_order(task)
             applied_at, duration = completed or _complete(task, started)
-        _commit(task.session)
+        _commit(task)
     except StatementError as error:
         task.session.rollback()
         task.session.clean()
@@ -182,9 +182,6 @@ def _attempt(task: Task) -> Done:
         with suppress(Exception):
             task.session.rollback()
         raise
-    # It is recorded: what fails now, a lost connection, shows itself at the next step.
-    with suppress(StatementError, task.session.driver_error):
-        task.session.clean()
     return Done(applied_at, duration, cleared)
 
 
@@ -198,8 +195,8 @@ def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
     with session.batch() if script.small and not task.stepwise else nullcontext():
         with session.failing():
             session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
-            history.claim(script.file, task.fingerprint, task.environment)
-            session.watch(history.table)
+            claim = history.claim(script.file, task.fingerprint, task.environment)
+            session.claim(history.table, *claim)
             if reads_history(script):
                 before = history.ids()
         for unit in script.units:
@@ -208,8 +205,7 @@ def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
             session.settle()
             if not session.completes_at_once:
                 return before, None
-            session.look_back(history.table)
-            return before, session.ask(*history.completion(script.file.id, task.after))
+            return before, session.complete(*history.completion(script.file.id, task.after))
 
 
 def _completed(task: Task, answer: Callable[[], Rows]) -> tuple[datetime, int]:
@@ -229,13 +225,23 @@ def _check_claim(task: Task) -> None:
         raise HistoryChangedError(_CLAIM_GONE)
 
 
-def _commit(session: Session) -> None:
+def _commit(task: Task) -> None:
     try:
-        with session.failing():
-            session.commit()
+        with task.session.failing():
+            task.session.finish()
     except StatementError as error:
+        if _is_recorded(task):  # what failed came behind it, and shows itself at the next step
+            return
         error.committing = True
         raise
+
+
+def _is_recorded(task: Task) -> bool:
+    """Tell whether the claim is committed; a connection that is lost cannot tell."""
+    with suppress(task.session.driver_error, DatabaseError):
+        task.session.rollback()
+        return task.script.file.id in task.history.ids()
+    return False
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import pytest
 
+from migration_guard.running import postgresql
 from tests.running.support import applied
 
 TABLE = "CREATE TABLE {} (id integer PRIMARY KEY)"
@@ -77,6 +78,42 @@ def test_session_when_a_file_leaves_what_its_role_may_not_change_then_the_next_f
 
     assert result.code == 0, result.err
     assert postgres.execute("SELECT * FROM seen") == [("postgres", "postgres", "origin")] * 2
+
+
+def test_commit_when_only_the_clean_up_behind_it_fails_counts_and_the_run_goes_on(
+    postgres, migrations, guard, monkeypatch
+):
+    monkeypatch.setattr(postgresql, "_CLEAN", "SELECT 1 / 0")
+    migrations({"1_a.sql": TABLE.format("a"), "2_b.sql": TABLE.format("b")})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert applied(postgres) == ["1_a", "2_b"]
+    assert exists(postgres, "b")
+
+
+def test_commit_when_it_fails_records_nothing_though_the_clean_up_comes_with_it(
+    postgres, migrations, guard
+):
+    postgres.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION ''not today''; END'"
+    )
+    migrations({"1_a.sql": TABLE.format("a")})
+    assert guard("runsqlmigrations").code == 0
+    postgres.execute(
+        "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON applied_migrations "
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    migrations({"1_a.sql": TABLE.format("a"), "2_b.sql": TABLE.format("b")})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert "not today" in result.err
+    assert applied(postgres) == ["1_a"]
+    assert not exists(postgres, "b")
 
 
 @pytest.mark.parametrize("answers", [1, 20_000], ids=["at the end", "on the way"])
