@@ -237,6 +237,7 @@ class _Run:
             out_of_order=self.options.allow_out_of_order, target=self.options.target
         )
 
+    @no_collection()
     def _prepare(self) -> dict[str, Script]:
         """Split all that will run, and look whether it may; raise nothing, note problems."""
         files = [planned.file for planned in self._to_run() if planned.file is not None]
