@@ -91,6 +91,8 @@ class PostgreSQLSession(Session):
     def facts(self) -> Facts:
         """Read the facts, and the settings that Django made when it connected."""
         with postgresql_pooler.patience(self.driver):
+            if not (self.driver.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
+                self.own("SET DateStyle = 'ISO'")  # psycopg reads no other; D-M-Y stays as it is
             row = self._facts()
         self._schema, self._pid, settings = row[3], row[6], row[7]
         own = [(name, value) for name, value, source in settings if source == "session"]

@@ -80,6 +80,21 @@ def test_session_when_a_file_leaves_what_its_role_may_not_change_then_the_next_f
     assert postgres.execute("SELECT * FROM seen") == [("postgres", "postgres", "origin")] * 2
 
 
+def test_run_when_the_database_writes_dates_in_german_reads_them_and_keeps_their_order(
+    postgres, migrations, guard
+):
+    name = postgres.settings["NAME"]
+    postgres.execute(f"ALTER DATABASE \"{name}\" SET DateStyle = 'German, DMY'")
+    files = {"1_a.sql": "CREATE TABLE a AS SELECT date '2.1.2026' AS day", "2_b.sql": "SELECT 1"}
+    migrations(files)
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert applied(postgres) == ["1_a", "2_b"]
+    assert postgres.execute("SELECT to_char(day, 'DD Mon') FROM a") == [("02 Jan",)]
+
+
 def test_commit_when_only_the_clean_up_behind_it_fails_counts_and_the_run_goes_on(
     postgres, migrations, guard, monkeypatch
 ):
