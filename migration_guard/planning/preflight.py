@@ -111,14 +111,15 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
     problems += [_encoding(file, one) for one in statements if _changes_encoding(one, vendor)]
     if all(control(s.text, vendor) for s in statements) and "empty" not in file.directives.allow:
         problems.append(_empty(file))
-    touches = mentions(file.text, HISTORY_TABLE, vendor)
-    if touches and not may_touch_history(file) and "touches-history" not in file.directives.allow:
-        problems.append(_touches_history(file, statements, vendor))
+    # Statement by statement: the whole of a long file in lower case would be its peak of memory.
+    naming = next((each for each in statements if mentions(each.text, HISTORY_TABLE, vendor)), None)
+    if naming and not may_touch_history(file) and "touches-history" not in file.directives.allow:
+        problems.append(_touches_history(file, naming))
     if in_one_transaction(file, vendor):
         units, found = _one_unit(file, statements, vendor)
     else:
         units, found = _many_units(file, statements, vendor)
-    return Script(file, units, touches), [*problems, *found]
+    return Script(file, units, naming is not None), [*problems, *found]
 
 
 def _one_unit(
@@ -244,8 +245,7 @@ def _meta_command(file: MigrationFile, statement: Statement, vendor: str) -> Pro
     )
 
 
-def _touches_history(file: MigrationFile, statements: list[Statement], vendor: str) -> Problem:
-    line = next((one.line for one in statements if mentions(one.text, HISTORY_TABLE, vendor)), None)
+def _touches_history(file: MigrationFile, naming: Statement) -> Problem:
     return Problem(
         "touches-history",
         f"the file names {HISTORY_TABLE}, and it may run in production",
@@ -253,7 +253,7 @@ def _touches_history(file: MigrationFile, statements: list[Statement], vendor: s
         "add -- guard: environments = dev, test. If it only reads the table: "
         "-- guard: allow = touches-history, <reason>.",
         path=file.path,
-        line=line,
+        line=naming.line,
     )
 
 

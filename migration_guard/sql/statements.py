@@ -92,9 +92,8 @@ class _Reader:
         self.depth = 0
         self.is_over = False
         self.line, self.counted = 1, 0
-        lower = text.lower()
-        self.may_have_bodies = _BODY_WORDS[lexis.vendor] in lower
-        self.may_change_strings = lexis.vendor == "postgresql" and CONFORMING in lower
+        self.may_have_bodies = _holds(text, _BODY_WORDS[lexis.vendor])
+        self.may_change_strings = lexis.vendor == "postgresql" and _holds(text, CONFORMING)
         # How statements begin that are perhaps not over at their terminator, or change the rules.
         self.heads = frozenset(
             _COPY_HEADS * lexis.backslash_commands
@@ -310,6 +309,12 @@ class _Reader:
         return UnterminatedError(what, self.text.count("\n", 0, offset) + 1, offset)
 
 
+def _holds(text: str, word: str) -> bool:
+    """Tell whether a word in lower case stands in `text` in any case, without a copy of it all."""
+    starts = range(0, len(text), _CHUNK)
+    return any(word in text[start : start + _CHUNK + len(word)].lower() for start in starts)
+
+
 def _heads(*beginnings: str) -> tuple[str, ...]:
     """Return two letters each in every case."""
     return tuple(
@@ -320,6 +325,7 @@ def _heads(*beginnings: str) -> tuple[str, ...]:
     )
 
 
+_CHUNK = 1024 * 1024  # characters
 _COPY_HEADS = _heads("co")
 _BODY_HEADS = _heads("cr", "ex", "be", "/*")
 _SETTING_HEADS = _heads("se", "re", "di")  # SET, SELECT, RESET, DISCARD

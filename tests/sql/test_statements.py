@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migration_guard.sql import statements
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.statements import SQLError, Statement, UnterminatedError, split
 
@@ -417,3 +418,17 @@ def test_split_when_given_any_text_then_places_are_exact_or_it_is_refused(vendor
         assert each.line == 1 + source.count("\n", 0, each.start)
         last = each.data[1] if each.data else each.end
     assert last <= len(source)
+
+
+@pytest.mark.parametrize("before", range(12))
+def test_split_when_the_word_that_changes_strings_lies_across_two_chunks_sees_it(
+    monkeypatch, before
+):
+    monkeypatch.setattr(statements, "_CHUNK", 10)
+    text = " " * before + "SET Standard_conforming_strings = off; SELECT 'a\\'; b'; SELECT 2;"
+
+    assert [one.text for one in split(text, "postgresql")] == [
+        "SET Standard_conforming_strings = off",
+        "SELECT 'a\\'; b'",
+        "SELECT 2",
+    ]
