@@ -288,6 +288,28 @@ def test_plugin_when_there_are_no_django_settings_says_so(pytester, monkeypatch)
     asked.stderr.fnmatch_lines(["*set DJANGO_SETTINGS_MODULE*"])
 
 
+@on_sqlite
+def test_plugin_when_the_app_is_not_installed_says_so(project):
+    settings = project.path / "site_settings.py"
+    settings.write_text(settings.read_text().replace('    "migration_guard",\n', ""))
+
+    run = project.pytest("--schema-contract=schema_contract.toml")
+
+    assert run.code == 4, run.out
+    assert 'needs "migration_guard" in INSTALLED_APPS' in run.out
+
+
+@on_sqlite
+def test_contract_when_the_setting_names_another_is_of_the_default_database(project):
+    project.write({"first.toml": CONTRACT})
+    project.configure(CONTRACTS={"default": [str(project.path / "first.toml")]})
+
+    run = project.pytest("-v", "--schema-contract=schema_contract.toml")
+
+    assert run.code == 0, run.out
+    assert sorted(of_contract(run)) == sorted(IDS)
+
+
 @pytest.mark.parametrize("without", [(), ("-p", "no:django")], ids=str)
 def test_plugin_when_nobody_asks_is_harmless_and_imports_no_django(pytester, monkeypatch, without):
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)

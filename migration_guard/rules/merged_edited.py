@@ -17,8 +17,7 @@ NEEDS = PAST
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield an error for each edit of the SQL, a warning for one of comments or layout."""
-    past = source.context.past
-    for merged in past.merged.values() if past is not None else ():
+    for merged in source.past.merged.values():
         file = source.by_path.get(merged.path)
         # What the other branch has too was not edited here.
         if file is None or merged.text is None or file.text in {merged.text, merged.tip_text}:

@@ -31,18 +31,15 @@ def check(source: Source) -> Iterator[Problem]:
 
 def gone(source: Source) -> Iterator[Merged]:
     """Yield the merged migrations whose file is neither here nor on the other branch."""
-    past = source.context.past
     here = {name.id for name in source.names}
-    for merged in past.merged.values() if past is not None else ():
-        if past is not None and merged.id not in here and merged.id in past.tip:
+    for merged in source.past.merged.values():
+        if merged.id not in here and merged.id in source.past.tip:
             yield merged
 
 
 def renamed(source: Source, merged: Merged) -> MigrationFile | None:
     """Return the new file with the text of a merged one, if there is one."""
-    past = source.context.past
-    known = past.merged_ids if past is not None else frozenset()
-    new = (file for file in source.files if file.id not in known)
+    new = (file for file in source.files if file.id not in source.past.merged_ids)
     name = merged.id.partition("_")[2]
     return next(
         (file for file in new if merged.text == file.text or file.id.partition("_")[2] == name),

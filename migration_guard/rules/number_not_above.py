@@ -14,9 +14,7 @@ NEEDS = PAST
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each migration of this branch that others have overtaken."""
-    past = source.context.past
-    if past is None:
-        return
+    past = source.past
     taken = {past.tip[migration_id] for migration_id in past.since}
     number, newest = past.highest
     for file in own(source):

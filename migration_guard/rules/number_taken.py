@@ -14,9 +14,7 @@ NEEDS = PAST
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each migration of this branch whose number both sides took."""
-    past = source.context.past
-    if past is None:
-        return
+    past = source.past
     by_number = {past.tip[migration_id]: migration_id for migration_id in sorted(past.since)}
     for file in own(source):
         other = by_number.get(file.number)
@@ -33,7 +31,5 @@ def check(source: Source) -> Iterator[Problem]:
 
 def own(source: Source) -> list[MigrationFile]:
     """Return the migrations that only this branch has, in order."""
-    past = source.context.past
-    if past is None:
-        return []
-    return [file for file in source.files if file.id not in past.merged_ids | past.since]
+    known = source.past.merged_ids | source.past.since
+    return [file for file in source.files if file.id not in known]

@@ -57,6 +57,12 @@ class Source:
     found: tuple[Problem, ...]
 
     @property
+    def past(self) -> Past:
+        """What the branch of ``--base`` has, for the rules that need it."""
+        assert self.context.past is not None  # noqa: S101 - those do not run without it
+        return self.context.past
+
+    @property
     def vendor(self) -> str:
         """Django's name of the database vendor."""
         return self.context.vendor

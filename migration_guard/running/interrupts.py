@@ -27,29 +27,26 @@ def deferred() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # where Python delivers no signals
         return
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {
+        int(number): handler for number in _SIGNALS if callable(handler := signal.getsignal(number))
+    }
     held: list[tuple[int, FrameType | None]] = []
-
-    def deliver(number: int, frame: FrameType | None) -> None:
-        handler = handlers[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
 
     def hold(number: int, frame: FrameType | None) -> None:
         held.append((number, frame))
         if len(held) > 1:
-            deliver(number, frame)
+            handlers[number](number, frame)
 
-    taken = [number for number, handler in handlers.items() if callable(handler)]
-    for number in taken:
+    for number in handlers:
         signal.signal(number, hold)
     try:
         yield
     finally:
-        for number in taken:
-            signal.signal(number, handlers[number])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         if len(held) == 1:
-            deliver(*held[0])
+            number, frame = held[0]
+            handlers[number](number, frame)
 
 
 @contextmanager

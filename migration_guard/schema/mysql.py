@@ -234,11 +234,22 @@ class _Everything:
             why = _PARTLY_GRANTED if rows else self._source.refusal(table) or _NOT_GRANTED
             self._source.unknown.append(Unknown(table, "columns", why))
             return UNKNOWN
-        checks = self._checks[table] if self._checks is not None else []
-        json = {one[1] for one in checks if _is_json(one[1], one[2])}
+        mariadb = self._source.is_mariadb
         return tuple(
-            _column(row, collation, json=row[1] in json, mariadb=self._source.is_mariadb)
+            _column(row, collation, json=mariadb and self._is_json(table, row), mariadb=mariadb)
             for row in rows
+        )
+
+    def _is_json(self, table: str, column: Row) -> Fact[bool]:
+        """Return whether MariaDB's check of JSON is on a column."""
+        if column[5] != "longtext":
+            return False
+        if self._checks is None:
+            return UNKNOWN
+        wanted = f"json_valid(`{column[1].lower()}`)"
+        return any(
+            name == column[1] and clause.lower() == wanted
+            for _, name, clause, _ in self._checks[table]
         )
 
     def _table_indexes(self, table: str) -> Fact[tuple[Index, ...]]:
@@ -291,26 +302,26 @@ def _by_table(rows: list[Row] | None) -> dict[str, list[Row]] | None:
     return grouped
 
 
-def _is_json(name: str, clause: str) -> bool:
-    """Return whether a column's check is the one that MariaDB gives to JSON."""
-    return clause.lower() == f"json_valid(`{name.lower()}`)"
-
-
-def _column(row: Row, table_collation: str | None, *, json: bool, mariadb: bool) -> Column:
+def _column(row: Row, table_collation: str | None, *, json: Fact[bool], mariadb: bool) -> Column:
     """Put a column together."""
     _, name, default, nullable, type_text, data_type, extra, comment, collation, expression = row
-    is_json = json and data_type == "longtext"
-    own = collation != table_collation and not is_json
+    of_json: Fact[str | None] = None
+    column_type: Fact[str] = normalize(type_text, VENDOR)
+    own: Fact[str | None] = collation if collation != table_collation else None
+    if json is UNKNOWN:
+        column_type, own, of_json = UNKNOWN, UNKNOWN if own is not None else None, UNKNOWN
+    elif json:
+        column_type, own, of_json = "json", None, "longtext"
     return Column(
         name=name,
-        type="json" if is_json else normalize(type_text, VENDOR),
+        type=column_type,
         nullable=nullable == "YES",
         default=_default(default, data_type, extra, mariadb=mariadb),
         identity="by default" if "auto_increment" in extra else "",
         generated=_generated(expression, extra),
-        collation=collation if own else None,
+        collation=own,
         comment=comment or None,
-        base_type="longtext" if is_json else None,
+        base_type=of_json,
     )
 
 

@@ -112,7 +112,7 @@ class _Source:
             cursor.execute(sql, params)
             return list(cursor.fetchall())
 
-    def by_table(self, sql: str, names: Iterable[Pair], fact: str) -> dict[str, list[Row]]:
+    def by_table(self, sql: str, names: Iterable[Pair], *facts: str) -> dict[str, list[Row]]:
         """Run a query for all tables at once, one by one only where a table makes it fail.
 
         ``names`` are (type, name) pairs. A table that cannot be read is not in the answer.
@@ -126,7 +126,7 @@ class _Source:
                 try:
                     rows += self.rows(sql.format(which=_ONE), (name, kind))
                 except DatabaseError as error:
-                    self.unknown.append(Unknown(name, fact, reason(error)))
+                    self.unknown += [Unknown(name, fact, reason(error)) for fact in facts]
                     del answer[name]
         for row in rows:
             answer.get(row[0], []).append(row)
@@ -143,7 +143,7 @@ class _Everything:
         self._index_sql = {row[1]: row[3] for row in objects if row[0] == "index"}
         self._columns = source.by_table(_COLUMNS, names, "columns")
         real = [one for one in names if one[0] == "table" and one[1] in self._columns]
-        self._indexes = source.by_table(_INDEXES, real, "indexes")
+        self._indexes = source.by_table(_INDEXES, real, "indexes", "uniques")
         self._foreign_keys = source.by_table(_FOREIGN_KEYS, real, "foreign_keys")
 
     def table(self, name: str) -> Table:
@@ -175,7 +175,7 @@ class _Everything:
     ) -> tuple[Column, ...]:
         rows = [row for row in self._columns[table] if row[6] != _HIDDEN_COLUMN]
         alias = _rowid_alias(rows, indexes)
-        return tuple(_column(row, parsed, alias) for row in rows)
+        return tuple(_column(row, parsed, alias.get(row[1], False)) for row in rows)
 
     def _primary_key(self, table: str, parsed: Parsed) -> Key | None:
         """Return the key in its own order, which need not be that of the columns."""
@@ -245,7 +245,7 @@ class _Everything:
         return key.columns if key is not None else UNKNOWN
 
 
-def _column(row: Row, parsed: Parsed, rowid_alias: str | None) -> Column:
+def _column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
     """Put a column together; the alias of the rowid is never null, whatever the pragma says."""
     _, name, type_text, not_null, default, _, hidden = row
     folded = name.lower()
@@ -260,24 +260,26 @@ def _column(row: Row, parsed: Parsed, rowid_alias: str | None) -> Column:
     return Column(
         name=name,
         type=declared,
-        nullable=not not_null and name != rowid_alias,
+        nullable=False if not_null else UNKNOWN if is_alias is UNKNOWN else not is_alias,
         default=None if default is None or default.upper() == "NULL" else default,
-        identity="by default" if name == rowid_alias else "",
+        identity=UNKNOWN if is_alias is UNKNOWN else "by default" if is_alias else "",
         generated=generated,
         collation=parsed.collations.get(folded),
         comment=None,
     )
 
 
-def _rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> str | None:
+def _rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> dict[str, Fact[bool]]:
     """Return the column that is another name of the rowid: INTEGER PRIMARY KEY, without an index.
 
     With an index it is WITHOUT ROWID, or the historical INTEGER PRIMARY KEY DESC.
     """
     key = [row for row in columns if row[5]]
-    if len(key) != 1 or key[0][2].upper() != "INTEGER" or indexes is UNKNOWN:
-        return None
-    return None if any(index.backs == "primary key" for index in indexes) else key[0][1]
+    if len(key) != 1 or key[0][2].upper() != "INTEGER":
+        return {}
+    if indexes is UNKNOWN:
+        return {key[0][1]: UNKNOWN}
+    return {key[0][1]: not any(index.backs == "primary key" for index in indexes)}
 
 
 def _index(rows: list[Row], collations: dict[str, str], sql: str | None) -> Index:

@@ -245,6 +245,34 @@ def test_journal_when_the_file_is_gone_still_shows_what_it_knows(
     assert "already exists" in page
 
 
+def test_journal_when_a_migration_was_killed_shows_how_far_it_came_and_no_error(
+    postgres, admin, guard, migrations
+):
+    site = failed(admin, guard, migrations)
+    postgres.execute(
+        "UPDATE migration_guard_journal SET state = 'running', error = '', statement = ''"
+    )
+
+    page = visible(site.text(f"{JOURNAL}0003_half/change/"))
+
+    assert "running" in page
+    assert "1 of 3" in page
+    assert "Error" not in page
+    assert "failed" not in page
+
+
+def test_journal_when_the_file_does_not_split_any_more_shows_what_it_knows(
+    postgres, admin, guard, migrations
+):
+    site = failed(admin, guard, migrations)
+    migrations({**FILES, "0003_half.sql": "CREATE TABLE one ('"})
+
+    page = visible(site.text(f"{JOURNAL}0003_half/change/"))
+
+    assert "already exists" in page
+    assert "CREATE TABLE three" not in page
+
+
 def test_journal_when_a_statement_holds_a_password_masks_it(postgres, admin, guard, migrations):
     site = failed(
         admin,

@@ -113,6 +113,19 @@ def test_list_when_rows_span_years_offers_the_date_hierarchy(database, admin):
     assert names(site.text("?applied_at__year=2019&applied_at__month=5")) == ["9_users"]
 
 
+def test_list_when_the_server_knows_no_time_zones_has_no_date_hierarchy(mariadb, admin, settings):
+    if mariadb.execute("SELECT CONVERT_TZ('2000-01-01', 'UTC', 'Europe/Berlin')") != [(None,)]:
+        pytest.skip("a server without the tables of time zones")
+    settings.TIME_ZONE = "Europe/Berlin"
+    site = admin(FILES)
+    mariadb.execute("UPDATE applied_migrations SET applied_at = '2019-05-06' WHERE id = '9_users'")
+
+    page = site.text()
+
+    assert "9_users" in page
+    assert "applied_at__year" not in page
+
+
 def test_list_when_files_changed_tells_applied_from_edited_and_missing(database, admin, migrations):
     site = admin(FILES)
     migrations(

@@ -124,6 +124,25 @@ def test_page_when_the_language_writes_commas_still_draws_numbers(sqlite, admin,
     assert re.search(r'viewBox="0 0 960 360"', page)
 
 
+@pytest.mark.parametrize(
+    ("last", "label"),
+    [
+        ("10:11:12.950", "12.200 s"),
+        ("10:11:50", "10:11:30"),
+        ("15:00:00", "12:00"),
+    ],
+)
+def test_page_when_the_span_is_short_labels_its_lines_as_finely(sqlite, admin, last, label):
+    site = admin({f"{n:04}_m.sql": f"CREATE TABLE t{n} (id int);" for n in (1, 2)})
+    for name, at in (("0001_m", "10:11:12.100"), ("0002_m", last)):
+        sqlite.execute(
+            "UPDATE applied_migrations SET duration_ms = 5, applied_at = ? WHERE id = ?",
+            (f"2026-03-09 {at}", name),
+        )
+
+    assert f">{label}</text>" in site.text("timeline/")
+
+
 def test_page_when_there_is_one_migration_tells_its_day_once(sqlite, admin):
     site = admin({"0001_a.sql": "CREATE TABLE a (id int);"})
     sqlite.execute("UPDATE applied_migrations SET applied_at = '2026-03-09 10:11:12.345'")

@@ -275,6 +275,35 @@ def test_adopt_when_an_id_is_no_migration_id_changes_nothing(bad, database, migr
     assert tables(database) == set()
 
 
+def test_adopt_when_the_project_has_no_time_zones_keeps_the_times(
+    database, migrations, guard, settings
+):
+    settings.USE_TZ, settings.TIME_ZONE = False, "UTC"
+    foreign_table(database)
+    migrations({"0001_a.sql": A, "0002_b.sql": B})
+
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert [one.applied_at.isoformat() for one in AppliedMigration.objects.order_by("id")] == [
+        "2020-02-01T03:04:05.678000",
+        "2020-02-02T03:04:05.678000",
+    ]
+
+
+def test_adopt_when_it_runs_a_second_time_adds_only_what_is_not_there(database, migrations, guard):
+    foreign_table(database)
+    migrations({"0001_a.sql": A, "0002_b.sql": B})
+    assert guard("runsqlmigrations", "--adopt").code == 0
+    before = database.execute("SELECT * FROM applied_migrations ORDER BY id")
+
+    again = guard("runsqlmigrations", "--adopt")
+
+    assert again.code == 0, again.err
+    assert database.execute("SELECT * FROM applied_migrations ORDER BY id") == before
+    assert len(audit(database)) == 2
+
+
 def test_adopt_when_a_time_is_missing_changes_nothing(database, migrations, guard):
     foreign_table(database)
     database.execute("UPDATE applied_migrations SET applied_at = NULL WHERE id = '0002_b'")

@@ -293,6 +293,12 @@ def test_squawk_when_told_the_server_knows_what_it_can(guard, checkout, version,
     assert rules(result) == expected
 
 
+def test_check_when_it_shall_be_quiet_and_all_is_fine_says_nothing(guard, checkout):
+    result = guard("checksqlmigrations", "--verbosity", "0")
+
+    assert (result.code, result.out, result.err) == (0, "", "")
+
+
 @pytest.mark.parametrize(("limit", "expected"), [("5s", []), (None, ["require-lock-timeout"])])
 def test_squawk_when_the_runner_sets_no_lock_timeout_asks_for_one(
     guard, checkout, settings, limit, expected

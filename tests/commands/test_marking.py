@@ -110,3 +110,42 @@ def test_fake_when_a_lower_one_is_left_out_makes_it_out_of_order(database, exist
     assert result.code == 1
     assert "out-of-order" in result.err
     assert history(database) == ["0003_pets"]
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_fake_when_another_session_locks_the_history_is_refused_and_changes_nothing(
+    database, existing, guard
+):
+    assert guard("runsqlmigrations", "--fake", "0001_people").code == 0
+    limit = {
+        "postgresql": {"options": "-c lock_timeout=500ms"},
+        "mysql": {"init_command": "SET SESSION innodb_lock_wait_timeout = 1"},
+    }[database.vendor]
+    database.configure(OPTIONS=limit)
+    lock = {
+        "postgresql": "LOCK TABLE applied_migrations IN EXCLUSIVE MODE",
+        "mysql": "SELECT * FROM applied_migrations FOR UPDATE",
+    }[database.vendor]
+    other = database.connect().cursor()
+    other.execute("BEGIN")
+    other.execute(lock)
+
+    result = guard("runsqlmigrations", "--fake", "0003_pets")
+
+    assert result.code == 1
+    assert "The database refused a step of the run" in result.err
+    assert "Nothing was changed" in result.err
+    assert history(database) == ["0001_people"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_fake_when_the_file_cannot_be_written_is_refused(database, existing, guard):
+    assert guard("runsqlmigrations", "--fake", "0001_people").code == 0
+    database.configure(NAME=f"file:{database.settings['NAME']}?mode=ro")
+
+    result = guard("runsqlmigrations", "--fake", "0003_pets")
+
+    assert result.code == 1
+    assert "readonly" in result.err
+    assert "Run against a database that accepts writes." in result.err
+    assert history(database) == ["0001_people"]

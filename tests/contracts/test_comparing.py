@@ -8,6 +8,7 @@ from migration_guard.contracts import (
     Column,
     Contract,
     Enum,
+    Exclusion,
     Extension,
     ForeignKey,
     Index,
@@ -84,6 +85,7 @@ COLUMNS = [
     (Column("a", identity=False), _column("a", identity="by default"), ["wrong-identity"]),
     (Column("a", identity="always"), _column("a", identity="by default"), ["wrong-identity"]),
     (Column("a", identity="always"), _column("a", identity=UNKNOWN), ["unknown"]),
+    (Column("a", identity=True), _column("a", default=UNKNOWN), ["unknown"]),
     (Column("a", generated=True), _column("a"), ["wrong-generated"]),
     (
         Column("a", generated="lower(b)", stored=True),
@@ -102,6 +104,7 @@ COLUMNS = [
     ),
     (Column("a", collation="C"), _column("a", collation="C"), []),
     (Column("a", collation="C"), _column("a"), ["wrong-collation"]),
+    (Column("a", collation="C"), _column("a", collation=UNKNOWN), ["unknown"]),
     (Column("z", "int", null=False), _column("a"), ["missing-column"]),
 ]
 
@@ -128,6 +131,8 @@ UNIQUES = [
         ["missing-unique"],
     ),
     (["b"], {"uniques": UNKNOWN}, ["unknown"]),
+    (["b"], {"indexes": UNKNOWN}, ["missing-unique"]),  # all plain keys are among the uniques
+    (Unique(["b"], where="a > 1"), {"indexes": UNKNOWN}, ["unknown"]),
     (
         Unique(["b"], where="a > 1"),
         {"indexes": (_index("b", unique=True, predicate="(A > 1)"),)},
@@ -168,6 +173,7 @@ INDEXES = [
     (["b"], _index("c", "b"), ["missing-index"]),
     (["a"], _index("c"), []),  # the primary key
     (["b", "c"], _index("b"), ["missing-index"]),
+    ([""], _index("b"), ["missing-index"]),
     (["b"], _index("b", predicate="a > 1"), ["missing-index"]),
     (["b"], _index("b", valid=False), ["invalid-index"]),
     (["b"], _index("b", valid=UNKNOWN), ["unknown"]),
@@ -202,6 +208,21 @@ def test_index_when_compared_then_what_serves_the_look_up_keeps_it(stated, actua
     assert _judge(Table("t", indexes=[stated]), _table(indexes=(actual,))) == rules
 
 
+EXCLUSIONS = [
+    (Exclusion("ex"), ("EXCLUDE USING gist (a WITH &&)",), []),
+    (Exclusion("other"), ("EXCLUDE USING gist (a WITH &&)",), ["missing-exclusion"]),
+    (Exclusion("ex"), (), ["missing-exclusion"]),
+    (Exclusion("ex", "EXCLUDE USING gist (a WITH =)"), ("EXCLUDE USING gist (a WITH &&)",), ["missing-exclusion"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stated", "definitions", "rules"), EXCLUSIONS)
+def test_exclusion_when_compared_then_its_name_and_its_definition_count(stated, definitions, rules):
+    actual = tuple(objects.Exclusion("ex", each) for each in definitions)
+
+    assert _judge(Table("t", exclusions=[stated]), _table(exclusions=actual)) == rules
+
+
 def _key(**facts):
     known = {"on_delete": "cascade", "on_update": "no action", "deferrable": "", "validated": True}
     return objects.ForeignKey("fk", ("b",), "u", **{"target_columns": ("id",), **known, **facts})
@@ -232,6 +253,12 @@ def test_foreign_key_when_compared_then_its_rule_is_told(stated, actual, rules):
     assert (
         _judge(Table("t", foreign_keys=[stated]), _table(foreign_keys=(actual,)), target) == rules
     )
+
+
+def test_foreign_key_when_its_target_is_not_seen_then_the_table_s_name_is_enough():
+    stated = Table("t", foreign_keys=[ForeignKey(["b"], "u")])
+
+    assert _judge(stated, _table(foreign_keys=(_key(),))) == []
 
 
 def test_foreign_key_when_its_columns_stand_in_another_order_then_it_is_the_same():
@@ -311,6 +338,21 @@ def test_table_when_it_cannot_be_read_then_all_is_unknown_for_that_reason():
     found = compare(Contract([Table("t", [Column("a", "int")])]), snapshot)
 
     assert [one.unknown for one in found] == ["permission denied"] * 3
+
+
+def test_table_when_only_its_columns_cannot_be_read_then_they_are_unknown_for_that_reason():
+    snapshot = _snapshot(
+        _table(columns=UNKNOWN), unknown=(Unknown("t", "columns", "locked by another session"),)
+    )
+    contract = Contract([Table("t", [Column("a", "int")])], absent_columns=[AbsentColumn("t", "z")])
+
+    found = compare(contract, snapshot)
+
+    assert [(one.id, one.unknown) for one in found if one.verdict is not Verdict.KEPT] == [
+        ("t::a::exists", "locked by another session"),
+        ("t::a::type", "locked by another session"),
+        ("t::z::absent", "locked by another session"),
+    ]
 
 
 def test_table_when_it_has_more_columns_then_only_exact_minds():
@@ -401,6 +443,16 @@ def test_server_objects_when_the_vendor_has_none_then_they_are_unknown():
     assert [one.unknown for one in found] == ["sqlite has none"] * 2
 
 
+def test_server_objects_when_they_cannot_be_read_then_they_are_unknown_for_that_reason():
+    snapshot = _snapshot(
+        enums=UNKNOWN, extensions=UNKNOWN, unknown=(Unknown("", "enums", "permission denied"),)
+    )
+
+    found = compare(Contract(enums=[Enum("mood", ["sad"])]), snapshot)
+
+    assert {one.unknown for one in found} == {"permission denied"}
+
+
 def test_contract_when_exact_then_other_tables_are_named_but_not_our_own():
     own = objects.Table("public", "applied_migrations", "applied_migrations", kind="table")
     contract = Contract([Table("t")], exact=True, source="c.toml:1")
@@ -452,3 +504,8 @@ def test_only_when_a_table_is_named_then_the_rest_is_left_out():
 def test_declare_when_a_text_stands_for_a_list_then_it_is_refused(make):
     with pytest.raises(TypeError, match="is a list of names"):
         make()
+
+
+def test_declare_when_an_exclusion_has_neither_name_nor_definition_then_it_is_refused():
+    with pytest.raises(ValueError, match="needs a name or a definition"):
+        Exclusion()

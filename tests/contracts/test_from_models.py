@@ -91,6 +91,29 @@ def test_models_when_django_6_1_lets_the_database_delete_then_that_is_stated(mig
     assert [key.on_delete for key in table.foreign_keys] == ["cascade", "set null"]
 
 
+def test_models_when_they_are_for_another_database_then_they_have_no_table(migrated):
+    database = migrated("tests.contracts.everything")
+
+    sources = {table.source for table in from_models().tables}
+
+    assert ("everything.OnlyOnPostgreSQL" in sources) is (database.vendor == "postgresql")
+    assert "everything.OnlyWithGeometry" not in sources
+
+
+def test_models_when_the_storage_engine_orders_no_index_then_no_order_is_stated(mariadb, settings):
+    settings.INSTALLED_APPS = [*CONTRIB, "tests.contracts.everything"]
+    settings.TEST_SWAPPED_MODEL = "everything.Every"
+
+    def stated():
+        tables = from_models(models=Models(["everything.*"])).tables
+        indexes = [index for table in tables for index in table.indexes]
+        return [column for one in indexes for column in one.columns if column.endswith(" DESC")]
+
+    assert stated()
+    mariadb.configure(OPTIONS={"init_command": "SET default_storage_engine = MyISAM"})
+    assert stated() == []
+
+
 class OnlyAuth:
     """Send auth to one database and the unmanaged models to another."""
 

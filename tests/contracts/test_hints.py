@@ -88,6 +88,11 @@ CASES = {
         ("public.users", "email"),
         "0001_a adds it and is pending",
     ),
+    "of a view, with its schema": (
+        [("0001_a", "CREATE VIEW public.users AS SELECT 1 AS email;", State.PENDING)],
+        ("users", "email"),
+        "0001_a adds it and is pending",
+    ),
     "in a DO block": (
         [("0001_a", "DO $$BEGIN ALTER TABLE users ADD email text; END$$;", State.PENDING)],
         ("users", "email"),
@@ -113,6 +118,13 @@ def test_hint_when_a_migration_made_it_then_it_and_its_state_are_named(migration
     plan = Plan(tuple(_planned(*one) for one in migrations), ())
 
     assert expected in Trail(plan, "postgresql").of(*names)
+
+
+def test_hint_when_a_comment_of_mysql_is_run_then_it_counts_as_sql():
+    sql = "CREATE TABLE users (id int /*!50503 , email text */);"
+    plan = Plan((_planned("0001_a", sql, State.PENDING),), ())
+
+    assert "0001_a adds it and is pending" in Trail(plan, "mysql").of("users", "email")
 
 
 def test_hint_when_a_django_app_makes_it_then_migrate_is_what_to_type():

@@ -81,6 +81,13 @@ def test_lines_when_a_key_is_spelt_in_any_way_then_it_has_its_line(text, expecte
     assert {path: lines.of(path) for path in _paths(document)} == expected
 
 
+def test_lines_when_a_path_is_nowhere_then_what_it_would_stand_in_has_the_line():
+    lines = Lines("\n[a]\nb = 1")
+
+    assert lines.of(("a", "c")) == 2
+    assert lines.of(()) == 1
+
+
 KEYS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=4) | st.sampled_from(
     ["a", "b", "[a]", "a.b", "#", "'", '"', "\\"]
 )

@@ -1,10 +1,11 @@
 """Expressions as the server writes them, and what stays behind: nothing."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from migration_guard.contracts import Check, Column, Contract, Table, examine
 from migration_guard.contracts.server import speller
+from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 from migration_guard.running import connecting
 from migration_guard.schema.snapshot import snapshot
@@ -55,6 +56,12 @@ def test_check_when_an_expression_is_spelt_otherwise_then_the_server_decides(
     assert prices.execute("SELECT count(*) FROM prices") == [(0,)]
 
 
+def test_contract_when_it_says_nothing_then_no_database_keeps_it(sqlite):
+    for contract in (Contract(), Contract(source="schema_contract.toml:1")):
+        with pytest.raises(CannotTell, match="says nothing"):
+            examine(connection, contract)
+
+
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_generated_when_spelt_otherwise_then_the_server_decides(prices):
     twice = Table("prices", [Column("twice", generated="(2) * price", stored=True)])
@@ -100,6 +107,30 @@ def test_spelling_when_the_session_only_reads_then_the_server_still_answers(pric
         ask = Ask(known.table("prices"), "check", "price between 0 and 99")
 
         assert "99" in speller(session.connection)(ask)
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_spelling_when_the_server_has_no_such_thing_then_it_has_no_spelling(prices):
+    table = snapshot(connection).table("prices")
+
+    assert speller(connection)(Ask(table, "key", "lower(name)")) is None
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_reading_when_the_connection_is_lost_then_that_is_no_fact(prices):
+    ask = Ask(snapshot(connection).table("prices"), "check", "price > 0")
+    own, kill = {
+        "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+        "mysql": ("SELECT connection_id()", "KILL {}"),
+    }[prices.vendor]
+
+    for question in (lambda: snapshot(connection), lambda: speller(connection)(ask)):
+        with connection.cursor() as cursor:
+            cursor.execute(own)
+            prices.execute(kill.format(*cursor.fetchone()))
+        with pytest.raises(DatabaseError):
+            question()
+        connection.close()
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -30,6 +30,7 @@ OTHER_DEFAULTS = [
     ("postgresql", "'a'", "'a '"),
     ("postgresql", "now()", "clock_timestamp()"),
     ("postgresql", "'a' || 'b'::text", "'a'"),
+    ("postgresql", "'a'::text || 'b'", "'a'"),
     ("postgresql", "1", "2"),
     ("postgresql", "nextval('a'::regclass)", "nextval('b'::regclass)"),
     ("sqlite", "'true'", "true"),
@@ -68,6 +69,7 @@ def test_canonical_when_only_the_spelling_differs_then_it_is_one_text(vendor, on
         ("postgresql", '"A" > 0', "a > 0"),
         ("postgresql", "\"select\" = 'A'", "select = 'a'"),
         ("postgresql", "(a) + (b)", "a) + (b"),
+        ("postgresql", "((a)", "(a)"),
         ("sqlite", "'a'", "'A'"),
     ],
 )

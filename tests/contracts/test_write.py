@@ -166,6 +166,21 @@ def test_write_when_something_is_not_told_then_it_is_left_out_with_a_comment():
     assert parse(text).tables[0].checks == ()
 
 
+def test_write_when_its_columns_are_not_told_then_a_table_is_still_named_and_not_exact():
+    table = Table("public", "t", "t", "table", UNKNOWN, Key("pk", ("id",)), (), (), (), (), ())
+    snapshot = Snapshot(
+        "mysql",
+        (table, _table("u")),
+        unknown=(Unknown("t", "columns", "the role may read some of its columns only"),),
+    )
+
+    first, second = parse(write(snapshot)).tables
+
+    assert (first.exact, first.columns, first.primary_key.columns) == (False, (), ("id",))
+    assert second.exact
+    assert write(snapshot).count("# not told") == 1
+
+
 def test_write_when_a_partition_belongs_to_a_parent_then_only_the_parent_is_written():
     parts = (_table("parted"), _table("parted_1", partition_of="parted"))
     snapshot = Snapshot("postgresql", parts)

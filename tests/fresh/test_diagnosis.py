@@ -41,10 +41,20 @@ ORDER = {
     "two files swapped": (
         {
             "0001_profiles.sql": "INSERT INTO users (id) VALUES (1);",
-            "0002_users.sql": USERS,
+            "0002_users.sql": f"{USERS}\nINSERT INTO users (id) VALUES (2);",
         },
         "0001_profiles.sql:1",
         f"The table users {LATER.format('0002_users')}",
+    ),
+    "one of two that come too early": (
+        {
+            "0001_trust.sql": "ALTER TABLE profiles ADD COLUMN trust_level integer;",
+            "0002_age.sql": "ALTER TABLE users ADD COLUMN age integer;",
+            "0003_profiles.sql": PROFILES,
+            "0004_users.sql": USERS,
+        },
+        "0001_trust.sql:1",
+        f"The table profiles {LATER.format('0003_profiles')}",
     ),
     "a column of a later number": (
         {

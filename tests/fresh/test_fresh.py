@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -284,6 +285,23 @@ def _has_pets(path):
 
 
 # -- rights
+
+
+def test_fresh_when_a_program_runs_it_in_a_thread_builds_all_the_same(database, migrations, guard):
+    migrations({"0001_people.sql": "CREATE TABLE people (id integer PRIMARY KEY);"})
+
+    def run():
+        try:
+            return guard("checkschema", "--fresh", "--no-models")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run).result()
+
+    assert done.code == 0, done.err
+    assert "0001_people" in done.out
+    assert throwaways(database) == []
 
 
 def test_fresh_when_the_user_may_not_create_databases_prints_the_grant(postgres, migrations, fresh):

@@ -1,5 +1,6 @@
 """Where throwaway databases are made: each is dropped whatever happens, and nothing else ever is."""
 
+import signal
 import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from migration_guard.fresh import postgresql
 from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX, new_name
 from migration_guard.fresh.mysql import MySQLHost
 from migration_guard.fresh.postgresql import PostgreSQLHost
-from migration_guard.fresh.throwaway import host_of
+from migration_guard.fresh.throwaway import host_of, throwaway
 from tests.faults import pgbouncer
 from tests.fresh.support import make_leftover, templates, throwaways
 from tests.running.support import wait_until
@@ -102,6 +103,51 @@ def test_create_when_the_database_cannot_be_configured_drops_it(postgres, host, 
 
 
 # -- the connection that owns it
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_create_when_the_server_refuses_says_why(database):
+    with host_of("default") as host:
+        name = host.create(new_name())
+        try:
+            with pytest.raises(CannotTell, match=f"could not be created.*{name}.*exists"):
+                host.create(name)
+        finally:
+            host.drop(name)
+
+
+def test_create_when_the_settings_name_a_template_copies_it(postgres):
+    template = f"{postgres.settings['NAME']}_like"
+    postgres.execute(f'CREATE DATABASE "{template}"')
+    try:
+        with inside(postgres, template) as session:
+            session.execute("CREATE TABLE made_before ()")
+        postgres.configure(TEST={"TEMPLATE": template})
+        with (
+            host_of("default") as host,
+            throwaway("default", host) as name,
+            inside(postgres, name) as session,
+        ):
+            found = session.execute("SELECT to_regclass('made_before') IS NOT NULL").fetchone()
+    finally:
+        postgres.execute(f'DROP DATABASE "{template}" WITH (FORCE)')
+
+    assert found == (True,)
+
+
+def test_throwaway_when_it_is_interrupted_while_it_is_made_is_dropped(database, monkeypatch):
+    with host_of("default") as host:
+        create = host.create
+
+        def interrupted(*args):
+            signal.raise_signal(signal.SIGINT)
+            return create(*args)
+
+        monkeypatch.setattr(host, "create", interrupted)
+        with pytest.raises(KeyboardInterrupt), throwaway("default", host):
+            pytest.fail("went on")
+
+        assert throwaways(database) == []
 
 
 def test_host_when_sessions_time_out_does_not(postgres, owner):

@@ -315,6 +315,30 @@ def test_idle_when_a_statement_did_its_work_or_is_no_ddl_then_nothing_is_told(da
     assert wrong == {}
 
 
+def test_idle_when_a_sequence_of_a_column_changed_then_nothing_is_told(postgres, timeline):
+    before = "CREATE TABLE users (id serial PRIMARY KEY);"
+
+    chapter, problems = watched(
+        postgres, timeline, before, "ALTER SEQUENCE IF EXISTS users_id_seq INCREMENT BY 5;"
+    )
+
+    assert chapter.changed
+    assert problems == []
+
+
+def test_idle_when_a_table_cannot_be_read_then_nothing_is_told(postgres, timeline):
+    _run(postgres, "CREATE TABLE users (id integer CHECK (id > 0));")
+    watch = timeline()
+    other = postgres.connect()
+    other.execute("BEGIN")
+    other.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+
+    watch.after("0002_b", file("ALTER TABLE IF EXISTS users ADD COLUMN IF NOT EXISTS id integer;"))
+
+    assert watch.problems == []
+    other.execute("ROLLBACK")
+
+
 def test_idle_when_the_statement_holds_a_password_then_it_is_masked(mariadb, timeline):
     secret = (
         "CREATE TABLE IF NOT EXISTS users (id integer)"

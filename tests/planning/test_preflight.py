@@ -38,6 +38,7 @@ def units(text: str, vendor: str = "postgresql") -> list[tuple[int, int, list[st
         ("postgresql", "A; SAVEPOINT s; B", [(1, 3, ["A", "SAVEPOINT s", "B"])]),
         ("postgresql", OFF + "A; B", [(1, 1, ["A"]), (2, 2, ["B"])]),
         ("postgresql", OFF + "A; BEGIN; B; C; COMMIT; D", [(1, 1, ["A"]), (2, 5, ["B", "C"]), (6, 6, ["D"])]),
+        ("postgresql", OFF + "BEGIN; COMMIT; A", [(3, 3, ["A"])]),
         ("sqlite", "BEGIN IMMEDIATE; A; COMMIT", [(2, 2, ["A"])]),
         ("mysql", "INSERT INTO a VALUES (1); CREATE TABLE b (id int)", [(1, 1, ["INSERT INTO a VALUES (1)"]), (2, 2, ["CREATE TABLE b (id int)"])]),
         ("mysql", "BEGIN; INSERT INTO a VALUES (1); COMMIT", [(1, 3, ["INSERT INTO a VALUES (1)"])]),

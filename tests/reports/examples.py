@@ -49,11 +49,13 @@ ALL_KEPT = checked(KEPT)
 BROKEN = checked(KEPT, *VIOLATED, UNKNOWN)
 NOT_TOLD = checked(KEPT, UNKNOWN)
 ALLOWED = checked(KEPT, UNKNOWN, allow_unknown=True)
+OF_CODE = checked(assertion("users::exists", Verdict.UNKNOWN, unknown="permission denied"))
 FAILED = Checked("default", error=CannotTell("No connection.", "Start the server."))
 EVERY = {
     "kept": ALL_KEPT,
     "broken": BROKEN,
     "not-told": NOT_TOLD,
     "allowed": ALLOWED,
+    "of-code": OF_CODE,
     "failed": FAILED,
 }

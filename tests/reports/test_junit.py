@@ -1,11 +1,21 @@
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from migration_guard.problems import Violation
+from migration_guard.problems import Problem, Violation
 from migration_guard.reports.junit import examined
-from migration_guard.results import Verdict
-from tests.reports.examples import ALL_KEPT, ALLOWED, BROKEN, FAILED, NOT_TOLD, assertion, checked
+from migration_guard.results import Built, Verdict
+from tests.reports.examples import (
+    ALL_KEPT,
+    ALLOWED,
+    BROKEN,
+    FAILED,
+    KEPT,
+    NOT_TOLD,
+    assertion,
+    checked,
+)
 
 
 def parse(report):
@@ -46,6 +56,15 @@ def test_junit_when_it_counts_agrees_with_its_cases(report, counts):
     assert tuple(suite.get(name) for name in names) == counts
     found = (len(suite), *(len(suite.findall(f"*/{tag}")) for tag in ("failure", "error")))
     assert tuple(map(str, found)) == counts[:3]
+
+
+def test_junit_when_the_files_were_warned_of_says_so_beside_the_migrations():
+    warning = Problem("changed-nothing", "it changed nothing", "", path=Path("0002_b.sql"), line=3)
+    built = Built("production", problems=(warning,))
+
+    root = ET.fromstring(examined(checked(KEPT, built=built)))  # noqa: S314 -- it is ours
+
+    assert "0002_b.sql:3: it changed nothing" in root.find(".//system-err").text
 
 
 def test_junit_when_a_text_holds_what_xml_cannot_stays_well_formed():

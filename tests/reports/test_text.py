@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from migration_guard.problems import Problem, Severity
 from migration_guard.reports import text
 from tests.reports.examples import ALL_KEPT, ALLOWED, BROKEN, FAILED, NOT_TOLD, checked
 
@@ -22,6 +23,12 @@ in all."""
 
 def test_text_when_something_is_violated_groups_by_table_and_counts():
     assert text.examined(BROKEN) == REPORT
+
+
+def test_problem_when_it_has_no_remedy_is_one_line():
+    problem = Problem("not-simulated", "its effect is not known", "", Severity.INFO)
+
+    assert text.problems([problem]) == "info[not-simulated] its effect is not known"
 
 
 def test_text_when_everything_is_kept_is_one_line():

@@ -86,6 +86,7 @@ T = "CREATE TABLE t (id bigint PRIMARY KEY, a bigint);\n"
         ("SELECT nextval('s')", "CREATE SEQUENCE s"),
         ("CREATE TABLE u (i bigint DEFAULT nextval('s'::regclass))", "CREATE SEQUENCE s"),
         ("ALTER TABLE u ADD COLUMN i bigint", "ALTER TABLE t RENAME TO u"),
+        ("ALTER TABLE u ADD COLUMN b bigint", "CREATE TABLE u (id bigint);\nSELECT u.b FROM u"),
         ("SELECT * FROM v", "CREATE VIEW v AS SELECT 1 AS x"),
         ("ALTER TABLE t ADD CONSTRAINT p UNIQUE USING INDEX i", "CREATE UNIQUE INDEX i ON t (a)"),
         ("SET LOCAL search_path = app;\nSELECT * FROM x", "CREATE SCHEMA app;\nCREATE TABLE app.x (id int)"),
@@ -130,6 +131,17 @@ GOOD = [
     ["CREATE TYPE mood AS ENUM ('a')", "ALTER TYPE mood RENAME TO feeling", "CREATE TABLE x (m feeling)", "CREATE TYPE mood AS ENUM ('b')"],
     [T, "ALTER TABLE t DROP COLUMN IF EXISTS nothing, ADD COLUMN IF NOT EXISTS a bigint"],
     [T, "MERGE INTO t USING (SELECT 1 AS k) s ON t.id = s.k WHEN MATCHED THEN UPDATE SET a = k"],
+    [T, "SELECT public.t.a FROM public.t;\nSELECT '16384'::regclass"],
+    [T, "CREATE TABLE IF NOT EXISTS t (id bigint REFERENCES gone (id))"],
+    ["DO $$ BEGIN CREATE TABLE t (id int); END $$", "CREATE TABLE IF NOT EXISTS t (id bigint REFERENCES gone (id))"],
+    [T, "DROP TABLE t -- guard", "ALTER TABLE IF EXISTS t ADD b int"],
+    [T, "CREATE VIEW v AS SELECT * FROM t, pg_class", "SELECT relname FROM v"],
+    [T, "CREATE VIEW v AS SELECT a FROM t", "ALTER TABLE t DROP COLUMN a CASCADE", "CREATE VIEW v AS SELECT id FROM t"],
+    ["CREATE TABLE p (id int)", "CREATE TABLE c (n int) INHERITS (p)", "ALTER TABLE p ADD COLUMN n int", "ALTER TABLE p DROP COLUMN n", "SELECT n FROM c"],
+    ["CREATE TYPE pair AS (a int, b int)", "ALTER TYPE pair DROP ATTRIBUTE b, ADD ATTRIBUTE c int"],
+    ["DO $$ BEGIN EXECUTE 'CREATE TABLE t ()'; END $$", "CREATE TABLE IF NOT EXISTS t (b int, CHECK (b > 0))", "UPDATE t SET b = 1 WHERE b = 2"],
+    ["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "COMMENT ON FUNCTION f() IS 'x'", "GRANT EXECUTE ON FUNCTION f() TO PUBLIC", "ALTER FUNCTION f() RENAME TO g", "CREATE SCHEMA app", "ALTER FUNCTION g() SET SCHEMA app", "DROP FUNCTION app.g()"],
+    ["CREATE COLLATION german (provider = icu, locale = 'de')", T, "ALTER TABLE t ADD b text COLLATE german"],
 ]  # fmt: skip
 
 
@@ -139,6 +151,27 @@ def test_history_when_it_is_in_order_has_no_problem(tmp_path, texts):
     files = {f"{number:04}_m.sql": f"{allow}{text};" for number, text in enumerate(texts, 1)}
 
     assert [p for p in found(tmp_path / "m", files) if p.rule != "not-simulated"] == []
+
+
+# Where names stand for every schema, nothing that was there is surely gone, nor in the way.
+ANYWHERE = [
+    [T, "ALTER TABLE t RENAME COLUMN a TO b", "SELECT a, b FROM t"],
+    [T, "ALTER TABLE t RENAME TO u", "SELECT a FROM t", "SELECT a FROM u", T],
+    [T, "DROP TABLE t -- guard", "SELECT a FROM t", T],
+    [T, "DROP TABLE t -- guard", "CREATE TABLE IF NOT EXISTS t (b int, CHECK (b > 0))", "SELECT a, b FROM t"],
+    [T, "CREATE SCHEMA app", "ALTER TABLE t SET SCHEMA app", "SELECT a FROM t", T],
+    ["CREATE SCHEMA app", "CREATE TABLE app.x (id int)", "ALTER SCHEMA app RENAME TO shop", "SELECT id FROM app.x", "SELECT id FROM shop.x"],
+    ["CREATE SCHEMA app", "CREATE TABLE app.x (id int)", "DROP SCHEMA app CASCADE -- guard", "SELECT id FROM x"],
+    ["CREATE TYPE mood AS ENUM ('a')", "DROP TYPE mood", "CREATE TABLE x (m mood)", "CREATE TYPE mood AS ENUM ('b')"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("texts", ANYWHERE)
+def test_history_when_the_search_path_is_unknown_takes_nothing_away(tmp_path, texts):
+    allow = "-- guard: allow = blanket-delete, test\nSET LOCAL search_path = elsewhere;\n"
+    files = {f"{number:04}_m.sql": f"{allow}{text};" for number, text in enumerate(texts, 1)}
+
+    assert found(tmp_path / "m", files) == []
 
 
 @pytest.mark.parametrize(
@@ -217,6 +250,14 @@ def test_baseline_when_it_has_the_table_owns_it(tmp_path):
     )
 
     assert [(p.rule, p.line) for p in problems] == [("unknown-relation", 2)]
+
+
+def test_baseline_when_it_needs_what_a_migration_makes_is_stopped(tmp_path):
+    problems = found(tmp_path / "m", {"_baseline.sql": "ALTER TABLE t ADD b int;", "0001_a.sql": T})
+
+    assert [(p.rule, p.hint) for p in problems] == [
+        ("alter-before-create", "Put what creates it first.")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """The past: real git branches, and the renumbering of one."""
 
+import shutil
+
 import pytest
 
+from migration_guard.planning import renumbering
 from tests.rules.checkout import Checkout
 
 PAST = {"merged-edited", "merged-renamed", "merged-deleted", "number-taken", "number-not-above"}
@@ -169,6 +172,27 @@ def test_base_when_there_is_no_common_commit_is_exit_2(checkout, guard):
     result = checked(guard)
 
     assert (result.code, "fetch-depth: 0" in result.err) == (2, True)
+
+
+def test_base_when_git_lacks_its_files_is_exit_2(checkout, guard):
+    checkout.commit({"0003_mine.sql": C})
+    tree = checkout.git("rev-parse", "main^{tree}").strip()
+    (checkout.root / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+
+    result = guard("checksqlmigrations", "--base", "main")
+
+    assert result.code == 2
+    assert "git ls-tree failed" in result.err
+    assert "Run it by hand to see why." in result.err
+
+
+def test_renumber_when_a_folder_has_no_migration_names_no_newest(tmp_path):
+    (tmp_path / "README").write_text("later")
+
+    rewritten = renumbering.apply([], [tmp_path], [], shutil.move)
+
+    assert rewritten == []
+    assert [path.name for path in tmp_path.iterdir()] == ["README"]
 
 
 def test_base_when_the_folder_is_in_no_repository_is_exit_2(migrations, guard, postgres):

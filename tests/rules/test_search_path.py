@@ -14,6 +14,7 @@ KNOWN = {
     "back to what it was": ("SET LOCAL search_path TO DEFAULT", True),
     "a function, spelt out": ("SELECT set_config('search_path', 'public', true)", True),
     "a schema that nobody creates": ("SET LOCAL search_path = elsewhere", False),
+    "a number": ("SET LOCAL search_path = 1", False),
     "a value that is not text": ("SELECT set_config('search_path', current_user, true)", False),
     "a name that only looks like one": ("SELECT 1 AS search_path", False),
     "that of a role": ("ALTER ROLE CURRENT_USER SET search_path = app", False),

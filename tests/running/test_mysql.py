@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from migration_guard.models import AppliedMigration
+from migration_guard.running import connecting
 from tests.running.support import applied, wait_until
 
 SEVEN = [
@@ -143,6 +144,7 @@ def test_next_run_when_the_part_done_set_the_session_replays_it(mariadb, migrati
         ("SELECT @n := count(*) FROM p", "INSERT INTO p VALUES (@n)", "variable @n"),
         ("SET @id = LAST_INSERT_ID()", "INSERT INTO p VALUES (@id)", "variable @id"),
         ("SET @n = (SELECT count(*) FROM p)", "INSERT INTO p VALUES (@n)", "variable @n"),
+        ("CALL counts(@n)", "INSERT INTO p VALUES (@n)", "variable @n"),
         ("PREPARE s FROM 'SELECT 1'", "EXECUTE s", "prepared a statement"),
         ("INSERT INTO p VALUES (5)", "INSERT INTO p VALUES (LAST_INSERT_ID())", "last_insert_id()"),
     ],
@@ -151,6 +153,7 @@ def test_next_run_when_the_session_knew_what_the_rest_needs_is_refused(
     mariadb, migrations, guard, done, rest, told
 ):
     mariadb.execute("CREATE TABLE p (id int PRIMARY KEY AUTO_INCREMENT)")
+    mariadb.execute("CREATE PROCEDURE counts(OUT n int) SELECT count(*) INTO n FROM p")
     folder = migrations({"1_a.sql": script(done, "NO", rest)})
     assert guard("runsqlmigrations").code == 1
     (folder / "1_a.sql").write_text(script(done, rest))
@@ -397,6 +400,7 @@ def test_create_when_in_doubt_is_run_only_if_the_object_is_absent(
         ("CALL p()", "-- guard: rerun = safe\n", 0),
         ("RENAME TABLE a TO x, b TO a, x TO b", "", 1),
         ("TRUNCATE TABLE a", "", 1),
+        ("ALTER TABLE a EXCHANGE PARTITION p0 WITH TABLE b", "", 1),
         ("GRANT SELECT ON * TO CURRENT_USER", "", 0),
         ("USE information_schema", "", 0),
     ],
@@ -419,6 +423,23 @@ def test_statement_when_in_doubt_and_nothing_can_tell_is_refused_unless_rerun_is
         assert "-- guard: rerun = safe" in result.err
         assert [entry[2:] for entry in journal(mariadb)] == [(0, 1, 1)]
         assert mariadb.execute("SELECT * FROM a") == []
+
+
+def test_drop_when_in_doubt_and_one_of_two_is_gone_is_refused(mariadb, migrations, guard):
+    for table in ("a", "b"):
+        mariadb.execute(f"CREATE TABLE {table} (n int)")
+    migrations({"1_a.sql": script("DROP TABLE a, b"), "0_own.sql": script("DO 1")})
+    assert guard("runsqlmigrations", "--target", "0").code == 0
+    with connecting.session("default") as (session, _facts):
+        _, _, before = session.before_alone("DROP TABLE a, b").partition(" ")
+    doubt(mariadb, "DROP TABLE a, b", before)
+    mariadb.execute("DROP TABLE a")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert "Statement 1 commits by itself and was interrupted" in result.err
+    assert tables(mariadb) == ["b"]
 
 
 # -- statements

@@ -577,7 +577,8 @@ def test_memory_when_the_database_lives_in_its_connection_works_there(
         {
             "1_a.sql": FAMILY,
             "2_b.sql": f"{REBUILD}CREATE TEMP TABLE t (id int);",
-            "3_c.sql": f"{OFF}ATTACH ':memory:' AS other;\nCREATE TEMP TABLE t (id int);",
+            "3_c.sql": f"{OFF}ATTACH ':memory:' AS other;\nCREATE TEMP TABLE t (id int);\n"
+            "CREATE INDEX temp.t_id ON t (id);",
             "4_d.sql": f"{OFF}ATTACH ':memory:' AS other;\nCREATE TEMP TABLE t (id int);",
         }
     )

@@ -43,7 +43,7 @@ COLUMNS = st.builds(
     nullable=_fact(st.booleans()),
     default=_fact(st.one_of(st.none(), TEXTS)),
     identity=st.sampled_from(["", "always"]),
-    generated=_fact(st.one_of(st.none(), st.builds(Generated, TEXTS, st.booleans()))),
+    generated=_fact(st.one_of(st.none(), st.builds(Generated, _fact(TEXTS), _fact(st.booleans())))),
     collation=st.one_of(st.none(), WORDS),
     comment=st.one_of(st.none(), TEXTS),
 )
@@ -52,9 +52,11 @@ INDEXES = st.builds(
     Index,
     name=WORDS,
     columns=NAMES,
+    expressions=_fact(st.just(())),
     unique=st.booleans(),
     predicate=_fact(st.one_of(st.none(), TEXTS)),
     method=st.sampled_from(["btree", "gin"]),
+    include=_fact(st.just(()) | NAMES),
     orders=st.just(()),
     backs=st.sampled_from(["", "unique", "primary key"]),
 )

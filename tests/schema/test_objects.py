@@ -28,6 +28,13 @@ def test_column_when_columns_are_unknown_then_its_absence_is_not_claimed():
     assert table("users", columns=(Column("id"),)).column("name") is None
 
 
+def test_keys_and_enums_when_they_are_unknown_then_their_absence_is_not_claimed():
+    assert table("users").foreign_key(["id"]) is UNKNOWN
+    assert table("users", foreign_keys=()).foreign_key(["id"]) == ()
+    assert Snapshot("postgresql", (), enums=UNKNOWN).enum("mood") is UNKNOWN
+    assert Snapshot("postgresql", (), enums=()).enum("mood") is None
+
+
 def test_column_when_the_vendor_folds_case_then_it_is_found():
     users = table("users", columns=(Column("Id"),), folds_case=True)
     assert users.column("iD") == Column("Id")

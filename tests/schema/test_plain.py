@@ -68,6 +68,15 @@ def test_plain_path_when_django_stumbles_over_a_table_then_the_others_are_read(s
     assert read.table("users").column("login").type == "text"
 
 
+def test_plain_path_when_a_view_is_invalid_then_the_others_are_read(mariadb):
+    install(mariadb)
+    mariadb.execute("DROP TABLE facts")
+    read = snapshot(connection, setwise=False)
+    assert read.table("fact_codes").columns is UNKNOWN
+    assert "invalid" in read.why("fact_codes")
+    assert read.table("users").column("login").nullable is True
+
+
 def test_plain_path_when_names_are_asked_then_only_those_are_read(database):
     install(database)
     assert [one.label for one in snapshot(connection, ["users", "gone"], setwise=False).tables] == [

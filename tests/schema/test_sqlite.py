@@ -44,6 +44,12 @@ def test_virtual_table_when_there_then_its_columns_are_told(sqlite):
     assert read.unknown == ()
 
 
+def test_foreign_key_when_its_target_is_not_there_then_its_columns_are_unknown(sqlite):
+    sqlite.execute("CREATE TABLE child (parent integer REFERENCES gone)")
+    (key,) = snapshot(connection, ["child"]).table("child").foreign_keys
+    assert (key.target, key.target_columns) == ("gone", UNKNOWN)
+
+
 def test_names_when_asked_for_in_another_case_then_they_are_found(sqlite):
     install(sqlite)
     assert [one.label for one in snapshot(connection, ["FACTS", "main.users"]).tables] == [

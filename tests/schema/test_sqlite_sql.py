@@ -55,6 +55,13 @@ def test_generated_when_short_or_long_then_the_expression_is_read():
     assert parsed.generated == {"b": "a * 2", "c": "(a) + (1)"}
 
 
+def test_deferrable_when_there_is_no_reference_then_it_says_nothing():
+    sql = "CREATE TABLE t (a int DEFERRABLE INITIALLY DEFERRED, b int REFERENCES p)"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(sql)  # SQLite takes it
+    assert parse_create_table(sql).references == [Reference("", ("b",))]
+
+
 def test_reference_when_deferrable_or_not_then_it_is_told():
     parsed = parse_create_table(
         "CREATE TABLE t (a int REFERENCES p (x) ON DELETE SET NULL NOT DEFERRABLE,"

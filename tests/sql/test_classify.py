@@ -174,6 +174,10 @@ def test_makes_temporary_when_asked_then_it_tells(vendor, source, expected):
         ("DROP INDEX CONCURRENTLY i", ("drop", "i", None, None, False)),
         ("DROP INDEX CONCURRENTLY IF EXISTS s.I RESTRICT", ("drop", "i", None, "s", True)),
         ("REINDEX INDEX CONCURRENTLY s.i", ("reindex", "i", None, "s", False)),
+        (
+            r'REINDEX INDEX CONCURRENTLY U&"a\\0062\0063"',
+            ("reindex", r"a\0062c", None, None, False),
+        ),
         ("REINDEX TABLE CONCURRENTLY t", ("reindex", None, "t", None, False)),
         ("REINDEX (VERBOSE, CONCURRENTLY) TABLE s.t", ("reindex", None, "t", "s", False)),
         ("REINDEX (CONCURRENTLY true) INDEX i", ("reindex", "i", None, None, False)),

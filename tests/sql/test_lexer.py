@@ -56,6 +56,15 @@ def test_tokens_when_copy_data_follow_then_they_are_one_token():
     assert (Kind.META, "\\.") in found
 
 
+def test_tokens_when_copy_has_no_data_then_there_is_no_token_of_them():
+    source = "COPY t FROM STDIN;\n\\.\nSELECT 1"
+
+    found = list(tokens(source, "postgresql"))
+
+    assert "".join(token.text for token in found) == source
+    assert Kind.DATA not in {token.kind for token in found}
+
+
 SAME = [
     ("postgresql", "SELECT a", "select  /* x */ A -- y\n;"),
     ("postgresql", "SELECT a; SELECT b", "\\restrict x\nselect a;;\nselect b;"),

@@ -228,6 +228,7 @@ def test_split_when_strings_do_not_conform_then_a_backslash_escapes(off, on):
         "SET search_path = standard_conforming_strings",
         "SELECT set_config('standard_conforming_strings')",
         "SELECT 'standard_conforming_strings', 'off'",
+        "SELECT set_config('search_path', 'off', 'standard_conforming_strings' = '')",
         "SET x = 'standard_conforming_strings = off'",
         "RESET search_path",
         "-- SET standard_conforming_strings = off\nDISCARD PLANS",
@@ -326,6 +327,12 @@ def test_split_when_a_compound_body_never_ends_then_terminators_count_as_in_the_
     assert texts(source, "mysql") == source.split("; ")
 
 
+def test_split_when_the_delimiter_changes_inside_a_body_then_it_is_no_body():
+    source = "CREATE PROCEDURE p() BEGIN SELECT 1;\nDELIMITER //\nSELECT 2; SELECT 3//"
+
+    assert texts(source, "mysql") == ["CREATE PROCEDURE p() BEGIN SELECT 1", "SELECT 2; SELECT 3"]
+
+
 @pytest.mark.parametrize(
     ("vendor", "source", "what", "offset"),
     [
@@ -335,6 +342,7 @@ def test_split_when_a_compound_body_never_ends_then_terminators_count_as_in_the_
         ("postgresql", "/* /* */", "comment", 0),
         ("postgresql", "SELECT $body$ $$", "dollar quote $body$", 7),
         ("postgresql", "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;", "BEGIN ATOMIC body", 20),
+        ("postgresql", "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; /* a", "comment", 43),
         ("sqlite", "SELECT [a", "quoted identifier", 7),
         ("sqlite", "CREATE TRIGGER a BEGIN SELECT 1;", "trigger body", 0),
         ("mysql", 'SELECT "a\\"', "string", 7),

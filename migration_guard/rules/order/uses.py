@@ -203,12 +203,10 @@ class _Walker:
         """Visit an INSERT."""
         scope = self.ctes(node, scope)
         target = self.target(node)
-        for column in node.cols:
-            self.column(target, column.res_target)
+        self.columns(node, node.cols)
         self.fields(node.select_stmt, scope)
         inside = scope.inner((target, Item("excluded", target.relation)))
-        for column in node.on_conflict_clause.target_list:
-            self.column(target, column.res_target)
+        self.columns(node, node.on_conflict_clause.target_list)
         for part in (node.on_conflict_clause, node.returning_clause):
             self.fields(part, inside)
 
@@ -216,8 +214,7 @@ class _Walker:
         """Visit an UPDATE."""
         scope = self.ctes(node, scope)
         target = self.target(node)
-        for column in node.target_list:
-            self.column(target, column.res_target)
+        self.columns(node, node.target_list)
         inside = scope.inner((target, *self.items(node.from_clause, scope.inner((target,)))))
         self.fields(node, inside, ("with_clause", "from_clause", "relation"))
 
@@ -241,10 +238,11 @@ class _Walker:
         self.found.append(RelationUse(name, node.relation.location))
         return Item(node.relation.alias.aliasname or name.name, name)
 
-    def column(self, target: Item, written: Any) -> None:
-        """Note a column that a statement writes to."""
-        if written.name and target.relation is not None:
-            self.found.append(ColumnUse((target.relation,), written.name, written.location))
+    def columns(self, node: Any, written: Iterable[Any]) -> None:
+        """Note the columns that a statement writes to."""
+        target = (name_of(node.relation),)
+        for column in (each.res_target for each in written):
+            self.found.append(ColumnUse(target, column.name, column.location))
 
     def ctes(self, node: Any, scope: Scope) -> Scope:
         """Visit the WITH clause; return the scope that knows its names."""
@@ -265,7 +263,7 @@ class _Walker:
                 found.append(self.table(node.range_var, scope))
             elif kind == "join_expr":
                 found += self.join(node.join_expr, scope)
-            elif kind:
+            else:
                 # LATERAL and functions see what stands before them.
                 beside = scope.inner((*found, Item("", None)))
                 alone = kind == "range_subselect" and not node.range_subselect.lateral

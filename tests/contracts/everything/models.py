@@ -192,3 +192,13 @@ class OnView(models.Model):
     class Meta:
         managed = False
         db_table = "raw_view"
+
+
+class OnlyOnPostgreSQL(models.Model):
+    class Meta:
+        required_db_vendor = "postgresql"
+
+
+class OnlyWithGeometry(models.Model):
+    class Meta:
+        required_db_features = ("gis_enabled",)
