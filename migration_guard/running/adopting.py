@@ -24,7 +24,12 @@ from migration_guard.running.session import Facts, Session
 
 
 def adopt(
-    session: Session, facts: Facts, history: History, files: FileSet, environment: str
+    session: Session,
+    facts: Facts,
+    history: History,
+    files: FileSet,
+    environment: str,
+    lock_timeout: float | None,
 ) -> list[str]:
     """Adopt the table; return the ids of its rows. Raises CannotTell where there is none to adopt.
 
@@ -45,7 +50,8 @@ def adopt(
             "Run manage.py runsqlmigrations without --adopt.",
         )
     own_tables.ensure(session, facts)
-    return _copy(session, history, facts, files, environment)
+    with session.transaction(lock_timeout):
+        return _copy(session, history, facts, files, environment)
 
 
 def refuse_unfinished(session: Session, facts: Facts, history: History) -> None:
@@ -97,18 +103,15 @@ def _copy(
 ) -> list[str]:
     by_id = {file.id: file for file in files.files}
     adopted = []
-    with session.failing():
-        session.begin()
-        known = history.ids()
-        for migration_id, number, applied_at in _read(session, facts, own_tables.SET_ASIDE):
-            if migration_id in known:
-                continue
-            file = by_id.get(migration_id)
-            digest = fingerprint(file.text, session.vendor) if file is not None else None
-            history.adopt(migration_id, number, applied_at, file, digest, environment)
-            history.audit("adopted", migration_id, "--adopt")
-            adopted.append(migration_id)
-        session.commit()
+    known = history.ids()
+    for migration_id, number, applied_at in _read(session, facts, own_tables.SET_ASIDE):
+        if migration_id in known:
+            continue
+        file = by_id.get(migration_id)
+        digest = fingerprint(file.text, session.vendor) if file is not None else None
+        history.adopt(migration_id, number, applied_at, file, digest, environment)
+        history.audit("adopted", migration_id, "--adopt")
+        adopted.append(migration_id)
     return adopted
 
 

@@ -258,17 +258,15 @@ class _Run:
     # -- acts that run no migration
 
     def _adopt(self) -> None:
-        adopted = adopting.adopt(
-            self.session, self.facts, self.history, self.files, self.outcome.environment
-        )
+        environment, limit = self.outcome.environment, self.conf.lock_timeout
+        session, facts, history = self.session, self.facts, self.history
+        adopted = adopting.adopt(session, facts, history, self.files, environment, limit)
         for migration_id in adopted:
             self.observe(events.Recorded(migration_id, How.ADOPTED))
 
     def _stamp(self) -> None:
-        with self.session.failing():
-            self.session.begin()
+        with self.session.transaction(self.conf.lock_timeout):
             self.history.write_stamp(self.outcome.environment)
-            self.session.commit()
 
     def _mark(self) -> None:
         plan = self.outcome.plan
@@ -278,7 +276,8 @@ class _Run:
         else:
             how, chosen = How.FAKE, marking.choose_fakes(plan, self.options.fake)
             reason = "--fake"
-        marking.mark(self.session, self.history, chosen, how, self.outcome.environment, reason)
+        environment, limit = self.outcome.environment, self.conf.lock_timeout
+        marking.mark(self.session, self.history, chosen, how, environment, reason, limit)
         self.applied += [planned.id for planned in chosen]
         for planned in chosen:
             self.observe(events.Recorded(planned.id, how))

@@ -86,22 +86,15 @@ def mark(
     how: How,
     environment: str,
     reason: str,
+    lock_timeout: float | None,
 ) -> None:
     """Record ``chosen`` as applied, all or none, with an audit entry each."""
     after = None
-    with session.failing():
-        session.begin()
-    try:
+    with session.transaction(lock_timeout):
         for planned in chosen:
             if planned.file is None:
                 continue
             digest = fingerprint(planned.file.text, session.vendor)
-            with session.failing():
-                after = history.record(planned.file, digest, environment, how, None, after)
-                history.journal_close(planned.id)
-                history.audit(how, planned.id, reason)
-        with session.failing():
-            session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+            after = history.record(planned.file, digest, environment, how, None, after)
+            history.journal_close(planned.id)
+            history.audit(how, planned.id, reason)

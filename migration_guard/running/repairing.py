@@ -7,7 +7,6 @@ table and no file.
 
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -120,8 +119,11 @@ def _repair(wanted: Repair, loaded: Conf, outcome: Repaired, observe: events.Obs
         history = History(session.connection, session.own, facts.schema, identity)
         target = _Target(session, facts, history, loaded, files)
         try:
-            with holding(session.run_lock(), loaded.wait, observe):
-                return _in_transaction(session, lambda: _act(target, wanted, outcome))
+            with (
+                holding(session.run_lock(), loaded.wait, observe),
+                session.transaction(loaded.lock_timeout),
+            ):
+                return _act(target, wanted, outcome)
         except StatementError as error:
             raise failures.step_failed(session, error) from error
 
@@ -144,19 +146,6 @@ def _require_own_tables(session: Session) -> None:
             "nothing to repair.",
             "manage.py runsqlmigrations creates it. If you expected one: check --database.",
         )
-
-
-def _in_transaction(session: Session, act: Callable[[], Repaired]) -> Repaired:
-    try:
-        with session.failing():
-            session.begin()
-            done = act()
-            session.commit()
-    except BaseException:
-        with suppress(Exception):
-            session.rollback()
-        raise
-    return done
 
 
 def _act(target: _Target, wanted: Repair, outcome: Repaired) -> Repaired:

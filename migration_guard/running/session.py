@@ -6,7 +6,7 @@ go to the driver one a message and without parameters, so that ``%`` is plain te
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple, Self
@@ -180,6 +180,25 @@ class Session(ABC):
         """Commit; a signal waits for the answer."""
         with interrupts.deferred():
             self.own("COMMIT")
+
+    @contextmanager
+    def transaction(self, lock_timeout: float | None) -> Iterator[None]:
+        """Commit what the runner itself writes in the block, or leave nothing of it.
+
+        A lock is waited for as long as ``lock_timeout`` says, in seconds, None for no limit.
+        """
+        try:
+            with self.failing():
+                self.begin_limited(lock_timeout, None)
+                yield
+                self.commit()
+        except BaseException:
+            with suppress(Exception):
+                self.rollback()
+            raise
+        finally:
+            with suppress(StatementError, self.driver_error):
+                self.clean()
 
     def finish(self) -> None:
         """Commit the transaction of a migration, and ``clean``.

@@ -114,14 +114,10 @@ def test_fake_when_a_lower_one_is_left_out_makes_it_out_of_order(database, exist
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_fake_when_another_session_locks_the_history_is_refused_and_changes_nothing(
-    database, existing, guard
+    database, migrations, existing, guard
 ):
     assert guard("runsqlmigrations", "--fake", "0001_people").code == 0
-    limit = {
-        "postgresql": {"options": "-c lock_timeout=500ms"},
-        "mysql": {"init_command": "SET SESSION innodb_lock_wait_timeout = 1"},
-    }[database.vendor]
-    database.configure(OPTIONS=limit)
+    migrations(FILES, LOCK_TIMEOUT="1s")
     lock = {
         "postgresql": "LOCK TABLE applied_migrations IN EXCLUSIVE MODE",
         "mysql": "SELECT * FROM applied_migrations FOR UPDATE",
