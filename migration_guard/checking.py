@@ -28,6 +28,7 @@ from migration_guard.schema.snapshot import snapshot
 _EVERY = contracts.Models()
 
 
+@no_collection()
 def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
     """Return what ``files`` (none: the setting ``CONTRACTS``) state; None where there are none.
 

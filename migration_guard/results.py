@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from migration_guard.exceptions import GuardError
@@ -166,7 +167,7 @@ class Assertion(NamedTuple):
     unknown: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Examination:
     """All assertions of a contract against one database, in the order of the contract.
 
@@ -178,13 +179,13 @@ class Examination:
     assertions: tuple[Assertion, ...]
     seconds: float = 0.0
 
-    @property
+    @cached_property
     def violations(self) -> tuple[Violation, ...]:
         """The violations, each once, in order: what hangs on a missing thing repeats its own."""
         found = (one.violation for one in self.assertions if one.violation is not None)
         return tuple(dict.fromkeys(found))
 
-    @property
+    @cached_property
     def unknown(self) -> tuple[Assertion, ...]:
         """The assertions that could not be told."""
         return tuple(one for one in self.assertions if one.verdict is Verdict.UNKNOWN)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_GAP = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(
     r'"""(?:[^\\]|\\.)*?"""(?:""|")?'
@@ -25,6 +25,8 @@ _SCALAR = re.compile(r"[^,\]}#\n]+")
 # Strings that end on their line; three quotes open one that need not.
 _SHORT = r"""[^\[\]{}"'#\n]++|"(?!"")(?:[^"\\\n]|\\.)*+"|'(?!'')[^'\n]*+'"""
 _ON_ONE_LINE = re.compile(rf"[\[{{](?:{_SHORT}|[\[{{](?:{_SHORT})*+[\]}}])*+[\]}}]")
+# What most lines of a contract are: a bare key with a table or an array, and the gap behind it.
+_PLAIN = re.compile(rf"({_BARE.pattern})[ \t]*=[ \t]*{_ON_ONE_LINE.pattern}{_GAP.pattern}")
 
 
 class Lines:
@@ -36,6 +38,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self._found = _Scanner(text).scan()
+        self._opened = {path[:-1] for path in self._found}
 
     def of(self, path: Path) -> int:
         """Return the line of a key or an element: its own, else that of what it stands in."""
@@ -45,9 +48,9 @@ class Lines:
                 return line
         return 1
 
-    def is_own(self, path: Path) -> bool:
-        """Tell whether a key or an element may have another line than what it stands in."""
-        return path in self._found
+    def are_within(self, path: Path) -> bool:
+        """Tell whether what stands in a value may have other lines than its key."""
+        return path in self._opened
 
 
 class _Scanner:
@@ -66,6 +69,10 @@ class _Scanner:
         here: Path = ()
         self._skip()
         while self.at < len(self.text):
+            if match := _PLAIN.match(self.text, self.at):
+                self.found.setdefault((*here, match[1]), self._now())
+                self.at = match.end()
+                continue
             if self.text.startswith("[[", self.at):
                 here = self._array_header()
             elif self.text[self.at] == "[":

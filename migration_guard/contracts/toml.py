@@ -6,7 +6,7 @@ nearest known name. Every clause knows the line of its own key.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,7 +57,8 @@ class _Reader:
     """Turns a document into clauses; ``at`` is always the path of keys to the value."""
 
     def __init__(self, path: Path | None, lines: Lines) -> None:
-        self.path = path
+        # Of the whole file: a contract has thousands of places in it.
+        self.file = "line " if path is None else f"{place(path)}:"
         self.lines = lines
 
     # -- sections
@@ -132,8 +133,8 @@ class _Reader:
         found = []
         for name, value in self.table(at, table.get("columns", {})).items():
             here = (*at, name)
-            inside = [(*here, key) for key in value] if isinstance(value, dict) else []
-            sources = {one[-1]: self.place(one) for one in inside if self.lines.is_own(one)}
+            apart = value if self.lines.are_within(here) and isinstance(value, dict) else ()
+            sources = {key: self.place((*here, key)) for key in apart}
             found.append(self._clause(declare.Column, here, value, name=name, sources=sources))
         return found
 
@@ -179,15 +180,13 @@ class _Reader:
         if isinstance(value, dict):
             stated = {
                 key: grammar[key](self, (*at, key), one)
-                for key, one in self.table(at, value, (*grammar, *WHO)).items()
-                if key in grammar
+                for key, one in self.table(at, value, grammar).items()
             }
         else:
             main = next(iter(grammar))
             stated = {main: grammar[main](self, at, value)}
-            value = {}
         try:
-            return kind(**given, **stated, **self.who(at, value))
+            return kind(**given, **stated, source=self.place(at))
         except TypeError as error:
             raise self.error(at, "a key is missing", f"Write {_missing(error)}.") from error
         except ValueError as error:
@@ -199,7 +198,7 @@ class _Reader:
 
     # -- values
 
-    def table(self, at: Keys, value: Any, known: tuple[str, ...] | None = None) -> dict[str, Any]:
+    def table(self, at: Keys, value: Any, known: Collection[str] | None = None) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self.wrong(at, value, "a table")
         for key in value if known is not None else ():
@@ -236,7 +235,7 @@ class _Reader:
     # -- errors
 
     def place(self, at: Keys) -> str:
-        return _place(self.path, self.lines.of(at))
+        return f"{self.file}{self.lines.of(at)}"
 
     def error(self, at: Keys, message: str, hint: str) -> CannotTell:
         return CannotTell(f"{self.place(at)}: {message}.", hint)
@@ -245,7 +244,7 @@ class _Reader:
         named = next((f"{key} = " for key in reversed(at) if isinstance(key, str)), "")
         return self.error(at, f"{named}{_shown(value)} is wrong", f"Write {expected}.")
 
-    def _unknown(self, at: Keys, known: tuple[str, ...]) -> CannotTell:
+    def _unknown(self, at: Keys, known: Collection[str]) -> CannotTell:
         near = nearest(str(at[-1]), known)
         kind = "key" if len(at) > 1 else "section"
         where = f" of [{'.'.join(map(str, at[:-1]))}]" if len(at) > 1 else ""
@@ -289,8 +288,8 @@ TABLE = (
     "exact",
 )
 VIEW = ("columns", "materialized", "exact", "unique", "indexes")
-# The first key of each is what its short form states.
-GRAMMAR: Mapping[type[declare.Clause], Mapping[str, Check]] = {
+# Of each clause but who relies on it; the first key is what its short form states.
+_KEYS: Mapping[type[declare.Clause], Mapping[str, Check]] = {
     declare.Column: {
         "type": _Reader.text,
         "null": _Reader.flag,
@@ -331,3 +330,4 @@ GRAMMAR: Mapping[type[declare.Clause], Mapping[str, Check]] = {
     declare.AbsentTable: {"name": _Reader.text},
     declare.Migrations: {"id": _Reader.text},
 }
+GRAMMAR = {kind: {**keys, **dict.fromkeys(WHO, _Reader.text)} for kind, keys in _KEYS.items()}

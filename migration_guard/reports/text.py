@@ -122,10 +122,12 @@ def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
     that are as they should be too.
     """
     style = style or no_style()
+    bad = {one.table for one in checked.assertions if one.verdict is not Verdict.KEPT}
     tables: dict[str, list[Assertion]] = {}
     for assertion in checked.assertions:
-        tables.setdefault(assertion.table, []).append(assertion)
-    blocks = [_table(name, found, style) for name, found in tables.items() if kept or _bad(found)]
+        if kept or assertion.table in bad:
+            tables.setdefault(assertion.table, []).append(assertion)
+    blocks = [_table(name, found, style) for name, found in tables.items()]
     pending = _not_run(checked) if checked.built is None else []
     return "\n".join([*blocks, *pending, tally(checked, style)])
 
@@ -133,8 +135,11 @@ def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
 def tally(checked: Checked, style: Any = None) -> str:
     """Return the counts of a check and the time it took, on one line."""
     style = style or no_style()
-    counts = Counter(one.verdict for one in checked.assertions)
-    said = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    # A Counter would ask each of the verdicts for its hash, which is slow.
+    counts = {
+        verdict: sum(one.verdict is verdict for one in checked.assertions) for verdict in Verdict
+    }
+    said = [f"{count} {verdict}" for verdict, count in counts.items() if count]
     if not said:
         said = ["there is no contract, and no model"]
     if checked.violations:
@@ -205,13 +210,9 @@ def _table(name: str, found: Sequence[Assertion], style: Any) -> str:
     for one in found:
         if one.verdict is Verdict.UNKNOWN:
             lines.append(f"  {style.WARNING('[unknown]')} {one.id}: {one.unknown}")
-    if not _bad(found):
+    if all(one.verdict is Verdict.KEPT for one in found):
         lines.append(f"  {_count(len(found), 'assertion')} kept")
     return "\n".join(lines)
-
-
-def _bad(found: Sequence[Assertion]) -> bool:
-    return any(one.verdict is not Verdict.KEPT for one in found)
 
 
 def _not_run(checked: Checked) -> list[str]:

@@ -72,17 +72,20 @@ CONSTRAINTS = """
 SELECT c.conrelid, c.oid, c.conname::text, c.contype::text, c.condeferrable, c.condeferred,
        c.convalidated, array_to_string(c.conkey, ' '), tn.nspname::text, tc.relname::text,
        CASE WHEN c.contype = 'f' THEN ARRAY(
-           SELECT a.attname::text
+           SELECT (SELECT a.attname::text FROM pg_attribute a
+                   WHERE a.attrelid = c.confrelid AND a.attnum = k.number)
            FROM unnest(c.confkey) WITH ORDINALITY AS k (number, position)
-           JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number
            ORDER BY k.position
        ) END,
        c.confdeltype::text, c.confupdtype::text, c.confmatchtype::text, {set_columns}
 FROM pg_constraint c
-LEFT JOIN pg_constraint parent ON parent.oid = c.conparentid AND parent.conrelid = c.conrelid
 LEFT JOIN pg_class tc ON tc.oid = c.confrelid
 LEFT JOIN pg_namespace tn ON tn.oid = tc.relnamespace
-WHERE c.conrelid = ANY(%s::oid[]) AND parent.oid IS NULL
+WHERE c.conrelid = ANY(%s::oid[])
+    AND (c.conparentid = 0 OR NOT EXISTS (
+        SELECT FROM pg_constraint parent
+        WHERE parent.oid = c.conparentid AND parent.conrelid = c.conrelid
+    ))
     AND (c.contype IN ('f', 'c', 'x') OR {period} OR (c.contype = 'n' AND NOT c.convalidated))
 """
 
@@ -104,7 +107,7 @@ SELECT adrelid, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid
 """
 
 INDEX_TEXTS = """
-SELECT i.indexrelid, pg_get_indexdef(i.indexrelid), pg_get_expr(i.indpred, i.indrelid),
+SELECT i.indexrelid, pg_get_expr(i.indpred, i.indrelid),
        ARRAY(
            SELECT pg_get_indexdef(i.indexrelid, k.position::integer, false)
            FROM unnest(i.indkey) WITH ORDINALITY AS k (number, position)
@@ -112,7 +115,7 @@ SELECT i.indexrelid, pg_get_indexdef(i.indexrelid), pg_get_expr(i.indpred, i.ind
            ORDER BY k.position
        )
 FROM pg_index i
-WHERE i.indrelid = ANY(%s::oid[])
+WHERE i.indrelid = ANY(%s::oid[]) AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
 """
 
 CONSTRAINT_TEXTS = """

@@ -3,10 +3,14 @@
 Pure; the lexical rules are those of ``sql.dialects``.
 """
 
+from functools import lru_cache
+
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import significant
 
 
+# Checks repeat: many tables have one of a few.
+@lru_cache(maxsize=4096)
 def unwrapped(expression: str, vendor: str) -> str:
     """Return the expression without white space and parentheses around the whole of it."""
     text = expression.strip()

@@ -132,7 +132,7 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
         there = {(database, row[0].lower() if folding else row[0]) for row in found}
         found = [row for row in found if (database, row[0].lower() if folding else row[0]) in asked]
         source.probe(sorted(name for schema, name in asked - there if schema == database))
-    everything = _Everything(source, database)
+    everything = _Everything(source, database, views=any(row[1] in _KINDS for row in found))
     return Snapshot(
         vendor=VENDOR,
         tables=tuple(everything.table(row) for row in sorted(found, key=lambda row: str(row[0]))),
@@ -182,7 +182,7 @@ class _Source:
 class _Everything:
     """The answers to all questions, put together table by table."""
 
-    def __init__(self, source: _Source, database: str) -> None:
+    def __init__(self, source: _Source, database: str, *, views: bool) -> None:
         self._database = database
         self._source = source
         self._columns = _by_table(source.told(("columns",), _COLUMNS))
@@ -198,7 +198,8 @@ class _Everything:
         self._checks = _by_table(
             source.told(("checks",), _MARIADB_CHECKS if source.is_mariadb else _MYSQL_CHECKS)
         )
-        self._views = {row[0]: row[1] for row in source.told(("definition",), _VIEWS) or ()}
+        queries = source.told(("definition",), _VIEWS) if views else None
+        self._views = {row[0]: row[1] for row in queries or ()}
 
     def table(self, row: Row) -> Table:
         """Put one table together."""
@@ -389,7 +390,8 @@ def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
     return tuple(
         _key(index)
         for index in indexes
-        if index.backs == "unique" and replace(index, valid=True).plain is True
+        if index.backs == "unique"
+        and (index if index.valid is True else replace(index, valid=True)).plain is True
     )
 
 

@@ -99,7 +99,6 @@ class Index:
     valid: Fact[bool] = True
     orders: Fact[tuple[str, ...]] = UNKNOWN
     prefix_lengths: Fact[tuple[int | None, ...]] = ()
-    definition: Fact[str | None] = UNKNOWN
     opclasses: Fact[tuple[str | None, ...]] = ()
     collations: Fact[tuple[str | None, ...]] = ()
     nulls_distinct: Fact[bool] = True

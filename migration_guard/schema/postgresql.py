@@ -60,6 +60,7 @@ _BACKS: Final = {None: "", "p": "primary key", "u": "unique", "x": "exclusion"}
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _LOCKED: Final = "locked by another session"
 _TRIES: Final = 3
+_EXPRESSION: Final = "0"  # the number of a key that is no column
 _NO_COLLATION: Final = "0"
 _DEFAULT_COLLATION: Final = "100"
 
@@ -211,15 +212,16 @@ def _table(
     """Put one table together."""
     oid, schema, name, kind, parent_schema, parent, comment = row
     is_view = kind in {"v", "m"}
+    own_indexes = indexes.of(oid)
     return Table(
         schema=schema,
         name=name,
         label=path.label(schema, name),
         kind=_KINDS[kind],
         columns=columns.of(oid, constraints),
-        primary_key=indexes.primary_key(oid),
-        uniques=indexes.uniques(oid),
-        indexes=indexes.of(oid),
+        primary_key=_primary_key(own_indexes),
+        uniques=_uniques(own_indexes),
+        indexes=own_indexes,
         foreign_keys=constraints.foreign_keys(oid),
         checks=constraints.checks(oid),
         exclusions=constraints.exclusions(oid),
@@ -233,15 +235,14 @@ def _table(
 
 
 class _Columns:
-    """The columns of all tables, and their names by number."""
+    """The columns of all tables, by their numbers."""
 
     def __init__(self, rows: list[Row] | None, domains: list[Row] | None, texts: _Texts) -> None:
-        self.rows: dict[int, list[Row]] = defaultdict(list)
+        # The catalogue writes lists of numbers as text.
+        self._rows: dict[int, dict[str, Row]] = defaultdict(dict)
         for row in rows or ():
-            self.rows[row[0]].append(row)
+            self._rows[row[0]][str(row[1])] = row
         self.told = rows is not None
-        self.names = {(row[0], str(row[1])): str(row[2]) for row in rows or ()}
-        self.collations = {(row[0], str(row[1])): str(row[8]) for row in rows or ()}
         self._domains = {row[0]: row[1:] for row in domains} if domains is not None else None
         self._texts = texts
         self._expressions = {(row[0], row[1]): row[2] for row in texts.rows}
@@ -251,16 +252,27 @@ class _Columns:
         if not self.told:
             return UNKNOWN
         pending = constraints.not_null_pending(table)
-        return tuple(self._column(row, pending) for row in self.rows[table])
+        rows = self._rows[table]
+        return tuple(
+            self._column(row, not_null_pending=number in pending) for number, row in rows.items()
+        )
 
-    def _column(self, row: Row, not_null_pending: frozenset[str]) -> Column:
+    def name(self, table: int, number: str) -> str:
+        """Return the name of a column."""
+        return str(self._rows[table][number][2])
+
+    def collation(self, table: int, number: str) -> str:
+        """Return the oid of the collation that a key has by itself: the column's, if it is one."""
+        return _DEFAULT_COLLATION if number == _EXPRESSION else str(self._rows[table][number][8])
+
+    def _column(self, row: Row, *, not_null_pending: bool) -> Column:
         table, number, name, type_text, not_null, identity, generated, has_default = row[:8]
         collation, comment, domain = row[9:]
         base, domain_not_null = self._base(domain)
         text: Fact[str | None] = None
         if has_default:
             text = self._texts.of(table, self._expressions.get((table, number)))
-        always = not_null and str(number) not in not_null_pending
+        always = not_null and not not_null_pending
         return Column(
             name=name,
             type=normalize(type_text, VENDOR),
@@ -313,7 +325,7 @@ def _columns(source: _Source, oids: list[int]) -> _Columns:
 
 
 class _Indexes:
-    """The indexes of all tables, and the keys that they make."""
+    """The indexes of all tables."""
 
     def __init__(self, indexes: Mapping[int, list[Index]] | None) -> None:
         self._indexes = indexes
@@ -324,23 +336,23 @@ class _Indexes:
             return UNKNOWN
         return tuple(sorted(self._indexes.get(table, ()), key=lambda index: index.name))
 
-    def primary_key(self, table: int) -> Fact[Key | None]:
-        """Return the primary key; its index holds whole columns and every row."""
-        indexes = self.of(table)
-        if indexes is UNKNOWN:
-            return UNKNOWN
-        return next((_key(index) for index in indexes if index.backs == "primary key"), None)
 
-    def uniques(self, table: int) -> Fact[tuple[Key, ...]]:
-        """Return the plain unique constraints and indexes."""
-        indexes = self.of(table)
-        if indexes is UNKNOWN:
-            return UNKNOWN
-        return tuple(
-            _key(index)
-            for index in indexes
-            if index.unique is True and index.plain is True and index.backs != "primary key"
-        )
+def _primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
+    """Return the primary key; its index holds whole columns and every row."""
+    if indexes is UNKNOWN:
+        return UNKNOWN
+    return next((_key(index) for index in indexes if index.backs == "primary key"), None)
+
+
+def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
+    """Return the plain unique constraints and indexes."""
+    if indexes is UNKNOWN:
+        return UNKNOWN
+    return tuple(
+        _key(index)
+        for index in indexes
+        if index.unique is True and index.plain is True and index.backs != "primary key"
+    )
 
 
 def _key(index: Index) -> Key:
@@ -378,23 +390,22 @@ def _index(
     numbers, options, operator_classes, used = (text.split() for text in row[7:11])
     has_predicate, nulls_not_distinct, constraint, deferrable, deferred, can_order = row[11:]
     keys = numbers[:key_length]
-    names = tuple(columns.names.get((table, number)) for number in keys)
-    definition, predicate, expressions = _texts_of_index(printed, names, has_predicate)
+    names = tuple(None if number == _EXPRESSION else columns.name(table, number) for number in keys)
+    predicate, expressions = _texts_of_index(printed, names, has_predicate)
     return Index(
         name=name,
         columns=names,
         expressions=expressions,
         predicate=predicate,
-        definition=definition,
         unique=unique,
-        include=tuple(columns.names[table, number] for number in numbers[key_length:]),
+        include=tuple(columns.name(table, number) for number in numbers[key_length:]),
         method=method,
         valid=valid,
         orders=tuple(_order(int(one)) for one in options[:key_length]) if can_order else (),
         opclasses=tuple(classes.get(int(one)) for one in operator_classes[:key_length]),
         collations=tuple(
             None
-            if one in {_NO_COLLATION, columns.collations.get((table, number), _DEFAULT_COLLATION)}
+            if one in {_NO_COLLATION, columns.collation(table, number)}
             else collations.get(int(one))
             for one, number in zip(used, keys, strict=False)
         ),
@@ -406,16 +417,15 @@ def _index(
 
 def _texts_of_index(
     printed: Row | None, columns: tuple[str | None, ...], has_predicate: bool
-) -> tuple[Fact[str | None], Fact[str | None], Fact[tuple[str, ...]]]:
-    """Return the definition, the predicate and the expressions, where they could be printed."""
+) -> tuple[Fact[str | None], Fact[tuple[str, ...]]]:
+    """Return the predicate and the expressions, where they could be printed or there are none."""
     if printed is not None:
-        definition, predicate, expressions = printed
+        predicate, expressions = printed
         return (
-            definition,
             unwrapped(predicate, VENDOR) if predicate else None,
             tuple(unwrapped(one, VENDOR) for one in expressions),
         )
-    return UNKNOWN, UNKNOWN if has_predicate else None, UNKNOWN if None in columns else ()
+    return UNKNOWN if has_predicate else None, UNKNOWN if None in columns else ()
 
 
 def _order(option: int) -> str:
@@ -440,7 +450,7 @@ class _Constraints:
         for row in sorted(rows or (), key=lambda row: str(row[2])):
             self.rows[row[0]].append(row)
         self.told = rows is not None and columns.told
-        self._names = columns.names
+        self._columns = columns
         self._path = path
         self._texts = texts
         self._printed = _pairs(texts.rows)
@@ -471,7 +481,7 @@ class _Constraints:
 
     def _check(self, row: Row) -> Check:
         if row[3] == "n":
-            name = self._names[row[0], row[7]].replace('"', '""')
+            name = self._columns.name(row[0], row[7]).replace('"', '""')
             return Check(row[2], f'"{name}" IS NOT NULL', validated=False)
         text = self._text(row)
         return Check(row[2], text if text is UNKNOWN else unwrapped(text, VENDOR), row[6])
@@ -497,7 +507,7 @@ class _Constraints:
         )
 
     def _column_names(self, table: int, numbers: str) -> tuple[str, ...]:
-        return tuple(self._names[table, number] for number in numbers.split())
+        return tuple(self._columns.name(table, number) for number in numbers.split())
 
 
 def _constraints(

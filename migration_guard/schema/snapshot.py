@@ -4,13 +4,13 @@ The set-wise readers ask the catalogues once for all tables; the plain one asks 
 table, and works on every backend.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Final, TypeAlias, cast
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.schema import mysql, plain, postgresql, sqlite
 from migration_guard.schema.objects import Snapshot, Unknown
 from migration_guard.schema.waiting import brief_waits, reason
 
@@ -18,11 +18,7 @@ from migration_guard.schema.waiting import brief_waits, reason
 Name: TypeAlias = str | tuple[str, str]
 Reader: TypeAlias = Callable[[BaseDatabaseWrapper, tuple[Name, ...] | None], Snapshot]
 
-READERS: Final[Mapping[str, Reader]] = {
-    "mysql": mysql.read,
-    "postgresql": postgresql.read,
-    "sqlite": sqlite.read,
-}
+_SETWISE: Final = frozenset({"mysql", "postgresql", "sqlite"})
 
 
 def snapshot(
@@ -36,7 +32,9 @@ def snapshot(
     before any reading, such as a failing connection, are Django's and are raised.
     """
     connection.ensure_connection()
-    reader = READERS.get(connection.vendor, plain.read) if setwise else plain.read
+    # Imported late: a run reads one vendor.
+    name = connection.vendor if setwise and connection.vendor in _SETWISE else "plain"
+    reader = cast("Reader", import_module(f"migration_guard.schema.{name}").read)
     asked = None if tables is None else tuple(tables)
     try:
         with brief_waits(connection):

@@ -10,6 +10,7 @@ INTEGER PRIMARY KEY", "Foreign Key Support".
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from django.db import DatabaseError
@@ -190,14 +191,10 @@ class _Everything:
             return ()
         if table not in self._indexes:
             return UNKNOWN
-        collations = {
-            row[1]: parsed.collations.get(row[1].lower(), "BINARY").upper()
-            for row in self._columns[table]
-        }
         rows: dict[str, list[Row]] = defaultdict(list)
         for row in self._indexes[table]:
             rows[row[1]].append(row)
-        indexes = [_index(rows[name], collations, self._index_sql.get(name)) for name in rows]
+        indexes = [_index(rows[name], parsed, self._index_sql.get(name)) for name in rows]
         return tuple(sorted(indexes, key=lambda index: index.name))
 
     def _table_foreign_keys(self, table: str, parsed: Parsed) -> Fact[tuple[ForeignKey, ...]]:
@@ -255,11 +252,9 @@ def _column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
         generated = Generated(
             UNKNOWN if expression is None else expression, stored=hidden == _STORED_COLUMN
         )
-    # Before 3.42 the words are part of the type.
-    declared = normalize(type_text, VENDOR).removesuffix("generated always").strip()
     return Column(
         name=name,
-        type=declared,
+        type=_declared(type_text),
         nullable=False if not_null else UNKNOWN if is_alias is UNKNOWN else not is_alias,
         default=None if default is None or default.upper() == "NULL" else default,
         identity=UNKNOWN if is_alias is UNKNOWN else "by default" if is_alias else "",
@@ -267,6 +262,12 @@ def _column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
         collation=parsed.collations.get(folded),
         comment=None,
     )
+
+
+@lru_cache(maxsize=4096)
+def _declared(type_text: str) -> str:
+    """Return a declared type; before 3.42 GENERATED ALWAYS is part of it."""
+    return normalize(type_text, VENDOR).removesuffix("generated always").strip()
 
 
 def _rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> dict[str, Fact[bool]]:
@@ -282,7 +283,7 @@ def _rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> dict[s
     return {key[0][1]: not any(index.backs == "primary key" for index in indexes)}
 
 
-def _index(rows: list[Row], collations: dict[str, str], sql: str | None) -> Index:
+def _index(rows: list[Row], parsed: Parsed, sql: str | None) -> Index:
     """Put an index together."""
     _, name, unique, origin, partial = rows[0][:5]
     columns = tuple(row[6] if row[5] != _EXPRESSION else None for row in rows)
@@ -298,12 +299,17 @@ def _index(rows: list[Row], collations: dict[str, str], sql: str | None) -> Inde
         predicate=predicate if partial else None,
         method="btree",
         orders=tuple("desc" if row[7] else "asc" for row in rows),
-        definition=sql,
         collations=tuple(
-            row[8] if row[8].upper() != collations.get(row[6], "BINARY") else None for row in rows
+            row[8] if row[8].upper() != _own_collation(row[6], parsed) else None for row in rows
         ),
         backs=_BACKS[origin],
     )
+
+
+def _own_collation(column: str | None, parsed: Parsed) -> str:
+    """Return the collation that a column has by itself; of an expression, that of SQLite."""
+    stated = None if column is None else parsed.collations.get(column.lower())
+    return "BINARY" if stated is None else stated.upper()
 
 
 def _uniques(indexes: Fact[tuple[Index, ...]], parsed: Parsed) -> Fact[tuple[Key, ...]]:

@@ -20,10 +20,12 @@ from migration_guard.sql.scanner import Kind, Token, significant
 _TABLE_CONSTRAINTS: Final = frozenset({"constraint", "primary", "unique", "check", "foreign"})
 # What a definition without any of these says, the pragmas tell.
 _TELLING: Final = re.compile(
-    r"constraint|primary|unique|check|foreign|references|collate|\bas\b", re.IGNORECASE
+    r"\b(?:constraint|primary|unique|check|foreign|references|collate|as)\b", re.IGNORECASE
 )
+# A mark, and all before it that cannot begin one.
 _MARK: Final = re.compile(
-    rf"{SQLITE.line_comment}|{SQLITE.block_comment}|{SQLITE.string}|{SQLITE.quoted}|[(),]",
+    rf"[^-/'\"`\[(),]*+"
+    rf"({SQLITE.line_comment}|{SQLITE.block_comment}|{SQLITE.string}|{SQLITE.quoted}|[-/(),])",
     re.DOTALL,
 )
 
@@ -87,17 +89,17 @@ def _definitions(sql: str) -> Iterator[tuple[int, int]]:
     """Yield where the definitions in a CREATE TABLE begin and end: its body, split at commas."""
     depth = start = 0
     for mark in _MARK.finditer(sql):
-        char = mark[0]
+        char = mark[1]
         if char == "(":
             depth += 1
             start = mark.end() if depth == 1 else start
         elif char == "," and depth == 1:
-            yield start, mark.start()
+            yield start, mark.start(1)
             start = mark.end()
         elif char == ")":
             depth -= 1
             if depth == 0:
-                yield start, mark.start()
+                yield start, mark.start(1)
                 return
 
 

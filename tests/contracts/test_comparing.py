@@ -29,7 +29,7 @@ def _column(name, type_="integer", **facts):
 
 
 def _index(*columns, **facts):
-    known = {"method": "btree", "orders": ("asc",) * len(columns), "definition": ""}
+    known = {"method": "btree", "orders": ("asc",) * len(columns)}
     return objects.Index("ix", columns, **{**known, **facts})
 
 
