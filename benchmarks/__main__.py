@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks import commands, fresh_run, nothing_to_do, schema_check, splitting
-from benchmarks.markdown import Table, machine, replace_between
-from benchmarks.measuring import say
+from benchmarks.markdown import Table, replace_between
+from benchmarks.measuring import ENOUGH, say
 from benchmarks.options import Options
+from benchmarks.versions import machine
 
 ALL: dict[str, Callable[[Options], Iterable[Table]]] = {
     "fresh-run": fresh_run.tables,
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := set(asked.names) - set(ALL):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(ALL)}")
     options = Options(asked.rounds, tuple(asked.size))
-    parts = [f"{machine()} Rounds: {options.rounds}."]
+    rule = f"Rounds: {options.rounds}; who has run for more than {ENOUGH} s sits out the others."
+    parts = [f"{machine()} {rule}"]
     print(parts[0], flush=True)  # noqa: T201
     for name in asked.names or ALL:
         say(f"{name}:")
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ALL))
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is run; 5")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is run, if quick; 5")
     parser.add_argument(
         "--size", type=int, nargs="*", default=[], help="instead of the usual sizes"
     )

@@ -1,11 +1,7 @@
-"""Measurements as Markdown: tables with medians and ratios, and the machine they are from."""
+"""Measurements as Markdown: tables with medians, their spread, and ratios."""
 
-import os
-import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.measuring import Measured
@@ -35,7 +31,7 @@ def compared(
     *,
     memory: bool = True,
 ) -> Table:
-    """Return medians, and how many times the reference's each is, the quickest first.
+    """Return medians, what they are of, and how many times the reference's; the quickest first.
 
     Without ``memory`` where this process has held much itself: a process begins with its parent's.
     """
@@ -45,29 +41,17 @@ def compared(
         (
             f"**{each.name}**" if each.name == reference else each.name,
             f"{each.wall:.2f} s",
+            each.spread,
             f"{each.wall / by.wall:.2f} x" if by else "",
             f"{each.cpu:.2f} s",
             *([f"{each.memory:.0f} MB"] if memory else []),
         )
         for each in done
     ]
-    head = ("", "median", f"x {reference}", "processor", *(["peak memory"] if memory else []))
+    last = ["peak memory"] if memory else []
+    head = ("", "median", "min to max, runs", f"x {reference}", "processor", *last)
     rows += [(each.name, each.note, *[""] * (len(head) - 2)) for each in measured if not each.runs]
     return Table(title, head, tuple(rows), note)
-
-
-def machine() -> str:
-    """Return processors, memory and versions; nothing that names the machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    packages = ("Django", "psycopg", "mysqlclient", "sqlparse", "postgast", "yoyo-migrations")
-    parts = [
-        f"{os.cpu_count()} processors ({_processor()}), {memory:.0f} GB of memory",
-        f"{platform.system()} {platform.release().split('-')[0]}",
-        f"Python {platform.python_version()}",
-        *(f"{name} {found}" for name in packages if (found := _version(name))),
-        *(found for name in ("psql", "dbmate", "sqitch", "mariadbd") if (found := _says(name))),
-    ]
-    return "Measured on " + "; ".join(parts) + "."
 
 
 def replace_between(path: Path, text: str) -> str:
@@ -82,29 +66,3 @@ def replace_between(path: Path, text: str) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
-
-
-def _says(program: str) -> str:
-    try:
-        said = subprocess.run(  # noqa: S603
-            [program, "--version"], capture_output=True, text=True, check=True, timeout=30
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return said.stdout.splitlines()[0].split(" (Debian")[0] if said.stdout else ""
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.machine()
-    lines = info.read_text(encoding="utf-8").splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -17,15 +17,19 @@ from pathlib import Path
 from resource import struct_rusage
 from statistics import median
 
-# In seconds: beyond the first a process is ended and counts as failed, beyond the second it is not
-# run again.
+# In seconds: beyond the first a process is ended and counts as failed; who has run for more than
+# the second in all is not run again.
 TIMEOUT = 1800
-ONCE = 45
+ENOUGH = 40
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A process to measure; `missing` says how to install what it needs, where that is missing."""
+    """A process to measure; `missing` says how to install what it needs, where that is missing.
+
+    `prepare` comes before each run, `verify` after it, with what the process said: it raises
+    FailedError where the work was not done. Neither is measured.
+    """
 
     name: str
     command: Sequence[str]
@@ -34,6 +38,7 @@ class Contestant:
     prepare: Callable[[], None] = lambda: None
     missing: str = ""
     accepted: tuple[int, ...] = (0,)  # a checker that finds something has not failed
+    verify: Callable[[str], None] = lambda _said: None
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,12 @@ class Measured:
         return median(run.wall for run in self.runs)
 
     @property
+    def spread(self) -> str:
+        """Return the quickest and the slowest, and how many runs there were."""
+        walls = [run.wall for run in self.runs]
+        return f"{min(walls):.2f} to {max(walls):.2f} s, {len(walls)}"
+
+    @property
     def cpu(self) -> float:
         """Return the median in seconds."""
         return median(run.cpu for run in self.runs)
@@ -70,20 +81,19 @@ class Measured:
 
 
 class FailedError(Exception):
-    """A process that should have succeeded did not; the text is the end of what it said."""
+    """A process did not succeed, or not do its work; the text says what is wrong."""
 
 
 def in_turn(contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
     """Run every contestant once a round; return their runs in the order of `contestants`.
 
-    One that took more than ONCE is not run again: its single run is far from all others.
+    One whose runs took more than ENOUGH in all sits out the other rounds.
     """
     runs: dict[str, list[Run]] = {each.name: [] for each in contestants if not each.missing}
     notes = {each.name: f"missing: {each.missing}" for each in contestants if each.missing}
     for number in range(1, rounds + 1):
         for each in contestants:
-            before = runs.get(each.name)
-            if each.name in notes or (before and before[-1].wall > ONCE):
+            if each.name in notes or sum(run.wall for run in runs[each.name]) > ENOUGH:
                 continue
             say(f"  round {number}: {each.name}")
             each.prepare()
@@ -100,8 +110,13 @@ def in_turn(contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
     ]
 
 
+def seconds(measured: Sequence[Measured]) -> dict[str, float]:
+    """Return the medians by name, of those that have any."""
+    return {each.name: each.wall for each in measured if each.runs}
+
+
 def run(contestant: Contestant) -> Run:
-    """Run one process to its end; raise FailedError where it takes too long or fails."""
+    """Run one process to its end; raise FailedError where it takes too long, fails, or did less."""
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -116,10 +131,11 @@ def run(contestant: Contestant) -> Run:
         wall = time.perf_counter() - started
         if wall > TIMEOUT:
             raise FailedError(f"not done within {TIMEOUT} s")
-        if status not in contestant.accepted:
-            output.seek(0)
-            said = output.read().decode(errors="replace").strip().splitlines()
-            raise FailedError(f"exit {status}: {' / '.join(said[-3:])}")
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if status not in contestant.accepted:
+        raise FailedError(f"exit {status}: {' / '.join(said.strip().splitlines()[-3:])}")
+    contestant.verify(said)
     peak = usage.ru_maxrss / (1024 * (1024 if sys.platform == "darwin" else 1))
     return Run(wall, usage.ru_utime + usage.ru_stime, peak)
 

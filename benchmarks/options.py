@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LARGE = 3000  # from here on a round takes minutes
-
 
 @dataclass(frozen=True)
 class Options:
@@ -16,7 +14,3 @@ class Options:
     def sizes_or(self, usual: Sequence[int]) -> Sequence[int]:
         """Return the sizes that were asked for, else the usual ones."""
         return self.sizes or usual
-
-    def rounds_for(self, size: int) -> int:
-        """Return fewer rounds for what takes long."""
-        return self.rounds if size < LARGE else min(self.rounds, 3)

@@ -116,5 +116,15 @@ def django(path: Path, database: Database, count: int, prepare: Prepare) -> Cont
     return site.manage("Django's migrate, RunSQL", "migrate", "bench", prepare=prepare)
 
 
-QUICK: tuple[Peer, ...] = (bare_loop, psql, dbmate, sql_migrate, node_pg_migrate, django)
-SLOW: tuple[Peer, ...] = (sqitch, yoyo)  # minutes where the others take seconds
+# Each with the table where it notes what it has applied.
+QUICK: dict[Peer, str] = {
+    bare_loop: "loop_history",
+    psql: "",
+    dbmate: "schema_migrations",
+    sql_migrate: "gorp_migrations",
+    node_pg_migrate: "pgmigrations",
+    django: "django_migrations",
+}
+SAVEPOINTS = (yoyo,)  # around each statement of a migration
+# Minutes where the others take seconds.
+SLOW: dict[Peer, str] = {sqitch: "sqitch.changes", yoyo: "_yoyo_migration"}

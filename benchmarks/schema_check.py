@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
+from itertools import pairwise
 
-from benchmarks import peers, servers, sql
+from benchmarks import peers, servers, sql, verifying, versions
 from benchmarks.markdown import Table, compared
-from benchmarks.measuring import Contestant, in_turn, run
+from benchmarks.measuring import Contestant, Measured, in_turn, run, seconds
 from benchmarks.options import Options
 from benchmarks.site import Site, python_path
 from tests import servers as test_servers
@@ -15,26 +16,74 @@ from tests.servers import Database
 SIZES = (30, 300, 3000)
 VENDORS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MariaDB"}
 REFERENCE = "checkschema"
+SHORT = 0.1  # seconds; a ratio to less says more of the machine
 # All tables are read, and little is compared: what the reading alone costs.
 KEYS = "checkschema, primary keys only"
+CHECK = "manage.py check"
+BARE = "bare catalogue queries"
+BY_TABLE = "Django's introspection, table by table"
 PGTAP = "apt install postgresql-NN-pgtap"
 
 
 def tables(options: Options) -> Iterator[Table]:
-    """Measure each size on each vendor."""
-    for vendor in VENDORS:
-        for size in options.sizes_or(SIZES):
-            yield _table(options, vendor, size)
+    """Measure each size on each vendor, then show what more tables cost."""
+    for vendor, name in VENDORS.items():
+        if vendor == "mysql" and (missing := test_servers.mariadb_missing()):
+            yield Table(f"Schema check, {name}", ("", ""), (("not measured", missing),))
+            continue
+        found: dict[int, dict[str, float]] = {}
+        for size in sorted(options.sizes_or(SIZES)):
+            title = f"Schema check, {name}, {size:,} tables of {sql.COLUMNS} columns"
+            measured = _measure(options, vendor, size)
+            found[size] = seconds(measured)
+            yield compared(title, measured, REFERENCE, _goals(found[size], vendor), memory=False)
+        if len(found) > 1:
+            yield _growth(name, found)
 
 
-def _table(options: Options, vendor: str, size: int) -> Table:
-    title = f"Schema check, {VENDORS[vendor]}, {size:,} tables of {sql.COLUMNS} columns"
-    if vendor == "mysql" and (missing := test_servers.mariadb_missing()):
-        return Table(title, ("", ""), (("not measured", missing),))
+def _goals(of: dict[str, float], vendor: str) -> str:
+    """Say how far the goals are met: beside the bare queries, and beside Django table by table."""
+    if not {REFERENCE, KEYS, CHECK, BARE, BY_TABLE} <= of.keys():
+        return ""
+    beyond = {name: seconds - of[CHECK] for name, seconds in of.items()}
+    lines = [
+        f"Beyond `{CHECK}`: {beyond[KEYS]:.2f} s with primary keys only, {beyond[BARE]:.2f} s with "
+        f"{BARE}, {_times(beyond[KEYS], beyond[BARE])} (goal: 1.5)."
+    ]
+    if vendor != "postgresql":
+        lines += [
+            f"{name}: {_times(of[BY_TABLE], of[name])} faster than table by table with start-up, "
+            f"{_times(beyond[BY_TABLE], beyond[name])} without (goal: 20)."
+            for name in (REFERENCE, KEYS)
+        ]
+    return "  \n".join(lines)
+
+
+def _times(seconds: float, by: float) -> str:
+    return f"{seconds / by:.1f} x" if by >= SHORT else "too short for a ratio"
+
+
+def _growth(vendor: str, found: dict[int, dict[str, float]]) -> Table:
+    """Return seconds for 1,000 more tables, from each size to the next: the same, if linear."""
+    names = [REFERENCE, KEYS, BARE, BY_TABLE]
+    rows = []
+    for name in names:
+        cells = [
+            f"{(found[large][name] - found[small][name]) / (large - small) * 1000:.2f} s"
+            if name in found[small] and name in found[large]
+            else ""
+            for small, large in pairwise(found)
+        ]
+        rows.append((name, *cells))
+    head = ("", *(f"from {small:,} to {large:,}" for small, large in pairwise(found)))
+    note = "What every run pays, start-up above all, is in neither; who is linear has like numbers."
+    return Table(f"Schema check, {vendor}, seconds for 1,000 more tables", head, tuple(rows), note)
+
+
+def _measure(options: Options, vendor: str, size: int) -> list[Measured]:
     with servers.folder() as folder, servers.database(vendor, folder) as database:
         _build(database, size)
         site = Site(folder / "site", database.settings, ["migration_guard", "bench"])
-        # One model, so that sqldiff compares nothing else; the contract holds every table.
         site.app("bench")
         site.write("contract.toml", "")
         command = ("checkschema", "--write", str(site.path / "contract.toml"))
@@ -43,17 +92,19 @@ def _table(options: Options, vendor: str, size: int) -> Table:
         settings = (site.path / "site_settings.py").read_text(encoding="utf-8")
         contracts = 'MIGRATION_GUARD["CONTRACTS"] = {"default": [BASE_DIR / "contract.toml"]}\n'
         site.write("site_settings.py", settings + contracts)
+        check = ("checkschema", "--no-models")
+        keys = rf"^{2 * size} assertions about .*: {2 * size} kept\.$"  # the table, and its key
         contestants = [
-            site.manage(REFERENCE, "checkschema", "--no-models"),
-            site.manage(KEYS, "checkschema", "--no-models", "--contract", "keys.toml"),
-            site.manage("manage.py check", "check"),
-            _reading(site, "bare catalogue queries", "catalogue", database),
-            _reading(site, "Django's introspection, table by table", "introspection", database),
+            # Each column is there, and has its type, its nullness, and its default or identity.
+            site.manage(REFERENCE, *check, verify=verifying.kept(4 * size * sql.COLUMNS)),
+            site.manage(KEYS, *check, "--contract", "keys.toml", verify=verifying.says(keys)),
+            site.manage(CHECK, "check"),
+            _reading(site, BARE, "catalogue", database, size),
+            _reading(site, BY_TABLE, "introspection", database, size),
         ]
         if vendor == "postgresql":
             contestants += _of_postgresql(site, database, size)
-        measured = in_turn(contestants, options.rounds_for(size))
-    return compared(title, measured, REFERENCE, memory=False)
+        return in_turn(contestants, options.rounds)
 
 
 def _build(database: Database, size: int) -> None:
@@ -71,21 +122,24 @@ def _keys(size: int) -> str:
     return "".join(f'[tables.{table}]\nprimary_key = ["id"]\n' for table in tables)
 
 
-def _reading(site: Site, name: str, what: str, database: Database) -> Contestant:
+def _reading(site: Site, name: str, what: str, database: Database, size: int) -> Contestant:
     command = [sys.executable, "-m", "benchmarks.reading", what, database.vendor]
     environment = {**python_path(site.path), "DJANGO_SETTINGS_MODULE": "site_settings"}
-    return Contestant(name, command, site.path, environment)
+    verify = verifying.says(f"^{size * sql.COLUMNS}$")
+    return Contestant(name, command, site.path, environment, verify=verify)
 
 
 def _of_postgresql(site: Site, database: Database, size: int) -> list[Contestant]:
     pg_dump = servers.program("pg_dump")
-    dump = [pg_dump, "-s", "-f", str(site.path / "dump.sql"), database.url]
+    created = verifying.says("^CREATE TABLE ", size)
+    dump = site.path / "dump.sql"
     missing = peers.lacks_module("django_extensions", "pip install django-extensions")
     return [
         Contestant(
             "pg_dump -s",
-            dump,
+            [pg_dump, "-s", "-f", str(dump), database.url],
             missing="" if pg_dump else "apt install postgresql-client",
+            verify=lambda _said: created(dump.read_text(encoding="utf-8")),
         ),
         _sqldiff(site, database, size, missing),
         _pgtap(site, database, size),
@@ -107,31 +161,49 @@ def _sqldiff(site: Site, database: Database, size: int, missing: str) -> Contest
             "DJANGO_SETTINGS_MODULE": "site_settings",
         }
         run(Contestant("inspectdb", command, other.path, environment))
-    return other.manage(
-        f"sqldiff, {size} models", "sqldiff", "-a", missing=missing, accepted=(0, 1)
-    )
+    # It takes checks and indexes for differences, so that it names each model that it compared.
+    name, verify = f"sqldiff, {size:,} models", verifying.says(r"^-- Model: S\d{4}$", size)
+    sqldiff = other.manage(name, "sqldiff", "tables", accepted=(0, 1), verify=verify)
+    return replace(sqldiff, missing=missing)
 
 
 def _pgtap(site: Site, database: Database, size: int) -> Contestant:
-    """Return a check of existence and one of nullness for each column."""
-    found = sorted(Path("/usr/share/postgresql").glob("*/extension/pgtap.sql"))
-    source = found[-1] if found else None
-    script = site.path / "pgtap.sql"
+    """Return a check of existence and one of nullness for each column.
+
+    pgTAP's own functions are there only while it runs, in a schema of their own: the other
+    contestants would read them too.
+    """
+    source, script = versions.pgtap_script(), site.path / "pgtap.sql"
+    install = "DROP SCHEMA IF EXISTS tap CASCADE; CREATE SCHEMA tap; SET search_path = tap;\n"
     if source:
         # Not CREATE EXTENSION, which would have to be installed for the embedded server.
         lines = source.read_text(encoding="utf-8").splitlines()
-        database.execute("\n".join(line for line in lines if not line.startswith("\\")))
+        install += "\n".join(line for line in lines if not line.startswith("\\"))
         columns = database.execute(
             "SELECT table_name, column_name, is_nullable FROM information_schema.columns "
             "WHERE table_name ~ '^s[0-9]{4}$' ORDER BY 1, 2"
         )
-        lines = ["BEGIN;", "SELECT * FROM no_plan();"]
+        lines = ["SET search_path = public, tap;", "BEGIN;", "SELECT * FROM no_plan();"]
         for table, column, nullable in columns:
             check = "col_is_null" if nullable == "YES" else "col_not_null"
             lines.append(f"SELECT has_column('{table}', '{column}');")
             lines.append(f"SELECT {check}('{table}', '{column}', '');")
         sql.write(script, ["\n".join([*lines, "SELECT * FROM finish();", "ROLLBACK;", ""])])
+    count = size * sql.COLUMNS * 2
+    passed = verifying.says("^ok ", count)
+
+    def prepare() -> None:
+        database.execute(install)
+
+    def verify(said: str) -> None:
+        database.execute("DROP SCHEMA tap CASCADE")
+        passed(said)
+
     options = ["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1"]
-    command = [servers.program("psql"), *options, "-f", str(script), database.url]
-    name = f"pgTAP, {size * sql.COLUMNS * 2:,} assertions"
-    return Contestant(name, command, missing="" if source else PGTAP)
+    return Contestant(
+        f"pgTAP, {count:,} assertions",
+        [servers.program("psql"), *options, "-f", str(script), database.url],
+        prepare=prepare,
+        missing="" if source else PGTAP,
+        verify=verify,
+    )

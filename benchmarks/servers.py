@@ -4,9 +4,12 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from tests import servers
 from tests.servers import Database
@@ -21,6 +24,10 @@ class PostgreSQL:
 
     server: servers.PostgresServer
     database: Database
+
+    def open(self) -> psycopg.Connection[Any]:
+        """Connect to the database as it is now."""
+        return self.server.open(self.database.settings["NAME"])
 
     def empty(self) -> None:
         """Make the database new."""
@@ -51,7 +58,7 @@ def database(vendor: str, folder: Path) -> Iterator[Database]:
             yield stack.enter_context(servers.sqlite_database(folder / "db.sqlite3"))
 
 
-def folder() -> servers.contextlib.AbstractContextManager[Path]:
+def folder() -> AbstractContextManager[Path]:
     """Give a temporary folder."""
     return servers.temporary_directory("speed-")
 

@@ -1,12 +1,15 @@
 """Splitting and fingerprinting, beside sqlparse and PostgreSQL's own scanner and parser.
 
-Each contestant is a process; what it prints is the seconds of the work itself, without start-up.
+Each contestant is a process; what it prints is the seconds of the work itself, without start-up,
+and how many statements it found.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -17,13 +20,26 @@ from benchmarks.options import Options
 from benchmarks.site import ROOT, python_path
 
 SIZES = (10,)  # MB
-TEXTS: dict[str, tuple[Callable[[int], str], str]] = {
-    "INSERTs of one row": (sql.inserts, "postgresql"),
-    "INSERTs of 20 rows": (sql.wide_inserts, "postgresql"),
-    "migrations (DDL)": (sql.migration, "postgresql"),
-    "functions, dollar-quoted": (sql.dollar_functions, "postgresql"),
-    "functions, BEGIN ATOMIC": (sql.atomic_functions, "postgresql"),
-    "triggers (SQLite)": (sql.triggers, "sqlite"),
+PARTS = (0.25, 0.5, 1.0, 2.0)  # of the size: who is linear takes twice the time for each next
+
+
+@dataclass(frozen=True)
+class Text:
+    """Some SQL: one piece of it, and how many statements that piece has."""
+
+    one: Callable[[int], str]
+    statements: int = 1
+    vendor: str = "postgresql"
+
+
+FUNCTIONS = "functions, dollar-quoted"
+TEXTS = {
+    "INSERTs of one row": Text(sql.inserts),
+    "INSERTs of 20 rows": Text(sql.wide_inserts),
+    "migrations (DDL)": Text(sql.migration, statements=4),
+    FUNCTIONS: Text(sql.dollar_functions),
+    "functions, BEGIN ATOMIC": Text(sql.atomic_functions),
+    "triggers (SQLite)": Text(sql.triggers, vendor="sqlite"),
 }
 # The peers take minutes for what takes ours a blink, so they get less of it.
 TOOLS = {
@@ -35,53 +51,76 @@ TOOLS = {
 }
 
 
-def tables(options: Options) -> list[Table]:
-    """Measure each size."""
-    return [_table(options, size) for size in options.sizes_or(SIZES)]
+def tables(options: Options) -> Iterator[Table]:
+    """Measure each size, then some of the texts in several sizes."""
+    for size in options.sizes_or(SIZES):
+        with servers.folder() as folder:
+            path = folder / "text.sql"
+            yield _speeds(options, path, size)
+            yield _growth(options, path, size)
 
 
-def _table(options: Options, size: int) -> Table:
+def _speeds(options: Options, path: Path, size: int) -> Table:
     rows = []
-    with servers.folder() as folder:
-        for name, (one, vendor) in TEXTS.items():
-            say(f"  {name}")
-            cells = [_speed(options, folder, (tool, vendor, one), size) for tool in TOOLS]
-            rows.append((name, *cells))
-    title = f"Splitting, {size} MB, in MB/s"
+    for name, text in TEXTS.items():
+        say(f"  {name}")
+        cells = [_speed(options, path, tool, text, size) for tool in TOOLS]
+        rows.append((name, *cells))
     note = "Goal: split 50 MB/s of INSERTs and 20 MB/s of functions. sqlparse and libpg_query "
-    note += "read a part of the text; libpg_query is C, and knows PostgreSQL only."
-    return Table(title, ("", *TOOLS), tuple(rows), note)
+    note += (
+        "read a part of the text; libpg_query is C, and knows PostgreSQL only. Each found every "
+    )
+    note += "statement, but where another number stands beside the speed."
+    return Table(f"Splitting, {size} MB, in MB/s", ("", *TOOLS), tuple(rows), note)
 
 
-def _speed(
-    options: Options, folder: Path, what: tuple[str, str, Callable[[int], str]], size: int
-) -> str:
-    tool, vendor, one = what
+def _speed(options: Options, path: Path, tool: str, text: Text, size: int) -> str:
     module, part, remedy = TOOLS[tool]
     if missing := peers.lacks_module(module, remedy):
         return f"missing: {missing}"
-    if module == "postgast" and vendor != "postgresql":
+    if module == "postgast" and text.vendor != "postgresql":
         return "—"
-    path = folder / "text.sql"
-    sql.write(path, sql.fill(one, int(size * part * 1_000_000)))
     try:
-        seconds = median(_runs(options.rounds, tool, vendor, path))
+        seconds, note = _seconds(options, path, tool, text, size * part)
     except FailedError as error:
         return f"failed: {error}"
-    return f"{path.stat().st_size / 1_000_000 / seconds:.1f}"
+    return f"{path.stat().st_size / 1_000_000 / seconds:.1f}{note}"
 
 
-def _runs(rounds: int, tool: str, vendor: str, path: Path) -> Iterator[float]:
-    command = [sys.executable, "-m", "benchmarks.reading_sql", tool, vendor, str(path)]
-    for _ in range(rounds):
-        done = subprocess.run(  # noqa: S603
-            command,
-            cwd=ROOT,
-            env={**os.environ, **python_path()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise FailedError(done.stderr.strip().splitlines()[-1])
-        yield float(done.stdout)
+def _growth(options: Options, path: Path, size: int) -> Table:
+    """Return the seconds for ever twice the text."""
+    rows = []
+    for tool, name in product(("split", "fingerprint"), ("INSERTs of one row", FUNCTIONS)):
+        say(f"  growth: {tool}, {name}")
+        times = [_seconds(options, path, tool, TEXTS[name], size * part)[0] for part in PARTS]
+        each = times[-1] / times[0] / (PARTS[-1] / PARTS[0])
+        rows.append((f"{tool}, {name}", *(f"{time:.3f} s" for time in times), f"{each:.2f} x"))
+    head = ("", *(f"{size * part:g} MB" for part in PARTS), "per MB, last / first")
+    title = f"Splitting, from {size * PARTS[0]:g} to {size * PARTS[-1]:g} MB"
+    return Table(title, head, tuple(rows), "Who is linear takes 1.00 x as long for each MB.")
+
+
+def _seconds(options: Options, path: Path, tool: str, text: Text, size: float) -> tuple[float, str]:
+    """Return the median, and how many statements were found where it is not their number."""
+    statements = text.statements * sql.write(path, sql.fill(text.one, int(size * 1_000_000)))
+    runs = [_run(tool, text.vendor, path) for _ in range(options.rounds)]
+    found, note = runs[0][1], ""
+    if tool != "fingerprint" and found != statements:
+        note = f" ({found:,} statements of {statements:,})"
+    return median(seconds for seconds, _ in runs), note
+
+
+def _run(tool: str, vendor: str, path: Path) -> tuple[float, int]:
+    """Return the seconds of one reading, and the number of statements."""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "benchmarks.reading_sql", tool, vendor, str(path)],
+        cwd=ROOT,
+        env={**os.environ, **python_path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise FailedError(done.stderr.strip().splitlines()[-1])
+    seconds, statements = done.stdout.split()
+    return float(seconds), int(statements)

@@ -103,7 +103,13 @@ def fill(one: Callable[[int], str], size: int) -> Iterator[str]:
         yield piece
 
 
-def write(path: Path, pieces: Iterable[str]) -> None:
-    """Write pieces to a file without holding them all."""
+def write(path: Path, pieces: Iterable[str], head: str = "", tail: str = "") -> int:
+    """Write pieces to a file without holding them all; return how many there were."""
+    count = 0
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(pieces)
+        file.write(head)
+        for piece in pieces:
+            count += 1
+            file.write(piece)
+        file.write(tail)
+    return count

@@ -1,15 +1,20 @@
 """The benchmarks run: each one, once, on next to nothing. What they measure is not judged here."""
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks import measuring, peers, sql
 from benchmarks.__main__ import ALL
 from benchmarks.markdown import Table, compared, replace_between
 from benchmarks.measuring import Contestant, Measured, Run, in_turn
+from benchmarks.servers import PostgreSQL
+from benchmarks.verifying import kept, migrated, says
 
 LITTLE = ("--rounds", "1", "--size", "1")
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +24,7 @@ OURS = {
     "schema-check": "**checkschema**",
     "splitting": "INSERTs of one row",
     "static-check": "**checksqlmigrations**",
+    "fresh-database": "**checkschema --fresh**",
     "start-up": "**manage.py check**",
 }
 
@@ -54,6 +60,8 @@ def test_benchmarks_when_run_on_little_then_the_table_has_our_measurement(
     (row, *_) = [line for line in text.splitlines() if line.startswith(f"| {OURS[name]} |")]
     assert "failed" not in row
     assert "missing" not in row
+    assert "statements of" not in row
+    assert re.search("^Measured on .*; PostgreSQL [0-9]", text, re.MULTILINE)
 
 
 def test_benchmarks_when_the_name_is_unknown_then_the_known_ones_are_named():
@@ -85,6 +93,79 @@ def test_contestants_when_measured_then_they_take_turns_and_a_failure_stands_in_
     assert all(run.wall > 0 and run.memory > 1 for run in measured[0].runs)
 
 
+def test_contestants_when_one_has_run_for_long_then_it_sits_out_the_other_rounds(monkeypatch):
+    monkeypatch.setattr(measuring, "ENOUGH", 0.3)
+    quick = Contestant("quick", [sys.executable, "-c", ""])
+    slow = Contestant("slow", [sys.executable, "-c", "import time; time.sleep(0.2)"])
+
+    measured = in_turn([quick, slow], rounds=3)
+
+    assert len(measured[1].runs) == 2
+
+
+@pytest.fixture
+def server(postgres_server):
+    with postgres_server.database() as database:
+        yield PostgreSQL(postgres_server, database)
+
+
+# What the loop over psycopg is given instead of the migrations, and what is found to be wrong.
+LESS = {
+    "nothing": ({}, ""),
+    "a file less": ({2: None}, "failed: 1 tables, not 2"),
+    "no index": ({2: ("CREATE INDEX", "-- ")}, "failed: 1 indexes, not 2"),
+    "another column": ({1: ("price", "cost")}, "failed: 1 columns `price`"),
+    "another type": ({1: ("(10, 2)", "(9, 2)")}, "failed: 1 columns `price`"),
+    "two transactions": ({2: ("ALTER", "COMMIT; BEGIN; ALTER")}, "failed: 1 migrations in one"),
+}
+
+
+@pytest.mark.parametrize("name", LESS)
+def test_fresh_run_when_a_process_does_other_work_then_it_is_shown_as_failed(
+    name, server, tmp_path
+):
+    changes, failure = LESS[name]
+    loop = peers.bare_loop(tmp_path, server.database, 2, server.empty)
+    for number, change in changes.items():
+        path = tmp_path / f"{sql.migration_id(number)}.sql"
+        path.write_text(path.read_text().replace(*change)) if change else path.unlink()
+
+    (found,) = in_turn([replace(loop, verify=migrated(server, 2, "loop_history"))], rounds=1)
+
+    assert found.note.startswith(failure) if failure else not found.note
+    assert bool(found.runs) is not bool(failure)
+    assert (found.note or "**") in str(compared("T", [found], found.name))
+
+
+def test_fresh_run_when_the_history_has_other_rows_then_it_is_shown_as_failed(server, tmp_path):
+    loop = peers.bare_loop(tmp_path, server.database, 1, server.empty)
+    more = tmp_path / "2.sql"
+    more.write_text("SELECT 1")
+
+    (found,) = in_turn([replace(loop, verify=migrated(server, 1, "loop_history"))], rounds=1)
+
+    assert found.note == "failed: 2 rows in loop_history, not 1"
+
+
+@pytest.mark.parametrize(
+    ("verify", "right", "wrong"),
+    [
+        (says("^ok ", 2), "ok 1\nok 2", "ok 1\nnot ok 2"),
+        (kept(80), "86 assertions about default (x) in 0.1 s: 86 kept.", "nothing"),
+        (kept(80), "80 assertions about default (x): 80 kept.", "9 assertions about x: 9 kept."),
+        (kept(80), "80 assertions about default (x): 80 kept.", "86 assertions about x: 85 kept."),
+    ],
+)
+def test_output_when_it_tells_of_other_work_then_the_contestant_failed(verify, right, wrong):
+    def contestant(text):
+        return Contestant(text, [sys.executable, "-c", f"print({text!r})"], verify=verify)
+
+    done, failed = in_turn([contestant(right), contestant(wrong)], rounds=1)
+
+    assert done.runs
+    assert failed.note.startswith("failed: ")
+
+
 def test_table_when_contestants_are_compared_then_the_quickest_comes_first_with_ratios():
     def measured(name, *walls):
         return Measured(name, tuple(Run(wall, wall / 2, 10) for wall in walls))
@@ -92,8 +173,8 @@ def test_table_when_contestants_are_compared_then_the_quickest_comes_first_with_
     table = compared("Title", [measured("ours", 2, 9, 2), measured("peer", 1, 1, 4)], "ours")
 
     assert table.rows == (
-        ("peer", "1.00 s", "0.50 x", "0.50 s", "10 MB"),
-        ("**ours**", "2.00 s", "1.00 x", "1.00 s", "10 MB"),
+        ("peer", "1.00 s", "1.00 to 4.00 s, 3", "0.50 x", "0.50 s", "10 MB"),
+        ("**ours**", "2.00 s", "2.00 to 9.00 s, 3", "1.00 x", "1.00 s", "10 MB"),
     )
 
 
