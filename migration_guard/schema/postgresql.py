@@ -254,7 +254,8 @@ class _Columns:
         pending = constraints.not_null_pending(table)
         rows = self._rows[table]
         return tuple(
-            self._column(row, not_null_pending=number in pending) for number, row in rows.items()
+            self._column(row, UNKNOWN if pending is UNKNOWN else number in pending)
+            for number, row in rows.items()
         )
 
     def name(self, table: int, number: str) -> str:
@@ -265,18 +266,20 @@ class _Columns:
         """Return the oid of the collation that a key has by itself: the column's, if it is one."""
         return _DEFAULT_COLLATION if number == _EXPRESSION else str(self._rows[table][number][8])
 
-    def _column(self, row: Row, *, not_null_pending: bool) -> Column:
+    def _column(self, row: Row, not_null_pending: Fact[bool]) -> Column:
         table, number, name, type_text, not_null, identity, generated, has_default = row[:8]
         collation, comment, domain = row[9:]
         base, domain_not_null = self._base(domain)
         text: Fact[str | None] = None
         if has_default:
             text = self._texts.of(table, self._expressions.get((table, number)))
-        always = not_null and not not_null_pending
+        nullable = _negated(domain_not_null)
+        if not_null and not_null_pending is not True:
+            nullable = UNKNOWN if not_null_pending is UNKNOWN else False
         return Column(
             name=name,
             type=normalize(type_text, VENDOR),
-            nullable=False if always else _negated(domain_not_null),
+            nullable=nullable,
             default=None if generated else text,
             identity=_IDENTITIES[identity],
             generated=_generated(text, generated),
@@ -455,8 +458,10 @@ class _Constraints:
         self._texts = texts
         self._printed = _pairs(texts.rows)
 
-    def not_null_pending(self, table: int) -> frozenset[str]:
+    def not_null_pending(self, table: int) -> Fact[frozenset[str]]:
         """Return the numbers of columns whose NOT NULL is NOT VALID (PostgreSQL 18)."""
+        if not self.told:
+            return UNKNOWN
         return frozenset(row[7] for row in self.rows[table] if row[3] == "n")
 
     def foreign_keys(self, table: int) -> Fact[tuple[ForeignKey, ...]]:

@@ -12,6 +12,7 @@ from tests.schema.rich import install
 # What the question reads from, and facts of the table that only it tells.
 QUESTIONS = [
     ("postgresql", "FROM pg_index", ["indexes"]),
+    ("postgresql", "FROM pg_constraint c", ["foreign_keys", "checks"]),
     ("postgresql", "FROM pg_attrdef", []),
     ("postgresql", "t.typtype = 'd'", []),
     ("mariadb", "FROM information_schema.statistics", ["indexes", "primary_key", "uniques"]),
