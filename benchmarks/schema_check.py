@@ -76,7 +76,7 @@ def _growth(vendor: str, found: dict[int, dict[str, float]]) -> Table:
         ]
         rows.append((name, *cells))
     head = ("", *(f"from {small:,} to {large:,}" for small, large in pairwise(found)))
-    note = "What every run pays, start-up above all, is in neither; who is linear has like numbers."
+    note = "Start-up is not in these; who is linear has the same number in each column."
     return Table(f"Schema check, {vendor}, seconds for 1,000 more tables", head, tuple(rows), note)
 
 
