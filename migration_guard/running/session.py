@@ -191,6 +191,7 @@ class Session(ABC):
             with self.failing():
                 self.begin_limited(lock_timeout, None)
                 yield
+                self.settle()  # a pooler may hand the session on at the commit
                 self.commit()
         except BaseException:
             with suppress(Exception):
