@@ -329,4 +329,7 @@ def commits(database):
 
 
 def sleeping(database):
-    return database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    return database.execute(
+        "SELECT 1 FROM pg_stat_activity "
+        "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    )

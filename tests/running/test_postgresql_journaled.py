@@ -311,11 +311,17 @@ def test_mark_applied_when_half_done_ends_it(postgres, migrations, guard):
 
 
 def waiting(database):
-    return database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    return database.execute(
+        "SELECT 1 FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
 
 
 def sleeping(database):
-    return database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    return database.execute(
+        "SELECT 1 FROM pg_stat_activity "
+        "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    )
 
 
 def committed(database):
