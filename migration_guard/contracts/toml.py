@@ -35,7 +35,8 @@ def parse(text: str, path: Path | None = None) -> Contract:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        where = _place(path, int(found[1]) if found else text.count("\n") + 1)
+        line = int(found[1]) if found else text.count("\n") + 1
+        where = f"{_before_line(path)}{line}"
         raise CannotTell(f"{where}: not valid TOML: {error}.", "Correct the line.") from error
     return _Reader(path, Lines(text)).contract(document)
 
@@ -58,7 +59,7 @@ class _Reader:
 
     def __init__(self, path: Path | None, lines: Lines) -> None:
         # Of the whole file: a contract has thousands of places in it.
-        self.file = "line " if path is None else f"{place(path)}:"
+        self.file = _before_line(path)
         self.lines = lines
 
     # -- sections
@@ -255,8 +256,9 @@ class _Reader:
         )
 
 
-def _place(path: Path | None, line: int) -> str:
-    return f"line {line}" if path is None else place(path, line)
+def _before_line(path: Path | None) -> str:
+    """Return what stands before a line number in a place."""
+    return "line " if path is None else f"{place(path)}:"
 
 
 def _looks_like_a_table(value: Any) -> bool:

@@ -291,15 +291,17 @@ class _Run:
             scripts = self._prepare()
             self._stop_at(self.outcome.problems)
             with passing_over():
-                again = any(self._apply(each, scripts[each.id], lock) for each in self._to_run())
-            if not again:
-                return
+                for planned in self._to_run():
+                    lock.check()
+                    if self._apply(planned, scripts[planned.id]):
+                        break
+                else:
+                    return
             lock.suspect()
             self._plan(present=True)
 
-    def _apply(self, planned: Planned, script: Script, lock: Held) -> bool:
+    def _apply(self, planned: Planned, script: Script) -> bool:
         """Apply one migration; return whether the plan must be made again."""
-        lock.check()
         entry = planned.entry
         self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))

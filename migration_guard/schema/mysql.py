@@ -31,6 +31,7 @@ from migration_guard.schema.objects import (
     Snapshot,
     Table,
     Unknown,
+    primary_key,
 )
 from migration_guard.schema.types import normalize
 from migration_guard.schema.waiting import reason
@@ -212,7 +213,7 @@ class _Everything:
             label=name,
             kind=_KINDS.get(kind, "table"),
             columns=self._table_columns(name, collation),
-            primary_key=_primary_key(indexes),
+            primary_key=primary_key(indexes),
             uniques=_uniques(indexes),
             indexes=indexes,
             foreign_keys=self._table_foreign_keys(name),
@@ -377,23 +378,13 @@ def _index(rows: list[Row]) -> Index:
     )
 
 
-def _primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
-    if indexes is UNKNOWN:
-        return UNKNOWN
-    return next((_key(index) for index in indexes if index.backs == "primary key"), None)
-
-
 def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
     """Return the plain unique keys; one that the optimiser must ignore still forbids duplicates."""
     if indexes is UNKNOWN:
         return UNKNOWN
     return tuple(
-        _key(index)
+        index.key
         for index in indexes
         if index.backs == "unique"
         and (index if index.valid is True else replace(index, valid=True)).plain is True
     )
-
-
-def _key(index: Index) -> Key:
-    return Key(index.name, tuple(name for name in index.columns if name is not None))

@@ -121,6 +121,19 @@ class Index:
             return False
         return UNKNOWN if UNKNOWN in told else True
 
+    @property
+    def key(self) -> Key:
+        """The key that it makes, if it is one."""
+        columns = tuple(name for name in self.columns if name is not None)
+        return Key(self.name, columns, self.deferrable, self.nulls_distinct)
+
+
+def primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
+    """Return the primary key; its index holds whole columns and every row."""
+    if indexes is UNKNOWN:
+        return UNKNOWN
+    return next((index.key for index in indexes if index.backs == "primary key"), None)
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:

@@ -32,6 +32,7 @@ from migration_guard.schema.objects import (
     Snapshot,
     Table,
     Unknown,
+    primary_key,
 )
 from migration_guard.schema.types import normalize
 from migration_guard.schema.waiting import attempt, reason
@@ -219,7 +220,7 @@ def _table(
         label=path.label(schema, name),
         kind=_KINDS[kind],
         columns=columns.of(oid, constraints),
-        primary_key=_primary_key(own_indexes),
+        primary_key=primary_key(own_indexes),
         uniques=_uniques(own_indexes),
         indexes=own_indexes,
         foreign_keys=constraints.foreign_keys(oid),
@@ -340,27 +341,15 @@ class _Indexes:
         return tuple(sorted(self._indexes.get(table, ()), key=lambda index: index.name))
 
 
-def _primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
-    """Return the primary key; its index holds whole columns and every row."""
-    if indexes is UNKNOWN:
-        return UNKNOWN
-    return next((_key(index) for index in indexes if index.backs == "primary key"), None)
-
-
 def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
     """Return the plain unique constraints and indexes."""
     if indexes is UNKNOWN:
         return UNKNOWN
     return tuple(
-        _key(index)
+        index.key
         for index in indexes
         if index.unique is True and index.plain is True and index.backs != "primary key"
     )
-
-
-def _key(index: Index) -> Key:
-    columns = tuple(name for name in index.columns if name is not None)
-    return Key(index.name, columns, index.deferrable, index.nulls_distinct)
 
 
 def _indexes(source: _Source, oids: list[int], columns: _Columns) -> _Indexes:

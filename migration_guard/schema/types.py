@@ -44,6 +44,8 @@ def same_type(a: str, b: str, vendor: str) -> bool:
     On PostgreSQL a type of the schema ``public`` is the same with and without its schema: the
     server writes the schema only where the search path does not find the type.
     """
+    if a == b:
+        return True
     first, second = normalize(a, vendor), normalize(b, vendor)
     if vendor == "postgresql":
         first, second = first.removeprefix("public."), second.removeprefix("public.")

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.proxy import Moment, Phase, Sent
 from tests.faults.record import only_full, stride
 from tests.faults.support import applied_now, empty, look
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,10 +209,6 @@ def test_kill_when_it_comes_at_any_statement_the_next_run_converges(bench, phase
 
 
 # What is said
-
-
-def sleeping(database) -> bool:
-    return bool(database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
 
 
 def test_backend_when_terminated_is_told_with_the_state_left(postgres, migrations, runners):

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import installed
 from tests.faults import own_server
 from tests.faults.state import journal, state
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 
 OFF = "-- guard: transaction = off\n"
 A = "CREATE TABLE a (id int, t text)"
@@ -305,9 +305,7 @@ def test_restart_when_it_comes_in_mid_run_is_told_and_the_next_run_converges(
     written["2_b.sql"] = written["2_b.sql"].replace(FILL["postgresql"], "SELECT pg_sleep(60)")
     migrations({**written, "3_c.sql": "CREATE TABLE c (id int)"})
     process = guard_process.start("runsqlmigrations")
-    wait_until(
-        lambda: database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    )
+    wait_until(lambda: sleeping(database))
 
     server.stop(mode)
     _out, err = process.communicate(timeout=30)

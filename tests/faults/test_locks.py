@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.record import rounds
 from tests.faults.support import empty
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 
 if TYPE_CHECKING:
     from tests.servers import Database
@@ -151,9 +151,7 @@ def test_claim_when_a_killed_run_is_within_a_long_statement_is_free_within_secon
     """Its process on the server would go on to the end, with the claim and all its locks."""
     migrations({"1_a.sql": "CREATE TABLE a (id int);\nSELECT pg_sleep(120)"})
     process = guard_process.start("runsqlmigrations")
-    wait_until(
-        lambda: postgres.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    )
+    wait_until(lambda: sleeping(postgres))
 
     process.kill()
     process.communicate()

@@ -8,7 +8,7 @@ from migration_guard.running import events, executor
 from tests.faults import record
 from tests.faults.proxy import Moment, Phase
 from tests.faults.state import journal, state
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 
 OFF = "-- guard: transaction = off\n"
 # Done twice, each of these would show: another index, another row.
@@ -135,9 +135,7 @@ def test_run_when_overtaken_and_more_is_pending_stops_instead_of_racing(
             return
         lose_lock(postgres)
         others.append(guard_process.start("runsqlmigrations"))
-        wait_until(
-            lambda: postgres.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-        )
+        wait_until(lambda: sleeping(postgres))
 
     outcome = executor.run(observe=overtake)
     _out, err = others[0].communicate(timeout=30)

@@ -13,7 +13,7 @@ import pytest
 from migration_guard.running import postgresql_pooler
 from tests.faults.record import rounds
 from tests.faults.support import empty
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 from tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ def test_kill_when_a_migration_runs_through_a_pooler_leaves_no_lock_and_converge
     pool(mode)
     migrations({"1_a.sql": "CREATE TABLE a (id int)", "2_b.sql": "SELECT pg_sleep(60)"})
     runner = runners.start("runsqlmigrations")
-    wait_until(
-        lambda: postgres.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    )
+    wait_until(lambda: sleeping(postgres))
 
     runner.signal(number)
     runner.wait()
@@ -147,9 +145,7 @@ def test_pooler_when_it_dies_within_a_migration_leaves_no_lock_and_the_next_run_
     through = pool(mode)
     migrations({"1_a.sql": "CREATE TABLE a (id int)", "2_b.sql": "SELECT pg_sleep(60)"})
     runner = runners.start("runsqlmigrations")
-    wait_until(
-        lambda: postgres.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    )
+    wait_until(lambda: sleeping(postgres))
 
     through.pooler.process.kill()
     result = runner.wait(20)
@@ -188,9 +184,7 @@ def test_wait_when_another_run_holds_the_lock_names_the_process_of_the_server(
     pool(mode, size=6)
     migrations({"1_a.sql": "SELECT pg_sleep(60)"})
     holder = runners.start("runsqlmigrations")
-    wait_until(
-        lambda: postgres.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    )
+    wait_until(lambda: sleeping(postgres))
     ((pid,),) = postgres.execute(LOCKS)
 
     refused = guard("runsqlmigrations", "--no-wait")

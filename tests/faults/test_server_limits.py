@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 
 OFF = "-- guard: transaction = off\n"
 LIMITS = {
@@ -47,9 +47,7 @@ def test_limits_when_the_run_waits_for_another_do_not_end_it(postgres, migration
     alter(postgres, **LIMITS)
     migrations({"1_a.sql": "CREATE TABLE a (id int); SELECT pg_sleep(3)"})
     first = runners.start("runsqlmigrations")
-    wait_until(
-        lambda: postgres.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    )
+    wait_until(lambda: sleeping(postgres))
 
     _second_waits_and_goes_on(runners, first, tried)
 

@@ -22,6 +22,16 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
+def sleeping(database: Database) -> bool:
+    """Tell whether a statement sleeps in this database: workers may share a server."""
+    return bool(
+        database.execute(
+            "SELECT 1 FROM pg_stat_activity "
+            "WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        )
+    )
+
+
 def applied(database: Database) -> list[str]:
     """Return the ids in the history, in the order of time."""
     found = database.execute("SELECT id FROM applied_migrations ORDER BY applied_at")

@@ -13,7 +13,7 @@ import pytest
 
 from migration_guard.running import connecting
 from migration_guard.running.session import Kind, StatementError
-from tests.running.support import wait_until
+from tests.running.support import sleeping, wait_until
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, n integer); INSERT INTO users VALUES (1, 0)"
 UPDATE = "UPDATE users SET n = n + 1;"
@@ -326,10 +326,3 @@ def commits(database):
         check=False,
     )
     return "database is locked" in done.stderr
-
-
-def sleeping(database):
-    return database.execute(
-        "SELECT 1 FROM pg_stat_activity "
-        "WHERE wait_event = 'PgSleep' AND datname = current_database()"
-    )

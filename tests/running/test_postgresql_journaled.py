@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.running.support import applied, kill, wait_until
+from tests.running.support import applied, kill, sleeping, wait_until
 
 OFF = "-- guard: transaction = off\n"
 SEVEN = [
@@ -314,13 +314,6 @@ def waiting(database):
     return database.execute(
         "SELECT 1 FROM pg_stat_activity "
         "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-
-
-def sleeping(database):
-    return database.execute(
-        "SELECT 1 FROM pg_stat_activity "
-        "WHERE wait_event = 'PgSleep' AND datname = current_database()"
     )
 
 

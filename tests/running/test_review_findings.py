@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.running.support import applied, wait_until
+from tests.running.support import applied, sleeping, wait_until
 
 OFF = "-- guard: transaction = off\n"
 
@@ -118,12 +118,7 @@ def test_signal_when_a_journaled_statement_runs_is_no_failure_of_the_file(
 ):
     migrations({"1_a.sql": f"{OFF}CREATE TABLE a (id integer); SELECT pg_sleep(60)"})
     process = guard_process.start("runsqlmigrations")
-    wait_until(
-        lambda: postgres.execute(
-            "SELECT 1 FROM pg_stat_activity "
-            "WHERE wait_event = 'PgSleep' AND datname = current_database()"
-        )
-    )
+    wait_until(lambda: sleeping(postgres))
 
     process.send_signal(signal.SIGTERM)
     _out, err = process.communicate(timeout=20)
