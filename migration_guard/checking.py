@@ -72,15 +72,15 @@ def check(
     checked = Checked(alias, allow_unknown=allow_unknown)
     try:
         with reading(alias) as connection:
-            checked = replace(checked, vendor=connection.vendor)
+            checked = checked._replace(vendor=connection.vendor)
             outcome = look(alias, environment)
             plan = outcome.plan if outcome.error is None else None
             why = str(outcome.error or "")
-            checked = replace(checked, migrations=plan)
+            checked = checked._replace(migrations=plan)
             examination = contracts.examine(connection, contract, plan, no_plan=why)
     except GuardError as error:
-        return replace(checked, error=error)
-    return replace(checked, examination=examination)
+        return checked._replace(error=error)
+    return checked._replace(examination=examination)
 
 
 def look(alias: str, environment: str | None = None) -> Outcome:

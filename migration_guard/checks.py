@@ -105,20 +105,20 @@ def _database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
 def _duplicate_numbers(
     names: Sequence[FileName], environments: Collection[str]
 ) -> Iterator[Problem]:
-    by_number: dict[int, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    by_number: dict[int, dict[str, list[FileName]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
-        by_number[name.number][name.id].append(name.path)
+        by_number[name.number][name.id].append(name)
     for by_id in by_number.values():
         ids = list(by_id)
         for earlier, later in pairwise(ids):
-            for path in by_id[later]:
-                if not _allows_duplicate(path, environments):
+            for name in by_id[later]:
+                if not _allows_duplicate(name.path, environments):
                     yield Problem(
                         "duplicate-number",
                         f"{later} and {earlier} have the same number",
                         f"Give {later} the next free number (if it is applied nowhere yet), or "
                         "let it say -- guard: allow = duplicate-number, <reason>.",
-                        path=path,
+                        path=name.path,
                     )
 
 
@@ -130,7 +130,7 @@ def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return False
-    return "duplicate-number" in directives.parse(text, path, environments)[0].allow
+    return "duplicate-number" in directives.parse(text, environments)[0].allow
 
 
 def _message(problem: Problem) -> CheckMessage:

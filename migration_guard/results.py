@@ -1,9 +1,10 @@
 """What the commands found or did, as values for every report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from migration_guard.exceptions import GuardError
@@ -14,8 +15,7 @@ from migration_guard.problems import Problem, Severity, Violation, errors
 EMPTY_PLAN = Plan((), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a run did, or what it would do.
 
     ``applied`` are the ids that this run applied or recorded, in order; ``rows`` the history, in
@@ -55,8 +55,7 @@ class Action(StrEnum):
     STAMP = "stamp"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One migration before and after; ``after`` None: neither file nor history knows it now."""
 
     id: str
@@ -64,8 +63,7 @@ class Change:
     after: State | None
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Repaired(NamedTuple):
     """What a repair did; with an ``error``, nothing.
 
     ``environment`` is the database's stamp as it is now (the setting, where it has none), ``was``
@@ -81,8 +79,7 @@ class Repaired:
     error: GuardError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(NamedTuple):
     """One statement of a one-off script, and its rows.
 
     ``rows`` are those that it wrote; ``answered`` is what the server answered, also for a
@@ -98,8 +95,7 @@ class Touched:
     answered: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TableRows:
+class TableRows(NamedTuple):
     """The rows of one table that a script wrote, for whatever reason."""
 
     table: str
@@ -108,8 +104,7 @@ class TableRows:
     deleted: int
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
+class Audited(NamedTuple):
     """What a one-off script did; unless ``committed``, nothing of it stays.
 
     ``place`` describes the database, ``name`` is what a person types to commit. ``everything``
@@ -191,8 +186,7 @@ class Examination:
         return tuple(one for one in self.assertions if one.verdict is Verdict.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
+class Chapter(NamedTuple):
     """What one migration did to the schema: the things that it made, changed and removed."""
 
     migration: str
@@ -201,8 +195,7 @@ class Chapter:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(NamedTuple):
     """A throwaway database as it was built from the files, or as far as that came.
 
     ``django`` are Django's migrations as ``app.name``, ``rows`` the history of the SQL ones, both
@@ -220,8 +213,7 @@ class Built:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """What ``checkschema`` found out.
 
     ``migrations`` is the plan that the hints rest on, None where there is none; ``error`` is why
@@ -270,8 +262,7 @@ class Checked:
         return 2 if self.examination is None or (self.unknown and not self.allow_unknown) else 0
 
 
-@dataclass(frozen=True, slots=True)
-class NotRun:
+class NotRun(NamedTuple):
     """Rules that could not run, why, and how to get them."""
 
     rules: tuple[str, ...]
@@ -279,8 +270,7 @@ class NotRun:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(NamedTuple):
     """What the static guard found in the files of one database.
 
     ``files`` is their number; ``strict`` lets warnings fail; ``meanings`` has a sentence for each
@@ -293,7 +283,7 @@ class Inspected:
     problems: tuple[Problem, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     strict: bool = False
-    meanings: Mapping[str, str] = field(default_factory=dict)
+    meanings: Mapping[str, str] = MappingProxyType({})
     error: GuardError | None = None
 
     @property

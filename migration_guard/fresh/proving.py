@@ -64,35 +64,35 @@ def prove(proof: Proof, observe: events.Observer = lambda _event: None) -> Check
     except BuildFailed as error:
         environment = _environment(proof, None)
         built = Built(environment, error.django, error.rows)
-        return replace(checked, error=error, built=built)
+        return checked._replace(error=error, built=built)
     except GuardError as error:
-        return replace(checked, error=error)
+        return checked._replace(error=error)
     except DatabaseError as error:
-        return replace(checked, error=_lost(error))
+        return checked._replace(error=_lost(error))
     except KeyboardInterrupt:
-        return replace(checked, error=_INTERRUPTED)
+        return checked._replace(error=_INTERRUPTED)
 
 
 def _prove(proof: Proof, checked: Checked, observe: events.Observer) -> Checked:
     started = perf_counter()
-    checked = replace(checked, vendor=connecting.configured(proof.alias).vendor)
+    checked = checked._replace(vendor=connecting.configured(proof.alias).vendor)
     actual = _read(proof.alias) if proof.drift else None
     environment = _environment(proof, actual)
     with host_of(proof.alias) as host, _built(proof, host, environment, observe) as built:
-        checked = replace(checked, built=replace(built, seconds=perf_counter() - started))
+        checked = checked._replace(built=built._replace(seconds=perf_counter() - started))
         found: list[Assertion] = []
         if proof.contract is not None:
             examined = _examine(proof, proof.contract(), environment)
             if examined.error is not None:
-                return replace(checked, error=examined.error)
+                return checked._replace(error=examined.error)
             found += examined.assertions
-            checked = replace(checked, migrations=examined.migrations)
+            checked = checked._replace(migrations=examined.migrations)
         if actual is not None:
             found += _drift(proof, actual)
-            checked = replace(checked, migrations=actual.plan)
+            checked = checked._replace(migrations=actual.plan)
     seconds = perf_counter() - started
     examination = Examination(proof.alias, checked.vendor, tuple(found), seconds)
-    return replace(checked, examination=examination)
+    return checked._replace(examination=examination)
 
 
 # -- the fresh database

@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from django.core.files import locks
 
@@ -48,8 +48,7 @@ _PLACEHOLDER = "-- Write the SQL below; until then the guard refuses this file a
 _EMPTY = "-- guard: allow = empty\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A migration file that was just made; ``problems`` were there before it."""
 
     id: str
@@ -116,7 +115,7 @@ def next_digits(names: Sequence[FileName], folder: Path, now: datetime) -> str:
     if not names:
         return _FIRST
     number = names[-1].number + 1
-    like = next((name for name in reversed(names) if name.path.parent == folder), names[-1])
+    like = next((name for name in reversed(names) if name.folder == str(folder)), names[-1])
     digits = like.id.partition("_")[0]
     if len(digits) == _TIMESTAMP_DIGITS and not digits.startswith("0"):
         number = max(number, int(now.strftime(_TIMESTAMP)))
@@ -131,7 +130,7 @@ def _real(folder: Path) -> Path:
 
 def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], asked: Path | None) -> Path:
     if asked is None:
-        return names[-1].path.parent if names else _real(folders[0])
+        return Path(names[-1].folder) if names else _real(folders[0])
     chosen = _real(asked)
     if chosen not in map(_real, folders):
         listed = ", ".join(map(str, folders))

@@ -7,7 +7,6 @@ meant for dev would run in production.
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from migration_guard.conf import ENVIRONMENT_ALIASES, nearest, seconds
 from migration_guard.problems import Problem
@@ -48,33 +47,39 @@ class _BadValue(Exception):
     """The value of a directive is wrong; the message says how it must look."""
 
 
-def parse(text: str, path: Path, environments: Collection[str]) -> tuple[Directives, list[Problem]]:
-    """Read the directives of ``text``; ``environments`` are the known names."""
+_NONE = Directives()
+
+
+def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Problem]]:
+    """Read the directives of ``text``; ``environments`` are the known names.
+
+    The problems name the line, and no path.
+    """
     if len(text) < _LONG:  # else a copy in lower case would cost more than it saves
         lower = text.lower()
         if "guard" not in lower and "dev" not in lower:  # as in most of many thousand files
-            return Directives(), []
+            return _NONE, []
     header_end = _header_end(text)
-    directives = Directives()
+    directives = _NONE
     problems: list[Problem] = []
     seen: set[str] = set()
     for match in _LINE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         if match.start() >= header_end:
-            problems.append(_misplaced(path, line))
+            problems.append(_misplaced(line))
             continue
         body = _BODY.fullmatch(match["body"])
         key = body["key"].lower() if body else ""
         if body is None or key not in _SETTERS:
-            problems.append(_unknown(match["body"].strip(), key, path, line))
+            problems.append(_unknown(match["body"].strip(), key, line))
             continue
         try:
             _once(key, seen)
             directives = _SETTERS[key](directives, body["value"], environments)
         except _BadValue as error:
-            problems.append(_bad_value(match[0].strip(), str(error), path, line))
+            problems.append(_bad_value(match[0].strip(), str(error), line))
         seen.add(key)
-    return _dev_only(directives, text[:header_end], path, problems)
+    return _dev_only(directives, text[:header_end], problems)
 
 
 def normalized(text: str) -> list[str]:
@@ -95,7 +100,7 @@ def _header_end(text: str) -> int:
 
 
 def _dev_only(
-    directives: Directives, header: str, path: Path, problems: list[Problem]
+    directives: Directives, header: str, problems: list[Problem]
 ) -> tuple[Directives, list[Problem]]:
     words = DEV_WORDS.search(header)
     if words is None:
@@ -107,7 +112,6 @@ def _dev_only(
                 "bad-directive",
                 "the header says DEV/TEST ONLY, and its environments name more than dev and test",
                 "Keep one of the two.",
-                path=path,
                 line=line,
             )
         )
@@ -183,28 +187,24 @@ _SETTERS: dict[str, Callable[[Directives, str, Collection[str]], Directives]] = 
 }
 
 
-def _misplaced(path: Path, line: int) -> Problem:
+def _misplaced(line: int) -> Problem:
     return Problem(
         "misplaced-directive",
         "a guard directive stands below the leading comment block, where it would be ignored",
         "Move the line up, above the first statement.",
-        path=path,
         line=line,
     )
 
 
-def _unknown(body: str, key: str, path: Path, line: int) -> Problem:
+def _unknown(body: str, key: str, line: int) -> Problem:
     near = nearest(key, _SETTERS)
     return Problem(
         "unknown-directive",
         f'"{body}" is not a directive' + (f'; did you mean "{near}"?' if near else ""),
         f"Write -- guard: key = value, with one of the keys {', '.join(_SETTERS)}.",
-        path=path,
         line=line,
     )
 
 
-def _bad_value(directive: str, why: str, path: Path, line: int) -> Problem:
-    return Problem(
-        "bad-directive", f"{directive}: {why}", "Correct the line.", path=path, line=line
-    )
+def _bad_value(directive: str, why: str, line: int) -> Problem:
+    return Problem("bad-directive", f"{directive}: {why}", "Correct the line.", line=line)

@@ -6,10 +6,13 @@ matter.
 """
 
 import itertools
+import os
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.digests import checksum
@@ -18,17 +21,31 @@ from migration_guard.planning.directives import parse as parse_directives
 from migration_guard.planning.names import FileName, scan
 from migration_guard.problems import Problem
 
+_CHUNK = 64 * 1024  # bytes
 
-@dataclass(frozen=True, slots=True)
-class MigrationFile:
+
+class MigrationFile(NamedTuple):
     """One migration as its file says it; ``text`` has LF line ends and no byte order mark."""
 
-    id: str
-    number: int
-    path: Path
+    name: FileName
     text: str
     checksum: str
     directives: Directives
+
+    @property
+    def id(self) -> str:
+        """The id, by which the history knows it."""
+        return self.name.id
+
+    @property
+    def number(self) -> int:
+        """The number, as an integer."""
+        return self.name.number
+
+    @property
+    def path(self) -> Path:
+        """The path of the file."""
+        return self.name.path
 
     @property
     def key(self) -> tuple[int, str]:
@@ -36,8 +53,7 @@ class MigrationFile:
         return self.number, self.id
 
 
-@dataclass(frozen=True, slots=True)
-class FileSet:
+class FileSet(NamedTuple):
     """All migrations of one database in the order in which they run, with their problems."""
 
     files: tuple[MigrationFile, ...]
@@ -63,7 +79,7 @@ def read(
         file, found = _read_file(name, environments)
         problems += found
         if file is not None:
-            files.append((name.vendor, file))
+            files.append(file)
     chosen, found = _choose_variants(files, vendor)
     problems += found
     chosen.sort(key=lambda file: file.key)
@@ -91,23 +107,31 @@ def parse(
                 line=line,
             )
         ]
-    directives, problems = parse_directives(text, name.path, environments)
-    file = MigrationFile(name.id, name.number, name.path, text, checksum(text), directives)
-    return file, problems
+    directives, problems = parse_directives(text, environments)
+    file = MigrationFile(name, text, checksum(text), directives)
+    return file, [replace(problem, path=name.path) for problem in problems]
 
 
 def _read_file(
     name: FileName, environments: Collection[str]
 ) -> tuple[MigrationFile | None, list[Problem]]:
     try:
-        with name.path.open("rb", buffering=0) as file:  # many thousand files, read once and whole
-            raw = file.readall()
+        raw = _bytes(name.file)
     except OSError as error:
         raise CannotTell(
-            f"{name.path} cannot be opened: {error.strerror or error}.",
+            f"{name.file} cannot be opened: {error.strerror or error}.",
             "Make the file readable for the user who runs the migrations.",
         ) from error
     return parse(name, raw, environments)
+
+
+def _bytes(file: str) -> bytes:
+    """Return what is in the file; of thousands, file objects would make the reading slower."""
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        return b"".join(iter(partial(os.read, descriptor, _CHUNK), b""))
+    finally:
+        os.close(descriptor)
 
 
 def _not_utf8(path: Path, raw: bytes, offset: int) -> Problem:
@@ -121,11 +145,11 @@ def _not_utf8(path: Path, raw: bytes, offset: int) -> Problem:
 
 
 def _choose_variants(
-    files: list[tuple[str | None, MigrationFile]], vendor: str
+    files: Sequence[MigrationFile], vendor: str
 ) -> tuple[list[MigrationFile], list[Problem]]:
     variants: dict[str, dict[str | None, MigrationFile]] = defaultdict(dict)
-    for file_vendor, file in files:
-        variants[file.id].setdefault(file_vendor, file)
+    for file in files:
+        variants[file.name.id].setdefault(file.name.vendor, file)
     chosen: list[MigrationFile] = []
     problems: list[Problem] = []
     for migration_id, by_vendor in variants.items():

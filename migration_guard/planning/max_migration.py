@@ -18,11 +18,11 @@ def problems(names: Sequence[FileName]) -> list[Problem]:
 
     ``names`` are the migrations in order, as ``scan`` returns them.
     """
-    newest = {name.path.parent: name.id for name in names}
+    newest = {name.folder: name.id for name in names}
     return [
         problem
         for folder, migration_id in sorted(newest.items())
-        if (problem := _max_problem(folder / MAX_MIGRATION, migration_id)) is not None
+        if (problem := _max_problem(Path(folder, MAX_MIGRATION), migration_id)) is not None
     ]
 
 

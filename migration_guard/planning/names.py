@@ -25,12 +25,25 @@ _NAME_HINT = (
 
 
 class FileName(NamedTuple):
-    """A file name that fits the grammar; ``vendor`` is None for the general file."""
+    """A file name that fits the grammar; ``vendor`` is None for the general file.
+
+    ``file`` is the path as text: to make a ``Path`` takes as long as to read a small file.
+    """
 
     id: str
     number: int
     vendor: str | None
-    path: Path
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """The path of the file."""
+        return Path(self.file)
+
+    @property
+    def folder(self) -> str:
+        """The path of its folder, as text."""
+        return os.path.dirname(self.file)  # noqa: PTH120 - as ``file``
 
 
 def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
@@ -47,7 +60,7 @@ def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
                 problems.append(found)
             else:
                 names.append(found)
-    names.sort(key=lambda name: (name.number, name.id, name.vendor or "", name.path))
+    names.sort(key=lambda name: (name.number, name.id, name.vendor or "", name.file))
     return names, [*problems, *_same_ids(names)]
 
 
@@ -82,7 +95,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
-    path = folder / entry.name
     match = _NAME.fullmatch(entry.name)
     fault = ""
     if match is None:
@@ -93,11 +105,11 @@ def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
         fault = f"the number has {len(match['number'])} digits, at most {MAX_DIGITS} are allowed"
     elif len(match["id"]) > MAX_ID:
         fault = f"the id has {len(match['id'])} characters, at most {MAX_ID} are allowed"
-    elif entry.is_symlink() and not _stays_inside(path, folder):
+    elif entry.is_symlink() and not _stays_inside(entry.path, folder):
         fault = "the file is a symbolic link that leads out of the migration folder"
     if match is None or fault:
         return Problem("bad-name", fault, _NAME_HINT, path=folder / _printable(entry.name))
-    return FileName(match["id"], int(match["number"]), match["vendor"], path)
+    return FileName(match["id"], int(match["number"]), match["vendor"], entry.path)
 
 
 def _printable(name: str) -> str:
@@ -107,7 +119,7 @@ def _printable(name: str) -> str:
     )
 
 
-def _stays_inside(path: Path, folder: Path) -> bool:
+def _stays_inside(path: str, folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(folder)
 
 
@@ -120,7 +132,7 @@ def _same_ids(names: list[FileName]) -> list[Problem]:
             problems.append(
                 Problem(
                     "duplicate-id",
-                    f"{name.id} exists twice, also as {other.path}",
+                    f"{name.id} exists twice, also as {other.file}",
                     "Delete one, or give it the next free number.",
                     path=name.path,
                 )

@@ -58,7 +58,7 @@ def read(
 
     All its statements form one unit; ``environments`` are the known names.
     """
-    name = FileName(path.name, 0, None, path)
+    name = FileName(path.name, 0, None, str(path))
     file, problems = files.parse(name, raw, environments)
     if file is None:
         return None, problems

@@ -7,8 +7,8 @@ Pure. Sets are compared, never a high-water mark: a pending number below the hig
 import difflib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
@@ -30,8 +30,7 @@ class State(StrEnum):
     OUT_OF_ORDER = "out_of_order"
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """One migration and its state; ``file`` is None when missing, ``row`` when not applied."""
 
     id: str
@@ -47,8 +46,7 @@ class Planned:
         return self.number, self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All migrations in numeric order, and what stands against running them."""
 
     migrations: tuple[Planned, ...]

@@ -6,7 +6,7 @@ last one cannot leave the database half way.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
@@ -29,8 +29,7 @@ _ENCODING = re.compile(
 HISTORY_TABLE = "applied_migrations"
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """Statements that commit together: one, or a BEGIN … COMMIT group without its brackets.
 
     ``first`` and ``last`` count the statements of the file from 1, the brackets included.
@@ -41,8 +40,7 @@ class Unit:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A migration ready to run: its statements grouped into units.
 
     In a transactional file all statements form one unit.

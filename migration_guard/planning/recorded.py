@@ -1,12 +1,11 @@
 """What a database says of its own migrations, as values for a plan."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
+class HistoryRow(NamedTuple):
     """One applied migration, without its SQL; ``applied_at`` is aware."""
 
     id: str
@@ -18,8 +17,7 @@ class HistoryRow:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRow:
+class JournalRow(NamedTuple):
     """One migration that is running or failed; the fields are those of ``JournalEntry``."""
 
     id: str
@@ -34,8 +32,7 @@ class JournalRow:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """History and journal by id, the ids cleared from the history, and the environment stamp."""
 
     rows: Mapping[str, HistoryRow]

@@ -47,7 +47,7 @@ def renumber(
     others = [name for name in names if name.id not in own]
     here = {name.id for name in others}
     others += [
-        FileName(other, number, None, names[0].path.parent / f"{other}.sql")
+        FileName(other, number, None, str(Path(names[0].folder, f"{other}.sql")))
         for other, number in tip.items()
         if other not in here and other not in own
     ]
@@ -57,10 +57,10 @@ def renumber(
         files = [name for name in names if name.id == migration_id]
         new = migration_id
         if others and files[0].number <= others[-1].number:
-            digits = next_digits(others, files[0].path.parent, now)
+            digits = next_digits(others, Path(files[0].folder), now)
             new = f"{digits}_{migration_id.partition('_')[2]}"
             renamings.append(Renaming(migration_id, new, tuple(file.path for file in files)))
-        others.append(FileName(new, int(new.partition("_")[0]), None, files[0].path))
+        others.append(FileName(new, int(new.partition("_")[0]), None, files[0].file))
     return renamings
 
 

@@ -61,9 +61,9 @@ def audited(done: Audited) -> str:
             "rows": done.rows,
             "expected": done.expected,
             "everything": done.everything,
-            "tables": [asdict(table) for table in done.tables],
+            "tables": [table._asdict() for table in done.tables],
             "uncounted": list(done.uncounted),
-            "statements": [asdict(statement) for statement in done.statements],
+            "statements": [statement._asdict() for statement in done.statements],
             "notes": list(done.notes),
             "problems": found,
         }
@@ -147,7 +147,7 @@ def _built(built: Built, error: GuardError | None) -> dict[str, Any]:
         "problems": [problem_fields(problem) for problem in problems],
     }
     if built.timeline is not None:
-        found["timeline"] = [asdict(chapter) for chapter in built.timeline]
+        found["timeline"] = [chapter._asdict() for chapter in built.timeline]
     return found
 
 

@@ -61,7 +61,7 @@ def renumber(conf: Conf, asked: Asked, now: datetime) -> Iterator[str]:
     own = {name.id for name in names} - merged.merged_ids - merged.since
     renamings = renumbering.renumber(names, own, merged.tip, now)
     contracts = conf.contracts.get(asked.database, ())
-    real = sorted({name.path.parent for name in names})
+    real = sorted({Path(name.folder) for name in names})
     rewritten = renumbering.apply(renamings, real, contracts, repository.move)
     repository.add(rewritten)
     for renaming in renamings:

@@ -7,7 +7,6 @@ meanwhile; it creates no table and no file.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -255,9 +254,9 @@ class _Run:
             "rows": outcome.rows,
             "expected": outcome.expected,
             "everything": outcome.everything,
-            "tables": [asdict(table) for table in outcome.tables],
+            "tables": [table._asdict() for table in outcome.tables],
             "uncounted": list(outcome.uncounted),
-            "statements": [asdict(one) for one in outcome.statements[:MAX_LISTED]],
+            "statements": [one._asdict() for one in outcome.statements[:MAX_LISTED]],
             "statement_count": len(outcome.statements),
             "environment": outcome.environment,
             "stamp": outcome.stamp,
@@ -335,8 +334,8 @@ class _Run:
             return Refused(f"Interrupted during COMMIT.\n{_IN_DOUBT}", f"Next: {_LOOK}.")
         return Refused(f"Interrupted.\n{self.state}", "To run it again, repeat the command.")
 
-    def _set(self, **values: object) -> None:
-        self.outcome = replace(self.outcome, **values)  # type: ignore[arg-type]
+    def _set(self, **values: Any) -> None:
+        self.outcome = self.outcome._replace(**values)
 
 
 def _require_own_tables(session: Session) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
@@ -352,8 +353,8 @@ class _Run:
                 entry = self.history.journal().get(script.file.id)
         return failures.migration_failed(self.session, script, error, entry, self.applied)
 
-    def _set(self, **values: object) -> None:
-        self.outcome = replace(self.outcome, **values)  # type: ignore[arg-type]
+    def _set(self, **values: Any) -> None:
+        self.outcome = self.outcome._replace(**values)
 
 
 def _mismatch(stamp: str, environment: str) -> Problem:

@@ -61,14 +61,14 @@ def repair(
     try:
         _check_usage(wanted)
         loaded = conf.load()
-        outcome = replace(outcome, environment=loaded.environment)
-        outcome = replace(outcome, vendor=connecting.configured(alias).vendor)
+        outcome = outcome._replace(environment=loaded.environment)
+        outcome = outcome._replace(vendor=connecting.configured(alias).vendor)
         return _repair(wanted, loaded, outcome, observe)
     except GuardError as error:
-        return replace(outcome, error=error)
+        return outcome._replace(error=error)
     except KeyboardInterrupt:
         interrupted = "Interrupted: the repair and its audit entry are there, or neither."
-        return replace(outcome, error=Refused(interrupted, _SHOW_STATES))
+        return outcome._replace(error=Refused(interrupted, _SHOW_STATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _act(target: _Target, wanted: Repair, outcome: Repaired) -> Repaired:
     stamp = recorded.stamp or target.conf.environment
     if wanted.action is Action.STAMP:
         _stamp(target, wanted, stamp)
-        return replace(outcome, environment=wanted.environment, was=recorded.stamp)
+        return outcome._replace(environment=wanted.environment, was=recorded.stamp)
     if wanted.action is Action.FORGET:
         _refuse_production(target, recorded.stamp)
     chosen = _choose(target.plan(recorded), wanted.ids)
@@ -163,7 +163,7 @@ def _act(target: _Target, wanted: Repair, outcome: Repaired) -> Repaired:
         Change(one.id, one.state, after[one.id].state if one.id in after else None)
         for one in chosen
     )
-    return replace(outcome, environment=stamp, was=recorded.stamp, changes=changes)
+    return outcome._replace(environment=stamp, was=recorded.stamp, changes=changes)
 
 
 def _choose(plan: dict[str, Planned], ids: Sequence[str]) -> list[Planned]:

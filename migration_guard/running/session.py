@@ -7,7 +7,6 @@ go to the driver one a message and without parameters, so that ``%`` is plain te
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple, Self
 
@@ -37,8 +36,7 @@ class Kind(Enum):
     OTHER = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a session knows of its database from one query at the start.
 
     ``schema`` is where the own tables are or will be: a schema (PostgreSQL), the database (MySQL),

@@ -9,9 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db import DatabaseError
 
@@ -26,8 +25,7 @@ _CLAIM_GONE = "it removed its own marker, or ended the runner's transaction"
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The time-outs of one migration in seconds (None: no limit), and how often a lock is tried."""
 
     lock_timeout: float | None
@@ -44,8 +42,7 @@ class Limits:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A migration is applied; ``cleared`` are the ids whose markers it removed."""
 
     applied_at: datetime
@@ -61,8 +58,7 @@ class AppliedByAnotherError(Exception):
     """Another process holds or has the claim of this migration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One migration to apply, with all that it takes; ``after`` is the last time in this run.
 
     ``out_of_order``: it runs after a higher number because the operator said so, which is audited.

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from migration_guard.sql.dialects import POSTGRESQL
 from migration_guard.sql.scanner import Kind, Token, significant
 
 
-@dataclass(frozen=True, slots=True)
-class ConcurrentIndex:
+class ConcurrentIndex(NamedTuple):
     """One command. Names are as the catalogue has them: unquoted, folded, cut to 63 bytes.
 
     `name` is the index, None if the server names it or all of a table, a schema or a database is

@@ -8,6 +8,7 @@ from migration_guard.contracts import Contract, Migrations, Table, compare
 from migration_guard.contracts.hints import Trail
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.planning.recorded import HistoryRow
 from migration_guard.results import Verdict
@@ -16,13 +17,11 @@ from migration_guard.schema.objects import Snapshot
 
 
 def _planned(id_, sql, state=State.APPLIED, tmp="/x"):
-    from pathlib import Path
-
     number = int(id_.partition("_")[0])
     row = None
     if state in {State.APPLIED, State.EDITED, State.MISSING}:
         row = HistoryRow(id_, number, "", "", datetime(2026, 1, 1, tzinfo=UTC), 1, "run")
-    file = MigrationFile(id_, number, Path(f"{tmp}/{id_}.sql"), sql, "", Directives())
+    file = MigrationFile(FileName(id_, number, None, f"{tmp}/{id_}.sql"), sql, "", Directives())
     return Planned(id_, number, state, None if state is State.MISSING else file, row)
 
 

@@ -12,12 +12,14 @@ from migration_guard.exceptions import Refused
 from migration_guard.fresh.ordering import DjangoMigration, DjangoStep, order
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 
 
 def sql(id_, *requires):
     number = int(id_.partition("_")[0])
     named = tuple(tuple(one.split(".")) for one in requires)
-    return MigrationFile(id_, number, Path(f"{id_}.sql"), "", "", Directives(requires=named))
+    name = FileName(id_, number, None, f"{id_}.sql")
+    return MigrationFile(name, "", "", Directives(requires=named))
 
 
 def django(name, *after, needs=()):

@@ -1,12 +1,11 @@
 """``--timeline``: what each migration did to the schema, and which did nothing though it should."""
 
-from pathlib import Path
-
 import pytest
 
 from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.sql.statements import split
 from tests.conftest import ROOT
 
@@ -35,7 +34,7 @@ def timeline():
 
 
 def file(text, id_="0002_b"):
-    return MigrationFile(id_, int(id_[:4]), Path(f"{id_}.sql"), text, "", Directives())
+    return MigrationFile(FileName(id_, int(id_[:4]), None, f"{id_}.sql"), text, "", Directives())
 
 
 def watched(database, timeline, before, text):

@@ -1,17 +1,14 @@
 """Directives in the leading comment block."""
 
-from pathlib import Path
-
 import pytest
 
 from migration_guard.planning.directives import Directives, parse
 
-PATH = Path("0001_a.sql")
 KNOWN = ("production", "staging", "test", "dev")
 
 
 def directives(text: str) -> Directives:
-    found, problems = parse(text, PATH, KNOWN)
+    found, problems = parse(text, KNOWN)
     assert problems == []
     return found
 
@@ -74,7 +71,7 @@ def test_directives_when_there_are_several_are_all_read() -> None:
 def test_directive_when_it_is_wrong_is_a_problem_with_its_line(
     line: str, rule: str, says: str
 ) -> None:
-    _, problems = parse(f"-- a comment\n{line}\nSELECT 1;", PATH, KNOWN)
+    _, problems = parse(f"-- a comment\n{line}\nSELECT 1;", KNOWN)
 
     assert [problem.rule for problem in problems] == [rule]
     assert says in problems[0].message
@@ -82,13 +79,13 @@ def test_directive_when_it_is_wrong_is_a_problem_with_its_line(
 
 
 def test_directive_when_it_is_given_twice_is_a_problem() -> None:
-    _, problems = parse("-- guard: transaction = on\n-- guard: transaction = off\n", PATH, KNOWN)
+    _, problems = parse("-- guard: transaction = on\n-- guard: transaction = off\n", KNOWN)
 
     assert [problem.line for problem in problems] == [2]
 
 
 def test_directive_when_it_stands_below_the_first_statement_is_a_problem() -> None:
-    _, problems = parse("SELECT 1;\n-- guard: environments = dev\nSELECT 2;", PATH, KNOWN)
+    _, problems = parse("SELECT 1;\n-- guard: environments = dev\nSELECT 2;", KNOWN)
 
     assert [(problem.rule, problem.line) for problem in problems] == [("misplaced-directive", 2)]
 
@@ -98,6 +95,6 @@ def test_words_dev_test_only_when_below_the_header_mean_nothing_here() -> None:
 
 
 def test_words_dev_test_only_when_the_environments_say_more_are_a_problem() -> None:
-    _, problems = parse("-- DEV/TEST ONLY\n-- guard: environments = production", PATH, KNOWN)
+    _, problems = parse("-- DEV/TEST ONLY\n-- guard: environments = production", KNOWN)
 
     assert [problem.rule for problem in problems] == ["bad-directive"]

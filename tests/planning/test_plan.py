@@ -1,7 +1,6 @@
 """Files, history and journal compared: one state for each migration."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from migration_guard.planning.digests import checksum, fingerprint
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.planning.plan import Plan, State, edit_diff, make_plan
 from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
 from migration_guard.problems import Severity
@@ -20,8 +20,8 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 def file(number: int, text: str = "SELECT 1", *, dev: bool = False) -> MigrationFile:
     directives = Directives(frozenset({"dev", "test"})) if dev else Directives()
     migration_id = f"{number:04}_m"
-    path = Path(f"{migration_id}.sql")
-    return MigrationFile(migration_id, number, path, text, checksum(text), directives)
+    name = FileName(migration_id, number, None, f"{migration_id}.sql")
+    return MigrationFile(name, text, checksum(text), directives)
 
 
 def row(number: int, text: str | None = "SELECT 1") -> HistoryRow:

@@ -1,12 +1,11 @@
 """The SQL of a migration before it runs."""
 
-from pathlib import Path
-
 import pytest
 
 from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning.directives import parse
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.planning.preflight import Script, prepare
 from migration_guard.problems import Problem
 
@@ -15,10 +14,10 @@ DEV = "-- guard: environments = dev, test\n"
 
 
 def prepared(text: str, vendor: str = "postgresql") -> tuple[Script | None, list[Problem]]:
-    path = Path("0001_a.sql")
-    directives, problems = parse(text, path, BUILT_IN_ENVIRONMENTS)
+    name = FileName("0001_a", 1, None, "0001_a.sql")
+    directives, problems = parse(text, BUILT_IN_ENVIRONMENTS)
     assert problems == []
-    scripts, problems = prepare([MigrationFile("0001_a", 1, path, text, "", directives)], vendor)
+    scripts, problems = prepare([MigrationFile(name, text, "", directives)], vendor)
     return scripts.get("0001_a"), problems
 
 

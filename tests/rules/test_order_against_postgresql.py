@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.rules.grammar import parse
 from migration_guard.rules.order.running import Run, simulate
 from migration_guard.rules.order.simulation import Findings
@@ -128,7 +128,7 @@ def server(postgres):
 def findings(statements: Sequence[str]) -> Findings:
     """Simulate a history with one statement a file."""
     files = [
-        MigrationFile(f"{n:04}", n, Path(f"{n:04}.sql"), text, "", Directives())
+        MigrationFile(FileName(f"{n:04}", n, None, f"{n:04}.sql"), text, "", Directives())
         for n, text in enumerate(statements)
     ]
     return simulate(
