@@ -6,7 +6,7 @@ carries the very violation, so that an absence is one finding however much hangs
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from migration_guard.conf import nearest
 from migration_guard.contracts import columns, constraints, keys, server_objects
@@ -21,6 +21,7 @@ from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN, Snapshot
 
 Judged = tuple[Said, Clause, Finding]
+MANY = 50
 
 
 def compare(
@@ -36,11 +37,11 @@ def compare(
     Without a ``plan`` the migrations are unknown, for the reason ``no_plan``, and hints name none.
     """
     trail = Trail(plan, snapshot.vendor)
+    like = _Like(snapshot)
     found: list[Assertion] = []
-    for table in contract.tables:
-        found += _Subject(table, snapshot, spell, trail).assertions()
-    for view in contract.views:
-        found += _Subject(view, snapshot, spell, trail).assertions()
+    clauses: tuple[Table | View, ...] = (*contract.tables, *contract.views)
+    for clause in clauses:
+        found += _Subject(clause, snapshot, spell, trail, like).assertions()
     for judged in (
         server_objects.enums(contract, snapshot, trail),
         server_objects.extensions(contract, snapshot, trail),
@@ -52,14 +53,32 @@ def compare(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Like:
+    """Finds tables that are spelt nearly like missing ones.
+
+    Who misses many has another database before them: the names say nothing then, and to compare
+    all with all would take longer than everything else.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._labels = [one.label for one in snapshot.tables]
+        self._left = MANY
+
+    def hint(self, name: str) -> str:
+        """Name the table that is most like the one of this name, if there is such a table."""
+        self._left -= 1
+        near = nearest(name, self._labels) if self._left >= 0 else ""
+        return f'There is a "{near}".' if near else ""
+
+
+class _Subject(NamedTuple):
     """A table or a view of the contract, before the database."""
 
     clause: Table | View
     snapshot: Snapshot
     spell: Spell
     trail: Trail
+    like: _Like
 
     def assertions(self) -> Iterator[Assertion]:
         actual = self.snapshot.table(self.clause.name)
@@ -83,8 +102,7 @@ class _Subject:
             return Untold(self.snapshot.why(name))
         if actual is None:
             rule = "missing-view" if isinstance(self.clause, View) else "missing-table"
-            near = nearest(name, (one.label for one in self.snapshot.tables))
-            hint = self.trail.of(name, app=self._app) or (f'There is a "{near}".' if near else "")
+            hint = self.trail.of(name, app=self._app) or self.like.hint(name)
             return Broken(rule, f"{stated} {name}", "missing", hint)
         if actual.kind is UNKNOWN:
             return None

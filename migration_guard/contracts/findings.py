@@ -1,15 +1,13 @@
 """What was found of one thing a contract says, and how that becomes an assertion."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from migration_guard.problems import Violation
 from migration_guard.results import Assertion, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """It is not so; ``hint`` is the remedy."""
 
     rule: str
@@ -18,8 +16,7 @@ class Broken:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
+class Untold(NamedTuple):
     """Nobody could find out, and why."""
 
     why: str
@@ -83,5 +80,5 @@ def either(findings: Iterable[Finding], otherwise: Callable[[], Finding]) -> Fin
 def with_hint(finding: Finding, hint: str) -> Finding:
     """Return the finding with a remedy, where it is broken and has none."""
     if isinstance(finding, Broken) and not finding.hint:
-        return replace(finding, hint=hint)
+        return finding._replace(hint=hint)
     return finding

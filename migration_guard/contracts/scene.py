@@ -4,8 +4,7 @@ Pure, but for ``spell``, which may ask the server.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from migration_guard.contracts.findings import Untold
 from migration_guard.contracts.spelling import canonical, same_default
@@ -23,8 +22,7 @@ def no_server(_ask: Ask) -> None:
     """Compare texts only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """One table of a snapshot, and what it is compared by."""
 
     snapshot: Snapshot

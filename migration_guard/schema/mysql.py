@@ -11,7 +11,6 @@ Sources: MariaDB manual, "Information Schema Tables"; MySQL manual, "INFORMATION
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from django.db import DatabaseError
@@ -386,5 +385,5 @@ def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
         index.key
         for index in indexes
         if index.backs == "unique"
-        and (index if index.valid is True else replace(index, valid=True)).plain is True
+        and (index if index.valid is True else index._replace(valid=True)).plain is True
     )

@@ -8,7 +8,7 @@ snapshots. A fact that the vendor or its reader cannot tell is ``UNKNOWN``, whic
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum as StandardEnum
-from typing import Final, Literal, Never, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeVar
 
 
 class Untold(StandardEnum):
@@ -29,16 +29,14 @@ T = TypeVar("T")
 Fact: TypeAlias = T | Literal[Untold.UNKNOWN]
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+class Generated(NamedTuple):
     """How a column computes itself, as the server writes the expression."""
 
     expression: Fact[str]
     stored: Fact[bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column.
 
     ``type`` is normalised (see ``types.normalize``); ``base_type`` is what that type stands on
@@ -60,8 +58,7 @@ class Column:
     base_type: Fact[str | None] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A primary key, or a plain unique constraint or index: any two rows differ in ``columns``.
 
     Plain means total, valid, over whole columns in their own collation. INCLUDE columns are no part
@@ -75,8 +72,7 @@ class Key:
     nulls_distinct: Fact[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """An index, also one that a key or an exclusion constraint stands on.
 
     ``columns`` holds None where ``expressions`` holds, in the same order, the text of an
@@ -135,8 +131,7 @@ def primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
     return next((index.key for index in indexes if index.backs == "primary key"), None)
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
+class ForeignKey(NamedTuple):
     """A foreign key; ``target`` is the label of the table it points to (see ``Table.label``).
 
     ``on_delete`` and ``on_update`` are "no action", "restrict", "cascade", "set null" or "set
@@ -155,8 +150,7 @@ class ForeignKey:
     match: Fact[str] = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A check constraint; ``expression`` is the server's text, without CHECK and the outer parens.
 
     A NOT NULL constraint that is NOT VALID is stated as one, ``"x" IS NOT NULL``, not validated.
@@ -167,8 +161,7 @@ class Check:
     validated: Fact[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(NamedTuple):
     """An exclusion constraint, or a key WITHOUT OVERLAPS, by the server's text."""
 
     name: str
@@ -251,8 +244,7 @@ class Table:
         return tuple(one for one in self.foreign_keys if one.columns == asked)
 
 
-@dataclass(frozen=True, slots=True)
-class Enum:
+class Enum(NamedTuple):
     """An enumerated type of PostgreSQL, its values in their order."""
 
     schema: str
@@ -261,16 +253,14 @@ class Enum:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """An installed extension of PostgreSQL."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """What the database does by itself: a trigger, a routine, a policy, an event, a sequence.
 
     ``kind`` is such a word; ``name`` tells it from all others of its kind (a routine's has its
@@ -284,8 +274,7 @@ class Program:
     definition: Fact[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """What could not be read: of the whole database (``table`` empty), a table, or one object.
 
     ``table`` is a label, ``object`` a name or a kind of object such as "checks".

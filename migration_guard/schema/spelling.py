@@ -11,8 +11,7 @@ parser made of the text); MariaDB manual, "Generated Columns", "CONSTRAINT", whi
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,8 +25,7 @@ _TABLE = "migration_guard_spelling"
 _THING = "migration_guard_thing"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """How would the server write this expression, in this table? ``type`` is the column's."""
 
     table: Table

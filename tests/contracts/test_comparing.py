@@ -17,6 +17,7 @@ from migration_guard.contracts import (
     View,
     compare,
 )
+from migration_guard.contracts.comparing import MANY
 from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 from migration_guard.schema import objects
@@ -318,6 +319,17 @@ def test_table_when_it_is_missing_then_all_that_hangs_on_it_shares_one_violation
     ]
     assert {one.verdict for one in found} == {Verdict.VIOLATED}
     assert len({one.violation for one in found}) == 1
+
+
+def test_table_when_it_is_missing_then_a_name_like_it_is_told_unless_too_many_are():
+    there = [objects.Table("public", f"users{n}", f"users{n}", "table") for n in range(200)]
+    stated = [Table(f"user{n}") for n in range(200)]
+
+    few = compare(Contract(stated[7:8]), _snapshot(*there))
+    many = compare(Contract(stated), _snapshot(*there))
+
+    assert few[0].violation.hint == 'There is a "users7".'
+    assert [bool(one.violation.hint) for one in many] == [True] * MANY + [False] * (200 - MANY)
 
 
 def test_ids_when_the_database_differs_then_they_do_not():

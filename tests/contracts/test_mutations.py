@@ -137,7 +137,7 @@ def _changes(known):
         for values in (enum.values[1:], enum.values[::-1], (*enum.values, "more")):
             yield (
                 f"{enum.label} {values}",
-                replace(known, enums=(*rest, replace(enum, values=values))),
+                replace(known, enums=(*rest, enum._replace(values=values))),
             )
     for number, extension in enumerate(known.extensions):
         rest = known.extensions[:number] + known.extensions[number + 1 :]
@@ -165,7 +165,7 @@ def _table_changes(table):
     if table.primary_key and not is_view:
         yield "no primary key", replace(table, primary_key=None)
         for columns in _shapes(table.primary_key.columns):
-            key = replace(table.primary_key, columns=columns)
+            key = table.primary_key._replace(columns=columns)
             yield f"primary key {columns}", replace(table, primary_key=key)
 
 
@@ -184,7 +184,7 @@ def _consistent(table, part, thing, things):
 def _thing_changes(part, thing, table, is_view):
     yield "drop", ()
     if part in {"columns", "checks"} and thing.name:
-        yield "rename", (replace(thing, name="renamed"),)
+        yield "rename", (thing._replace(name="renamed"),)
     changes = {
         "columns": _column_changes,
         "uniques": _key_changes,
@@ -195,7 +195,7 @@ def _thing_changes(part, thing, table, is_view):
     }[part]
     for change in changes(thing):
         if not is_view or part == "uniques" or "type" in change:
-            yield change, (replace(thing, **change),)
+            yield change, (thing._replace(**change),)
 
 
 def _column_changes(column):
@@ -213,8 +213,8 @@ def _column_changes(column):
         yield {"generated": Generated("1 + 1", stored=True), "default": None, "identity": ""}
     else:
         yield {"generated": None}
-        yield {"generated": replace(column.generated, expression="1 + 1")}
-        yield {"generated": replace(column.generated, stored=not column.generated.stored)}
+        yield {"generated": column.generated._replace(expression="1 + 1")}
+        yield {"generated": column.generated._replace(stored=not column.generated.stored)}
     if column.collation:
         yield {"collation": "other"}
         yield {"collation": None}

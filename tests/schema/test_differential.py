@@ -4,14 +4,13 @@ The oracle is asked twice: through the plain path, which says the same things in
 raw, so that what the plain path leaves UNKNOWN is compared as well.
 """
 
-from dataclasses import fields
-
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.snapshot import snapshot
+from tests.schema.records import field_names
 from tests.schema.rich import install
 from tests.versions import major
 
@@ -41,11 +40,9 @@ class Comparison:
             self.differences.add(place)
 
     def objects(self, plain, setwise, *place, without=()):
-        for field in fields(plain):
-            if field.name not in without:
-                self.same(
-                    getattr(plain, field.name), getattr(setwise, field.name), *place, field.name
-                )
+        for name in field_names(plain):
+            if name not in without:
+                self.same(getattr(plain, name), getattr(setwise, name), *place, name)
 
     def table(self, plain, setwise):
         self.objects(

@@ -1,12 +1,11 @@
 """One question that the server does not answer: only what it would have told is unknown."""
 
-from dataclasses import fields, is_dataclass
-
 import pytest
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.snapshot import snapshot
+from tests.schema.records import field_names
 from tests.schema.rich import install
 
 # What the question reads from, and facts of the table that only it tells.
@@ -67,11 +66,10 @@ def _new(whole, part, place=""):
     """Yield what a value says that the whole one does not."""
     if part is UNKNOWN or part == whole:
         return
-    if is_dataclass(part):
-        for field in fields(part):
-            here = f"{place}.{field.name}"
-            yield from _new(getattr(whole, field.name), getattr(part, field.name), here)
-    elif isinstance(part, tuple) and part and len(part) == len(whole) and is_dataclass(part[0]):
+    if names := field_names(part):
+        for name in names:
+            yield from _new(getattr(whole, name), getattr(part, name), f"{place}.{name}")
+    elif isinstance(part, tuple) and part and len(part) == len(whole) and field_names(part[0]):
         for before, after in zip(whole, part, strict=True):
             yield from _new(before, after, f"{place}.{before.name}")
     else:
