@@ -69,8 +69,9 @@ class History:
 
     def rows(self) -> dict[str, HistoryRow]:
         """Return the applied migrations by id, in the order in which they were applied."""
-        # As text, which Python reads in C: Django's loader takes longer than the query.
-        at = "applied_at::text" if self._connection.vendor == "postgresql" else "applied_at"
+        # As text, which Python reads in C: the loaders of Django and drivers take longer than the
+        # query, and some fail without a word of what they read.
+        at = f"CAST(applied_at AS {'char' if self._connection.vendor == 'mysql' else 'text'})"
         found = self._execute(
             f"SELECT id, number, checksum, fingerprint, {at}, duration_ms, how "
             f"FROM {self.table} ORDER BY applied_at, number, id",
@@ -370,8 +371,8 @@ class History:
         )
 
     def _aware(self, value: Any) -> datetime:
-        """Return a time as the driver gives it (aware, naive or text) as an aware time."""
-        found: Any = self._parsed(value) if isinstance(value, str) else value
+        """Return a time as the driver gives it (aware, naive, text or nothing) as an aware time."""
+        found = value if isinstance(value, datetime) else self._parsed(str(value))
         if found.tzinfo is not UTC and timezone.is_naive(found):
             zone = self._connection.timezone if settings.USE_TZ else None
             found = timezone.make_aware(found, zone or timezone.get_default_timezone())

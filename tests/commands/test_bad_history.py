@@ -156,6 +156,25 @@ def test_run_when_the_database_is_ahead_warns_and_gives_0(database, applied, gua
     assert everything(database) == before
 
 
+# What each database takes for a time; it refuses the others itself.
+NO_TIMES = {
+    "postgresql": ["infinity", "0044-03-15 00:00:00 BC"],
+    "mysql": ["0000-00-00 00:00:00"],
+    "sqlite": ["yesterday", "2026-13-45 00:00:00"],
+}
+
+
+def test_run_when_a_time_in_the_history_cannot_be_read_says_so(database, applied, guard):
+    folder = applied({"0001_a.sql": A})
+    (folder / "0002_b.sql").write_text(B)
+    for text in NO_TIMES[database.vendor]:
+        database.execute(f"UPDATE applied_migrations SET applied_at = '{text}'")
+
+        refused(guard, 2, f'a time that cannot be read: "{text[:10]}', "Correct applied_at in")
+
+    assert tables(database) == {"a"}
+
+
 # -- a table of that name that is not ours
 
 TIME = {"postgresql": "timestamptz", "mysql": "datetime(6)", "sqlite": "datetime"}
