@@ -21,7 +21,8 @@ def static_check(options: Options) -> list[Table]:
     """Measure `checksqlmigrations` on many files."""
     found = []
     for size in options.sizes_or((500, 5000)):
-        with servers.folder() as folder, servers.postgresql() as server:
+        folder = servers.folder()
+        with servers.postgresql() as server:
             site = Site(folder / "site", server.database.settings)
             sql.write_migrations(site.folder, size)
             verify = verifying.says(f"^{size} migrations? of default")
@@ -39,7 +40,8 @@ def fresh_database(options: Options) -> list[Table]:
     """Measure `checkschema --fresh` with and without a template."""
     found = []
     for size in options.sizes_or((500,)):
-        with servers.folder() as folder, servers.postgresql() as server:
+        folder = servers.folder()
+        with servers.postgresql() as server:
             site = Site(folder / "site", server.database.settings)
             sql.write_migrations(site.folder, size)
             built = f"^Fresh database built from .* and {size} SQL migration"
@@ -60,16 +62,16 @@ def fresh_database(options: Options) -> list[Table]:
 
 def start_up(options: Options) -> list[Table]:
     """Measure what the app adds to `manage.py check`: by the clock, and its own imports."""
-    with servers.folder() as folder:
-        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "db.sqlite3"}
-        with_app = Site(folder / "with", database)
-        sql.write_migrations(with_app.folder, 34)
-        without = Site(folder / "without", database, [])
-        names = ("manage.py check", "manage.py check without the app")
-        sites = zip(names, (with_app, without), strict=True)
-        contestants = [site.manage(name, "check") for name, site in sites]
-        measured = in_turn(contestants, max(options.rounds, 2) * 4)
-        imports = [_imports(with_app, without) for _ in range(max(options.rounds, 2))]
+    folder = servers.folder()
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "db.sqlite3"}
+    with_app = Site(folder / "with", database)
+    sql.write_migrations(with_app.folder, 34)
+    without = Site(folder / "without", database, [])
+    names = ("manage.py check", "manage.py check without the app")
+    sites = zip(names, (with_app, without), strict=True)
+    contestants = [site.manage(name, "check") for name, site in sites]
+    measured = in_turn(contestants, max(options.rounds, 2) * 4)
+    imports = [_imports(with_app, without) for _ in range(max(options.rounds, 2))]
     own, all_in_all = (statistics.median(each) for each in zip(*imports, strict=True))
     of = seconds(measured)
     more = f"{(of[names[0]] - of[names[1]]) * 1000:.0f} ms" if len(of) == len(names) else "?"
@@ -82,7 +84,8 @@ def memory(options: Options) -> list[Table]:
     """Measure peaks: many migrations, many tables, one long file."""
     migrations, tables, long = (*options.sizes, *(10000, 3000, LONG)[len(options.sizes) :])[:3]
     found = []
-    with servers.folder() as folder, servers.postgresql() as server:
+    folder = servers.folder()
+    with servers.postgresql() as server:
         settings = server.database.settings
         many = Site(folder / "many", settings)
         sql.write_migrations(many.folder, migrations)

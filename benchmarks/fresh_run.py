@@ -22,7 +22,8 @@ def tables(options: Options) -> list[Table]:
 
 
 def _table(options: Options, size: int, *, slow: bool) -> Table:
-    with servers.folder() as folder, servers.postgresql() as server:
+    folder = servers.folder()
+    with servers.postgresql() as server:
         database = server.database
         site = Site(folder / "guard", database.settings)
         sql.write_migrations(site.folder, size)

@@ -17,7 +17,8 @@ def tables(options: Options) -> list[Table]:
 
 
 def _table(options: Options, size: int) -> Table:
-    with servers.folder() as folder, servers.postgresql() as server:
+    folder = servers.folder()
+    with servers.postgresql() as server:
         site = Site(folder / "guard", server.database.settings)
         sql.write_migrations(site.folder, size)
         site.call("runsqlmigrations", "--baseline", str(size), "-v0")

@@ -81,7 +81,8 @@ def _growth(vendor: str, found: dict[int, dict[str, float]]) -> Table:
 
 
 def _measure(options: Options, vendor: str, size: int) -> list[Measured]:
-    with servers.folder() as folder, servers.database(vendor, folder) as database:
+    folder = servers.folder()
+    with servers.database(vendor, folder) as database:
         _build(database, size)
         site = Site(folder / "site", database.settings, ["migration_guard", "bench"])
         site.app("bench")

@@ -54,10 +54,10 @@ TOOLS = {
 def tables(options: Options) -> Iterator[Table]:
     """Measure each size, then some of the texts in several sizes."""
     for size in options.sizes_or(SIZES):
-        with servers.folder() as folder:
-            path = folder / "text.sql"
-            yield _speeds(options, path, size)
-            yield _growth(options, path, size)
+        folder = servers.folder()
+        path = folder / "text.sql"
+        yield _speeds(options, path, size)
+        yield _growth(options, path, size)
 
 
 def _speeds(options: Options, path: Path, size: int) -> Table:

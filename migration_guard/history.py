@@ -158,7 +158,7 @@ class History:
             f"UPDATE {self.table} SET applied_at = {now}, duration_ms = "
             "EXTRACT(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000 "
             "WHERE id = %s AND xmin = pg_catalog.pg_current_xact_id()::xid "
-            "RETURNING applied_at, duration_ms"
+            "RETURNING CAST(applied_at AS text), duration_ms"
         ), (*params, migration_id)
 
     def completed(self, row: Sequence[Any]) -> tuple[datetime, int]:

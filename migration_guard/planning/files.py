@@ -10,7 +10,6 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,7 +128,10 @@ def _bytes(file: str) -> bytes:
     """Return what is in the file; of thousands, file objects would make the reading slower."""
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        return b"".join(iter(partial(os.read, descriptor, _CHUNK), b""))
+        raw = os.read(descriptor, os.fstat(descriptor).st_size + 1)
+        while more := os.read(descriptor, _CHUNK):  # it grew, or the system gives less at a time
+            raw += more
+        return raw
     finally:
         os.close(descriptor)
 

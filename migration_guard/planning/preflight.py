@@ -13,6 +13,7 @@ from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     Control,
     control,
+    copies_out,
     mask_secrets,
     mentions,
     transactional_dml,
@@ -103,7 +104,9 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
             )
         ]
     problems = [
-        _meta_command(file, statement, vendor) for statement in statements if statement.meta
+        _meta_command(file, statement, vendor)
+        for statement in statements
+        if statement.meta or copies_out(statement.text, vendor)
     ]
     problems += _open_comment(file, vendor)
     problems += [_encoding(file, one) for one in statements if _changes_encoding(one, vendor)]
@@ -234,10 +237,17 @@ def _implicit_commit(file: MigrationFile, statement: Statement, vendor: str) -> 
 
 
 def _meta_command(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+    if statement.meta:
+        what, why = "a psql meta-command", "only psql understands it, a database does not"
+    else:
+        what, why = (
+            "rows for psql to write",
+            "only psql takes them, a migration has nobody who does",
+        )
     return Problem(
         "meta-command",
-        f"a psql meta-command: {_brief(statement, vendor)}",
-        "Remove it: only psql understands it, a database does not.",
+        f"{what}: {_brief(statement, vendor)}",
+        f"Remove it: {why}.",
         path=file.path,
         line=statement.line,
     )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
@@ -28,6 +30,7 @@ from migration_guard.running import (
     connecting,
     events,
     failures,
+    interrupts,
     journaled,
     marking,
     own_tables,
@@ -44,6 +47,9 @@ from migration_guard.running.transactional import (
     Task,
 )
 from migration_guard.sql.classify import has_secret
+
+# Of the migration that runs and of the next one.
+_fingerprint = lru_cache(maxsize=2)(fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,22 +297,23 @@ class _Run:
             self._stop_at(self.outcome.problems)
             scripts = self._prepare()
             self._stop_at(self.outcome.problems)
-            with passing_over():
-                for planned in self._to_run():
+            with passing_over(), interrupts.standing():
+                planned = self._to_run()
+                for each, following in zip_longest(planned, planned[1:]):
                     lock.check()
-                    if self._apply(planned, scripts[planned.id]):
+                    if self._apply(each, scripts[each.id], following and scripts[following.id]):
                         break
                 else:
                     return
             lock.suspect()
             self._plan(present=True)
 
-    def _apply(self, planned: Planned, script: Script) -> bool:
+    def _apply(self, planned: Planned, script: Script, following: Script | None) -> bool:
         """Apply one migration; return whether the plan must be made again."""
         entry = planned.entry
         self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
-        task = self._task(planned, script)
+        task = self._task(planned, script, following)
         try:
             if in_one_transaction(script.file, self.session.vendor):
                 done = transactional.apply(task)
@@ -326,13 +333,13 @@ class _Run:
             self.observe(events.Cleared(planned.id, done.cleared))
         return bool(done.cleared)
 
-    def _task(self, planned: Planned, script: Script) -> Task:
+    def _task(self, planned: Planned, script: Script, following: Script | None) -> Task:
         total = len(script.statements)
         return Task(
             session=self.session,
             history=self.history,
             script=script,
-            fingerprint=fingerprint(script.file.text, self.session.vendor),
+            fingerprint=_fingerprint(script.file.text, self.session.vendor),
             environment=self.outcome.environment,
             limits=Limits.of(script.file.directives, self.conf),
             after=self.last,
@@ -342,7 +349,13 @@ class _Run:
             retrying=lambda attempt, delay, message: self.observe(
                 events.Retrying(planned.id, attempt, self.conf.lock_retries, delay, message)
             ),
+            meanwhile=lambda: self._look_ahead(following),
         )
+
+    def _look_ahead(self, script: Script | None) -> None:
+        """Make the fingerprint of what comes next, if that is quick: locks are held meanwhile."""
+        if script is not None and script.small:
+            _fingerprint(script.file.text, self.session.vendor)
 
     def _failed(self, script: Script, error: StatementError) -> GuardError:
         entry = None

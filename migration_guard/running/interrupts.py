@@ -18,6 +18,57 @@ def behind(error: BaseException) -> bool:
     return seen is not None
 
 
+class _Standing:
+    """Stands before the program's handlers, and holds one signal back on demand."""
+
+    def __init__(self) -> None:
+        self.handlers = {
+            int(each): found for each in _SIGNALS if callable(found := signal.getsignal(each))
+        }
+        self.holding = False
+        self.held: list[tuple[int, FrameType | None]] = []
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if self.holding and not self.held:
+            self.held.append((number, frame))
+            return
+        self.held.clear()
+        self.handlers[number](number, frame)
+
+    @contextmanager
+    def holding_back(self) -> Iterator[None]:
+        """Hold the first signal back until the end of the outermost such block."""
+        outer, self.holding = self.holding, True
+        try:
+            yield
+        finally:
+            self.holding = outer
+            if self.held and not outer:
+                self(*self.held[0])
+
+
+_in_place: list[_Standing] = []  # one at most
+
+
+@contextmanager
+def standing() -> Iterator[None]:
+    """Make what is ``deferred`` in this block cheap: the handlers are put in place once."""
+    if _in_place or threading.current_thread() is not threading.main_thread():
+        yield  # Python delivers signals to the main thread alone
+        return
+    standing = _Standing()
+    for number in standing.handlers:
+        signal.signal(number, standing)
+    _in_place.append(standing)
+    try:
+        yield
+    finally:
+        _in_place.clear()
+        for number, before in standing.handlers.items():
+            signal.signal(number, before)
+
+
 @contextmanager
 def deferred() -> Iterator[None]:
     """Hold the first signal back until the end; a second one gets through.
@@ -25,28 +76,10 @@ def deferred() -> Iterator[None]:
     A driver that is interrupted in a COMMIT cannot tell any more what became of it.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # where Python delivers no signals
-        return
-    handlers = {
-        int(number): handler for number in _SIGNALS if callable(handler := signal.getsignal(number))
-    }
-    held: list[tuple[int, FrameType | None]] = []
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        held.append((number, frame))
-        if len(held) > 1:
-            handlers[number](number, frame)
-
-    for number in handlers:
-        signal.signal(number, hold)
-    try:
         yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if len(held) == 1:
-            number, frame = held[0]
-            handlers[number](number, frame)
+        return
+    with standing(), _in_place[0].holding_back():
+        yield
 
 
 @contextmanager

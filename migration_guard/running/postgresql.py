@@ -26,6 +26,7 @@ from migration_guard.running import (
 from migration_guard.running.postgresql_cleaning import (
     DEALLOCATE_OWN,
     DROP,
+    PREPARED,
     UNLOCK,
     Start,
     set_config,
@@ -33,6 +34,7 @@ from migration_guard.running.postgresql_cleaning import (
 from migration_guard.running.postgresql_counters import OF_ONE, OF_ROW, Counters
 from migration_guard.running.postgresql_interrupted import refuse_running
 from migration_guard.running.postgresql_lock import AdvisoryLock
+from migration_guard.running.postgresql_pipeline import Pipeline, Prepared, run_together
 from migration_guard.running.postgresql_pooler import Pooling
 from migration_guard.running.session import (
     Doubt,
@@ -53,7 +55,10 @@ COPY_CHUNK = 256 * 1024
 LOOK_FOR_CLIENT = "2s"
 _TRANSACTION_TIMEOUT = 170_000  # the version that brought it
 _CLEAN = "; ".join((*DROP, "DEALLOCATE ALL", UNLOCK))
+# Prepared statements are named instead.
+_CLEAN_BUT_PREPARED = "; ".join((*DROP, f"{UNLOCK}, {PREPARED}"))
 
+_NOT_PREPARED = "26000"  # invalid_sql_statement_name
 _KINDS = {
     "55P03": Kind.LOCKED,  # lock_not_available
     "40P01": Kind.LOCKED,  # deadlock_detected
@@ -79,7 +84,9 @@ class PostgreSQLSession(Session):
         self._settled = False  # since then no statement of a file has run
         self._schema = ""
         self._lock_timeout = ""
-        self._batch: list[tuple[psycopg.Cursor[Any], Statement | None]] | None = None
+        self._batch: Pipeline | None = None
+        self._prepares = True
+        self._prepared: Prepared = {}
         self._counters: Counters | None = None
         self._pid = 0  # of the server's process
         self._looks_for_client = False
@@ -175,8 +182,11 @@ class PostgreSQLSession(Session):
         if self._pooling is Pooling.TRANSACTION or not self._settled:
             super().finish()
             return
-        with interrupts.deferred():
-            self.own(f"COMMIT; {_CLEAN}")
+        with interrupts.deferred(), self._or_hang_up():
+            found = run_together(self.driver, f"COMMIT; {_CLEAN_BUT_PREPARED}")
+        if {*found[0][1]} != {name.decode() for name in self._prepared.values()}:
+            self._prepared.clear()
+            self.own("DEALLOCATE ALL")
 
     def rollback(self) -> None:
         """Roll back if there is something to; a broken connection has rolled back by itself."""
@@ -226,6 +236,7 @@ class PostgreSQLSession(Session):
         """
         if self._lost() or self._pooling is Pooling.TRANSACTION:
             return
+        self._prepared.clear()
         resets = () if self._settled else self._start.resets()
         # One message: without parameters it goes to the server as it is.
         with self.failing():
@@ -243,37 +254,51 @@ class PostgreSQLSession(Session):
     # -- statements
 
     def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
-        """Run one statement; within ``batch`` only a SELECT that is not a function call waits."""
-        cursor = self._cursor(None)
-        with self._or_hang_up():
-            cursor.execute(sql, params or None, prepare=False)
+        """Run one statement; within ``batch`` all but a SELECT of rows waits."""
         if self._batch is None:
-            return cursor.fetchall() if cursor.description else []
-        asked = sql.startswith("SELECT ") and not sql.startswith("SELECT pg_catalog.")
-        return cursor.fetchall() if asked else []
+            return self._run(sql, params)()
+        command = self._batch.add(sql, params)
+        if not sql.startswith("SELECT ") or sql.startswith("SELECT pg_catalog."):
+            return []
+        self._send(self._batch)
+        return self._batch.rows(command)
 
     def ask(self, sql: str, params: Sequence[Any] = ()) -> Callable[[], Rows]:
         """Run one statement; within ``batch`` its rows come with the answer to the whole."""
-        cursor = self._cursor(None)
+        if self._batch is None:
+            return self._run(sql, params)
+        return partial(self._batch.rows, self._batch.add(sql, params))
+
+    def _ask_again(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
+        """As ``ask``, for what each migration asks: within ``batch`` it is planned only once."""
+        if self._batch is None or not self._prepares or self._pooling is Pooling.TRANSACTION:
+            return self.ask(sql, params)
+        return partial(self._batch.rows, self._batch.add_prepared(sql, params))
+
+    def _run(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
+        cursor = psycopg.Cursor(self.driver)
         with self._or_hang_up():
             cursor.execute(sql, params or None, prepare=False)
-        return cursor.fetchall
+        return cursor.fetchall if cursor.description else list
 
     def execute(self, statement: Statement, source: str) -> None:
         """Run one statement in the extended protocol, which refuses a second one behind it."""
         self._settled = False
-        cursor = self._cursor(statement)
-        if statement.data is not None:
-            with self._or_hang_up(), cursor.copy(statement.text) as copy:
-                _stream(copy, source, statement.data)
-        else:
-            try:
-                with self._or_hang_up():
+        self.answered = None
+        try:
+            if self._batch is not None:
+                self._batch.add(statement.text, statement=statement)
+                return
+            cursor = psycopg.Cursor(self.driver)
+            with self._or_hang_up():
+                if statement.data is None:
                     cursor.execute(statement.text, prepare=False, binary=True)
-            except UnicodeEncodeError as error:
-                held = error.object[error.start : error.end]
-                raise psycopg.DataError(f"client_encoding cannot hold {held!r}") from error
-        # The answer is there, but in a batch.
+                else:
+                    with cursor.copy(statement.text) as copy:
+                        _stream(copy, source, statement.data)
+        except UnicodeEncodeError as error:
+            held = error.object[error.start : error.end]
+            raise psycopg.DataError(f"client_encoding cannot hold {held!r}") from error
         self.answered = cursor.rowcount if cursor.rowcount >= 0 else None
 
     @contextmanager
@@ -285,28 +310,17 @@ class PostgreSQLSession(Session):
         try:
             yield
         except KeyboardInterrupt:
-            if self._batch is None:
-                self.driver.close()
+            self.driver.close()
             raise
 
-    def _cursor(self, statement: Statement | None) -> psycopg.Cursor[Any]:
-        """Return a new cursor, which a batch knows before it sends: an answer may come at once."""
-        cursor = psycopg.Cursor(self.driver)
-        if self._batch is not None:
-            self._batch.append((cursor, statement))
-        return cursor
-
     def run(self, unit: Unit, source: str, progress: Progress) -> None:
-        """Run the statements; within ``batch`` they are sent without waiting."""
-        if self._batch is None:
-            super().run(unit, source, progress)
-        else:
+        """Run the statements; within ``batch`` they wait, and the first is told of for all."""
+        if self._batch is not None:
             progress(1)
-            for statement in unit.statements:
-                self.execute(statement, source)
+            progress = _untold
+        super().run(unit, source, progress)
         for statement in unit.statements:
-            if "INDEX" in words(statement.text, self.vendor, 3):
-                self._refuse_invalid(statement)
+            self._refuse_invalid(statement)
 
     def _refuse_invalid(self, statement: Statement) -> None:
         """Say no to an INVALID index, which IF NOT EXISTS takes for done."""
@@ -316,33 +330,24 @@ class PostgreSQLSession(Session):
             raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
 
     @contextmanager
-    def failing(self, statement: Statement | None = None) -> Iterator[None]:
-        """Within ``batch`` leave it to that: an error may be the answer to an earlier statement."""
-        if self._batch is not None:
-            yield
-            return
-        with super().failing(statement):
-            yield
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self, meanwhile: Callable[[], object]) -> Iterator[None]:
         """Send what follows in one pipeline; the error names the statement that failed."""
         if self._batch is not None:
             yield
             return
-        self._batch = []
+        self._batch = Pipeline(self.driver, self._prepared)
         try:
-            with self.driver.pipeline():  # which waits for all answers at its end
-                yield
-        except psycopg.Error as error:
-            failed = next((s for cursor, s in self._batch if cursor.pgresult is None), None)
-            cause = _first(error)
-            raise StatementError(cause, self.kind(cause), failed) from cause
-        except KeyboardInterrupt:
-            self.driver.close()
-            raise
+            yield
+            self._send(self._batch, meanwhile)
         finally:
             self._batch = None
+
+    def _send(self, batch: Pipeline, meanwhile: Callable[[], object] = lambda: None) -> None:
+        try:
+            batch.run(meanwhile)
+        except psycopg.Error as error:
+            failed = batch.stopped_at.statement if batch.stopped_at else None
+            raise StatementError(error, self.kind(error), failed) from error
 
     # -- the history
 
@@ -353,12 +358,12 @@ class PostgreSQLSession(Session):
 
     def claim(self, table: str, sql: str, params: Sequence[Any]) -> None:
         """Let the claim answer with the counters: each statement costs as much as a small ALTER."""
-        before = self.ask(f"{sql} RETURNING {OF_ROW}", params)
+        before = self._ask_again(f"{sql} RETURNING {OF_ROW}", params)
         self._counters = Counters(before, partial(self.ask, OF_ONE, (table,)))
 
     def complete(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
         """Let the completion, which ends with RETURNING, answer with the counters too."""
-        answer = cache(self.ask(f"{sql}, {OF_ROW}", params))
+        answer = cache(self._ask_again(f"{sql}, {OF_ROW}", params))
         if self._counters is not None:
             self._counters.end(answer)
         return answer
@@ -366,6 +371,13 @@ class PostgreSQLSession(Session):
     def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Compare the counters; None where the server does not count (track_counts is off)."""
         return self._counters.writes() if self._counters is not None else None
+
+    def is_fault_of_ours(self, error: StatementError) -> bool:
+        """Tell it of a file that dropped what was prepared; nothing is prepared again."""
+        fault = error.statement is None and getattr(error.error, "sqlstate", "") == _NOT_PREPARED
+        found = fault and self._prepares
+        self._prepares = self._prepares and not found
+        return found
 
     def claimed(self, table: str, migration_id: str) -> bool:
         """Find the claim by the transaction that wrote it."""
@@ -476,12 +488,8 @@ class PostgreSQLSession(Session):
 _HARMLESS = {"VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "CHECKPOINT"}
 
 
-def _first(error: psycopg.Error) -> psycopg.Error:
-    """Return what failed first: behind it, the rest of a pipeline fails for that reason alone."""
-    cause: BaseException | None = error
-    while isinstance(cause, psycopg.errors.PipelineAborted):
-        cause = cause.__context__
-    return cause if isinstance(cause, psycopg.Error) else error
+def _untold(_number: int) -> None:
+    """Tell nobody."""
 
 
 def _milliseconds(limit: float | None) -> str:

@@ -13,6 +13,7 @@ from psycopg import sql as pg
 # What lives on behind a commit.
 DROP = ("CLOSE ALL", "UNLISTEN *", "DISCARD TEMP")
 UNLOCK = "SELECT pg_catalog.pg_advisory_unlock_all()"
+PREPARED = "ARRAY(SELECT name FROM pg_catalog.pg_prepared_statements)"
 # Only what the file itself prepared: a pooler may have prepared statements for other clients.
 DEALLOCATE_OWN = (
     "DO $$ DECLARE prepared text; BEGIN "

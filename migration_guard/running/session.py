@@ -246,10 +246,13 @@ class Session(ABC):
 
     def run(self, unit: Unit, source: str, progress: Progress) -> None:
         """Run the statements of ``unit`` in order; raise StatementError for the one that fails."""
-        for number, statement in enumerate(unit.statements, 1):
-            progress(number)
-            with self.failing(statement):
+        statement = None
+        try:
+            for number, statement in enumerate(unit.statements, 1):
+                progress(number)
                 self.execute(statement, source)
+        except self.driver_error as error:
+            raise StatementError(error, self.kind(error), statement) from error
 
     @contextmanager
     def failing(self, statement: Statement | None = None) -> Iterator[None]:
@@ -260,8 +263,11 @@ class Session(ABC):
             raise StatementError(error, self.kind(error), statement) from error
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Let a driver that can do so send several statements before it waits for the first."""
+    def batch(self, meanwhile: Callable[[], object]) -> Iterator[None]:  # noqa: ARG002
+        """Let a driver that can do so send several statements before it waits for the first.
+
+        It may call ``meanwhile`` once while the server works.
+        """
         yield
 
     # -- the history
@@ -282,6 +288,10 @@ class Session(ABC):
     def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Return what was done to ``table`` since ``watch``; None where it is not told."""
         return None
+
+    def is_fault_of_ours(self, error: StatementError) -> bool:  # noqa: ARG002
+        """Tell whether a migration failed for nothing of its own, and will not so once more."""
+        return False
 
     def claimed(self, table: str, migration_id: str) -> bool:
         """Tell whether the claim stands, in the transaction that made it."""

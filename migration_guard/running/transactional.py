@@ -62,7 +62,8 @@ class Task(NamedTuple):
     """One migration to apply, with all that it takes; ``after`` is the last time in this run.
 
     ``out_of_order``: it runs after a higher number because the operator said so, which is audited.
-    ``stepwise``: wait for each statement before the next is sent.
+    ``stepwise``: wait for each statement before the next is sent. ``meanwhile`` may be called while
+    the server works.
     """
 
     session: Session
@@ -76,6 +77,7 @@ class Task(NamedTuple):
     stepwise: bool
     step: Callable[[int], None]
     retrying: Callable[[int, float, str], None]
+    meanwhile: Callable[[], object] = lambda: None
 
 
 def apply(task: Task) -> Done:
@@ -169,6 +171,8 @@ def _attempt(task: Task) -> Done:
     except StatementError as error:
         task.session.rollback()
         task.session.clean()
+        if task.session.is_fault_of_ours(error):
+            return _attempt(task)
         # A duplicate is the claim, unless it was a deferred constraint of the file's own.
         claim = error.kind is Kind.DUPLICATE and error.statement is None
         if claim and task.script.file.id in task.history.ids():
@@ -188,7 +192,8 @@ def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
     """
     session, script, history = task.session, task.script, task.history
     before: set[str] = set()
-    with session.batch() if script.small and not task.stepwise else nullcontext():
+    together = script.small and not task.stepwise
+    with session.batch(task.meanwhile) if together else nullcontext():
         with session.failing():
             session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
             claim = history.claim(script.file, task.fingerprint, task.environment)

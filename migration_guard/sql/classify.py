@@ -12,6 +12,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from migration_guard.sql.dialects import dialect
+from migration_guard.sql.effects import copies_to_stdout
 from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index, index_if_missing
 from migration_guard.sql.masking import has_secret, mask_secrets, mask_text
 from migration_guard.sql.scanner import Kind, significant
@@ -24,6 +25,7 @@ __all__ = [
     "Control",
     "concurrent_index",
     "control",
+    "copies_out",
     "has_secret",
     "index_if_missing",
     "is_session",
@@ -142,6 +144,12 @@ def transactional_dml(text: str, vendor: str) -> bool:
     if first == "LOAD":
         return second in {"DATA", "XML"}
     return first in _DML
+
+
+def copies_out(text: str, vendor: str) -> bool:
+    """Tell whether `text` is PostgreSQL's COPY … TO STDOUT, which only psql can carry out."""
+    lexis = dialect(vendor)
+    return text[:4].upper() == "COPY" and lexis.backslash_commands and copies_to_stdout(text, lexis)
 
 
 def mentions(text: str, name: str, vendor: str) -> bool:

@@ -19,23 +19,32 @@ CONFORMING = "standard_conforming_strings"
 
 
 def copies_from_stdin(text: str, lexis: Dialect) -> bool:
-    """Tell whether `text` is a COPY that reads the client's input.
+    """Tell whether `text` is a COPY that reads the client's input."""
+    return _copies_with_client(text, lexis) == "FROM"
 
-    The grammar takes STDOUT for STDIN here. A column may be called `from` only after a dot.
+
+def copies_to_stdout(text: str, lexis: Dialect) -> bool:
+    """Tell whether `text` is a COPY that sends its rows to the client."""
+    return _copies_with_client(text, lexis) == "TO"
+
+
+def _copies_with_client(text: str, lexis: Dialect) -> str:
+    """Return FROM or TO for a COPY from or to the client, else an empty string.
+
+    The grammar takes STDIN and STDOUT for each other. A column may be called `from` only after a
+    dot.
     """
     depth = 0
     before = direction = ""
     for token in significant(text, lexis):
         word = token.text.upper() if token.kind is Kind.WORD else token.text
-        if before == "COPY" and word == "(":
-            return False
         if direction:
-            return direction == "FROM" and word in {"STDIN", "STDOUT"}
+            return direction if word in {"STDIN", "STDOUT"} else ""
         depth += (word == "(") - (word == ")")
         if depth == 0 and before != "." and word in {"FROM", "TO"}:
             direction = word
         before = word
-    return False
+    return ""
 
 
 def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:

@@ -106,7 +106,9 @@ def test_contestants_when_one_has_run_for_long_then_it_sits_out_the_other_rounds
 @pytest.fixture
 def server(postgres_server):
     with postgres_server.database() as database:
-        yield PostgreSQL(postgres_server, database)
+        made = PostgreSQL(postgres_server, database)
+        yield made
+        made.drop_used()
 
 
 # What the loop over psycopg is given instead of the migrations, and what is found to be wrong.

@@ -255,6 +255,10 @@ SQL_OF_POSTGRESQL = {
         f"{B}\\i other.sql\n",
         ["meta-command", "0002_b.sql:2", "\\i other.sql", "only psql"],
     ),
+    "rows for the client": (
+        f"{B}COPY b TO STDOUT;\n",
+        ["meta-command", "0002_b.sql:2", "COPY b TO STDOUT", "nobody"],
+    ),
     "PREPARE TRANSACTION": (
         f"BEGIN;\n{B}PREPARE TRANSACTION 'x';\n",
         ["transaction-control", "0002_b.sql:3"],

@@ -63,6 +63,8 @@ def test_units_when_a_file_is_split_are_what_commits_together(vendor, text, expe
         ("mysql", "A;\nSET autocommit = 0", "transaction-control", 2),
         ("mysql", "BEGIN;\nCREATE TABLE a (id int);\nCOMMIT", "transaction-control", 2),
         ("postgresql", "A;\n\\connect other\n", "meta-command", 2),
+        ("postgresql", "A;\ncopy a (b) TO STDOUT", "meta-command", 2),
+        ("postgresql", "A;\nCOPY (SELECT 1 FROM a) TO stdin", "meta-command", 2),
         ("postgresql", "-- nothing\n", "empty", None),
         ("postgresql", "", "empty", None),
         ("postgresql", "BEGIN; COMMIT", "empty", None),
@@ -92,6 +94,8 @@ def test_file_when_it_must_not_run_is_a_problem_with_its_line(vendor, text, rule
         "-- applied_migrations is only named here\nSELECT 1",
         "SELECT 1 FROM applied_migrations_old",
         "\\restrict abc\nSELECT 1;\n\\unrestrict abc\n",
+        "COPY a TO '/tmp/stdout'",
+        "COPY a FROM STDIN;\n1\n\\.\n",
     ],
 )  # fmt: skip
 def test_file_when_it_may_run_has_no_problem(text):

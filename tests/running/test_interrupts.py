@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from migration_guard.running.interrupts import breaking, deferred
+from migration_guard.running.interrupts import breaking, deferred, standing
 
 
 def test_deferred_when_one_signal_comes_then_it_waits_for_the_end():
@@ -34,6 +34,24 @@ def test_deferred_when_a_second_signal_comes_then_it_gets_through():
         work()
 
     assert done == ["the first is held back"]
+
+
+def test_deferred_when_the_handlers_stand_already_then_each_block_holds_one_signal_back():
+    done = []
+
+    def work(number):
+        signal.raise_signal(signal.SIGINT)
+        done.append(number)
+
+    with standing():
+        for number in range(2):
+            with pytest.raises(KeyboardInterrupt), deferred(), deferred():
+                work(number)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    assert done == [0, 1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_breaking_when_it_is_interrupted_then_the_driver_is_stopped():

@@ -1,0 +1,173 @@
+"""Statements that are sent together: libpq's pipeline mode, and several in one message.
+
+psycopg's cursors and its own pipeline, a packet for each statement, are most of what a small
+migration costs its client. Sources: libpq manual, "Pipeline Mode"; psycopg manual, "psycopg.pq";
+PostgreSQL manual, "Message Flow", "PREPARE".
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.generators import execute, fetch_many, send
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGresult
+
+from migration_guard.history import Rows
+from migration_guard.sql.statements import Statement
+
+_DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
+
+
+_NUMBERS = count(1)  # of prepared statements: a name is never given twice
+# Statements that the server has prepared: their names, by text and types of parameters.
+Key = tuple[str, tuple[int, ...]]
+Prepared = dict[Key, bytes]
+
+
+class Command:
+    """What is sent to libpq, and its answer once the pipeline has run.
+
+    ``send`` is a method of libpq's connection; ``statement`` is None for one of the runner's own.
+    """
+
+    __slots__ = ("arguments", "prepares", "result", "send", "statement")
+
+    def __init__(
+        self,
+        send: Callable[..., None],
+        arguments: tuple[Any, ...],
+        statement: Statement | None = None,
+    ) -> None:
+        self.send, self.arguments, self.statement = send, arguments, statement
+        self.result: PGresult | None = None
+        self.prepares: tuple[Key, bytes] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server did it."""
+        return self.result is not None and self.result.status in _DONE
+
+
+class Pipeline:
+    """Commands of one connection; ``stopped_at`` is the first that the last run did not do.
+
+    To ``prepared`` it adds what it prepares.
+    """
+
+    def __init__(self, driver: psycopg.Connection[Any], prepared: Prepared) -> None:
+        self.stopped_at: Command | None = None
+        self._driver = driver
+        self._prepared = prepared
+        self._encoding = driver.info.encoding
+        self._adapting = Transformer(driver)
+        self._waiting: list[Command] = []
+
+    def add(
+        self, sql: str, params: Sequence[Any] = (), statement: Statement | None = None
+    ) -> Command:
+        """Let ``sql`` wait, with %s for each of ``params``; its rows are read as text.
+
+        Those of a ``statement`` are not read. Raises UnicodeEncodeError.
+        """
+        send = self._driver.pgconn.send_query_params
+        if params:
+            values, types, formats = self._adapted(params)
+            text = _numbered(sql).encode(self._encoding)
+            return self._wait(Command(send, (text, values, types, formats)))
+        form = Format.TEXT if statement is None else Format.BINARY
+        text = sql.encode(self._encoding)
+        return self._wait(Command(send, (text, None, None, None, form), statement))
+
+    def add_prepared(self, sql: str, params: Sequence[Any]) -> Command:
+        """As ``add``, for what comes again: parsed and planned once, as long as none forgets it."""
+        values, types, formats = self._adapted(params)
+        connection, key = self._driver.pgconn, (sql, types)
+        name = self._prepared.get(key)
+        if name is None:
+            name = b"migration_guard_%d" % next(_NUMBERS)
+            text = _numbered(sql).encode(self._encoding)
+            preparing = self._wait(Command(connection.send_prepare, (name, text, types)))
+            preparing.prepares = key, name
+        return self._wait(Command(connection.send_query_prepared, (name, values, formats)))
+
+    def _adapted(
+        self, params: Sequence[Any]
+    ) -> tuple[Sequence[Any], tuple[int, ...], Sequence[Format] | None]:
+        values = self._adapting.dump_sequence(params, [PyFormat.AUTO] * len(params))
+        return values, self._adapting.types or (), self._adapting.formats
+
+    def _wait(self, command: Command) -> Command:
+        self._waiting.append(command)
+        return command
+
+    def rows(self, command: Command) -> Rows:
+        """Return what a command of the runner's own answered."""
+        result = command.result
+        if result is None or result.status != ExecStatus.TUPLES_OK:
+            return []
+        self._adapting.set_pgresult(result)
+        return self._adapting.load_rows(0, result.ntuples, tuple)
+
+    def run(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Send what waits, and read all answers; raise the error of the first that fails.
+
+        Beyond it the server passes over the rest. ``meanwhile`` is called once while the server
+        works. A signal closes the connection.
+        """
+        commands, self._waiting = self._waiting, []
+        try:
+            self._driver.wait(self._exchange(commands, meanwhile))
+        except BaseException:
+            self._driver.close()  # what is left in it would answer to the next command
+            raise
+        finally:
+            self.stopped_at = next((each for each in commands if not each.answered), None)
+            self._prepared |= (c.prepares for c in commands if c.prepares and c.answered)
+        if self.stopped_at is not None and self.stopped_at.result is not None:
+            raise error_from_result(self.stopped_at.result, encoding=self._encoding)
+
+    def _exchange(
+        self, commands: Sequence[Command], meanwhile: Callable[[], object]
+    ) -> PQGen[None]:
+        connection = self._driver.pgconn
+        connection.enter_pipeline_mode()
+        for command in commands:
+            command.send(*command.arguments)
+        connection.pipeline_sync()
+        yield from send(connection)
+        meanwhile()
+        for command in commands:
+            found = yield from fetch_many(connection)
+            if not found:
+                raise psycopg.OperationalError(connection.get_error_message())
+            command.result = found[0]
+        yield from fetch_many(connection)  # the end of the pipeline
+        connection.exit_pipeline_mode()
+
+
+def run_together(driver: psycopg.Connection[Any], sql: str) -> Rows:
+    """Run several statements in one message; return the rows of the last, as text."""
+    driver.pgconn.send_query(sql.encode(driver.info.encoding))
+    results = driver.wait(execute(driver.pgconn))
+    for result in results:
+        if result.status not in _DONE:
+            raise error_from_result(result, encoding=driver.info.encoding)
+    if not results:
+        raise psycopg.OperationalError(driver.pgconn.get_error_message())
+    adapting = Transformer(driver)
+    adapting.set_pgresult(results[-1])
+    return adapting.load_rows(0, results[-1].ntuples, tuple)
+
+
+@lru_cache(maxsize=64)
+def _numbered(sql: str) -> str:
+    """Return ``sql`` with $1, $2 … where it has %s, and % where it has %%."""
+    numbers = count(1)
+    return re.sub("%[%s]", lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", sql)
