@@ -1,6 +1,7 @@
 """Whole processes, measured in turn.
 
-Contestants take turns within a round, so that a machine that grows slower grows slower for all.
+Contestants take turns within a round, so that a machine that grows slower grows slower for all, and
+each round begins with another of them, so that none always comes behind the same.
 What a round needs beforehand, an empty database for instance, is not measured.
 """
 
@@ -92,7 +93,8 @@ def in_turn(contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
     runs: dict[str, list[Run]] = {each.name: [] for each in contestants if not each.missing}
     notes = {each.name: f"missing: {each.missing}" for each in contestants if each.missing}
     for number in range(1, rounds + 1):
-        for each in contestants:
+        first = (number - 1) % len(contestants)
+        for each in (*contestants[first:], *contestants[:first]):
             if each.name in notes or sum(run.wall for run in runs[each.name]) > ENOUGH:
                 continue
             say(f"  round {number}: {each.name}")

@@ -128,10 +128,10 @@ def _bytes(file: str) -> bytes:
     """Return what is in the file; of thousands, file objects would make the reading slower."""
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        raw = os.read(descriptor, os.fstat(descriptor).st_size + 1)
+        parts = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
         while more := os.read(descriptor, _CHUNK):  # it grew, or the system gives less at a time
-            raw += more
-        return raw
+            parts.append(more)
+        return b"".join(parts)
     finally:
         os.close(descriptor)
 

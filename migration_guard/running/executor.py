@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -47,9 +46,6 @@ from migration_guard.running.transactional import (
     Task,
 )
 from migration_guard.sql.classify import has_secret
-
-# Of the migration that runs and of the next one.
-_fingerprint = lru_cache(maxsize=2)(fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +99,8 @@ class _Run:
         self.last: datetime | None = None
         # The migration that is being applied.
         self.current = ""
+        # The id and the fingerprint of the one that comes next.
+        self.ahead = ("", "")
 
     def look(self) -> Outcome:
         return self._guarded(self._look)
@@ -339,7 +337,7 @@ class _Run:
             session=self.session,
             history=self.history,
             script=script,
-            fingerprint=_fingerprint(script.file.text, self.session.vendor),
+            fingerprint=self._fingerprint(script),
             environment=self.outcome.environment,
             limits=Limits.of(script.file.directives, self.conf),
             after=self.last,
@@ -355,7 +353,14 @@ class _Run:
     def _look_ahead(self, script: Script | None) -> None:
         """Make the fingerprint of what comes next, if that is quick: locks are held meanwhile."""
         if script is not None and script.small:
-            _fingerprint(script.file.text, self.session.vendor)
+            with suppress(Exception):  # which is the next one's affair, not that of what runs
+                self.ahead = script.file.id, fingerprint(script.file.text, self.session.vendor)
+
+    def _fingerprint(self, script: Script) -> str:
+        migration_id, made = self.ahead
+        if migration_id == script.file.id:
+            return made
+        return fingerprint(script.file.text, self.session.vendor)
 
     def _failed(self, script: Script, error: StatementError) -> GuardError:
         entry = None

@@ -58,15 +58,15 @@ def standing() -> Iterator[None]:
         yield  # Python delivers signals to the main thread alone
         return
     standing = _Standing()
-    for number in standing.handlers:
-        signal.signal(number, standing)
-    _in_place.append(standing)
     try:
+        for number in standing.handlers:
+            signal.signal(number, standing)
+        _in_place.append(standing)
         yield
     finally:
-        _in_place.clear()
         for number, before in standing.handlers.items():
             signal.signal(number, before)
+        _in_place.clear()
 
 
 @contextmanager

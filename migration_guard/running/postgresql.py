@@ -58,7 +58,12 @@ _CLEAN = "; ".join((*DROP, "DEALLOCATE ALL", UNLOCK))
 # Prepared statements are named instead.
 _CLEAN_BUT_PREPARED = "; ".join((*DROP, f"{UNLOCK}, {PREPARED}"))
 
-_NOT_PREPARED = "26000"  # invalid_sql_statement_name
+# What may be wrong with a statement that was prepared before, and not with the same unprepared.
+_STALE = {
+    "26000",  # invalid_sql_statement_name: it was dropped
+    "42P05",  # duplicate_prepared_statement
+    "0A000",  # feature_not_supported: its result has other types now
+}
 _KINDS = {
     "55P03": Kind.LOCKED,  # lock_not_available
     "40P01": Kind.LOCKED,  # deadlock_detected
@@ -186,7 +191,10 @@ class PostgreSQLSession(Session):
             found = run_together(self.driver, f"COMMIT; {_CLEAN_BUT_PREPARED}")
         if {*found[0][1]} != {name.decode() for name in self._prepared.values()}:
             self._prepared.clear()
-            self.own("DEALLOCATE ALL")
+            with suppress(
+                psycopg.Error
+            ):  # the COMMIT was answered; what is lost shows itself later
+                self.own("DEALLOCATE ALL")
 
     def rollback(self) -> None:
         """Roll back if there is something to; a broken connection has rolled back by itself."""
@@ -257,8 +265,11 @@ class PostgreSQLSession(Session):
         """Run one statement; within ``batch`` all but a SELECT of rows waits."""
         if self._batch is None:
             return self._run(sql, params)()
+        if sql.startswith("SELECT pg_catalog."):  # a call, whose answer nobody needs there
+            self._ask_again(sql, params)
+            return []
         command = self._batch.add(sql, params)
-        if not sql.startswith("SELECT ") or sql.startswith("SELECT pg_catalog."):
+        if not sql.startswith("SELECT "):
             return []
         self._send(self._batch)
         return self._batch.rows(command)
@@ -271,7 +282,7 @@ class PostgreSQLSession(Session):
 
     def _ask_again(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
         """As ``ask``, for what each migration asks: within ``batch`` it is planned only once."""
-        if self._batch is None or not self._prepares or self._pooling is Pooling.TRANSACTION:
+        if self._batch is None or not self._prepares or self._pooling is not Pooling.DIRECT:
             return self.ask(sql, params)
         return partial(self._batch.rows, self._batch.add_prepared(sql, params))
 
@@ -373,9 +384,9 @@ class PostgreSQLSession(Session):
         return self._counters.writes() if self._counters is not None else None
 
     def is_fault_of_ours(self, error: StatementError) -> bool:
-        """Tell it of a file that dropped what was prepared; nothing is prepared again."""
-        fault = error.statement is None and getattr(error.error, "sqlstate", "") == _NOT_PREPARED
-        found = fault and self._prepares
+        """Tell it of what was prepared and is no more as it was; nothing is prepared again."""
+        own = self._prepares and error.statement is None and not error.committing
+        found = own and getattr(error.error, "sqlstate", None) in _STALE
         self._prepares = self._prepares and not found
         return found
 

@@ -23,8 +23,6 @@ from migration_guard.history import Rows
 from migration_guard.sql.statements import Statement
 
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
-
-
 _NUMBERS = count(1)  # of prepared statements: a name is never given twice
 # Statements that the server has prepared: their names, by text and types of parameters.
 Key = tuple[str, tuple[int, ...]]
@@ -92,7 +90,7 @@ class Pipeline:
         name = self._prepared.get(key)
         if name is None:
             name = b"migration_guard_%d" % next(_NUMBERS)
-            text = _numbered(sql).encode(self._encoding)
+            text = (_numbered(sql) if params else sql).encode(self._encoding)
             preparing = self._wait(Command(connection.send_prepare, (name, text, types)))
             preparing.prepares = key, name
         return self._wait(Command(connection.send_query_prepared, (name, values, formats)))
@@ -122,16 +120,21 @@ class Pipeline:
         works. A signal closes the connection.
         """
         commands, self._waiting = self._waiting, []
+        lost = None
         try:
             self._driver.wait(self._exchange(commands, meanwhile))
-        except BaseException:
+        except BaseException as error:
             self._driver.close()  # what is left in it would answer to the next command
-            raise
+            if not isinstance(error, psycopg.Error):
+                raise
+            lost = error  # the server may have said why, before it hung up
         finally:
             self.stopped_at = next((each for each in commands if not each.answered), None)
             self._prepared |= (c.prepares for c in commands if c.prepares and c.answered)
         if self.stopped_at is not None and self.stopped_at.result is not None:
-            raise error_from_result(self.stopped_at.result, encoding=self._encoding)
+            raise error_from_result(self.stopped_at.result, encoding=self._encoding) from lost
+        if lost is not None:
+            raise lost
 
     def _exchange(
         self, commands: Sequence[Command], meanwhile: Callable[[], object]
@@ -148,7 +151,9 @@ class Pipeline:
             if not found:
                 raise psycopg.OperationalError(connection.get_error_message())
             command.result = found[0]
-        yield from fetch_many(connection)  # the end of the pipeline
+        for last in (yield from fetch_many(connection)):
+            if last.status != ExecStatus.PIPELINE_SYNC:
+                raise error_from_result(last, encoding=self._encoding)
         connection.exit_pipeline_mode()
 
 

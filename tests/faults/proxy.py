@@ -211,9 +211,11 @@ def _message(end: socket.socket) -> tuple[bytes, bytes, bytes]:
 
 
 def _statement(kind: bytes, body: bytes) -> str | None:
-    """Return the text of a Query or a Parse."""
+    """Return the text of a Query or a Parse, or BIND and the name of what was prepared before."""
     if kind == b"Q":
         return body.partition(b"\0")[0].decode()
     if kind == b"P":
         return body.split(b"\0", 2)[1].decode()
+    if kind == b"B" and (name := body.split(b"\0", 2)[1]):
+        return f"BIND {name.decode()}"
     return None

@@ -33,6 +33,9 @@ FILES = {
     "4_d.sql": "-- guard: transaction = off\nCREATE TYPE mood AS ENUM ('sad');\n"
     "ALTER TYPE mood ADD VALUE 'glad';\nDROP INDEX CONCURRENTLY a_b;\n"
     "BEGIN;\nINSERT INTO a VALUES (4);\nUPDATE a SET c = id;\nCOMMIT;",
+    # The claim of the second is prepared with the first.
+    "5_e.sql": "ALTER TABLE a ADD e int;",
+    "6_f.sql": "UPDATE a SET e = id;",
 }
 IDS = [name.removesuffix(".sql") for name in FILES]
 
@@ -121,6 +124,8 @@ STEPS = [
     # The first try, in a transaction, is refused; the second one builds.
     Step("before CREATE INDEX CONCURRENTLY", INDEX, Phase.BEFORE, after=INDEX),
     Step("between CREATE INDEX CONCURRENTLY and its count", INDEX, Phase.ANSWERED, after=INDEX),
+    Step("before a claim that is prepared", "BIND", Phase.BEFORE, after="COMMIT; CLOSE ALL"),
+    Step("between such a claim and its answer", "BIND", Phase.ANSWERED, after="COMMIT; CLOSE ALL"),
     Step("between two statements that wait for each other", "CREATE TABLE c", Phase.ANSWERED),
 ]
 

@@ -131,6 +131,21 @@ def test_commit_when_it_fails_records_nothing_though_the_clean_up_comes_with_it(
     assert not exists(postgres, "b")
 
 
+def test_history_when_a_file_gives_its_column_another_type_the_next_is_recorded_all_the_same(
+    postgres, migrations, guard
+):
+    alter = (
+        "-- guard: environments = dev\nALTER TABLE applied_migrations ALTER duration_ms TYPE bigint"
+    )
+    files = {"1_a.sql": "SELECT 1", "2_b.sql": "SELECT 1", "3_c.sql": alter, "4_d.sql": "SELECT 1"}
+    migrations(files, ENVIRONMENT="dev")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert applied(postgres) == ["1_a", "2_b", "3_c", "4_d"]
+
+
 @pytest.mark.parametrize("answers", [1, 20_000], ids=["at the end", "on the way"])
 def test_failure_when_the_answers_of_a_batch_come_at_the_end_or_before_names_its_statement(
     postgres, migrations, guard, answers
