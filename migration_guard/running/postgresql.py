@@ -6,7 +6,7 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -264,7 +264,7 @@ class PostgreSQLSession(Session):
     def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement; within ``batch`` all but a SELECT of rows waits."""
         if self._batch is None:
-            return self._run(sql, params)()
+            return self._run(sql, params)
         if sql.startswith("SELECT pg_catalog."):  # a call, whose answer nobody needs there
             self._ask_again(sql, params)
             return []
@@ -277,7 +277,8 @@ class PostgreSQLSession(Session):
     def ask(self, sql: str, params: Sequence[Any] = ()) -> Callable[[], Rows]:
         """Run one statement; within ``batch`` its rows come with the answer to the whole."""
         if self._batch is None:
-            return self._run(sql, params)
+            rows = self._run(sql, params)
+            return lambda: rows
         return partial(self._batch.rows, self._batch.add(sql, params))
 
     def _ask_again(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
@@ -286,11 +287,11 @@ class PostgreSQLSession(Session):
             return self.ask(sql, params)
         return partial(self._batch.rows, self._batch.add_prepared(sql, params))
 
-    def _run(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
+    def _run(self, sql: str, params: Sequence[Any]) -> Rows:
         cursor = psycopg.Cursor(self.driver)
         with self._or_hang_up():
             cursor.execute(sql, params or None, prepare=False)
-        return cursor.fetchall if cursor.description else list
+        return cursor.fetchall() if cursor.description else []
 
     def execute(self, statement: Statement, source: str) -> None:
         """Run one statement in the extended protocol, which refuses a second one behind it."""
@@ -374,7 +375,7 @@ class PostgreSQLSession(Session):
 
     def complete(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
         """Let the completion, which ends with RETURNING, answer with the counters too."""
-        answer = cache(self._ask_again(f"{sql}, {OF_ROW}", params))
+        answer = self._ask_again(f"{sql}, {OF_ROW}", params)
         if self._counters is not None:
             self._counters.end(answer)
         return answer

@@ -35,7 +35,7 @@ class Command:
     ``send`` is a method of libpq's connection; ``statement`` is None for one of the runner's own.
     """
 
-    __slots__ = ("arguments", "prepares", "result", "send", "statement")
+    __slots__ = ("arguments", "prepares", "result", "rows", "send", "statement")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Command:
     ) -> None:
         self.send, self.arguments, self.statement = send, arguments, statement
         self.result: PGresult | None = None
+        self.rows: Rows | None = None
         self.prepares: tuple[Key, bytes] | None = None
 
     @property
@@ -108,10 +109,10 @@ class Pipeline:
     def rows(self, command: Command) -> Rows:
         """Return what a command of the runner's own answered."""
         result = command.result
-        if result is None or result.status != ExecStatus.TUPLES_OK:
-            return []
-        self._adapting.set_pgresult(result)
-        return self._adapting.load_rows(0, result.ntuples, tuple)
+        if command.rows is None and result is not None:
+            self._adapting.set_pgresult(result)
+            command.rows = self._adapting.load_rows(0, result.ntuples, tuple)
+        return command.rows or []
 
     def run(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Send what waits, and read all answers; raise the error of the first that fails.
