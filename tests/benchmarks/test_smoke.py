@@ -87,7 +87,7 @@ def test_contestants_when_measured_then_they_take_turns_and_a_failure_stands_in_
     contestants = [contestant("a"), contestant("b"), contestant("c", 3)]
     measured = in_turn([*contestants, contestant("d", missing="apt install d")], rounds=2)
 
-    assert log.read_text() == "abcab"
+    assert log.read_text() == "abcba"
     assert [len(each.runs) for each in measured] == [2, 2, 0, 0]
     assert [each.note[:7] for each in measured] == ["", "", "failed:", "missing"]
     assert all(run.wall > 0 and run.memory > 1 for run in measured[0].runs)
