@@ -269,8 +269,8 @@ def _check_printable(problems: tuple[Problem, ...] | list[Problem]) -> None:
 
 
 def _within_limit(work, data: bytes) -> None:
-    # Seconds of CPU for LONG characters: half of one where it is linear, on a slow machine two; minutes
-    # where it is not. What is instrumented or traced (coverage) takes its time.
+    # Seconds of CPU for LONG characters: half of one where it is linear, on a slow machine two; many
+    # times that where it is not. What is instrumented or traced (coverage) takes its time.
     limit = 40.0 if "--atheris" in sys.argv or sys.gettrace() is not None else 10.0
     begun = time.process_time()
     work()
