@@ -48,7 +48,7 @@ from migration_guard.running.session import (
     Tally,
     Writes,
 )
-from migration_guard.sql.classify import concurrent_index, words
+from migration_guard.sql.classify import concurrent_index, index_if_missing, words
 from migration_guard.sql.statements import Statement
 
 COPY_CHUNK = 256 * 1024
@@ -332,7 +332,8 @@ class PostgreSQLSession(Session):
             progress = _untold
         super().run(unit, source, progress)
         for statement in unit.statements:
-            self._refuse_invalid(statement)
+            if index_if_missing(statement.text):
+                self._refuse_invalid(statement)
 
     def _refuse_invalid(self, statement: Statement) -> None:
         """Say no to an INVALID index, which IF NOT EXISTS takes for done."""

@@ -246,13 +246,10 @@ class Session(ABC):
 
     def run(self, unit: Unit, source: str, progress: Progress) -> None:
         """Run the statements of ``unit`` in order; raise StatementError for the one that fails."""
-        statement = None
-        try:
-            for number, statement in enumerate(unit.statements, 1):
-                progress(number)
+        for number, statement in enumerate(unit.statements, 1):
+            progress(number)
+            with self.failing(statement):
                 self.execute(statement, source)
-        except self.driver_error as error:
-            raise StatementError(error, self.kind(error), statement) from error
 
     @contextmanager
     def failing(self, statement: Statement | None = None) -> Iterator[None]:

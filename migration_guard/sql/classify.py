@@ -148,8 +148,9 @@ def transactional_dml(text: str, vendor: str) -> bool:
 
 def copies_out(text: str, vendor: str) -> bool:
     """Tell whether `text` is PostgreSQL's COPY … TO STDOUT, which only psql can carry out."""
-    lexis = dialect(vendor)
-    return text[:4].upper() == "COPY" and lexis.backslash_commands and copies_to_stdout(text, lexis)
+    if vendor != "postgresql" or text[:4].upper() != "COPY":
+        return False
+    return copies_to_stdout(text, dialect(vendor))
 
 
 def mentions(text: str, name: str, vendor: str) -> bool:

@@ -44,7 +44,7 @@ def concurrent_index(text: str) -> ConcurrentIndex | None:
 def index_if_missing(text: str) -> ConcurrentIndex | None:
     """Return what a CREATE INDEX IF NOT EXISTS makes if it is missing, or None."""
     if text[:6].upper() != "CREATE" or "EXISTS" not in text.upper():
-        return None  # without reading all of it, for the runner asks this of each statement
+        return None  # before it is taken to pieces, for the runner asks this of each statement
     tokens = _Tokens(text)
     tokens.take("CREATE")
     tokens.take("UNIQUE")

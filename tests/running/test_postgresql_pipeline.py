@@ -65,7 +65,7 @@ def test_prepared_when_it_comes_again_is_not_sent_again(driver):
         pipeline = Pipeline(driver, prepared)
         commands = (
             pipeline.add_prepared("SELECT %s || '%%'", (str(number),)),
-            (pipeline.add_prepared("SELECT '%% %s'", ())),
+            pipeline.add_prepared("SELECT '%% %s'", ()),
         )
         pipeline.run()
         found += [pipeline.rows(each)[0][0] for each in commands]
