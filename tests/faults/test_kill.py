@@ -222,7 +222,8 @@ def test_backend_when_terminated_is_told_with_the_state_left(postgres, migration
     wait_until(lambda: sleeping(postgres))
 
     postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE wait_event = 'PgSleep' AND datname = current_database()"
     )
     result = runner.wait(20)
 
