@@ -4,10 +4,11 @@ Library first: ``run`` and ``look`` return an Outcome and print nothing; what ha
 is told to an observer. A partial failure is a value: what was applied, and what failed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -99,8 +100,8 @@ class _Run:
         self.last: datetime | None = None
         # The migration that is being applied.
         self.current = ""
-        # The id and the fingerprint of the one that comes next.
-        self.ahead = ("", "")
+        # Made before its turn: the task of the one that comes next.
+        self.ahead: Task | None = None
 
     def look(self) -> Outcome:
         return self._guarded(self._look)
@@ -299,19 +300,20 @@ class _Run:
                 planned = self._to_run()
                 for each, following in zip_longest(planned, planned[1:]):
                     lock.check()
-                    if self._apply(each, scripts[each.id], following and scripts[following.id]):
+                    meanwhile = partial(self._look_ahead, following, scripts)
+                    if self._apply(each, scripts[each.id], meanwhile):
                         break
                 else:
                     return
             lock.suspect()
             self._plan(present=True)
 
-    def _apply(self, planned: Planned, script: Script, following: Script | None) -> bool:
+    def _apply(self, planned: Planned, script: Script, meanwhile: Callable[[], None]) -> bool:
         """Apply one migration; return whether the plan must be made again."""
         entry = planned.entry
         self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
-        task = self._task(planned, script, following)
+        task = self._task(planned, script)._replace(after=self.last, meanwhile=meanwhile)
         try:
             if in_one_transaction(script.file, self.session.vendor):
                 done = transactional.apply(task)
@@ -331,13 +333,15 @@ class _Run:
             self.observe(events.Cleared(planned.id, done.cleared))
         return bool(done.cleared)
 
-    def _task(self, planned: Planned, script: Script, following: Script | None) -> Task:
+    def _task(self, planned: Planned, script: Script) -> Task:
+        if self.ahead is not None and self.ahead.script is script:
+            return self.ahead
         total = len(script.statements)
         return Task(
             session=self.session,
             history=self.history,
             script=script,
-            fingerprint=self._fingerprint(script),
+            fingerprint=fingerprint(script.file.text, self.session.vendor),
             environment=self.outcome.environment,
             limits=Limits.of(script.file.directives, self.conf),
             after=self.last,
@@ -347,20 +351,13 @@ class _Run:
             retrying=lambda attempt, delay, message: self.observe(
                 events.Retrying(planned.id, attempt, self.conf.lock_retries, delay, message)
             ),
-            meanwhile=lambda: self._look_ahead(following),
         )
 
-    def _look_ahead(self, script: Script | None) -> None:
-        """Make the fingerprint of what comes next, if that is quick: locks are held meanwhile."""
-        if script is not None and script.small:
+    def _look_ahead(self, planned: Planned | None, scripts: Mapping[str, Script]) -> None:
+        """Make the task of what comes next, if that is quick: locks are held meanwhile."""
+        if planned is not None and scripts[planned.id].small:
             with suppress(Exception):  # which is the next one's affair, not that of what runs
-                self.ahead = script.file.id, fingerprint(script.file.text, self.session.vendor)
-
-    def _fingerprint(self, script: Script) -> str:
-        migration_id, made = self.ahead
-        if migration_id == script.file.id:
-            return made
-        return fingerprint(script.file.text, self.session.vendor)
+                self.ahead = transactional.compose(self._task(planned, scripts[planned.id]))
 
     def _failed(self, script: Script, error: StatementError) -> GuardError:
         entry = None

@@ -7,7 +7,7 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,6 +20,7 @@ from migration_guard.problems import Problem
 from migration_guard.running import (
     interrupts,
     postgresql_counters,
+    postgresql_errors,
     postgresql_indexes,
     postgresql_pooler,
 )
@@ -37,6 +38,7 @@ from migration_guard.running.postgresql_lock import AdvisoryLock
 from migration_guard.running.postgresql_pipeline import Pipeline, Prepared, run_together
 from migration_guard.running.postgresql_pooler import Pooling
 from migration_guard.running.session import (
+    AnswerNeededError,
     Doubt,
     Facts,
     Kind,
@@ -58,24 +60,26 @@ _CLEAN = "; ".join((*DROP, "DEALLOCATE ALL", UNLOCK))
 # Prepared statements are named instead.
 _CLEAN_BUT_PREPARED = "; ".join((*DROP, f"{UNLOCK}, {PREPARED}"))
 
-# What may be wrong with a statement that was prepared before, and not with the same unprepared.
-_STALE = {
-    "26000",  # invalid_sql_statement_name: it was dropped
-    "42P05",  # duplicate_prepared_statement
-    "0A000",  # feature_not_supported: its result has other types now
-}
-_KINDS = {
-    "55P03": Kind.LOCKED,  # lock_not_available
-    "40P01": Kind.LOCKED,  # deadlock_detected
-    "23505": Kind.DUPLICATE,
-    "25001": Kind.ALONE,  # active_sql_transaction
-    "2D000": Kind.ALONE,  # invalid_transaction_termination: a DO block or procedure that commits
-    "25006": Kind.READ_ONLY,
-    "53100": Kind.FULL,  # disk_full
-    "57P01": Kind.LOST,  # admin_shutdown
-    "57P02": Kind.LOST,
-    "57P05": Kind.LOST,
-}
+
+class _Transaction:
+    """What is known of one transaction; ``batch`` holds what waits to be sent for it.
+
+    ``settled``: since ``settle``, no statement of a file has run.
+    """
+
+    __slots__ = ("batch", "counters", "settled")
+
+    def __init__(self, batch: Pipeline | None = None) -> None:
+        self.batch = batch
+        self.counters: Counters | None = None
+        self.settled = False
+
+
+class _Composed(NamedTuple):
+    """The beginning of a batch, made while another one ran."""
+
+    pipeline: Pipeline
+    transaction: _Transaction
 
 
 class PostgreSQLSession(Session):
@@ -86,13 +90,12 @@ class PostgreSQLSession(Session):
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         super().__init__(connection)
         self._start = Start()
-        self._settled = False  # since then no statement of a file has run
+        self._current = _Transaction()
         self._schema = ""
         self._lock_timeout = ""
-        self._batch: Pipeline | None = None
         self._prepares = True
+        # Replaced, never emptied: a pipeline that was filled for the old one does not fit then.
         self._prepared: Prepared = {}
-        self._counters: Counters | None = None
         self._pid = 0  # of the server's process
         self._looks_for_client = False
         self._pooling = Pooling.DIRECT
@@ -141,37 +144,22 @@ class PostgreSQLSession(Session):
             return False
 
     def kind(self, error: Exception) -> Kind:
-        """Classify by SQLSTATE."""
-        if self._lost():
-            return Kind.LOST
-        return _KINDS.get(getattr(error, "sqlstate", None) or "", Kind.OTHER)
+        """Classify by the connection's state, and by SQLSTATE."""
+        return Kind.LOST if self._lost() else postgresql_errors.kind(error)
 
     def message(self, error: Exception) -> str:
         """Return SQLSTATE, primary message, detail, hint and context."""
-        diag = error.diag if isinstance(error, psycopg.Error) else None
-        if diag is None or diag.message_primary is None:
-            return str(error).strip()
-        lines = [f"{diag.severity or 'ERROR'} {diag.sqlstate}: {diag.message_primary}"]
-        for name, text in (
-            ("DETAIL", diag.message_detail),
-            ("HINT", diag.message_hint),
-            ("CONTEXT", diag.context),
-        ):
-            if text:
-                lines.append(f"{name}: {text}")
-        return "\n".join(lines)
+        return postgresql_errors.message(error)
 
     def position(self, error: Exception, sql: str) -> int:  # noqa: ARG002
         """Return the character at which the server points."""
-        diag = error.diag if isinstance(error, psycopg.Error) else None
-        position = diag.statement_position if diag is not None else None
-        return int(position) - 1 if position else 0
+        return postgresql_errors.position(error)
 
     # -- transactions
 
     def begin(self) -> None:
         """Start the transaction in READ COMMITTED, whatever the project's settings."""
-        self._counters, self._settled = None, False
+        self._current.counters, self._current.settled = None, False
         self.own("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
     def begin_limited(self, lock_timeout: float | None, statement_timeout: float | None) -> None:
@@ -184,21 +172,20 @@ class PostgreSQLSession(Session):
 
     def finish(self) -> None:
         """Commit and clean in one round trip, where ``settle`` has undone session changes."""
-        if self._pooling is Pooling.TRANSACTION or not self._settled:
+        if self._pooling is Pooling.TRANSACTION or not self._current.settled:
             super().finish()
             return
         with interrupts.deferred(), self._or_hang_up():
             found = run_together(self.driver, f"COMMIT; {_CLEAN_BUT_PREPARED}")
         if {*found[0][1]} != {name.decode() for name in self._prepared.values()}:
-            self._prepared.clear()
-            with suppress(
-                psycopg.Error
-            ):  # the COMMIT was answered; what is lost shows itself later
+            self._prepared = {}
+            # The COMMIT was answered; what is lost shows itself later.
+            with suppress(psycopg.Error):
                 self.own("DEALLOCATE ALL")
 
     def rollback(self) -> None:
         """Roll back if there is something to; a broken connection has rolled back by itself."""
-        self._settled = False
+        self._current.settled = False
         if self._lost() or self.driver.info.transaction_status == TransactionStatus.IDLE:
             return
         with suppress(psycopg.Error):
@@ -221,7 +208,7 @@ class PostgreSQLSession(Session):
         ]
         if self.driver.info.server_version >= _TRANSACTION_TIMEOUT:
             limits.append(("transaction_timeout", "0"))
-        self._settled = False
+        self._current.settled = False
         if self._looks_for_client:
             limits.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
         rows = self.own(set_config(tuple(limits)))
@@ -235,7 +222,7 @@ class PostgreSQLSession(Session):
             for statement in (*DROP, DEALLOCATE_OWN, UNLOCK):
                 self.own(statement)
         self._reset()
-        self._settled = True
+        self._current.settled = True
 
     def clean(self) -> None:
         """Drop cursors, LISTENs, temporary tables, prepared statements and advisory locks.
@@ -244,8 +231,8 @@ class PostgreSQLSession(Session):
         """
         if self._lost() or self._pooling is Pooling.TRANSACTION:
             return
-        self._prepared.clear()
-        resets = () if self._settled else self._start.resets()
+        self._prepared = {}
+        resets = () if self._current.settled else self._start.resets()
         # One message: without parameters it goes to the server as it is.
         with self.failing():
             self.own("; ".join((_CLEAN, *resets)))
@@ -263,29 +250,32 @@ class PostgreSQLSession(Session):
 
     def own(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement; within ``batch`` all but a SELECT of rows waits."""
-        if self._batch is None:
+        batch = self._current.batch
+        if batch is None:
             return self._run(sql, params)
         if sql.startswith("SELECT pg_catalog."):  # a call, whose answer nobody needs there
             self._ask_again(sql, params)
             return []
-        command = self._batch.add(sql, params)
+        command = batch.add(sql, params)
         if not sql.startswith("SELECT "):
             return []
-        self._send(self._batch)
-        return self._batch.rows(command)
+        self._send(batch)
+        return batch.rows(command)
 
     def ask(self, sql: str, params: Sequence[Any] = ()) -> Callable[[], Rows]:
         """Run one statement; within ``batch`` its rows come with the answer to the whole."""
-        if self._batch is None:
+        batch = self._current.batch
+        if batch is None:
             rows = self._run(sql, params)
             return lambda: rows
-        return partial(self._batch.rows, self._batch.add(sql, params))
+        return partial(batch.rows, batch.add(sql, params))
 
     def _ask_again(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
         """As ``ask``, for what each migration asks: within ``batch`` it is planned only once."""
-        if self._batch is None or not self._prepares or self._pooling is not Pooling.DIRECT:
+        batch = self._current.batch
+        if batch is None or not self._prepares or self._pooling is not Pooling.DIRECT:
             return self.ask(sql, params)
-        return partial(self._batch.rows, self._batch.add_prepared(sql, params))
+        return partial(batch.rows, batch.add_prepared(sql, params))
 
     def _run(self, sql: str, params: Sequence[Any]) -> Rows:
         cursor = psycopg.Cursor(self.driver)
@@ -295,11 +285,11 @@ class PostgreSQLSession(Session):
 
     def execute(self, statement: Statement, source: str) -> None:
         """Run one statement in the extended protocol, which refuses a second one behind it."""
-        self._settled = False
+        self._current.settled = False
         self.answered = None
         try:
-            if self._batch is not None:
-                self._batch.add(statement.text, statement=statement)
+            if self._current.batch is not None:
+                self._current.batch.add(statement.text, statement=statement)
                 return
             cursor = psycopg.Cursor(self.driver)
             with self._or_hang_up():
@@ -327,7 +317,7 @@ class PostgreSQLSession(Session):
 
     def run(self, unit: Unit, source: str, progress: Progress) -> None:
         """Run the statements; within ``batch`` they wait, and the first is told of for all."""
-        if self._batch is not None:
+        if self._current.batch is not None:
             progress(1)
             progress = _untold
         super().run(unit, source, progress)
@@ -343,19 +333,32 @@ class PostgreSQLSession(Session):
             raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
 
     @contextmanager
-    def batch(self, meanwhile: Callable[[], object]) -> Iterator[None]:
+    def batch(self, meanwhile: Callable[[], object], composed: object = None) -> Iterator[bool]:
         """Send what follows in one pipeline; the error names the statement that failed."""
-        if self._batch is not None:
-            yield
-            return
-        self._batch = Pipeline(self.driver, self._prepared)
+        pipeline, ready = Pipeline(self.driver, self._prepared), False
+        if isinstance(composed, _Composed) and composed.pipeline.fits(self.driver, self._prepared):
+            (pipeline, self._current), ready = composed, True
+            pipeline.ahead = False
+        self._current.batch = pipeline
         try:
-            yield
-            self._send(self._batch, meanwhile)
+            yield ready
+            self._send(pipeline, meanwhile)
         finally:
-            self._batch = None
+            self._current.batch = None
+
+    @contextmanager
+    def composing(self) -> Iterator[object]:
+        """Fill a pipeline for later, while another one runs."""
+        pipeline = Pipeline(self.driver, self._prepared, ahead=True)
+        now, self._current = self._current, _Transaction(pipeline)
+        try:
+            yield _Composed(pipeline, self._current)
+        finally:
+            self._current = now
 
     def _send(self, batch: Pipeline, meanwhile: Callable[[], object] = lambda: None) -> None:
+        if batch.ahead:
+            raise AnswerNeededError
         try:
             batch.run(meanwhile)
         except psycopg.Error as error:
@@ -367,28 +370,28 @@ class PostgreSQLSession(Session):
     def watch(self, table: str) -> None:
         """Note the server's counters: they also hold what earlier transactions did."""
         look = partial(self.ask, OF_ONE, (table,))
-        self._counters = Counters(look(), look)
+        self._current.counters = Counters(look(), look)
 
     def claim(self, table: str, sql: str, params: Sequence[Any]) -> None:
         """Let the claim answer with the counters: each statement costs as much as a small ALTER."""
         before = self._ask_again(f"{sql} RETURNING {OF_ROW}", params)
-        self._counters = Counters(before, partial(self.ask, OF_ONE, (table,)))
+        self._current.counters = Counters(before, partial(self.ask, OF_ONE, (table,)))
 
     def complete(self, sql: str, params: Sequence[Any]) -> Callable[[], Rows]:
         """Let the completion, which ends with RETURNING, answer with the counters too."""
         answer = self._ask_again(f"{sql}, {OF_ROW}", params)
-        if self._counters is not None:
-            self._counters.end(answer)
+        if self._current.counters is not None:
+            self._current.counters.end(answer)
         return answer
 
     def writes(self, table: str) -> Writes | None:  # noqa: ARG002
         """Compare the counters; None where the server does not count (track_counts is off)."""
-        return self._counters.writes() if self._counters is not None else None
+        return self._current.counters.writes() if self._current.counters is not None else None
 
     def is_fault_of_ours(self, error: StatementError) -> bool:
         """Tell it of what was prepared and is no more as it was; nothing is prepared again."""
         own = self._prepares and error.statement is None and not error.committing
-        found = own and getattr(error.error, "sqlstate", None) in _STALE
+        found = own and postgresql_errors.is_stale(error.error)
         self._prepares = self._prepares and not found
         return found
 

@@ -46,7 +46,7 @@ class Command:
         self.send, self.arguments, self.statement = send, arguments, statement
         self.result: PGresult | None = None
         self.rows: Rows | None = None
-        self.prepares: tuple[Key, bytes] | None = None
+        self.prepares: Key | None = None
 
     @property
     def answered(self) -> bool:
@@ -57,16 +57,24 @@ class Command:
 class Pipeline:
     """Commands of one connection; ``stopped_at`` is the first that the last run did not do.
 
-    To ``prepared`` it adds what it prepares.
+    To ``prepared`` it adds what it prepares; nothing while it is filled ``ahead`` of its time.
     """
 
-    def __init__(self, driver: psycopg.Connection[Any], prepared: Prepared) -> None:
+    def __init__(
+        self, driver: psycopg.Connection[Any], prepared: Prepared, *, ahead: bool = False
+    ) -> None:
         self.stopped_at: Command | None = None
+        self.ahead = ahead
         self._driver = driver
         self._prepared = prepared
         self._encoding = driver.info.encoding
         self._adapting = Transformer(driver)
         self._waiting: list[Command] = []
+
+    def fits(self, driver: psycopg.Connection[Any], prepared: Prepared) -> bool:
+        """Tell whether something waits here, and may be sent as it is."""
+        same = self._driver is driver and self._prepared is prepared
+        return same and self._encoding == driver.info.encoding and bool(self._waiting)
 
     def add(
         self, sql: str, params: Sequence[Any] = (), statement: Statement | None = None
@@ -90,10 +98,12 @@ class Pipeline:
         connection, key = self._driver.pgconn, (sql, types)
         name = self._prepared.get(key)
         if name is None:
-            name = b"migration_guard_%d" % next(_NUMBERS)
+            if self.ahead:
+                return self.add(sql, params)
+            name = self._prepared[key] = b"migration_guard_%d" % next(_NUMBERS)
             text = (_numbered(sql) if params else sql).encode(self._encoding)
             preparing = self._wait(Command(connection.send_prepare, (name, text, types)))
-            preparing.prepares = key, name
+            preparing.prepares = key
         return self._wait(Command(connection.send_query_prepared, (name, values, formats)))
 
     def _adapted(
@@ -131,7 +141,9 @@ class Pipeline:
             lost = error  # the server may have said why, before it hung up
         finally:
             self.stopped_at = next((each for each in commands if not each.answered), None)
-            self._prepared |= (c.prepares for c in commands if c.prepares and c.answered)
+            for each in commands:
+                if each.prepares and not each.answered:
+                    del self._prepared[each.prepares]
         if self.stopped_at is not None and self.stopped_at.result is not None:
             raise error_from_result(self.stopped_at.result, encoding=self._encoding) from lost
         if lost is not None:

@@ -18,7 +18,13 @@ from migration_guard.conf import Conf
 from migration_guard.history import CLEARED, History, Rows
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.preflight import Script, may_touch_history
-from migration_guard.running.session import Kind, Session, StatementError, Writes
+from migration_guard.running.session import (
+    AnswerNeededError,
+    Kind,
+    Session,
+    StatementError,
+    Writes,
+)
 
 MAX_DELAY = 5.0
 _CLAIM_GONE = "it removed its own marker, or ended the runner's transaction"
@@ -63,7 +69,7 @@ class Task(NamedTuple):
 
     ``out_of_order``: it runs after a higher number because the operator said so, which is audited.
     ``stepwise``: wait for each statement before the next is sent. ``meanwhile`` may be called while
-    the server works.
+    the server works. ``composed`` is what ``compose`` has made.
     """
 
     session: Session
@@ -78,6 +84,16 @@ class Task(NamedTuple):
     step: Callable[[int], None]
     retrying: Callable[[int, float, str], None]
     meanwhile: Callable[[], object] = lambda: None
+    composed: object = None
+
+
+def compose(task: Task) -> Task:
+    """Make what will be sent for a small migration, while another one runs; send nothing."""
+    if _together(task):
+        with suppress(AnswerNeededError), task.session.composing() as composed:
+            _fill(task, lambda _number: None)
+            return task._replace(composed=composed)
+    return task
 
 
 def apply(task: Task) -> Done:
@@ -192,21 +208,37 @@ def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
     """
     session, script, history = task.session, task.script, task.history
     before: set[str] = set()
-    together = script.small and not task.stepwise
-    with session.batch(task.meanwhile) if together else nullcontext():
+    together = _together(task)
+    with session.batch(task.meanwhile, task.composed) if together else nullcontext(False) as filled:
+        if filled:
+            task.step(1)
+        else:
+            before = _fill(task, task.step)
+        if not session.completes_at_once:
+            return before, None
         with session.failing():
-            session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
-            claim = history.claim(script.file, task.fingerprint, task.environment)
-            session.claim(history.table, *claim)
-            if reads_history(script):
-                before = history.ids()
-        for unit in script.units:
-            session.run(unit, script.file.text, task.step)
-        with session.failing():
-            session.settle()
-            if not session.completes_at_once:
-                return before, None
             return before, session.complete(*history.completion(script.file.id, task.after))
+
+
+def _together(task: Task) -> bool:
+    return task.script.small and not task.stepwise
+
+
+def _fill(task: Task, step: Callable[[int], None]) -> set[str]:
+    """Claim, run and settle; return the ids that were in the history before, where they matter."""
+    session, script, history = task.session, task.script, task.history
+    before: set[str] = set()
+    with session.failing():
+        session.begin_limited(task.limits.lock_timeout, task.limits.statement_timeout)
+        claim = history.claim(script.file, task.fingerprint, task.environment)
+        session.claim(history.table, *claim)
+        if reads_history(script):
+            before = history.ids()
+    for unit in script.units:
+        session.run(unit, script.file.text, step)
+    with session.failing():
+        session.settle()
+    return before
 
 
 def _completed(task: Task, answer: Callable[[], Rows]) -> tuple[datetime, int]:

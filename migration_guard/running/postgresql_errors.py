@@ -1,0 +1,56 @@
+"""What PostgreSQL's errors mean. Source: PostgreSQL manual, Appendix A, "Error Codes"."""
+
+import psycopg
+
+from migration_guard.running.session import Kind
+
+_KINDS = {
+    "55P03": Kind.LOCKED,  # lock_not_available
+    "40P01": Kind.LOCKED,  # deadlock_detected
+    "23505": Kind.DUPLICATE,
+    "25001": Kind.ALONE,  # active_sql_transaction
+    "2D000": Kind.ALONE,  # invalid_transaction_termination: a DO block or procedure that commits
+    "25006": Kind.READ_ONLY,
+    "53100": Kind.FULL,  # disk_full
+    "57P01": Kind.LOST,  # admin_shutdown
+    "57P02": Kind.LOST,
+    "57P05": Kind.LOST,
+}
+# What may be wrong with a statement that was prepared before, and not with the same unprepared.
+_STALE = {
+    "26000",  # invalid_sql_statement_name: it was dropped
+    "42P05",  # duplicate_prepared_statement
+    "0A000",  # feature_not_supported: its result has other types now
+}
+
+
+def kind(error: Exception) -> Kind:
+    """Classify by SQLSTATE."""
+    return _KINDS.get(getattr(error, "sqlstate", None) or "", Kind.OTHER)
+
+
+def is_stale(error: Exception) -> bool:
+    """Tell whether what failed may go well if it is not prepared before."""
+    return getattr(error, "sqlstate", None) in _STALE
+
+
+def message(error: Exception) -> str:
+    """Return SQLSTATE, primary message, detail, hint and context."""
+    diag = error.diag if isinstance(error, psycopg.Error) else None
+    if diag is None or diag.message_primary is None:
+        return str(error).strip()
+    lines = [f"{diag.severity or 'ERROR'} {diag.sqlstate}: {diag.message_primary}"]
+    for name, text in (
+        ("DETAIL", diag.message_detail),
+        ("HINT", diag.message_hint),
+        ("CONTEXT", diag.context),
+    ):
+        if text:
+            lines.append(f"{name}: {text}")
+    return "\n".join(lines)
+
+
+def position(error: Exception) -> int:
+    """Return the 0-based character of the statement at which the server points (0: not told)."""
+    found = error.diag.statement_position if isinstance(error, psycopg.Error) else None
+    return int(found) - 1 if found else 0

@@ -1,0 +1,191 @@
+"""What is made before its turn, while the migration before it runs: sent once, and only if it fits."""
+
+from threading import Timer
+
+import pytest
+from django.db import connections
+
+from migration_guard.running import events, executor
+from migration_guard.running.postgresql_pipeline import Pipeline
+from migration_guard.running.session import AnswerNeededError
+from migration_guard.running.sqlite import SQLiteSession
+from tests.running.support import applied
+
+COUNTED = "SELECT nextval('runs')"  # which no rollback undoes
+FIRST = {"1_a.sql": "CREATE SEQUENCE runs; CREATE TABLE a (id int, name text)"}
+
+
+@pytest.fixture
+def driver(postgres):
+    with postgres.open() as connection:
+        yield connection
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """Give, for each migration but the first, whether what was made ahead was sent."""
+    found = []
+    real = Pipeline.fits
+
+    def fits(self, *args):
+        found.append(real(self, *args))
+        return found[-1]
+
+    monkeypatch.setattr(Pipeline, "fits", fits)
+    return found
+
+
+def runs(database):
+    """Return how often `COUNTED` ran."""
+    return database.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs")[0][0]
+
+
+def test_run_when_files_are_small_sends_what_was_made_ahead_once(
+    postgres, migrations, guard, fitted
+):
+    migrations({**FIRST, "2_b.sql": COUNTED, "3_c.sql": f"-- guard: lock_timeout = 7s\n{COUNTED}"})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert fitted == [True, True]
+    assert runs(postgres) == 2
+    assert applied(postgres) == ["1_a", "2_b", "3_c"]
+    assert postgres.execute("SELECT sql FROM applied_migrations WHERE id = '2_b'") == [(COUNTED,)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "PREPARE mine AS SELECT 1",
+        "DEALLOCATE ALL",
+        "SELECT set_config('client_encoding', 'LATIN1', false)",
+        "SELECT set_config('client_encoding', 'LATIN1', false); "
+        + "SELECT repeat('x', 20000);" * 30,
+        "CREATE INDEX IF NOT EXISTS i ON a (id)",
+        "-- guard: transaction = off\nCREATE INDEX CONCURRENTLY i ON a (id)",
+        "-- long\n" * 10_000,
+        "-- guard: environments = dev\nDELETE FROM applied_migrations WHERE id = '0_none'",
+    ],
+    ids=[
+        "prepares",
+        "deallocates",
+        "encoding",
+        "encoding with many answers",
+        "asks on the way",
+        "no transaction",
+        "large",
+        "reads the history",
+    ],
+)
+def test_run_when_a_file_is_odd_applies_it_and_those_around_it_once(
+    postgres, migrations, guard, odd
+):
+    last = f"INSERT INTO a VALUES (1, 'ü€'); {COUNTED}"
+    files = {
+        **FIRST,
+        "2_b.sql": COUNTED,
+        "3_c.sql": f"{odd};\nSELECT 1",
+        "4_d.sql": COUNTED,
+        "5_e.sql": last,
+    }
+    migrations(files, ENVIRONMENT="dev")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert applied(postgres) == ["1_a", "2_b", "3_c", "4_d", "5_e"]
+    assert runs(postgres) == 3
+    assert postgres.execute("SELECT name FROM a") == [("ü€",)]
+    assert postgres.execute("SELECT sql FROM applied_migrations WHERE id = '5_e'") == [(last,)]
+
+
+def test_run_when_what_was_made_ahead_must_be_tried_again_makes_it_anew(
+    postgres, migrations, guard
+):
+    migrations(FIRST)
+    assert guard("runsqlmigrations").code == 0
+    blocked = f"{COUNTED}; INSERT INTO a VALUES (3)"
+    files = {**FIRST, "2_b.sql": "SELECT 1", "3_c.sql": blocked, "4_d.sql": COUNTED}
+    migrations(files, LOCK_TIMEOUT="200ms", LOCK_RETRIES=20)
+    blocker = postgres.connect()
+    blocker.execute("BEGIN")
+    blocker.execute("LOCK TABLE a")
+    release = Timer(1, blocker.execute, ("ROLLBACK",))
+    release.start()
+
+    result = guard("runsqlmigrations")
+    release.join()
+
+    assert result.code == 0, result.err
+    assert "try 2 of 21" in result.err
+    assert applied(postgres) == ["1_a", "2_b", "3_c", "4_d"]
+    assert postgres.execute("SELECT id FROM a") == [(3,)]
+    assert runs(postgres) >= 3
+
+
+def test_run_when_it_fails_or_ends_sends_nothing_of_what_was_made_ahead(
+    postgres, migrations, guard, fitted
+):
+    migrations({**FIRST, "2_b.sql": "SELECT 1/0", "3_c.sql": COUNTED})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 1
+    assert fitted == [True]
+    assert applied(postgres) == ["1_a"]
+    assert runs(postgres) == 0
+
+
+def test_events_when_much_is_made_ahead_come_in_the_order_of_the_work(postgres, migrations):
+    migrations({**FIRST, "2_b.sql": "SELECT 1; SELECT 2", "3_c.sql": "SELECT 3"})
+    seen = []
+
+    outcome = executor.run(observe=seen.append)
+
+    assert outcome.error is None
+    kinds = (events.Started, events.Step, events.Applied)
+    assert [(type(each), each.id) for each in seen] == [
+        (kind, id_) for id_ in ("1_a", "2_b", "3_c") for kind in kinds
+    ]
+
+
+def test_composing_when_the_driver_sends_one_by_one_says_that_it_cannot(sqlite):
+    with pytest.raises(AnswerNeededError):
+        SQLiteSession(connections["default"]).composing()
+
+
+# -- the pipeline
+
+
+def test_pipeline_when_it_is_filled_ahead_prepares_nothing_and_uses_what_is(driver):
+    prepared = {}
+    now = Pipeline(driver, prepared)
+    now.add_prepared("SELECT %s", ("a",))
+    known = dict(prepared)
+    ahead = Pipeline(driver, prepared, ahead=True)
+    commands = ahead.add_prepared("SELECT %s", ("b",)), ahead.add_prepared("SELECT %s", (1,))
+    now.run()
+
+    ahead.run()
+
+    assert prepared == known
+    assert [ahead.rows(each) for each in commands] == [[("b",)], [(1,)]]
+    assert len(driver.execute("SELECT name FROM pg_prepared_statements").fetchall()) == 1
+
+
+def test_pipeline_when_anything_is_not_as_it_was_does_not_fit(postgres, driver):
+    prepared = {}
+    pipeline = Pipeline(driver, prepared, ahead=True)
+    assert not pipeline.fits(driver, prepared)  # nothing waits
+    pipeline.add("SELECT 1")
+
+    assert pipeline.fits(driver, prepared)
+    assert not pipeline.fits(driver, {})
+    assert not pipeline.fits(postgres.connect(), prepared)
+    driver.execute("SET client_encoding = 'LATIN1'")
+    assert not pipeline.fits(driver, prepared)
+    driver.execute("RESET client_encoding")
+    assert pipeline.fits(driver, prepared)
+    pipeline.run()
+    assert not pipeline.fits(driver, prepared)
