@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from migration_guard.sql.dialects import Dialect
 
-TERMINATED = 2  # the group of the terminator in a match of `run_pattern`, its last one
 BLOCKS = "(?:IF|CASE|LOOP|WHILE|REPEAT|FOR)"  # MySQL's blocks whose end is END and this word
 _AFTER_END = {
     "postgresql": "(?!{part})",
