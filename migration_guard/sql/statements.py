@@ -18,7 +18,6 @@ between them. A statement is what psql, sqlite3 or mysql would send, with these 
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from migration_guard.sql.bodies import Body, open_body
@@ -93,41 +92,25 @@ class _Reader:
         self.depth = 0
         self.is_over = False
         self.line, self.counted = 1, 0
+        # Narrowed once a statement begins so that the whole text must be searched for them.
+        self.may_have_bodies, self.may_change_strings = True, lexis.vendor == "postgresql"
+        # How statements begin that are perhaps not over at their terminator, or change the rules.
+        self.heads = _HEADS
+        self.has_searched = False
         self.sought_body, self.first_stop = False, (0, 0)
         self.body: Body | None = None
-
-    # The whole text is searched for these once a statement begins so that it matters.
-
-    @cached_property
-    def may_have_bodies(self) -> bool:
-        return _holds(self.text, _BODY_WORDS[self.lexis.vendor])
-
-    @cached_property
-    def may_change_strings(self) -> bool:
-        return self.lexis.vendor == "postgresql" and _holds(self.text, CONFORMING)
-
-    @cached_property
-    def heads(self) -> frozenset[str]:
-        """How statements begin that are perhaps not over at their terminator, or change rules."""
-        return frozenset(
-            _COPY_HEADS * self.lexis.backslash_commands
-            + _BODY_HEADS * self.may_have_bodies
-            + _SETTING_HEADS * self.may_change_strings
-        )
 
     def statements(self) -> Iterator[Statement]:
         """Yield the statements. Most are one match of the pattern, with their terminator."""
         # What is local is found sooner, and Statement(…) takes twice as long as what makes it here.
-        text, count, make = self.text, self.text.count, tuple.__new__
+        text, heads, count, make = self.text, self.heads, self.text.count, tuple.__new__
         while not self.is_over:
             self.read_by, space, is_pending = self.lexis, self.lexis.space, self.start >= 0
             line, counted = self.line, self.counted
             for found in self.run(text, self.position):
                 content, terminator = found.groups()
                 begin, stop = found.span(1)
-                head = content[:2]
-                may_go_on = head in _HEADS and head in self.heads
-                if may_go_on or is_pending or not terminator or not content:
+                if is_pending or not terminator or not content or content[:2] in heads:
                     self.position = found.start()
                     break
                 if content[-1] in space:
@@ -138,10 +121,24 @@ class _Reader:
                 yield make(Statement, (content, begin, end, line, None, False))
             self.line, self.counted = line, counted
             if begin < stop:
+                if not self.has_searched:
+                    self._search()
+                    heads = self.heads
                 if self.start < 0:
                     self.start = begin
                 self.end = stop
             yield from self._at_stop(stop)
+
+    def _search(self) -> None:
+        """Find out what need not be looked for in each statement."""
+        self.may_have_bodies = _holds(self.text, _BODY_WORDS[self.lexis.vendor])
+        self.may_change_strings = self.may_change_strings and _holds(self.text, CONFORMING)
+        self.heads = frozenset(
+            _COPY_HEADS * self.lexis.backslash_commands
+            + _BODY_HEADS * self.may_have_bodies
+            + _SETTING_HEADS * self.may_change_strings
+        )
+        self.has_searched = True
 
     def _at_stop(self, stop: int) -> Iterable[Statement]:
         """Decide what the end of a run is; return the statements that this ends."""
