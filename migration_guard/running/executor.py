@@ -355,9 +355,12 @@ class _Run:
 
     def _look_ahead(self, planned: Planned | None, scripts: Mapping[str, Script]) -> None:
         """Make the task of what comes next, if that is quick: locks are held meanwhile."""
-        if planned is not None and scripts[planned.id].small:
-            with suppress(Exception):  # which is the next one's affair, not that of what runs
-                self.ahead = transactional.compose(self._task(planned, scripts[planned.id]))
+        if planned is None or not (script := scripts[planned.id]).small:
+            return
+        with suppress(Exception):  # which is the next one's affair, not that of what runs
+            self.ahead = self._task(planned, script)
+            if in_one_transaction(script.file, self.session.vendor):
+                self.ahead = transactional.compose(self.ahead)
 
     def _failed(self, script: Script, error: StatementError) -> GuardError:
         entry = None

@@ -7,7 +7,7 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -73,13 +73,6 @@ class _Transaction:
         self.batch = batch
         self.counters: Counters | None = None
         self.settled = False
-
-
-class _Composed(NamedTuple):
-    """The beginning of a batch, made while another one ran."""
-
-    pipeline: Pipeline
-    transaction: _Transaction
 
 
 class PostgreSQLSession(Session):
@@ -335,11 +328,13 @@ class PostgreSQLSession(Session):
     @contextmanager
     def batch(self, meanwhile: Callable[[], object], composed: object = None) -> Iterator[bool]:
         """Send what follows in one pipeline; the error names the statement that failed."""
-        pipeline, ready = Pipeline(self.driver, self._prepared), False
-        if isinstance(composed, _Composed) and composed.pipeline.fits(self.driver, self._prepared):
-            (pipeline, self._current), ready = composed, True
+        made = composed.batch if isinstance(composed, _Transaction) else None
+        ready = made is not None and made.fits(self.driver, self._prepared)
+        if isinstance(composed, _Transaction) and made and ready:
+            pipeline, self._current = made, composed
             pipeline.ahead = False
-        self._current.batch = pipeline
+        else:
+            pipeline = self._current.batch = Pipeline(self.driver, self._prepared)
         try:
             yield ready
             self._send(pipeline, meanwhile)
@@ -352,7 +347,7 @@ class PostgreSQLSession(Session):
         pipeline = Pipeline(self.driver, self._prepared, ahead=True)
         now, self._current = self._current, _Transaction(pipeline)
         try:
-            yield _Composed(pipeline, self._current)
+            yield self._current
         finally:
             self._current = now
 

@@ -57,7 +57,8 @@ class Command:
 class Pipeline:
     """Commands of one connection; ``stopped_at`` is the first that the last run did not do.
 
-    To ``prepared`` it adds what it prepares; nothing while it is filled ``ahead`` of its time.
+    To ``prepared`` it adds what it will prepare, and takes back what the server did not answer;
+    nothing while it is filled ``ahead`` of its time.
     """
 
     def __init__(
@@ -72,9 +73,9 @@ class Pipeline:
         self._waiting: list[Command] = []
 
     def fits(self, driver: psycopg.Connection[Any], prepared: Prepared) -> bool:
-        """Tell whether something waits here, and may be sent as it is."""
+        """Tell whether what waits here may be sent as it is."""
         same = self._driver is driver and self._prepared is prepared
-        return same and self._encoding == driver.info.encoding and bool(self._waiting)
+        return same and self._encoding == driver.info.encoding
 
     def add(
         self, sql: str, params: Sequence[Any] = (), statement: Statement | None = None
@@ -100,8 +101,8 @@ class Pipeline:
         if name is None:
             if self.ahead:
                 return self.add(sql, params)
-            name = self._prepared[key] = b"migration_guard_%d" % next(_NUMBERS)
             text = (_numbered(sql) if params else sql).encode(self._encoding)
+            name = self._prepared[key] = b"migration_guard_%d" % next(_NUMBERS)
             preparing = self._wait(Command(connection.send_prepare, (name, text, types)))
             preparing.prepares = key
         return self._wait(Command(connection.send_query_prepared, (name, values, formats)))

@@ -210,10 +210,10 @@ def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
     before: set[str] = set()
     together = _together(task)
     with session.batch(task.meanwhile, task.composed) if together else nullcontext(False) as filled:
-        if filled:
-            task.step(1)
-        else:
+        if not filled:
             before = _fill(task, task.step)
+        elif script.units:
+            task.step(1)
         if not session.completes_at_once:
             return before, None
         with session.failing():

@@ -232,6 +232,8 @@ def test_split_when_strings_do_not_conform_then_a_backslash_escapes(off, on):
         "SET x = 'standard_conforming_strings = off'",
         "RESET search_path",
         "-- SET standard_conforming_strings = off\nDISCARD PLANS",
+        "CREATE VIEW v AS SELECT set_config('standard_conforming_strings', 'off', false)",
+        "CREATE VIEW atomic AS SELECT set_config('standard_conforming_strings', 'off', false)",
     ],
 )
 def test_split_when_the_setting_is_only_mentioned_then_strings_conform_still(other):
