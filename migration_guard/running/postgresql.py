@@ -328,15 +328,18 @@ class PostgreSQLSession(Session):
     @contextmanager
     def batch(self, meanwhile: Callable[[], object], composed: object = None) -> Iterator[bool]:
         """Send what follows in one pipeline; the error names the statement that failed."""
-        made = composed.batch if isinstance(composed, _Transaction) else None
-        ready = made is not None and made.fits(self.driver, self._prepared)
-        if isinstance(composed, _Transaction) and made and ready:
-            pipeline, self._current = made, composed
+        if (
+            isinstance(composed, _Transaction)
+            and composed.batch
+            and composed.batch.fits(self.driver, self._prepared)
+        ):
+            self._current, pipeline = composed, composed.batch
             pipeline.ahead = False
         else:
-            pipeline = self._current.batch = Pipeline(self.driver, self._prepared)
+            pipeline = Pipeline(self.driver, self._prepared)
+            self._current = _Transaction(pipeline)
         try:
-            yield ready
+            yield self._current is composed
             self._send(pipeline, meanwhile)
         finally:
             self._current.batch = None

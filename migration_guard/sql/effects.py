@@ -58,6 +58,8 @@ def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:
     if words[0] == "set":
         rest = words[2:] if words[1:2] in (["session"], ["local"]) else words[1:]
         return _is_on("".join(rest[2:])) if rest[:1] == [CONFORMING] else before
+    if words[0] == "create":  # a view or a function, which calls set_config later if at all
+        return before
     return _configured(list(significant(text, lexis)), before)
 
 

@@ -281,7 +281,7 @@ class _Reader:
         if lexis.backslash_commands and text[start] in _COPY_OR_SETTING:
             if content[:4].upper() == "COPY" and copies_from_stdin(content, lexis):
                 data = self._data(position)
-            elif self.may_change_strings and text[start] not in "cC":  # CREATE calls no set_config
+            elif self.may_change_strings:
                 self._follow(content)
         line = self._line(start)
         return Statement(content, start, start + len(content), line, data)

@@ -16,12 +16,6 @@ FIRST = {"1_a.sql": "CREATE SEQUENCE runs; CREATE TABLE a (id int, name text)"}
 
 
 @pytest.fixture
-def driver(postgres):
-    with postgres.open() as connection:
-        yield connection
-
-
-@pytest.fixture
 def fitted(monkeypatch):
     """Give, for each migration but the first, whether what was made ahead was sent."""
     found = []
@@ -154,35 +148,3 @@ def test_events_when_much_is_made_ahead_come_in_the_order_of_the_work(postgres, 
 def test_composing_when_the_driver_sends_one_by_one_says_that_it_cannot(sqlite):
     with pytest.raises(AnswerNeededError):
         SQLiteSession(connections["default"]).composing()
-
-
-# -- the pipeline
-
-
-def test_pipeline_when_it_is_filled_ahead_prepares_nothing_and_uses_what_is(driver):
-    prepared = {}
-    now = Pipeline(driver, prepared)
-    now.add_prepared("SELECT %s", ("a",))
-    known = dict(prepared)
-    ahead = Pipeline(driver, prepared, ahead=True)
-    commands = ahead.add_prepared("SELECT %s", ("b",)), ahead.add_prepared("SELECT %s", (1,))
-    now.run()
-
-    ahead.run()
-
-    assert prepared == known
-    assert [ahead.rows(each) for each in commands] == [[("b",)], [(1,)]]
-    assert len(driver.execute("SELECT name FROM pg_prepared_statements").fetchall()) == 1
-
-
-def test_pipeline_when_anything_is_not_as_it_was_does_not_fit(postgres, driver):
-    prepared = {}
-    pipeline = Pipeline(driver, prepared, ahead=True)
-
-    assert pipeline.fits(driver, prepared)
-    assert not pipeline.fits(driver, {})
-    assert not pipeline.fits(postgres.connect(), prepared)
-    driver.execute("SET client_encoding = 'LATIN1'")
-    assert not pipeline.fits(driver, prepared)
-    driver.execute("RESET client_encoding")
-    assert pipeline.fits(driver, prepared)

@@ -207,6 +207,10 @@ def test_split_when_a_line_is_for_psql_then_it_is_a_meta_command_and_keys_go(sou
             "SELECT pg_catalog.set_config('standard_conforming_strings', 'off', false)",
             "SELECT set_config('standard_conforming_strings', 'on', false)",
         ),
+        (
+            "COPY (SELECT set_config('standard_conforming_strings', 'off', false)) TO '/dev/null'",
+            "DISCARD ALL",
+        ),
     ],
 )
 def test_split_when_strings_do_not_conform_then_a_backslash_escapes(off, on):
