@@ -144,12 +144,12 @@ def checked_schema_contracts(
     django_db_blocker: Any,
 ) -> "dict[ContractFile, Checked]":
     """Check all contracts once, before the fixtures of a single test open a transaction."""
-    from migration_guard import checking, testing
+    from migration_guard import schema_check, testing
 
     tests = (item for item in request.session.items if isinstance(item, ContractTest))
     with django_db_blocker.unblock():
         return {
-            file: checking.check(file.contract, file.alias, environment=testing.ENVIRONMENT)
+            file: schema_check.check(file.contract, file.alias, environment=testing.ENVIRONMENT)
             for file in dict.fromkeys(test.contract_file for test in tests)
         }
 

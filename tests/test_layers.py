@@ -11,6 +11,7 @@ ROOT = Path(migration_guard.__file__).parent
 FLOORS = {
     "sql": 1,
     "models": 1,
+    "vendors": 1,
     "problems": 1,
     "exceptions": 1,
     "migrations": 1,
@@ -23,8 +24,9 @@ FLOORS = {
     "contracts": 3,
     "running": 3,
     "operations": 3,
-    "rules": 3,
-    "checking": 4,
+    "linter": 3,
+    "one_off": 3,
+    "schema_check": 4,
     "fresh": 4,
     "management": 5,
     "admin": 5,
@@ -34,7 +36,7 @@ FLOORS = {
     "apps": 5,
 }
 # The comparing halves: facts in, answers out.
-PURE_MODULES = ("contracts.comparing", "schema.objects", "schema.differences")
+PURE_MODULES = ("contracts.assertions", "schema.objects", "schema.diff.compare")
 SCREEN = 50  # lines
 THIN = 24  # of a command's handle, or of the answer that it is made of
 

@@ -19,12 +19,12 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 import migration_guard
-from migration_guard.contracts import toml
+from migration_guard.contracts import from_toml
 from migration_guard.planning.plan import State
 from migration_guard.problems import Severity, Violation
 from migration_guard.reports.json import examined
 from migration_guard.results import Action
-from tests.contracts.test_toml import REFUSED
+from tests.contracts.test_from_toml import REFUSED
 from tests.reporting import SCHEMAS, validate, validate_sarif
 from tests.reports.examples import EVERY
 
@@ -345,7 +345,7 @@ def test_contract_when_the_reader_refuses_it_breaks_the_schema(name):
 
 def test_contract_when_its_keys_are_counted_has_those_that_the_reader_knows():
     definitions = CONTRACT["definitions"]
-    named = {kind.__name__: grammar for kind, grammar in toml.GRAMMAR.items()}
+    named = {kind.__name__: grammar for kind, grammar in from_toml.GRAMMAR.items()}
     places = {
         "Column": "column", "PrimaryKey": "primary_key", "Unique": "unique", "Index": "index",
         "Check": "check", "ForeignKey": "foreign_key", "Exclusion": "exclusion", "Enum": "enum",
@@ -356,9 +356,9 @@ def test_contract_when_its_keys_are_counted_has_those_that_the_reader_knows():
         forms = [definition, *definition.get("anyOf", [])]
         return next(set(form["properties"]) for form in forms if "properties" in form)
 
-    assert set(CONTRACT["properties"]) == set(toml.SECTIONS)
-    assert keys(definitions["table"]) == {*toml.TABLE, *toml.WHO}
-    assert keys(definitions["view"]) == {*toml.VIEW, *toml.WHO}
+    assert set(CONTRACT["properties"]) == set(from_toml.SECTIONS)
+    assert keys(definitions["table"]) == {*from_toml.TABLE, *from_toml.WHO}
+    assert keys(definitions["view"]) == {*from_toml.VIEW, *from_toml.WHO}
     assert set(places) == set(named)
     for kind, name in places.items():
-        assert keys(definitions[name]) == {*named[kind], *toml.WHO}, kind
+        assert keys(definitions[name]) == {*named[kind], *from_toml.WHO}, kind

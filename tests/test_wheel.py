@@ -117,7 +117,7 @@ def test_wheel_when_built_holds_the_app_and_nothing_else(wheel):
         "static/**/*.css",
         "locale/*/LC_MESSAGES/django.mo",
         "schemas/*.json",
-        "rules/*.md",
+        "linter/rules/*.md",
         "migrations/0001_*.py",
     ],
 )

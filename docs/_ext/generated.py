@@ -24,7 +24,7 @@ from sphinx.application import Sphinx
 from migration_guard import conf
 from migration_guard.contracts import RULES
 from migration_guard.fresh import drift
-from migration_guard.rules import registry
+from migration_guard.linter import registry
 
 COMMENT = re.compile(r"^<!-- generated: (\S+) ?(.*?) -->$", re.MULTILINE)
 # What every command of Django has.

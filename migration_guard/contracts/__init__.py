@@ -9,8 +9,8 @@ def test_the_export_finds_its_columns():
     assert check(connection, Contract([users])) == ()
 """
 
+from migration_guard.contracts.assertions import compare
 from migration_guard.contracts.check import check, examine
-from migration_guard.contracts.comparing import compare
 from migration_guard.contracts.contract import Contract, Models, merge
 from migration_guard.contracts.declare import (
     AbsentColumn,
@@ -29,9 +29,9 @@ from migration_guard.contracts.declare import (
     View,
 )
 from migration_guard.contracts.from_models import from_models
-from migration_guard.contracts.rules import RULES
-from migration_guard.contracts.toml import load, parse
-from migration_guard.contracts.write import write
+from migration_guard.contracts.from_toml import load, parse
+from migration_guard.contracts.to_toml import write
+from migration_guard.contracts.violation_rules import RULES
 
 __all__ = [
     "RULES",

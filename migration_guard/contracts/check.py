@@ -3,7 +3,7 @@
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from migration_guard.contracts.comparing import compare
+from migration_guard.contracts.assertions import compare
 from migration_guard.contracts.contract import Contract
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.plan import Plan
@@ -27,8 +27,8 @@ def examine(
     hints come from; ``no_plan`` says why there is none. Raises CannotTell for a contract that says
     nothing, which would be kept by any database, and Django's errors for a connection that fails.
     """
-    from migration_guard.contracts.server import speller
-    from migration_guard.schema.snapshot import snapshot
+    from migration_guard.contracts.deparse import speller
+    from migration_guard.schema.read import snapshot
 
     _refuse_empty(contract)
     started = perf_counter()

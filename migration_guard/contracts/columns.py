@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from migration_guard.contracts.declare import Column
-from migration_guard.contracts.findings import Broken, Finding, Untold
-from migration_guard.contracts.scene import Scene
-from migration_guard.contracts.spelling import is_null, is_sequence
+from migration_guard.contracts.expressions import is_null, is_sequence
+from migration_guard.contracts.outcomes import Broken, Finding, Untold
+from migration_guard.contracts.table_context import Scene
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.types import same_type

@@ -1,8 +1,8 @@
 """Checks, foreign keys and exclusions of a contract against those of the database. Pure."""
 
 from migration_guard.contracts.declare import Check, Exclusion, ForeignKey
-from migration_guard.contracts.findings import Broken, Finding, Untold, either
-from migration_guard.contracts.scene import Scene
+from migration_guard.contracts.outcomes import Broken, Finding, Untold, either
+from migration_guard.contracts.table_context import Scene
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN
 

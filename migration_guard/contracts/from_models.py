@@ -21,7 +21,7 @@ from migration_guard.contracts.declare import (
     Table,
     Unique,
 )
-from migration_guard.contracts.key_texts import separate, taken_apart
+from migration_guard.contracts.index_text import separate, taken_apart
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model

@@ -8,11 +8,12 @@ from django.db import connections
 from migration_guard import conf
 from migration_guard.fresh.building import BuildFailed
 from migration_guard.fresh.targets import columns_added, target
+from migration_guard.linter import grammar
+from migration_guard.linter.rules import alter_before_create
+from migration_guard.linter.source import Context, read
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
-from migration_guard.rules import alter_before_create, grammar
-from migration_guard.rules.source import Context, read
 from migration_guard.running.session import StatementError
 from migration_guard.sql.classify import mentions, words
 from migration_guard.sql.statements import SQLError, Statement, split

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from migration_guard.contracts.hints import Mention, Trail
+from migration_guard.contracts.causes import Mention, Trail
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation, place
 from migration_guard.results import Assertion, Verdict
 from migration_guard.running.own_tables import SET_ASIDE
-from migration_guard.schema.differences import Change, Compared, compare
+from migration_guard.schema.diff.compare import Change, Compared, compare
+from migration_guard.schema.diff.database_objects import Thing
 from migration_guard.schema.objects import Snapshot
-from migration_guard.schema.things import Thing
 from migration_guard.sql.classify import mask_secrets
 
 RULES: Final[Mapping[str, str]] = {

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import PREFIX, Host, is_throwaway
 from migration_guard.running import connecting
-from migration_guard.running.mysql_lock import YEAR
+from migration_guard.running.mysql.lock import YEAR
 
 _ACCESS_DENIED = {1044, 1045, 1142, 1227}
 

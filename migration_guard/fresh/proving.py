@@ -12,7 +12,7 @@ from time import perf_counter
 from django.apps import apps
 from django.db import DatabaseError, connections
 
-from migration_guard import checking, conf
+from migration_guard import conf, schema_check
 from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh import building, diagnosis, template
@@ -24,8 +24,8 @@ from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Built, Checked, Examination
 from migration_guard.running import connecting, events
+from migration_guard.schema.diff.database import whole
 from migration_guard.schema.objects import Snapshot
-from migration_guard.schema.whole import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _built(proof: Proof, host: Host, environment: str, observe: events.Observer)
             connections[proof.alias].close()
             templates.become_template(made, name, family)
     with throwaway(proof.alias, host, name):
-        outcome = checking.look(proof.alias, environment)
+        outcome = schema_check.look(proof.alias, environment)
         yield Built(environment, rows=outcome.rows, template=name)
 
 
@@ -146,20 +146,20 @@ def _environment(proof: Proof, actual: _Actual | None) -> str:
 def _examine(proof: Proof, contract: Contract, environment: str) -> Checked:
     if contract.empty:  # that it can be built is proof enough
         return Checked(proof.alias)
-    return checking.check(contract, proof.alias, allow_unknown=True, environment=environment)
+    return schema_check.check(contract, proof.alias, allow_unknown=True, environment=environment)
 
 
 def _read(alias: str) -> _Actual:
     """Read the configured database."""
-    outcome = checking.look(alias)
-    with checking.reading(alias) as connection:
+    outcome = schema_check.look(alias)
+    with schema_check.reading(alias) as connection:
         found = whole(connection)
     plan = outcome.plan if outcome.error is None else None
     return _Actual(found, plan, outcome.stamp)
 
 
 def _drift(proof: Proof, actual: _Actual) -> tuple[Assertion, ...]:
-    with checking.reading(proof.alias) as connection:
+    with schema_check.reading(proof.alias) as connection:
         fresh = whole(connection)
     models = apps.get_models(include_auto_created=True)
     by_table = {model._meta.db_table: model._meta.app_label for model in models}

@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.fresh.host import PREFIX, Host, new_name
 from migration_guard.running import connecting
+from migration_guard.vendors import VENDORS, load
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def host_of(alias: str) -> Iterator[Host]:
             "dropped.",
             f'Give it a name without "{PREFIX}".',
         )
-    host = _class_of(connections[alias].vendor)(alias)
+    host: Host = load(VENDORS[connections[alias].vendor].host)(alias)
     try:
         host.sweep(configured)
         yield host
@@ -145,18 +146,3 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
     if came:
         signal.raise_signal(came[0][0])
-
-
-def _class_of(vendor: str) -> Callable[[str], Host]:
-    # Imported late: only the driver of the vendor in use is installed.
-    if vendor == "postgresql":
-        from migration_guard.fresh.postgresql import PostgreSQLHost
-
-        return PostgreSQLHost
-    if vendor == "sqlite":
-        from migration_guard.fresh.sqlite import SQLiteHost
-
-        return SQLiteHost
-    from migration_guard.fresh.mysql import MySQLHost
-
-    return MySQLHost

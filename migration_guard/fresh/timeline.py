@@ -14,8 +14,8 @@ from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
 from migration_guard.results import Chapter
 from migration_guard.running import connecting
-from migration_guard.schema.differences import Change, Compared, compare
-from migration_guard.schema.whole import whole
+from migration_guard.schema.diff.compare import Change, Compared, compare
+from migration_guard.schema.diff.database import whole
 from migration_guard.sql.classify import makes_temporary, mask_secrets, mentions, words
 from migration_guard.sql.statements import SQLError, Statement, split
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import Problem
+from migration_guard.vendors import VENDORS
 
 MAX_ID = 200
 MAX_DIGITS = 40
-VENDORS = ("postgresql", "sqlite", "mysql")
 
 _NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.(?P<vendor>[a-z]+))?\.sql")
 _NAME_HINT = (

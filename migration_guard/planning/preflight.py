@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.recorded import HISTORY_TABLE
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     Control,
@@ -27,7 +28,6 @@ _ENCODING = re.compile(
     r"SET\s+(?:SESSION\s+|LOCAL\s+)?(?:client_encoding\s*(?:=|TO\b)|NAMES\b)(.*)",
     re.IGNORECASE | re.DOTALL,
 )
-HISTORY_TABLE = "applied_migrations"
 
 
 class Unit(NamedTuple):

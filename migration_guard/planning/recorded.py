@@ -2,7 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+HISTORY_TABLE: Final = "applied_migrations"
+# The tables of the app itself. The models say the same; a test compares.
+OWN_TABLES: Final = (
+    HISTORY_TABLE,
+    "migration_guard_journal",
+    "migration_guard_audit",
+    "migration_guard_environment",
+)
 
 
 class HistoryRow(NamedTuple):

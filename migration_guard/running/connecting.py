@@ -12,18 +12,16 @@ from django.db.utils import Error
 from django.utils.connection import ConnectionDoesNotExist
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.planning.names import VENDORS
 from migration_guard.running import interrupts
 from migration_guard.running.failures import step_failed
 from migration_guard.running.session import Facts, Session, StatementError
 from migration_guard.sql.classify import mask_text
+from migration_guard.vendors import VENDORS, load
 
 # Seconds.
 _LOOK_TIMEOUT = 10
 # A shorter password than this could be any word of a message.
 _TELLING = 4
-# Not Django's display_name: on MySQL it asks the server which of the two it is.
-_NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL or MariaDB"}
 
 
 def known(alias: str) -> BaseDatabaseWrapper:
@@ -105,7 +103,7 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
 
 
 def _connect(connection: BaseDatabaseWrapper) -> tuple[Session, Facts]:
-    opened = _session_class(connection.vendor)(connection)
+    opened: Session = load(VENDORS[connection.vendor].session)(connection)
     try:
         connection.ensure_connection()
         return opened, opened.facts()
@@ -159,28 +157,13 @@ def _without_password(connection: BaseDatabaseWrapper, message: str) -> str:
 def describe(connection: BaseDatabaseWrapper) -> str:
     """Return the database as a person knows it: vendor, name, host, user; never the password."""
     settings = connection.settings_dict
-    parts = [f'the {_NAMES[connection.vendor]} database "{settings["NAME"]}"']
+    parts = [f'the {VENDORS[connection.vendor].title} database "{settings["NAME"]}"']
     if settings.get("HOST"):
         port = f":{settings['PORT']}" if settings.get("PORT") else ""
         parts.append(f"on {settings['HOST']}{port}")
     if settings.get("USER"):
         parts.append(f'as "{settings["USER"]}"')
     return mask_text(" ".join(parts))
-
-
-def _session_class(vendor: str) -> type[Session]:
-    # Imported late: only the driver of the vendor in use is installed.
-    if vendor == "postgresql":
-        from migration_guard.running.postgresql import PostgreSQLSession
-
-        return PostgreSQLSession
-    if vendor == "sqlite":
-        from migration_guard.running.sqlite import SQLiteSession
-
-        return SQLiteSession
-    from migration_guard.running.mysql import MySQLSession
-
-    return MySQLSession
 
 
 def _refuse_psycopg2() -> None:

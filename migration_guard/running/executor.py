@@ -37,7 +37,7 @@ from migration_guard.running import (
     requirements,
     transactional,
 )
-from migration_guard.running.collecting import no_collection, passing_over
+from migration_guard.running.garbage_collection import no_collection, passing_over
 from migration_guard.running.locks import Held, holding
 from migration_guard.running.session import Facts, Kind, Session, StatementError
 from migration_guard.running.transactional import (

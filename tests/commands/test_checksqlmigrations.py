@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from migration_guard.rules import registry
-from tests.rules.checkout import Checkout
+from migration_guard.linter import registry
+from tests.linter.checkout import Checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 T = "CREATE TABLE t (id bigint PRIMARY KEY, a bigint);\n"

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.rules.checkout import Checkout
+from tests.linter.checkout import Checkout
 
 T = "CREATE TABLE t (id bigint PRIMARY KEY, a bigint);\n"
 

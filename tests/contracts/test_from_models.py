@@ -8,7 +8,7 @@ from django.db import connection, connections, models
 
 from migration_guard.contracts import Models, compare, examine, from_models
 from migration_guard.results import Verdict
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 
 CONTRIB = [
     # Without autodiscovery, which would leave the others' pages in the admin of later tests.

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from migration_guard.contracts import compare, examine, parse, write
 from migration_guard.results import Verdict
 from migration_guard.schema.objects import UNKNOWN, Generated
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 from tests.contracts import schemas
 
 SCHEMAS = {"postgresql": schemas.POSTGRESQL, "sqlite": schemas.SQLITE, "mysql": schemas.MYSQL}

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import yaml
 from markdown_it import MarkdownIt
 
-from migration_guard.contracts import toml
+from migration_guard.contracts import from_toml
 from migration_guard.sql.statements import split
 from tests.pipelines import WHO
 
@@ -248,7 +248,7 @@ def check_syntax(block: Block) -> None:
     elif block.language == "toml":
         tomllib.loads(block.text)
         if block.caption.startswith("schema_contract"):
-            toml.parse(block.text)
+            from_toml.parse(block.text)
     elif block.language in {"yaml", "json"}:
         assert all(document for document in yaml.safe_load_all(block.text))
     else:

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import load_command_class
 
 from migration_guard import conf
+from migration_guard.linter import registry
 from migration_guard.planning import directives
 from migration_guard.planning.plan import State
-from migration_guard.rules import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -133,7 +133,7 @@ def main() -> None:
     import django.db.backends.postgresql.base
     import django.db.migrations.executor
 
-    import migration_guard.running.postgresql  # noqa: F401
+    import migration_guard.running.postgresql.session  # noqa: F401
 
     running: dict[int, int] = {}  # process -> number
     buffer = b""

@@ -31,12 +31,13 @@ from pathlib import Path
 from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning import digests, files, preflight
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.names import MAX_ID, VENDORS, number_of
+from migration_guard.planning.names import MAX_ID, number_of
 from migration_guard.problems import Problem
 from migration_guard.reports import github
 from migration_guard.sql import classify
 from migration_guard.sql.lexer import Kind, tokens
 from migration_guard.sql.statements import SQLError, Statement, split
+from migration_guard.vendors import VENDORS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONG = 20_000  # characters
@@ -86,7 +87,7 @@ PIECES = [
 def check(data: bytes) -> None:
     """Try one input: its first byte chooses what to do with the rest."""
     mode, rest = data[:1] or b"\0", data[1 : LONG + 1]
-    vendor = VENDORS[mode[0] % 3]
+    vendor = list(VENDORS)[mode[0] % 3]
     if mode[0] >= 248:  # a name; the rest of the values are texts
         _within_limit(lambda: check_name(rest), rest)
         return

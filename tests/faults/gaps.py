@@ -105,9 +105,9 @@ def _counting(gap: int, how: str, writer: int) -> Iterator[None]:
     from django.db import connection
     from django.db.backends.utils import CursorWrapper
 
-    from migration_guard.running.connecting import _session_class
+    from migration_guard.vendors import VENDORS, load
 
-    session_class = _session_class(connection.vendor)
+    session_class = load(VENDORS[connection.vendor].session)
     count = 0
 
     def counted(owner: type[Any], name: str) -> None:

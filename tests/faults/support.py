@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 from tests.running.support import applied
 
 if TYPE_CHECKING:

@@ -193,7 +193,7 @@ def definitions(database, statement):
     """Return what the runner notes before the statement."""
     from django.db import connection
 
-    from migration_guard.running.mysql import MySQLSession
+    from migration_guard.running.mysql.session import MySQLSession
 
     connection.ensure_connection()
     return MySQLSession(connection).before_alone(statement).partition(" ")[2]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from migration_guard.running import postgresql_pooler
+from migration_guard.running.postgresql import pooler as pooler_module
 from tests.faults.record import rounds
 from tests.faults.support import empty
 from tests.running.support import applied, sleeping, wait_until
@@ -361,7 +361,7 @@ def test_pool_when_it_has_one_connection_ends_the_run_with_the_remedy_instead_of
     postgres, migrations, guard, pool, tried, monkeypatch, mode, who
 ):
     pool(mode, size=1, query_wait_timeout=1 if who == "the pooler" else 0)
-    monkeypatch.setattr(postgresql_pooler, "PATIENCE", 60.0 if who == "the pooler" else 1.0)
+    monkeypatch.setattr(pooler_module, "PATIENCE", 60.0 if who == "the pooler" else 1.0)
     migrations({"1_a.sql": "CREATE TABLE a (id int)"})
 
     start = time.monotonic()

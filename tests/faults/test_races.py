@@ -10,7 +10,7 @@ import time
 import pytest
 from django.db import connections
 
-from migration_guard.running.postgresql_lock import AdvisoryLock
+from migration_guard.running.postgresql.lock import AdvisoryLock
 from tests.faults.record import rounds
 from tests.faults.support import empty
 from tests.running.support import applied, wait_until

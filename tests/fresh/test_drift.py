@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.fresh.drift import drift
-from migration_guard.schema.whole import whole
+from migration_guard.schema.diff.database import whole
 from tests.running.support import wait_until
 from tests.servers import Database
 

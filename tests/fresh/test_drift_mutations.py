@@ -5,7 +5,7 @@ from django.db import connection, transaction
 
 from migration_guard.fresh.drift import drift
 from migration_guard.results import Verdict
-from migration_guard.schema.whole import whole
+from migration_guard.schema.diff.database import whole
 from tests.contracts import schemas
 from tests.fresh import programs
 

@@ -6,9 +6,9 @@ import pytest
 from django.db import connections
 
 from migration_guard.running import events, executor
-from migration_guard.running.postgresql_pipeline import Pipeline
+from migration_guard.running.postgresql.pipeline import Pipeline
 from migration_guard.running.session import AnswerNeededError
-from migration_guard.running.sqlite import SQLiteSession
+from migration_guard.running.sqlite.session import SQLiteSession
 from tests.running.support import applied
 
 COUNTED = "SELECT nextval('runs')"  # which no rollback undoes

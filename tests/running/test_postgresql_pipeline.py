@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from migration_guard.running.postgresql_pipeline import Pipeline, run_together
+from migration_guard.running.postgresql.pipeline import Pipeline, run_together
 from migration_guard.sql.statements import split
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 from tests.schema.records import field_names
 from tests.schema.rich import install
 from tests.versions import major

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN, Check, Key
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 from tests.schema.rich import install
 from tests.versions import major, needs
 

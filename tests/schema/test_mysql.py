@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 from tests.schema.rich import install
 
 

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.snapshot import snapshot
-from migration_guard.schema.waiting import PATIENCE
+from migration_guard.schema.read import snapshot
+from migration_guard.schema.readers.lock_limits import PATIENCE
 from tests.schema.rich import install
 
 

@@ -3,7 +3,7 @@
 from django.db import connection, transaction
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.snapshot import snapshot
+from migration_guard.schema.read import snapshot
 from tests.schema.rich import install
 
 

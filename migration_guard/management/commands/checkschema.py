@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.management.color import no_style
 
-from migration_guard import checking
+from migration_guard import schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.reports import fresh, text
 from migration_guard.results import Checked
-from migration_guard.running.collecting import no_collection
+from migration_guard.running.garbage_collection import no_collection
 
 
 class Command(GuardCommand):
@@ -75,7 +75,7 @@ class Command(GuardCommand):
             return self._told(self._check(options), options)
 
     def _write(self, options: dict[str, Any]) -> tuple[int, str]:
-        contract, left_out = checking.describe(options["database"], options["tables"])
+        contract, left_out = schema_check.describe(options["database"], options["tables"])
         _save(options["write"], contract)
         self.tell(f"Wrote {options['write']}.")
         if left_out:
@@ -91,7 +91,7 @@ class Command(GuardCommand):
             contract = _contract(options)()
         except GuardError as error:
             return Checked(alias, error=error)
-        return checking.check(contract, alias, allow_unknown=options["allow_unknown"])
+        return schema_check.check(contract, alias, allow_unknown=options["allow_unknown"])
 
     def _prove(self, options: dict[str, Any]) -> Checked:
         # Imported late: a plain check needs no server to make databases on.
@@ -214,9 +214,9 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
 def _contract(options: dict[str, Any]) -> Callable[[], Contract]:
     """Read the contract files; what is returned asks the database for what the models state."""
     alias = options["database"]
-    stated = checking.written(alias, options["contract"])
+    stated = schema_check.written(alias, options["contract"])
     models, tables = options["models"], options["tables"]
-    return lambda: checking.gather(alias, stated, models=models, tables=tables)
+    return lambda: schema_check.gather(alias, stated, models=models, tables=tables)
 
 
 def _rendered(checked: Checked, report: str) -> str:

@@ -8,11 +8,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
+from migration_guard.linter import lint, registry
 from migration_guard.management.base import GuardCommand
 from migration_guard.problems import Severity
 from migration_guard.reports import github, inspected, sarif
 from migration_guard.results import Inspected
-from migration_guard.rules import inspecting, registry
 from migration_guard.running import connecting
 
 
@@ -56,7 +56,7 @@ class Command(GuardCommand):
         alias = options["database"]
         try:
             connection = connecting.known(alias)
-            asked = inspecting.Asked(
+            asked = lint.Asked(
                 alias,
                 connection.vendor,
                 options["base"],
@@ -65,9 +65,9 @@ class Command(GuardCommand):
             )
             settings = conf.load()
             if options["renumber"]:
-                for line in inspecting.renumber(settings, asked, datetime.now(UTC)):
+                for line in lint.renumber(settings, asked, datetime.now(UTC)):
                     self.tell(line)
-            return inspecting.inspect(settings, asked)
+            return lint.inspect(settings, asked)
         except GuardError as error:
             return Inspected(alias, error=error)
 

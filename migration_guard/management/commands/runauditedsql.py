@@ -5,15 +5,15 @@ from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import ExitStack
 from typing import Any
 
-from migration_guard.management.asking import ask, can_ask
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
+from migration_guard.one_off import run
+from migration_guard.one_off.confirmation import ask, can_ask
+from migration_guard.one_off.preparation import Wanted
+from migration_guard.one_off.run import PATIENCE
 from migration_guard.problems import errors
 from migration_guard.reports import json, text
 from migration_guard.results import Audited
-from migration_guard.running import audited
-from migration_guard.running.audited import PATIENCE
-from migration_guard.running.scripts import Wanted
 
 STANDARD_INPUT = "-"
 
@@ -64,7 +64,7 @@ class Command(GuardCommand):
                 self.tell(text.audited(found, _cap(options)))
                 return self._confirm(found)
 
-            done = audited.run(wanted, options["database"], confirm if asks else None, observe)
+            done = run.run(wanted, options["database"], confirm if asks else None, observe)
         self._report(done, options, shown=asks and expected is None)
         if done.error is not None:
             return done.error.returncode, text.failure(done.error, errors(done.problems))

@@ -1,0 +1,18 @@
+"""max-migration-missing: there is no max_migration.txt beside the migrations."""
+
+from collections.abc import Iterator
+
+from migration_guard.linter.needs import NOTHING
+from migration_guard.linter.source import Source
+from migration_guard.planning import max_migration
+from migration_guard.problems import Problem, Severity
+
+SLUG = "max-migration-missing"
+SEVERITY = Severity.WARNING
+NEEDS = NOTHING
+
+
+def check(source: Source) -> Iterator[Problem]:
+    """Yield a warning for each such folder."""
+    found = max_migration.problems(source.names)
+    yield from (problem for problem in found if problem.rule == SLUG)

@@ -1,0 +1,27 @@
+"""syntax-error: PostgreSQL's grammar refuses the statement."""
+
+from collections.abc import Iterator
+
+from migration_guard.linter.needs import GRAMMAR
+from migration_guard.linter.source import Source
+from migration_guard.problems import Problem, Severity
+
+SLUG = "syntax-error"
+SEVERITY = Severity.ERROR
+NEEDS = GRAMMAR
+
+
+def check(source: Source) -> Iterator[Problem]:
+    """Yield a problem for each statement that the grammar of PostgreSQL 18 refuses."""
+    for file in source.files:
+        for one in source.parsed.get(file.id, ()):
+            if one.error:
+                yield source.problem(
+                    SLUG,
+                    SEVERITY,
+                    file,
+                    one.statement.start + one.error_at,
+                    f"{one.error}: the server would refuse the file here",
+                    "Correct it. If your server is newer than the installed grammar and takes it: "
+                    "-- guard: allow = syntax-error, <reason>.",
+                )

@@ -1,0 +1,124 @@
+"""PostgreSQL's run lock. Source: PostgreSQL manual, "Advisory Locks"."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
+
+from migration_guard.history import Rows
+from migration_guard.planning.preflight import shorten
+from migration_guard.running.postgresql.pooler import PATIENCE, patience
+from migration_guard.running.session import RunLock
+from migration_guard.sql.classify import mask_secrets
+
+
+class AdvisoryLock(RunLock):
+    """A transaction-level advisory lock, held by an idle transaction on a second connection.
+
+    Transaction level, because a transaction pins a pooler's server connection and ends with the
+    process. Tried, never waited for, because CREATE INDEX CONCURRENTLY waits for the end of every
+    transaction that has a snapshot when it looks. A blocking call has one; so has the portal of the
+    extended protocol until the next command, and so has each try while it runs: a try that fails
+    ends its transaction. An idle READ COMMITTED transaction with the lock has none.
+    """
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        schema: str,
+        pooled: Callable[[int], None] | None = None,
+        stay_awake: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Connect; behind a pooler, ``pooled`` is told the server's process before and after.
+
+        ``stay_awake`` is called at each try that fails: idle_session_timeout would end the session
+        that waits for this lock.
+        """
+        self._connection = connection.copy()
+        self._pooled = pooled
+        self._stay_awake = stay_awake
+        if pooled is not None:
+            options = self._connection.settings_dict["OPTIONS"]
+            options.setdefault("connect_timeout", int(PATIENCE))
+        self._connection.ensure_connection()
+        digest = hashlib.sha256(f"migration_guard {schema}".encode()).digest()
+        self._key = (
+            int.from_bytes(digest[:4], signed=True),
+            int.from_bytes(digest[4:8], signed=True),
+        )
+
+    def _query(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        cursor = psycopg.ClientCursor(self._connection.connection)
+        cursor.execute(sql, params or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free."""
+        if self._pooled is not None:
+            with patience(self._connection.connection):
+                process = self._query("SELECT pg_backend_pid()")[0][0]
+            self._pooled(process)
+        self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+        if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
+            self._query("ROLLBACK")
+            self._stay_awake()
+            return False
+        # transaction_timeout came with PostgreSQL 17.
+        self._query(
+            "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
+            "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
+        )
+        if self._pooled is not None:
+            self._pooled(self._query("SELECT pg_backend_pid()")[0][0])
+        return True
+
+    def holder(self) -> str:
+        """Describe the session that holds it."""
+        found = self._query(
+            "SELECT a.pid, a.application_name, "
+            "to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
+            "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+            "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 "
+            "AND l.classid::bigint = %s AND l.objid::bigint = %s "
+            "AND l.database = (SELECT oid FROM pg_catalog.pg_database "
+            "WHERE datname = current_database())",
+            tuple(half % 2**32 for half in self._key),
+        )
+        return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in found)
+
+    def blockers(self, pid: int) -> str:
+        """Describe the sessions that block the server's process ``pid``, with query and age."""
+        # Within a transaction the activity is read once, unless the reading is thrown away.
+        self._query("SELECT pg_catalog.pg_stat_clear_snapshot()")
+        found = self._query(
+            "SELECT pid, usename, application_name, state, "
+            "date_trunc('second', clock_timestamp() - xact_start)::text, query "
+            "FROM pg_catalog.pg_stat_activity "
+            "WHERE pid = ANY(pg_catalog.pg_blocking_pids(%s))",
+            (pid,),
+        )
+        return "\n".join(
+            f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
+            f"in its transaction for {age}: {shorten(mask_secrets(query or '', 'postgresql'), 200)}"
+            for pid, user, app, state, age, query in found
+        )
+
+    def held(self) -> bool:
+        """Tell whether the connection, and with it the lock, is still there."""
+        try:
+            self._query("SHOW transaction_isolation")  # which takes no snapshot
+        except psycopg.Error:
+            return False
+        return True
+
+    def release(self) -> None:
+        """End the transaction, so that the next run need not wait for the connection's end."""
+        # Where it cannot be asked to, it ends with the connection.
+        with suppress(psycopg.Error):
+            if self._connection.connection.info.transaction_status == TransactionStatus.INTRANS:
+                self._query("ROLLBACK")
+        self._connection.close()
