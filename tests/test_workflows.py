@@ -1,4 +1,4 @@
-"""The CI job of this repository: well formed, careful, and every step of it runs here too.
+"""The workflows of this repository: well formed, careful, and every step of it runs here too.
 
 A job is a chain of shell commands that nobody runs on their own machine, so it rots unseen. Here
 each step runs in a clone of the project, on a real and empty PostgreSQL, and each mistake that the
@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.pipelines import EXPRESSION, ROOT, Repository, copy_project, load, on
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 JOB = WORKFLOWS / "ci-fresh-db-migrate-test.yml"
+PARTS = WORKFLOWS / "ci.yml"
+RELEASE = WORKFLOWS / "release.yml"
 COPYABLE = ROOT / "docs" / "ci"
 FILES = [*sorted(WORKFLOWS.glob("*.yml")), COPYABLE / "github-workflow.yml"]
 TESTS, SUMMARY = "Tests", "The order of the migrations, in the summary"
@@ -42,8 +45,17 @@ def check_schema(schema: str, *arguments: Path | str) -> subprocess.CompletedPro
 # Form
 
 
-def test_workflows_when_checked_fit_the_published_schema():
-    done = check_schema("vendor.github-workflows", *FILES)
+@pytest.mark.parametrize(
+    ("schema", "paths"),
+    [
+        ("vendor.github-workflows", FILES),
+        ("vendor.github-issue-forms", sorted((ROOT / ".github/ISSUE_TEMPLATE").iterdir())),
+        ("vendor.dependabot", [ROOT / ".github/dependabot.yml"]),
+        ("vendor.readthedocs", [ROOT / ".readthedocs.yaml"]),
+    ],
+)
+def test_file_of_a_service_when_checked_fits_its_published_schema(schema, paths):
+    done = check_schema(schema, *paths)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -62,16 +74,18 @@ def test_workflow_when_it_runs_can_do_no_harm(path):
     assert workflow["permissions"] == {"contents": "read"}
     assert workflow["concurrency"]["group"]
     for job in workflow["jobs"].values():
-        assert job["timeout-minutes"] <= 30
         assert set(job.get("permissions", {}).items()) <= {
             ("id-token", "write"),
             ("contents", "read"),
         }
+        if "uses" in job:  # another workflow of this repository, which is in this table too
+            assert ROOT / job["uses"] in FILES
+            continue
+        assert job["timeout-minutes"] <= 30
+        pin = r"[0-9a-f]{40}" if path == RELEASE else r"v\d+"
         for step in job["steps"]:
             if action := step.get("uses"):
-                assert re.fullmatch(r"[\w./-]+@(v\d+|release/v\d+)", action), (
-                    "pin the major version"
-                )
+                assert re.fullmatch(rf"[\w./-]+@{pin}", action), f"pin it as {pin}: {action}"
             if action and action.startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
 
@@ -85,7 +99,7 @@ def test_expressions_when_evaluated_stand_where_github_allows_them_and_never_in_
         for value in job.get("env", {}).values():
             for name in EXPRESSION.findall(str(value)):
                 assert name.split(".")[0] in {"github", "matrix", "needs", "vars", "inputs"}
-        for step in job["steps"]:
+        for step in job.get("steps", ()):
             # What others may write, such as the name of a branch, would be run as code.
             assert "${{" not in step.get("run", "")
 
@@ -110,7 +124,7 @@ def test_triggers_when_anything_that_the_proof_rests_on_changes_start_the_job():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_installation_when_run_has_a_lock_file_that_is_up_to_date(path):
     scripts = [
-        step["run"] for job in load(path)["jobs"].values() for step in job["steps"]
+        step["run"] for job in load(path)["jobs"].values() for step in job.get("steps", ())
         if step.get("name") == pipelines.INSTALL
     ]  # fmt: skip
     if path.parent == COPYABLE:
@@ -126,6 +140,73 @@ def test_installation_when_run_has_a_lock_file_that_is_up_to_date(path):
             cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+
+
+# The parts of .ci/run
+
+
+RUN = (ROOT / ".ci/run").read_text()
+
+
+def parts_of_run() -> list[str]:
+    """Return the parts in the order in which .ci/run runs them, as it says itself."""
+    done = subprocess.run(
+        [ROOT / ".ci/run", "everything"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    return done.stderr.removeprefix('There is no part "everything". The parts are: ').split()
+
+
+def test_run_when_it_has_no_argument_ends_with_the_command_of_the_readme():
+    parts = parts_of_run()
+    readme = RUN.split("\nreadme() {")[1].split("\n}")[0].splitlines()
+
+    assert parts[0] == "servers"
+    assert parts[-1] == "readme"
+    assert readme[-1].endswith(" uv run pytest")
+    assert [part for part in parts if not re.search(rf"^# {part}  ", RUN, re.MULTILINE)] == []
+
+
+def test_parts_when_compared_with_the_workflow_are_run_by_one_of_its_jobs():
+    jobs = load(PARTS)["jobs"]
+    scripts = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    named = {script.removeprefix(".ci/run ") for script in scripts if script.startswith(".ci/run ")}
+    named.remove('"$PART"')
+    parts = {*named, *jobs["check"]["strategy"]["matrix"]["part"]}
+
+    # Each of the other versions is a job of its own, so that they run side by side.
+    assert {*parts, "versions"} == set(parts_of_run())
+    assert '.ci/matrix "$PYTHON" "$DJANGO" -q' in scripts
+    assert {"push", "pull_request", "workflow_call"} <= set(load(PARTS)["on"])
+
+
+def test_versions_when_compared_are_the_same_everywhere():
+    matrix = load(PARTS)["jobs"]["versions"]["strategy"]["matrix"]["include"]
+    pairs = [f"{pair['python']} {pair['django']}" for pair in matrix]
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    words = {word for pair in pairs for word in pair.split()}
+
+    assert re.search(r"^versions=\((.*)\)$", RUN, re.MULTILINE)[1] == " ".join(
+        f'"{pair}"' for pair in pairs
+    )
+    assert words == {name.split(" :: ")[-1] for name in classifiers if re.search(r"\d\.\d", name)}
+
+
+def test_scripts_when_they_name_tests_name_those_that_there_are():
+    scripts = [path.read_text() for path in (ROOT / ".ci").iterdir()]
+    named = {name for text in scripts for name in re.findall(r"\btests/[\w/.]+", text)}
+
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("script", ["run", "matrix", "with-postgresql"])
+def test_script_when_it_is_read_by_bash_is_well_formed(script):
+    done = subprocess.run(
+        ["bash", "-n", ROOT / ".ci" / script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # The job, green
@@ -318,9 +399,6 @@ def test_push_when_there_is_no_commit_from_before_is_compared_with_the_default_b
 # The release
 
 
-RELEASE = WORKFLOWS / "release.yml"
-
-
 @pytest.fixture
 def release(tmp_path):
     """Give a function that runs the building job of a release, with a changelog and a tag."""
@@ -366,8 +444,11 @@ def test_release_when_something_was_forgotten_builds_nothing(
 
 
 def test_release_when_it_publishes_holds_no_token_and_asks_only_for_what_it_needs():
-    build, publish = load(RELEASE)["jobs"].values()
+    jobs = load(RELEASE)["jobs"]
+    build, publish = jobs["build"], jobs["publish"]
 
+    assert publish["needs"] == ["ci", "build"]
+    assert jobs["ci"]["uses"] == "./.github/workflows/ci.yml"
     assert "permissions" not in build
     assert publish["permissions"] == {"id-token": "write"}
     assert publish["environment"] == "pypi"
