@@ -1,4 +1,4 @@
-"""README and CONTRIBUTING: their commands run, their map is the code's, their links lead somewhere."""
+"""README, CONTRIBUTING and the design: their commands run, their map is the code's, their links lead somewhere."""
 
 import os
 import re
@@ -18,7 +18,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 # What a test cannot do, and why.
 SHOWN_ONLY = {
     r"^uv sync": "installs packages, which the tests have",
-    r"uv run pytest( -n 2 --cov)?$|^\.ci/run$": "this is it",
+    r"uv run pytest( --groups all --cov)?$|^\.ci/run$": "this is it",
     r"pytest tests/planning": "runs with all the others",
     **({} if shutil.which("psql") else {r"dbshell": "needs psql"}),
     r"^rm -rf \.pgdata": "the demo's own server; tests/test_demo_project.py starts one",
@@ -112,19 +112,34 @@ def test_comparison_when_a_tool_is_named_links_its_own_pages():
         assert "](https://" in row, row
 
 
+DESIGN = ROOT / "docs/explanation/design.md"
+
+
 def test_map_when_a_package_is_added_or_moves_has_it_on_its_floor():
-    rows = re.findall(r"^\| (\d) \| (.+?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (\d) \| (.+?) \|", DESIGN.read_text(), re.MULTILINE)
     mapped = {
         name.strip("/").split("/")[0]: int(floor)
         for floor, cell in rows
         for name in re.findall(r"`([\w/]+)`", cell)
     }
-    parts = {
-        path.name.removesuffix(".py") for path in Path(migration_guard.__file__).parent.iterdir()
-    }
-    exist = {name: floor for name, floor in FLOORS.items() if name in parts}
+    exist = {name: floor for name, floor in FLOORS.items() if path_of(name)}
 
     assert mapped == exist
+
+
+def test_design_when_it_names_a_test_or_a_part_of_the_code_has_it():
+    named = set(re.findall(r"`([a-z_/]+/|tests/[\w/]+\.py|[a-z]+\.[a-z_]+)`", DESIGN.read_text()))
+    tests = {name for name in named if name.startswith("tests/")}
+
+    assert len(tests) > 20
+    assert [name for name in sorted(tests) if not (ROOT / name).exists()] == []
+    assert [name for name in sorted(named - tests) if not path_of(name)] == []
+
+
+def path_of(name: str) -> Path | None:
+    """Return where a package (``fresh/``) or a module (``planning.plan``) of the app is."""
+    path = Path(migration_guard.__file__).parent / name.strip("/").replace(".", "/")
+    return next((p for p in (path, path.with_suffix(".py")) if p.exists()), None)
 
 
 def test_readme_when_it_shows_a_picture_has_the_file():
