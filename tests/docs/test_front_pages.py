@@ -20,6 +20,7 @@ SHOWN_ONLY = {
     r"^uv sync": "installs packages, which the tests have",
     r"uv run pytest( --groups all --cov)?$|^\.ci/run$": "this is it",
     r"pytest tests/planning": "runs with all the others",
+    r"new_rule": "tests/linter/test_new_rule.py",
     **({} if shutil.which("psql") else {r"dbshell": "needs psql"}),
     r"^rm -rf \.pgdata": "the demo's own server; tests/test_demo_project.py starts one",
     r"createsuperuser|runserver": "asks a person; tests/admin has a browser",
