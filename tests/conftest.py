@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from tests.servers import Database
 
 ROOT = Path(__file__).resolve().parent.parent
+# Many containers set it. Each process that a test starts would compile Django anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 FIXTURE_OF_VENDOR = {"postgresql": "postgres", "sqlite": "sqlite", "mariadb": "mariadb"}
 
 
