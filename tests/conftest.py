@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.checks.registry import registry
+from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import OutputWrapper
 from django.db import connections
 from django.db.utils import ConnectionHandler
+from django.test import override_settings
 
-from tests import reporting, servers
+from tests import reporting, servers, site_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +51,9 @@ def postgres_server() -> Iterator[servers.PostgresServer]:
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[servers.MariaDBServer]:
-    """Start MariaDB when the first test asks for it."""
+    """Start MariaDB when the first test asks for it; skip the test where there is none."""
+    if reason := servers.mariadb_missing():
+        pytest.skip(f"MariaDB: {reason}")
     with servers.mariadb_server() as server:
         yield server
 
@@ -102,6 +106,65 @@ def installed(database: Database, blocker: DjangoDbBlocker) -> Iterator[None]:
                 servers.forget_connection(alias)
             connections.settings.clear()
             connections.settings.update(before)
+
+
+# Apps
+
+
+@contextlib.contextmanager
+def apps_installed(*apps: str, **settings: Any) -> Iterator[None]:
+    """Set INSTALLED_APPS and other settings; afterwards everything is as before."""
+    before = registry.registered_checks, registry.deployment_checks
+    registry.registered_checks, registry.deployment_checks = map(set, before)
+    try:
+        with override_settings(INSTALLED_APPS=apps, **settings):
+            yield
+    finally:
+        # The checks of an app that is gone would fail without its models.
+        registry.registered_checks, registry.deployment_checks = before
+
+
+@pytest.fixture
+def install_apps() -> Iterator[Callable[..., None]]:
+    """Give `install_apps(*apps, **settings)`: `apps_installed` until the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *apps, **settings: stack.enter_context(apps_installed(*apps, **settings))
+
+
+@pytest.fixture
+def site_apps(install_apps: Callable[..., None]) -> None:
+    """Install users, sessions and the admin for the length of a test."""
+    install_apps(
+        *site_settings.INSTALLED_APPS,
+        MIDDLEWARE=site_settings.MIDDLEWARE,
+        TEMPLATES=site_settings.TEMPLATES,
+        ROOT_URLCONF=site_settings.ROOT_URLCONF,
+    )
+
+
+@pytest.fixture(scope="session")
+def site_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the path of a SQLite database that `migrate` made for `site_apps`, once there is one."""
+    return tmp_path_factory.mktemp("site") / "template.sqlite3"
+
+
+@pytest.fixture
+def migrate_site(site_apps: None, site_template: Path) -> Callable[[], None]:
+    """Give a function that does what `migrate` does; on an empty SQLite database it copies a file."""
+
+    def migrate() -> None:
+        settings = connections[servers.ALIAS].settings_dict
+        path = Path(str(settings["NAME"]))
+        is_empty = settings["ENGINE"].endswith("sqlite3") and not path.exists()
+        if is_empty and site_template.exists():
+            shutil.copyfile(site_template, path)
+            return
+        call_command("migrate", verbosity=0)
+        if is_empty:
+            servers.forget_connection(servers.ALIAS)
+            shutil.copyfile(path, site_template)
+
+    return migrate
 
 
 # Migrations and commands
@@ -207,6 +270,7 @@ class GuardProcess:
     def environment(self) -> dict[str, str]:
         """Return the environment that gives a process the test's database and settings."""
         shared = {
+            "INSTALLED_APPS": list(self._settings.INSTALLED_APPS),
             "DATABASES": dict(connections.settings),
             "MIGRATION_GUARD": self._settings.MIGRATION_GUARD,
         }
@@ -254,24 +318,20 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test with the server that it needs; skip those of MariaDB where there is none."""
-    reason = servers.mariadb_missing()
+    """Mark every test with the server that it needs."""
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         fixtures = getattr(item, "fixturenames", ())
-        wants = params.get("database") == "mariadb"
         if params.get("database") == "postgresql" or "postgres_server" in fixtures:
             item.add_marker("postgresql")
-        if wants or "mariadb" in fixtures:
+        if params.get("database") == "mariadb" or "mariadb_server" in fixtures:
             item.add_marker("mariadb")
-        if reason and item.get_closest_marker("mariadb"):
-            item.add_marker(pytest.mark.skip(reason=f"MariaDB: {reason}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Close with the number of tests that did not run for want of MariaDB."""
     skipped = terminalreporter.stats.get("skipped", [])
-    count = sum("mariadb" in report.keywords for report in skipped)
+    count = sum("MariaDB: " in str(report.longrepr) for report in skipped)
     if (reason := servers.mariadb_missing()) and count:
         terminalreporter.section("MariaDB", sep="=", red=True, bold=True)
         tests = "1 test was" if count == 1 else f"{count} tests were"

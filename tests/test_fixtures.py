@@ -162,13 +162,13 @@ def test_mariadb_when_it_cannot_be_had_is_skipped_loudly():
     code = (
         "import pytest; from tests import servers;"
         "servers.mariadb_missing = lambda: 'it is on holiday';"
-        f"pytest.main([{__file__!r}, '-p', 'no:cacheprovider', '-k', 'refused_by_mariadb'])"
+        # Workers would not know of the holiday.
+        f"pytest.main([{__file__!r}, '-n', '0', '-p', 'no:cacheprovider', '-k', 'refused_by_mariadb'])"
     )
 
     out = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent.parent,
-        # Workers would not know of the holiday.
         env={**os.environ, "PYTEST_ADDOPTS": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,

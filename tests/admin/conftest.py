@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
+from tests import site_settings
 from tests.admin import site
+from tests.conftest import apps_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from tests.servers import Database
+
+# Django lets the admin's pages be imported only where the admin is installed.
+with apps_installed(*site_settings.INSTALLED_APPS):
+    import migration_guard.admin  # noqa: F401
 
 HISTORY = "/admin/migration_guard/appliedmigration/"
 JOURNAL = "/admin/migration_guard/journalentry/"
@@ -41,7 +46,11 @@ class Admin:
 
 
 @pytest.fixture
-def admin(guard: Callable[..., Any], migrations: Callable[..., Any]) -> Callable[..., Admin]:
+def admin(
+    guard: Callable[..., Any],
+    migrations: Callable[..., Any],
+    migrate_site: Callable[[], None],
+) -> Callable[..., Admin]:
     """Give `admin(files, **guard_settings)`: apply the files, and log an administrator in.
 
     The test asks for its database first; without `files`, nothing is applied.
@@ -50,7 +59,7 @@ def admin(guard: Callable[..., Any], migrations: Callable[..., Any]) -> Callable
     def enter(files: dict[str, str] | None = None, **guard_settings: Any) -> Admin:
         from django.contrib.auth.models import User
 
-        call_command("migrate", verbosity=0)
+        migrate_site()
         if files is not None:
             migrations(files, **guard_settings)
             result = guard("runsqlmigrations")
@@ -111,14 +120,6 @@ def many(database: Database, rows: int) -> None:
 
 
 # A browser that is not there: said loudly, never silently
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip every test that needs a browser, where there is none."""
-    reason = site.missing()
-    for item in items:
-        if reason and "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.skip(reason=f"Browser: {reason}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

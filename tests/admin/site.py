@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.servers import on_sudden_death
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -106,12 +108,13 @@ class Site:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        try:
-            self._wait(process)
-            yield self
-        finally:
-            process.terminate()
-            process.wait(START_TIMEOUT)
+        with on_sudden_death(f"kill -KILL {process.pid}"):
+            try:
+                self._wait(process)
+                yield self
+            finally:
+                process.terminate()
+                process.wait(START_TIMEOUT)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT

@@ -52,6 +52,8 @@ EDITABLE = """() => [...document.querySelectorAll(
 
 @pytest.fixture(scope="module")
 def browser():
+    if reason := sites.missing():
+        pytest.skip(f"Browser: {reason}")
     with sites.browser() as started:
         yield started
 

@@ -31,7 +31,7 @@ def test_migrate_when_run_makes_the_permissions_of_the_unmanaged_models(sqlite, 
 
 
 def test_migrate_when_the_runner_made_the_tables_first_still_makes_the_permissions(
-    sqlite, migrations, guard
+    sqlite, migrations, guard, site_apps
 ):
     from django.contrib.auth.models import Permission
 

@@ -24,13 +24,13 @@ CONTRIB = [
 
 
 @pytest.fixture
-def migrated(database, settings):
+def migrated(database, settings, install_apps):
     """Give a function that installs apps and makes their tables."""
     settings.TEST_SWAPPED_MODEL = "everything.Every"
     settings.SITE_ID = 1
 
     def install(*apps):
-        settings.INSTALLED_APPS = [*CONTRIB, *apps]
+        install_apps(*CONTRIB, *apps)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MySQL has no partial indexes, and Django says so
             call_command("migrate", run_syncdb=True, verbosity=0)

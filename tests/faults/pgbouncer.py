@@ -10,7 +10,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.servers import START_TIMEOUT, find_program, free_port, temporary_directory
+from tests.servers import (
+    START_TIMEOUT,
+    find_program,
+    free_port,
+    on_sudden_death,
+    temporary_directory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +57,13 @@ def running(
                 stdout=log,
                 stderr=log,
             )
-        try:
-            _wait(process, port, folder / "log")
-            yield Pooler(port, process)
-        finally:
-            process.terminate()
-            process.wait(START_TIMEOUT)
+        with on_sudden_death(f"kill -KILL {process.pid}", folder):
+            try:
+                _wait(process, port, folder / "log")
+                yield Pooler(port, process)
+            finally:
+                process.terminate()
+                process.wait(START_TIMEOUT)
 
 
 def _configure(

@@ -181,7 +181,7 @@ def test_drift_when_it_is_told_as_text_then_each_has_its_place_and_what_to_do(
 
 
 def test_drift_when_a_table_of_django_was_changed_by_hand_then_its_app_is_named(
-    production_on_postgres, guard
+    site_apps, production_on_postgres, guard
 ):
     run(
         production_on_postgres,
@@ -378,7 +378,9 @@ def test_drift_when_the_server_counted_names_in_another_order_then_there_is_none
     assert (code, violations, unknown) == (0, [], [])
 
 
-def test_drift_when_the_history_was_adopted_then_there_is_none(database, migrations, guard):
+def test_drift_when_the_history_was_adopted_then_there_is_none(
+    site_apps, database, migrations, guard
+):
     migrations(FILES)
     run(
         database,
