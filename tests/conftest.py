@@ -22,6 +22,8 @@ from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.test import override_settings
 
+from hypothesis import settings as hypothesis_settings
+
 from tests import reporting, servers, site_settings
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Many containers set it. Each process that a test starts would compile Django anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# No deadline, since a machine may be busy with other tests.
+hypothesis_settings.register_profile("few", max_examples=20, deadline=None)
+hypothesis_settings.register_profile("ci", max_examples=400, deadline=None)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 FIXTURE_OF_VENDOR = {"postgresql": "postgres", "sqlite": "sqlite", "mariadb": "mariadb"}
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 OFFERED = any(
     point.value == "migration_guard.pytest_plugin" for point in entry_points(group="pytest11")
 )
-PLUGIN = ("-p", "no:cacheprovider", *(() if OFFERED else ("-p", "migration_guard.pytest_plugin")))
+# Hypothesis takes a third of the time of so short a run.
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+PLUGIN = (*PLAIN, *(() if OFFERED else ("-p", "migration_guard.pytest_plugin")))
 
 SETTINGS = """\
 from pathlib import Path

@@ -1,7 +1,7 @@
 """A contract written of any database is kept by that database, whatever its things are called."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_guard.contracts import compare, parse, write
@@ -122,7 +122,6 @@ def snapshots(draw):
 
 
 @given(snapshots())
-@settings(max_examples=100, deadline=None)
 def test_write_when_read_again_then_the_same_database_keeps_it(snapshot):
     text = write(snapshot)
 

@@ -34,7 +34,6 @@ def test_input_when_it_was_found_once_is_fine(data):
 
 @settings(
     max_examples=record.rounds(bounded=400, full=4000),
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(st.builds(bytes.__add__, MODES, st.one_of(SOUP, NAMES, st.binary(max_size=300))))

@@ -190,9 +190,7 @@ def said(found: Findings, upto: int) -> list[object]:
 
 
 @settings(
-    max_examples=200,
     derandomize=True,  # a failure must not depend on the day
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

@@ -31,9 +31,7 @@ def rules(found: FileSet) -> list[str]:
     return [problem.rule for problem in found.problems]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     numbers=st.lists(st.integers(0, 10**39), unique=True, min_size=1, max_size=12),
     names=st.lists(NAMES, min_size=12, max_size=12),

@@ -8,7 +8,7 @@ import sqlite3
 
 import postgast
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from migration_guard.sql.lexer import Kind, tokens
@@ -81,7 +81,6 @@ def scanned(source):
     return None if any(text.startswith("\\") for text in texts) else texts
 
 
-@settings(max_examples=400)
 @example("1$$;$$")
 @example("a1$$;$$")
 @example("$$x$$E'\\';'")
@@ -100,7 +99,6 @@ def test_tokens_when_postgresql_can_scan_the_text_then_they_are_the_same(source)
 GAPS = {Kind.SPACE, Kind.COMMENT}
 
 
-@settings(max_examples=400)
 @given(st.lists(st.sampled_from([*LEXEMES, ";", "; "]), max_size=14).map("".join))
 def test_split_when_postgresql_can_scan_the_text_then_it_ends_at_the_same_terminators(source):
     """What is a terminator is told from the oracle's tokens: a `;` outside parentheses."""
@@ -119,7 +117,6 @@ def test_split_when_postgresql_can_scan_the_text_then_it_ends_at_the_same_termin
     assert ours == [each for each in statements if each]
 
 
-@settings(max_examples=400)
 @given(st.lists(st.sampled_from([*LEXEMES, ";"]), max_size=12).map("".join))
 def test_split_when_something_never_ends_then_postgresql_refuses_the_text_too(source):
     try:
@@ -148,7 +145,6 @@ SQLITE_PIECES = [
 ]
 
 
-@settings(max_examples=400)
 @given(st.lists(st.sampled_from(SQLITE_PIECES), max_size=16).map("".join))
 def test_split_when_sqlite_calls_a_prefix_complete_then_a_statement_ends_there(source):
     try:
