@@ -33,13 +33,48 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
-    "django.contrib.auth",
     "migration_guard",
+    "clubs",
     "shop",
 ]
 DATABASES = {databases!r}
 MIGRATION_GUARD = {{"DIRS": {{"default": [BASE_DIR / "sql_migrations"]}}, **{guard!r}}}
 """
+
+# An app with a migration of Django's, in place of auth with its twelve.
+CLUBS = {
+    "clubs/__init__.py": "",
+    "clubs/models.py": """\
+        from django.db import models
+
+        class Club(models.Model):
+            name = models.CharField(max_length=40)
+    """,
+    "clubs/migrations/__init__.py": "",
+    "clubs/migrations/0001_initial.py": """\
+        from django.db import migrations, models
+
+        class Migration(migrations.Migration):
+            initial = True
+            operations = [
+                migrations.CreateModel(
+                    "Club",
+                    [
+                        (
+                            "id",
+                            models.AutoField(
+                                auto_created=True,
+                                primary_key=True,
+                                serialize=False,
+                                verbose_name="ID",
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=40)),
+                    ],
+                )
+            ]
+    """,
+}
 
 MODELS = """\
 from django.db import models
@@ -71,7 +106,7 @@ class Project:
     def __init__(self, path: Path, database: Database) -> None:
         self.path = path
         self.database = database
-        self.write({"shop/__init__.py": "", "shop/models.py": MODELS})
+        self.write({**CLUBS, "shop/__init__.py": "", "shop/models.py": MODELS})
         self.configure()
 
     def configure(self, *, test: Mapping[str, Any] | None = None, **guard: Any) -> None:

@@ -27,7 +27,7 @@ BOOKS = {
         CREATE TABLE sandbox (id integer PRIMARY KEY);
     """,
     "0003_founders.sql": "INSERT INTO shop_author (name) VALUES ('Sappho');\n"
-    "INSERT INTO auth_group (name) VALUES ('founders');",
+    "INSERT INTO clubs_club (name) VALUES ('founders');",
 }
 
 # How a test looks at its database: the tables, the history and the stamp.
@@ -107,13 +107,13 @@ class LeftAlone(TestCase):
 SERIALIZED = (
     LOOK
     + """
-from django.contrib.auth.models import Group
+from clubs.models import Club
 
 class Serialized(TransactionTestCase):
     serialized_rollback = True
 
     def test_once(self):
-        self.assertEqual([group.name for group in Group.objects.all()], ["founders"])
+        self.assertEqual([club.name for club in Club.objects.all()], ["founders"])
 
     def test_twice(self):
         self.test_once()
@@ -344,7 +344,7 @@ MIGRATION_GUARD["DIRS"]["replica"] = [BASE_DIR / "sql_migrations"]
 def test_test_database_when_django_migrations_are_off_gets_the_sql_ones(project, how):
     project.write({"shop/tests.py": MIGRATED})
     project.configure(test={"MIGRATE": how != "TEST"})
-    requires = "-- guard: requires = auth.0012_alter_user_first_name_max_length\n"
+    requires = "-- guard: requires = clubs.0001_initial\n"
     project.migrations({"0003_founders.sql": requires + BOOKS["0003_founders.sql"]})
 
     done = project.pytest(*(["--no-migrations"] if how == "option" else []))

@@ -368,19 +368,19 @@ def test_adopt_without_the_right_to_rename_the_table_changes_nothing(postgres, m
 
 REQUIRES = {
     "unmet": (
-        "auth.0001_initial",
+        "contenttypes.0001_initial",
         [
             "unmet-requirement",
-            "requires the Django migration auth.0001_initial, which is not applied",
-            "manage.py migrate auth 0001_initial",
+            "requires the Django migration contenttypes.0001_initial, which is not applied",
+            "manage.py migrate contenttypes 0001_initial",
         ],
     ),
     "unknown": (
-        "auth.0001_initail",
+        "contenttypes.0001_initail",
         [
             "unknown-requirement",
-            "auth.0001_initail, which is no Django migration of this project",
-            "Did you mean auth.0001_initial?",
+            "contenttypes.0001_initail, which is no Django migration of this project",
+            "Did you mean contenttypes.0001_initial?",
         ],
     ),
     "unknown app": ("shop.0001_initial", ["unknown-requirement", "Is shop in INSTALLED_APPS?"]),

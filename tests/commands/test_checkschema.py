@@ -82,6 +82,7 @@ def test_checkschema_when_a_column_is_missing_exits_1_and_names_all_there_is_to_
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("impatient")
 def test_checkschema_when_a_table_is_locked_is_unknown_and_never_green(users, guard, contract):
     contract(CONTRACT.replace("email = {", "email = { default = \"'x'\","))
     users.execute("ALTER TABLE users ALTER email SET DEFAULT 'x'")
@@ -380,7 +381,7 @@ def test_checkschema_when_code_expects_a_column_that_never_existed_names_it(post
 
 
 def test_write_when_no_table_is_named_leaves_out_what_models_state_already(
-    database, migrations, guard, tmp_path
+    site_apps, database, migrations, guard, tmp_path
 ):
     migrations({"0001_books.sql": "CREATE TABLE books (id integer PRIMARY KEY);"})
     assert guard("migrate").code == 0

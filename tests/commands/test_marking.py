@@ -117,7 +117,7 @@ def test_fake_when_another_session_locks_the_history_is_refused_and_changes_noth
     database, migrations, existing, guard
 ):
     assert guard("runsqlmigrations", "--fake", "0001_people").code == 0
-    migrations(FILES, LOCK_TIMEOUT="1s")
+    migrations(FILES, LOCK_TIMEOUT="200ms")
     lock = {
         "postgresql": "LOCK TABLE applied_migrations IN EXCLUSIVE MODE",
         "mysql": "SELECT * FROM applied_migrations FOR UPDATE",

@@ -639,7 +639,7 @@ def test_script_when_a_statement_ended_the_transaction_says_what_is_true(shop, r
 def test_lock_when_another_session_holds_it_is_waited_for_a_while_and_the_holder_named(
     shop, migrations, run
 ):
-    migrations({"1_shop.sql": SCHEMA}, LOCK_TIMEOUT="1s", LOCK_RETRIES=1)
+    migrations({"1_shop.sql": SCHEMA}, LOCK_TIMEOUT="200ms", LOCK_RETRIES=1)
     other = shop.connect()
     cursor = other.cursor()
     cursor.execute("BEGIN")

@@ -154,6 +154,7 @@ def test_spelling_when_the_role_may_make_no_temporary_table_then_it_says_so(pric
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("impatient")
 def test_check_when_another_session_locks_the_table_then_its_expressions_are_unknown(prices):
     contract = Contract(
         [

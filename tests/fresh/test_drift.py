@@ -541,6 +541,7 @@ def test_drift_when_production_has_what_is_for_dev_then_it_was_made_by_hand(
 # Unknown
 
 
+@pytest.mark.usefixtures("impatient")
 def test_drift_when_a_table_is_locked_then_what_cannot_be_read_is_unknown(
     production_on_postgres, guard
 ):

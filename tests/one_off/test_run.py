@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from migration_guard.running import connecting
 from migration_guard.running.session import Kind, StatementError
-from tests.running.support import sleeping, wait_until
+from tests.running.support import sleeping, wait_until, waiting
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, n integer); INSERT INTO users VALUES (1, 0)"
 UPDATE = "UPDATE users SET n = n + 1;"
@@ -131,10 +132,14 @@ def test_question_when_anything_else_is_typed_rolls_back(database, terminal, ans
 
 @ON_POSTGRES
 def test_question_when_typed_ahead_is_not_answered(database, terminal):
-    at = terminal(f"SELECT pg_sleep(2); {UPDATE}")
-    wait_until(lambda: sleeping(database))
+    blocker = database.connect()
+    blocker.execute("BEGIN")
+    blocker.execute("LOCK TABLE users")
+    at = terminal()
+    wait_until(lambda: waiting(database))
 
     at.type(f"{database.settings['NAME']}\n")
+    blocker.execute("ROLLBACK")
     asked(at)
     at.type("no\n")
 
@@ -226,7 +231,7 @@ def test_signal_when_it_comes_during_the_commit_tells_what_became_of_it(database
     wait_until(lambda: commits(database))
 
     at.process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
+    wait_until(lambda: not has_pending_signal(at.process.pid))
     reader.execute("COMMIT")
 
     assert at.end() == 0, at.seen
@@ -269,13 +274,13 @@ def test_backend_when_terminated_at_the_question_is_told_and_nothing_is_there(da
 def test_server_when_its_own_idle_limit_is_shorter_lets_the_person_answer(database, terminal):
     shorter = "SET SESSION wait_timeout = 1, SESSION idle_transaction_timeout = 1"
     if database.vendor == "postgresql":
-        database.configure(OPTIONS={"options": "-c idle_in_transaction_session_timeout=500"})
+        database.configure(OPTIONS={"options": "-c idle_in_transaction_session_timeout=200"})
     else:
         database.configure(OPTIONS={"init_command": shorter})
     at = terminal()
 
     name = asked(at)
-    time.sleep(2.5)
+    wait_until(lambda: idle_beyond_the_limit(database))
     at.type(f"{name}\n")
 
     assert at.end() == 0, at.seen
@@ -287,7 +292,7 @@ def test_server_when_the_client_is_frozen_ends_the_transaction(database):
     with connecting.session("default") as (session, _facts):
         session.begin()
         session.idle_up_to(1)
-        time.sleep(2.5)
+        wait_until(lambda: not sessions(database))
         with pytest.raises(StatementError) as caught, session.failing():
             session.own("SELECT 1")
 
@@ -314,6 +319,34 @@ def test_scripts_when_four_start_at_once_run_one_after_the_other(database, termi
 
     assert [at.end() for at in started] == [0, 0, 0, 0], [at.seen for at in started]
     assert state(database) == (4, 4)
+
+
+def sessions(database):
+    """Return the server's ids of the sessions in this database, but for our own."""
+    listing = {
+        "postgresql": "SELECT pid FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "mysql": "SELECT id FROM information_schema.processlist "
+        "WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+    }
+    return [row[0] for row in database.execute(listing[database.vendor])]
+
+
+def idle_beyond_the_limit(database):
+    """Tell whether a session that asks has been idle for longer than the server's own limit."""
+    listing = {
+        "postgresql": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+        "AND state = 'idle in transaction' AND now() - state_change > interval '400 ms'",
+        "mysql": "SELECT 1 FROM information_schema.processlist "
+        "WHERE db = DATABASE() AND command = 'Sleep' AND time_ms > 1500",
+    }
+    return database.execute(listing[database.vendor])
+
+
+def has_pending_signal(process):
+    """Tell whether a signal was sent to a process and has not reached it yet."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return any(int(mask, 16) for mask in re.findall(r"(?:SigPnd|ShdPnd):\s+(\w+)", status))
 
 
 def commits(database):

@@ -32,6 +32,16 @@ def sleeping(database: Database) -> bool:
     )
 
 
+WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
+
+
+def waiting(database: Database) -> bool:
+    """Tell whether a session waits for a lock in this PostgreSQL database."""
+    return bool(database.execute(WAITING))
+
+
 def applied(database: Database) -> list[str]:
     """Return the ids in the history, in the order of time."""
     found = database.execute("SELECT id FROM applied_migrations ORDER BY applied_at")

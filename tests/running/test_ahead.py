@@ -1,6 +1,6 @@
 """What is made before its turn, while the migration before it runs: sent once, and only if it fits."""
 
-from threading import Timer
+from threading import Thread
 
 import pytest
 from django.db import connections
@@ -9,7 +9,7 @@ from migration_guard.running import events, executor
 from migration_guard.running.postgresql.pipeline import Pipeline
 from migration_guard.running.session import AnswerNeededError
 from migration_guard.running.sqlite.session import SQLiteSession
-from tests.running.support import applied
+from tests.running.support import WAITING, applied, wait_until
 
 COUNTED = "SELECT nextval('runs')"  # which no rollback undoes
 FIRST = {"1_a.sql": "CREATE SEQUENCE runs; CREATE TABLE a (id int, name text)"}
@@ -32,6 +32,17 @@ def fitted(monkeypatch):
 def runs(database):
     """Return how often `COUNTED` ran."""
     return database.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs")[0][0]
+
+
+def release_after_a_try(watcher, blocker):
+    """Let the blocker go when somebody has waited for its lock and given up."""
+
+    def waiting_now():
+        return watcher.execute(WAITING).fetchall()
+
+    wait_until(waiting_now)
+    wait_until(lambda: not waiting_now())
+    blocker.execute("ROLLBACK")
 
 
 def test_run_when_files_are_small_sends_what_was_made_ahead_once(
@@ -102,7 +113,7 @@ def test_run_when_what_was_made_ahead_must_be_tried_again_makes_it_anew(
     blocker = postgres.connect()
     blocker.execute("BEGIN")
     blocker.execute("LOCK TABLE a")
-    release = Timer(1, blocker.execute, ("ROLLBACK",))
+    release = Thread(target=release_after_a_try, args=(postgres.connect(), blocker))
     release.start()
 
     result = guard("runsqlmigrations")

@@ -232,11 +232,16 @@ def test_data_change_when_killed_before_its_count_is_committed_is_made_once(
 def test_data_change_when_its_connection_is_killed_is_made_once(
     mariadb, migrations, guard, guard_process
 ):
-    migrations({"1_a.sql": script(SEVEN[0], "INSERT INTO a SELECT 1, SLEEP(2)")})
+    mariadb.execute("CREATE TABLE one (id int PRIMARY KEY)")
+    mariadb.execute("INSERT INTO one VALUES (1)")
+    holder = blocks(mariadb, "one FOR UPDATE")
+    insert = "INSERT INTO a (id) SELECT id FROM one FOR UPDATE"
+    migrations({"1_a.sql": script(SEVEN[0], insert)}, LOCK_TIMEOUT="20s")
     runner = guard_process.start("runsqlmigrations")
     wait_until(lambda: running(mariadb, "INSERT INTO a"))
     mariadb.execute(f"KILL {running(mariadb, 'INSERT INTO a')[0][0]}")
     _out, err = runner.communicate(timeout=20)
+    holder.cursor().execute("ROLLBACK")
 
     result = guard("runsqlmigrations")
 
@@ -251,7 +256,7 @@ def test_data_change_when_the_process_is_killed_in_it_is_made_once(
     mariadb, migrations, guard, guard_process
 ):
     """The server still works on the statement when the next run begins."""
-    migrations({"1_a.sql": script(SEVEN[0], "INSERT INTO a SELECT 1, SLEEP(2)")})
+    migrations({"1_a.sql": script(SEVEN[0], "INSERT INTO a SELECT 1, SLEEP(1)")})
     runner = guard_process.start("runsqlmigrations")
     wait_until(lambda: running(mariadb, "INSERT INTO a"))
     runner.kill()

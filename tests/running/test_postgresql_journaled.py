@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.running.support import applied, kill, sleeping, wait_until
+from tests.running.support import applied, kill, sleeping, wait_until, waiting
 
 OFF = "-- guard: transaction = off\n"
 SEVEN = [
@@ -308,13 +308,6 @@ def test_mark_applied_when_half_done_ends_it(postgres, migrations, guard):
     assert repaired.code == 0, repaired.err
     assert applied(postgres) == ["1_a"]
     assert journal(postgres) == []
-
-
-def waiting(database):
-    return database.execute(
-        "SELECT 1 FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
 
 
 def committed(database):

@@ -139,6 +139,7 @@ def test_whole_when_an_extension_brought_things_then_they_are_left_out(postgres)
     assert (after.tables, after.programs) == (before.tables, before.programs)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_whole_when_a_table_is_locked_then_the_rest_is_told(postgres):
     _build(postgres, "CREATE TABLE items (id int)", "CREATE POLICY own ON items USING (id > 0)")
     locker = postgres.connect()

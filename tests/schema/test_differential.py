@@ -107,7 +107,7 @@ class Comparison:
 
 
 @pytest.fixture
-def both(database):
+def both(site_apps, database):
     """Give the plain and the set-wise reading of the rich schema and of Django's own tables."""
     install(database)
     call_command("migrate", verbosity=0)

@@ -60,6 +60,7 @@ def test_reading_when_the_list_of_tables_is_forbidden_then_no_table_is_absent(po
     assert "permission denied" in read.why("facts")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_reading_when_a_table_is_locked_then_only_its_expressions_are_unknown(postgres):
     install(postgres)
     before = snapshot(connection)

@@ -1,5 +1,6 @@
 """SQLite: what cannot be read does not hide the rest."""
 
+import pytest
 from django.db import connection, transaction
 
 from migration_guard.schema.objects import UNKNOWN
@@ -17,6 +18,7 @@ def test_view_when_its_table_is_gone_then_only_its_columns_are_unknown(sqlite):
     assert [one for one in read.tables if one.label != "broken"] == list(before.tables)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_file_when_another_connection_holds_it_then_no_table_is_absent(sqlite):
     install(sqlite)
     sqlite.execute("BEGIN EXCLUSIVE")
