@@ -1,7 +1,9 @@
 """The fixtures keep their promise: a real, empty database, and nothing left behind."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +12,10 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections
 
+from tests import servers
+from tests.running.support import wait_until
+
+ROOT = Path(__file__).parent.parent
 VENDORS = {"postgresql", "sqlite", "mysql"}
 
 
@@ -168,7 +174,7 @@ def test_mariadb_when_it_cannot_be_had_is_skipped_loudly():
 
     out = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         env={**os.environ, "PYTEST_ADDOPTS": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -178,3 +184,94 @@ def test_mariadb_when_it_cannot_be_had_is_skipped_loudly():
 
     assert "MariaDB: tests will NOT run: it is on holiday" in out
     assert "MariaDB: 1 test was NOT run: it is on holiday" in out
+
+
+# The command line
+
+
+def collected(*args):
+    """Return what `pytest --collect-only` writes."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--collect-only",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            *args,
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "modules"),
+    [
+        (["tests/admin"], {"test_export.py"}),
+        (["tests/admin", "--groups", "browser"], {"test_browser.py"}),
+        (["tests/admin", "--groups", "all"], {"test_browser.py", "test_export.py"}),
+        (["tests/admin/test_browser.py"], {"test_browser.py"}),
+    ],
+    ids=str,
+)
+def test_group_when_it_is_asked_for_or_named_runs_and_else_is_left_out(args, modules):
+    out = collected(*args).stdout
+
+    assert {name for name in ("test_browser.py", "test_export.py") if name in out} == modules
+    assert ("Left out: " in out) is ("--groups" not in args)
+    assert ("faults, browser, documentation" in out) is (args == ["tests/admin"])
+
+
+def test_group_when_there_is_none_of_that_name_is_refused():
+    done = collected("--groups", "benchmark")
+
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "'benchmark' is none of all, faults, browser" in done.stderr
+
+
+# Servers
+
+
+@pytest.mark.parametrize("vendor", ["postgres", "mariadb"])
+def test_server_when_its_process_is_killed_goes_with_its_folder(vendor, tmp_path):
+    if vendor == "mariadb" and (reason := servers.mariadb_missing()):
+        pytest.skip(f"MariaDB: {reason}")
+    code = (
+        "import sys; from tests import servers\n"
+        f"with servers.{vendor}_server() as server:\n"
+        "    server.open().close(); print(server.port, flush=True); sys.stdin.read()"
+    )
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"POSTGRES_URL", "MARIADB_URL"}
+    }
+
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**environment, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        port = int(process.stdout.readline())
+        process.kill()
+
+    wait_until(lambda: not listens(port))
+    wait_until(lambda: not any(path.is_dir() for path in tmp_path.iterdir()))
+
+
+def listens(port):
+    """Tell whether a server takes connections on this port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
