@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.servers import Database
@@ -24,6 +24,12 @@ def sqlite(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)  # the module remembers the one before
     return sqlite
+
+
+@pytest.fixture
+def sessions(install_apps: Callable[..., None]) -> None:
+    """Install one more of Django's apps, whose migrations a test replaces."""
+    install_apps("django.contrib.contenttypes", "django.contrib.sessions", "migration_guard")
 
 
 @pytest.fixture(autouse=True)

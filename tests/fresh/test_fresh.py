@@ -174,7 +174,7 @@ def test_fresh_when_the_contract_says_nothing_proves_the_install_alone(database,
 
 
 def test_fresh_when_a_migration_reaches_for_another_database_refuses(
-    sqlite, migrations, fresh, tmp_path, settings
+    sessions, sqlite, migrations, fresh, tmp_path, settings
 ):
     migrations(FILES)
     other = tmp_path / "other.sqlite3"

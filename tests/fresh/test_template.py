@@ -96,7 +96,7 @@ def test_template_when_the_environment_is_another_is_another(postgres, migration
 
 
 def test_template_when_a_django_migration_changes_is_made_anew(
-    postgres, migrations, fresh, tmp_path, settings, monkeypatch
+    sessions, postgres, migrations, fresh, tmp_path, settings, monkeypatch
 ):
     package = tmp_path / "moved_migrations"
     package.mkdir()
@@ -135,7 +135,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize(("name", "text", "migration"), OUTSIDE.values(), ids=OUTSIDE)
 def test_template_when_what_a_django_migration_runs_changes_elsewhere_is_made_anew(
-    postgres, migrations, fresh, tmp_path, settings, monkeypatch, name, text, migration
+    sessions, postgres, migrations, fresh, tmp_path, settings, monkeypatch, name, text, migration
 ):
     package = tmp_path / "moving_migrations"
     package.mkdir()

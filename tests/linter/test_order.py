@@ -125,7 +125,7 @@ GOOD = [
     [T, "SELECT key, value FROM t, jsonb_each('{}')"],
     [T, "CREATE FUNCTION full_name(t) RETURNS text LANGUAGE sql AS 'SELECT 1'", "SELECT t.full_name FROM t"],
     ["SELECT * FROM pg_class, information_schema.tables, pg_catalog.pg_type"],
-    ["SELECT * FROM django_migrations", "ALTER TABLE auth_user ADD COLUMN x int"],
+    ["SELECT * FROM django_migrations", "ALTER TABLE django_content_type ADD COLUMN x int"],
     [T, "DROP TABLE t -- guard", T],
     [T, "CREATE TABLE IF NOT EXISTS t (id bigint);\nCREATE INDEX IF NOT EXISTS i ON t (a);\nCREATE INDEX IF NOT EXISTS i ON t (a)"],
     ["CREATE TYPE mood AS ENUM ('a')", "ALTER TYPE mood RENAME TO feeling", "CREATE TABLE x (m feeling)", "CREATE TYPE mood AS ENUM ('b')"],
