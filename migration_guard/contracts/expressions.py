@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+from migration_guard.sql.cursor import depths
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, Token, significant
 
@@ -59,14 +60,14 @@ def is_single(text: str, vendor: str) -> bool:
 
     The closing bracket must stand on a line of its own, for the text may end in a comment.
     """
-    depth = 0
-    for token in significant(text, dialect(vendor)):
-        depth += (token.text == "(") - (token.text == ")")
-        if depth < 0 or token.text == ";" or token.kind in {Kind.META, Kind.KEPT_COMMENT}:
+    tokens = list(significant(text, dialect(vendor)))
+    for token in tokens:
+        if token.text == ";" or token.kind in {Kind.META, Kind.KEPT_COMMENT}:
             return False
         if token.kind in {Kind.STRING, Kind.QUOTED, Kind.DOLLAR} and not _closes(token):
             return False
-    return depth == 0 and bool(text.strip())
+    open_brackets = [0, *depths(token.text for token in tokens)]
+    return min(open_brackets) == open_brackets[-1] == 0 and bool(text.strip())
 
 
 def _closes(token: Token) -> bool:
@@ -109,12 +110,8 @@ def _wrapped(words: Sequence[str]) -> bool:
     """Tell whether the first bracket closes with the last."""
     if len(words) < 2 or words[0] != "(" or words[-1] != ")":  # noqa: PLR2004 -- two brackets
         return False
-    depth = 0
-    for number, word in enumerate(words, 1):
-        depth += (word == "(") - (word == ")")
-        if depth == 0:
-            return number == len(words)
-    return False
+    *inside, last = depths(words)
+    return 0 not in inside and last == 0
 
 
 def _without_cast(words: list[str]) -> list[str]:
@@ -134,12 +131,8 @@ def _without_cast(words: list[str]) -> list[str]:
 
 def _cast_at(words: Sequence[str]) -> int | None:
     """Return where the first cast of the whole stands."""
-    depth = 0
-    for at, word in enumerate(words):
-        depth += (word == "(") - (word == ")")
-        if word == "::" and depth == 0:
-            return at
-    return None
+    nested = zip(words, depths(words), strict=True)
+    return next((at for at, place in enumerate(nested) if place == ("::", 0)), None)
 
 
 _CONSTANTS = frozenset({"true", "false", "null"})

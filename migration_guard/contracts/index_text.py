@@ -1,8 +1,10 @@
 """Keys and indexes of a database as text: for a contract to state, for a person to read. Pure."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from migration_guard.schema.objects import UNKNOWN, Index, Key
+from migration_guard.sql.cursor import keyword, outside_brackets, source_of, split_at_commas
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, significant
 
@@ -54,27 +56,22 @@ def shown_index(index: Index) -> str:
 
 def separate(text: str, vendor: str) -> list[str]:
     """Split a list of keys at its outer commas."""
-    parts, depth, start = [], 0, 0
-    for token in significant(text, dialect(vendor)):
-        depth += (token.text == "(") - (token.text == ")")
-        if token.text == "," and depth == 0:
-            parts.append(text[start : token.start].strip())
-            start = token.start + 1
-    return [*parts, text[start:].strip()]
+    tokens = list(significant(text, dialect(vendor)))
+    return [source_of(text, part) for part in split_at_commas(tokens)]
 
 
 def taken_apart(text: str, vendor: str) -> tuple[str, str]:
     """Take the operator class out of a key: ``"a" text_pattern_ops DESC`` is ``a DESC`` and it."""
-    depth, kept, opclass = 0, 0, ""
+    opclass = ""
     tokens = list(significant(text, dialect(vendor)))
-    for number, token in enumerate(tokens):
-        depth += (token.text == "(") - (token.text == ")")
-        if depth or number == 0 or token.kind is not Kind.WORD:
-            continue
-        before = tokens[number - 1]
-        if token.text.upper() not in _KEY_WORDS and before.text.upper() != "COLLATE":
-            opclass, kept = token.text, token.start
-            text = f"{text[:kept].rstrip()} {text[kept + len(opclass) :].lstrip()}".strip()
+    for before, token in pairwise(outside_brackets(tokens)):
+        if (
+            token.kind is Kind.WORD
+            and keyword(token) not in _KEY_WORDS
+            and keyword(before) != "COLLATE"
+        ):
+            opclass, start = token.text, token.start
+            text = f"{text[:start].rstrip()} {text[start + len(opclass) :].lstrip()}".strip()
             break
     if tokens[0].kind is Kind.QUOTED:
         name = tokens[0].text

@@ -22,6 +22,7 @@ from migration_guard.sql.classify import (
     transactional_dml,
     words,
 )
+from migration_guard.sql.cursor import outside_brackets
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, Token, significant
 from migration_guard.sql.statements import Statement, split
@@ -124,11 +125,7 @@ def _outer_words(sql: str, vendor: str) -> Iterator[str]:
 
 def _outer(sql: str, vendor: str) -> Iterator[Token]:
     """Yield the tokens of a statement outside parentheses."""
-    depth = 0
-    for token in significant(sql, dialect(vendor)):
-        depth += (token.text == "(") - (token.text == ")")
-        if depth == 0:
-            yield token
+    return outside_brackets(significant(sql, dialect(vendor)))
 
 
 def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from migration_guard.sql.cursor import keyword, read_tokens, split_at_commas
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.effects import copies_to_stdout
 from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index, index_if_missing
@@ -171,12 +172,10 @@ def mentions(text: str, name: str, vendor: str) -> bool:
 
 
 def _upper(text: str, vendor: str) -> Iterator[str]:
-    """Yield the texts of the significant tokens, unquoted words in upper case."""
+    """Yield the significant tokens, unquoted words in upper case, without kept comments."""
     for token in significant(text, dialect(vendor)):
-        if token.kind is Kind.WORD:
-            yield token.text.upper()
-        elif token.kind is not Kind.KEPT_COMMENT:
-            yield token.text
+        if token.kind is not Kind.KEPT_COMMENT:
+            yield keyword(token)
 
 
 def _head(text: str, vendor: str, limit: int) -> list[str]:
@@ -195,25 +194,13 @@ def _sets_autocommit(text: str, vendor: str) -> bool:
 
 def _configures(text: str, vendor: str) -> bool:
     """Tell whether any call of set_config() has a last argument that is not literally true."""
-    calls = _upper(text, vendor)
-    for word in calls:
-        if word == "SET_CONFIG" and _arguments(calls)[2:] not in _LITERALLY_TRUE:
-            return True
+    cursor = read_tokens(text, dialect(vendor))
+    while word := cursor.take():
+        if word == "SET_CONFIG":
+            arguments = split_at_commas(cursor.take_group())[2:]
+            if [list(map(keyword, argument)) for argument in arguments] not in _LITERALLY_TRUE:
+                return True
     return False
-
-
-def _arguments(rest: Iterator[str]) -> list[str]:
-    """Return the arguments of a call, each with its tokens joined; `rest` begins at its `(`."""
-    arguments, depth = [""], 0
-    for word in rest:
-        depth += (word == "(") - (word == ")")
-        if depth <= 0:
-            break
-        if word == "," and depth == 1:
-            arguments.append("")
-        elif word != "(" or depth > 1:
-            arguments[-1] += word
-    return arguments
 
 
 def _is_temporary(target: Sequence[str]) -> bool:
@@ -255,7 +242,9 @@ _SERVER = (["GLOBAL"], ["PERSIST"], ["PERSIST_ONLY"])
 _AUTOCOMMIT = frozenset(
     f"{scope}AUTOCOMMIT" for scope in ("", "SESSION", "LOCAL", "@@", "@@SESSION.", "@@LOCAL.")
 )
-_LITERALLY_TRUE = tuple([word] for word in ("TRUE", "'true'", "'t'", "'on'", "'1'", "'yes'", "'y'"))
+_LITERALLY_TRUE = tuple(
+    [[word]] for word in ("TRUE", "'true'", "'t'", "'on'", "'1'", "'yes'", "'y'")
+)
 _AFTER_NAME = frozenset({"FROM", "WHERE", ",", ".", ";", "UNION", "ORDER", "LIMIT", "GROUP"})
 _DML = frozenset(
     {"INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "VALUES", "TABLE", "DO", "HANDLER"}

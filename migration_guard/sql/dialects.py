@@ -34,6 +34,7 @@ class Dialect:
     parentheses: bool = False  # the terminator does not count inside them
     backslash_commands: bool = False  # the client is psql
     delimiter_command: bool = False  # the client is mysql
+    folds_names: bool = False  # unquoted names to lower case, and names are cut to 63 bytes
 
 
 def dialect(vendor: str) -> Dialect:
@@ -102,6 +103,7 @@ POSTGRESQL = Dialect(
     dollar_quotes=True,
     parentheses=True,
     backslash_commands=True,
+    folds_names=True,
 )
 
 # PostgreSQL after SET standard_conforming_strings = off.

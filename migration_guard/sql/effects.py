@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration_guard.sql.scanner import Kind, Token, significant
+from migration_guard.sql.cursor import keyword, outside_brackets
+from migration_guard.sql.scanner import significant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from migration_guard.sql.dialects import Dialect
+    from migration_guard.sql.scanner import Token
 
 CONFORMING = "standard_conforming_strings"
 
@@ -34,15 +36,11 @@ def _copies_with_client(text: str, lexis: Dialect) -> str:
     The grammar takes STDIN and STDOUT for each other. A column may be called `from` only after a
     dot.
     """
-    depth = 0
-    before = direction = ""
-    for token in significant(text, lexis):
-        word = token.text.upper() if token.kind is Kind.WORD else token.text
-        if direction:
-            return direction if word in {"STDIN", "STDOUT"} else ""
-        depth += (word == "(") - (word == ")")
-        if depth == 0 and before != "." and word in {"FROM", "TO"}:
-            direction = word
+    words = map(keyword, outside_brackets(significant(text, lexis)))
+    before = ""
+    for word in words:
+        if before != "." and word in {"FROM", "TO"}:
+            return word if next(words, "") in {"STDIN", "STDOUT"} else ""
         before = word
     return ""
 

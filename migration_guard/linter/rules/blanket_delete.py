@@ -6,6 +6,7 @@ from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
 from migration_guard.planning.preflight import may_touch_history, shorten
 from migration_guard.problems import Problem, Severity
+from migration_guard.sql.cursor import keyword, outside_brackets
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, Token, significant
 
@@ -43,14 +44,18 @@ def check(source: Source) -> Iterator[Problem]:
 def _fault(text: str, vendor: str, made: set[str]) -> str:
     """Return what the statement does to people's data; empty where it is harmless."""
     tokens = list(significant(text, dialect(vendor)))
-    words = [token.text.upper() if token.kind is Kind.WORD else token.text for token in tokens]
+    words = [keyword(token) for token in tokens]
     if words[0] == "TRUNCATE":
         return "all rows of the table are lost"
     if words[0] == "DROP":
         return _dropped(words, tokens, made)
     for at, word in enumerate(words):
         first = at == 0 or words[at - 1] in {"(", ")"}
-        if first and word in {"DELETE", "UPDATE"} and "WHERE" not in _own(words, at):
+        if (
+            first
+            and word in {"DELETE", "UPDATE"}
+            and "WHERE" not in map(keyword, outside_brackets(tokens[at:]))
+        ):
             return "every row is deleted" if word == "DELETE" else "every row is changed"
     return ""
 
@@ -76,15 +81,3 @@ def _made(text: str, vendor: str) -> set[str]:
 
 def _name(token: Token) -> str:
     return token.text[1:-1] if token.kind is Kind.QUOTED else token.text.lower()
-
-
-def _own(words: Sequence[str], at: int) -> list[str]:
-    """Return the words of the statement that begins at ``at``, without those in parentheses."""
-    depth, own = 0, []
-    for word in words[at:]:
-        depth += (word == "(") - (word == ")")
-        if depth < 0:
-            break
-        if depth == 0:
-            own.append(word)
-    return own

@@ -13,10 +13,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from migration_guard.schema.expressions import unwrapped
+from migration_guard.sql.cursor import (
+    Cursor,
+    identifier,
+    keyword,
+    read_tokens,
+    source_of,
+    split_at_commas,
+)
 from migration_guard.sql.dialects import SQLITE
-from migration_guard.sql.scanner import Kind, Token, significant
+from migration_guard.sql.scanner import Token, significant
 
-_TABLE_CONSTRAINTS: Final = frozenset({"constraint", "primary", "unique", "check", "foreign"})
+_TABLE_CONSTRAINTS: Final = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
 # What a definition without any of these says, the pragmas tell.
 _TELLING: Final = re.compile(
     r"\b(?:constraint|primary|unique|check|foreign|references|collate|as)\b", re.IGNORECASE
@@ -64,19 +72,21 @@ def parse_create_table(sql: str) -> Parsed:
     if not _is_virtual(sql):
         for start, end in _definitions(sql):
             if _TELLING.search(sql, start, end):
-                _Definition(sql, list(significant(sql, SQLITE, start, end)), parsed).read()
+                _Definition(
+                    sql, Cursor(significant(sql, SQLITE, start, end), SQLITE), parsed
+                ).read()
     return parsed
 
 
 def index_expressions(sql: str) -> tuple[list[str], str | None]:
     """Return the terms of CREATE INDEX, without collation and order, and the WHERE or None."""
-    tokens = list(significant(sql, SQLITE))
-    start = next(number for number, token in enumerate(tokens) if token.text == "(")
-    end = _closing(tokens, start)
-    terms = [_term(sql, part) for part in _split(tokens[start + 1 : end])]
-    if end + 1 >= len(tokens):
+    cursor = read_tokens(sql, SQLITE)
+    while not cursor.is_at_end and cursor.peek() != "(":
+        cursor.take()
+    terms = [_term(sql, part) for part in split_at_commas(cursor.take_group())]
+    if not cursor.accept("WHERE"):
         return terms, None
-    return terms, unwrapped(_text(sql, tokens[end + 2 :]), "sqlite")
+    return terms, unwrapped(source_of(sql, cursor.rest), "sqlite")
 
 
 def _is_virtual(sql: str) -> bool:
@@ -102,130 +112,80 @@ def _definitions(sql: str) -> Iterator[tuple[int, int]]:
                 return
 
 
-def _split(tokens: list[Token]) -> list[list[Token]]:
-    """Split at the commas outside parentheses."""
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if token.text == "," and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return [part for part in parts if part]
-
-
-def _closing(tokens: list[Token], start: int) -> int:
-    """Return the place of the parenthesis that closes the one at ``start``."""
-    depth = 0
-    for number in range(start, len(tokens)):
-        depth += {"(": 1, ")": -1}.get(tokens[number].text, 0)
-        if depth == 0:
-            return number
-    return len(tokens)
-
-
-def _text(sql: str, tokens: list[Token]) -> str:
-    """Return the text from the first to the last of these tokens."""
-    return sql[tokens[0].start : tokens[-1].start + len(tokens[-1].text)] if tokens else ""
-
-
 def _term(sql: str, tokens: list[Token]) -> str:
     """Return one term of an index without its COLLATE and its order."""
     kept = list(tokens)
     while len(kept) > 1:
-        if _word(kept[-1]) in {"asc", "desc"}:
+        if keyword(kept[-1]) in {"ASC", "DESC"}:
             kept = kept[:-1]
-        elif _word(kept[-2]) == "collate":
+        elif keyword(kept[-2]) == "COLLATE":
             kept = kept[:-2]
         else:
             break
-    return unwrapped(_text(sql, kept), "sqlite")
-
-
-def _word(token: Token) -> str:
-    """Return an unquoted word in lower case, or ""."""
-    return token.text.lower() if token.kind is Kind.WORD else ""
-
-
-def _name(token: Token) -> str:
-    """Return the name that a token writes; SQLite takes string literals for names."""
-    text = token.text
-    if token.kind is Kind.QUOTED and text[0] == "[":
-        return text[1:-1]
-    if token.kind in {Kind.QUOTED, Kind.STRING}:
-        return text[1:-1].replace(text[0] * 2, text[0])
-    return text
+    return unwrapped(source_of(sql, kept), "sqlite")
 
 
 class _Definition:
     """One definition of a column, or table constraints, read from left to right."""
 
-    def __init__(self, sql: str, tokens: list[Token], parsed: Parsed) -> None:
+    def __init__(self, sql: str, cursor: Cursor, parsed: Parsed) -> None:
         self._sql = sql
-        self._tokens = tokens
+        self._cursor = cursor
         self._parsed = parsed
-        self._at = 0
         self._name = ""
-        is_column = _word(tokens[0]) not in _TABLE_CONSTRAINTS
-        self._column = _name(tokens[0]).lower() if is_column else ""
-        self._at = 1 if is_column else 0
+        is_column = cursor.peek() not in _TABLE_CONSTRAINTS
+        self._column = self._take_identifier().lower() if is_column else ""
 
     def read(self) -> None:
         """Read every clause; what is not one, such as the type, is passed over."""
-        while self._at < len(self._tokens):
-            word = _word(self._tokens[self._at])
-            self._at += 1
-            clause = _CLAUSES.get(word)
+        while not self._cursor.is_at_end:
+            clause = _CLAUSES.get(self._cursor.take())
             if clause is not None:
                 clause(self)
-            elif self._peek("("):
-                self._group()
+            else:
+                self._cursor.take_group()
 
     # Clauses: the keyword is behind.
 
     def constraint(self) -> None:
         """Read CONSTRAINT name."""
-        self._name = _name(self._tokens[self._at])
-        self._at += 1
+        self._name = self._take_identifier()
 
     def primary(self) -> None:
         """Read PRIMARY KEY, in a table constraint with its columns."""
-        self._at += 1
-        self._parsed.primary_keys.append(Named(self._take_name(), self._columns()))
+        self._cursor.accept("KEY")
+        self._parsed.primary_keys.append(Named(self._take_constraint_name(), self._take_columns()))
 
     def unique(self) -> None:
         """Read UNIQUE, likewise."""
-        self._parsed.uniques.append(Named(self._take_name(), self._columns()))
+        self._parsed.uniques.append(Named(self._take_constraint_name(), self._take_columns()))
 
     def check(self) -> None:
         """Read CHECK (expression)."""
-        self._parsed.checks.append((self._take_name(), unwrapped(self._group(), "sqlite")))
+        self._parsed.checks.append((self._take_constraint_name(), self._take_expression()))
 
     def collate(self) -> None:
         """Read COLLATE name."""
-        self._parsed.collations[self._column] = _name(self._tokens[self._at])
-        self._at += 1
+        self._parsed.collations[self._column] = self._take_identifier()
 
     def generated(self) -> None:
         """Read AS (expression); GENERATED ALWAYS before it says nothing more."""
-        if self._peek("("):
-            self._parsed.generated[self._column] = unwrapped(self._group(), "sqlite")
+        if self._cursor.peek() == "(":
+            self._parsed.generated[self._column] = self._take_expression()
 
     def default(self) -> None:
         """Pass over DEFAULT value, whatever it looks like; SET DEFAULT has no value."""
-        if self._at > 1 and _word(self._tokens[self._at - 2]) == "set":
+        if self._word_before() == "SET":
             return
-        if self._peek("("):
-            self._group()
-        else:
-            self._at += 2 if self._peek("-") or self._peek("+") else 1
+        if not self._cursor.take_group():
+            self._cursor.accept_any({"-", "+"})
+            self._cursor.take()
 
     def foreign(self) -> None:
         """Read FOREIGN KEY (columns) REFERENCES …."""
-        self._at += 1
-        columns = self._columns()
-        self._at += 1
+        self._cursor.accept("KEY")
+        columns = self._take_columns()
+        self._cursor.accept("REFERENCES")
         self._reference(columns)
 
     def references(self) -> None:
@@ -236,53 +196,53 @@ class _Definition:
         """Read [NOT] DEFERRABLE [INITIALLY DEFERRED]."""
         if not self._parsed.references:
             return
-        before = self._tokens[self._at - 2]
-        following = [_word(token) for token in self._tokens[self._at : self._at + 2]]
-        deferred = following == ["initially", "deferred"]
-        wanted = "deferred" if deferred else "immediate"
-        self._parsed.references[-1].deferrable = "" if _word(before) == "not" else wanted
+        is_not = self._word_before() == "NOT"
+        timing = "deferred" if self._cursor.accept("INITIALLY", "DEFERRED") else "immediate"
+        self._parsed.references[-1].deferrable = "" if is_not else timing
 
     def _reference(self, columns: tuple[str, ...]) -> None:
-        self._parsed.references.append(Reference(self._take_name(), columns))
-        self._at += 1
-        if self._peek("("):
-            self._group()
+        self._parsed.references.append(Reference(self._take_constraint_name(), columns))
+        self._take_identifier()
+        self._cursor.take_group()
 
     # Steps
 
-    def _peek(self, text: str) -> bool:
-        return self._at < len(self._tokens) and self._tokens[self._at].text == text
+    def _word_before(self) -> str:
+        """Return the word before the keyword that is behind; a definition begins with another."""
+        return keyword(self._cursor.tokens[self._cursor.position - 2])
 
-    def _take_name(self) -> str:
+    def _take_identifier(self) -> str:
+        name = self._cursor.take_name()
+        return name.name if name is not None else ""
+
+    def _take_constraint_name(self) -> str:
         name, self._name = self._name, ""
         return name
 
-    def _group(self) -> str:
-        """Pass over a group in parentheses; return its text with them."""
-        end = _closing(self._tokens, self._at)
-        text = _text(self._sql, self._tokens[self._at : end + 1])
-        self._at = end + 1
-        return text
+    def _take_expression(self) -> str:
+        """Go past an expression in brackets and return it without them."""
+        start = self._cursor.position
+        self._cursor.take_group()
+        tokens = self._cursor.tokens[start : self._cursor.position]
+        return unwrapped(source_of(self._sql, tokens), "sqlite")
 
-    def _columns(self) -> tuple[str, ...]:
-        """Return the columns in parentheses here, or the column that is being defined."""
-        if not self._peek("("):
+    def _take_columns(self) -> tuple[str, ...]:
+        """Return the columns in brackets here, or the column that is being defined."""
+        if self._cursor.peek() != "(":
             return (self._column,)
-        end = _closing(self._tokens, self._at)
-        parts = _split(self._tokens[self._at + 1 : end])
-        self._at = end + 1
-        return tuple(_name(part[0]).lower() for part in parts)
+        parts = split_at_commas(self._cursor.take_group())
+        return tuple(identifier(part[0], SQLITE).lower() for part in parts)
 
 
 _CLAUSES: Final[Mapping[str, Callable[[_Definition], None]]] = {
-    "constraint": _Definition.constraint,
-    "primary": _Definition.primary,
-    "unique": _Definition.unique,
-    "check": _Definition.check,
-    "collate": _Definition.collate,
-    "as": _Definition.generated,
-    "default": _Definition.default,
-    "foreign": _Definition.foreign,
-    "references": _Definition.references,
-    "deferrable": _Definition.deferrable,
+    "CONSTRAINT": _Definition.constraint,
+    "PRIMARY": _Definition.primary,
+    "UNIQUE": _Definition.unique,
+    "CHECK": _Definition.check,
+    "COLLATE": _Definition.collate,
+    "AS": _Definition.generated,
+    "DEFAULT": _Definition.default,
+    "FOREIGN": _Definition.foreign,
+    "REFERENCES": _Definition.references,
+    "DEFERRABLE": _Definition.deferrable,
 }
