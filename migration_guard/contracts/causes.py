@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.sql.classify import mentions
+from migration_guard.sql.ddl import DDL, read_ddl
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, significant
 from migration_guard.sql.statements import SQLError, Statement, split
@@ -32,11 +33,12 @@ class _Verb(IntEnum):
 
 
 class _Act(NamedTuple):
-    """A statement of a migration that has to do with a thing."""
+    """A statement of a migration that has to do with a thing; `change` is what its DDL does."""
 
     verb: _Verb
     migration: Planned
-    words: tuple[str, ...]
+    change: DDL | None
+    head: tuple[str, ...]
     line: int
 
 
@@ -78,10 +80,10 @@ class Trail:
 
         The names go from the outer to the inner; a single one is that of a table or a view.
         """
-        acts = [act for act in self._acts(*names) if not _of_another(act.words, names)]
+        acts = [act for act in self._acts(*names) if not _of_another(act, names)]
         if not acts:
             return None
-        created = [act for act in acts if len(names) == 1 and _creates(act.words, names[0])]
+        created = [act for act in acts if len(names) == 1 and _creates(act.change, names[0])]
         best = max(created or acts, key=lambda act: (act.verb, act.migration.key, act.line))
         migration = best.migration
         assert migration.file is not None  # noqa: S101 - only files have acts
@@ -109,8 +111,12 @@ class Trail:
         return [act for file in self._files for act in file.acts(names)]
 
     def _creators(self, table: str) -> list[str]:
-        acts = self._acts(table)
-        return [act.migration.id for act in acts if act.words[:2] == ("CREATE", "TABLE")]
+        changes = [(act.migration.id, act.change) for act in self._acts(table)]
+        return [
+            id_
+            for id_, change in changes
+            if change is not None and (change.verb, change.kind) == ("CREATE", "TABLE")
+        ]
 
 
 class _File:
@@ -135,9 +141,10 @@ class _File:
             return
         for statement in self.statements:
             if all(mentions(statement.text, name, self.vendor) for name in names):
-                words = tuple(islice(_words(statement.text, self.vendor), 12))
-                verb = _verb(statement.text, names[-1], self.vendor, words)
-                yield _Act(verb, self.migration, words, statement.line)
+                change = read_ddl(statement.text, self.vendor)
+                head = tuple(islice(_words(statement.text, self.vendor), 12))
+                verb = _verb(change, names[-1], head)
+                yield _Act(verb, self.migration, change, head, statement.line)
 
 
 def _tell(acts: list[_Act], names: tuple[str, ...], creators: Callable[[str], list[str]]) -> str:
@@ -168,71 +175,59 @@ def _named(act: _Act) -> str:
 
 def _why(best: _Act, creators: Callable[[], list[str]]) -> str:
     """Say what lets a statement succeed that adds nothing."""
-    head = best.words
+    change = best.change
     if best.migration.state is State.EDITED:
         return "the file was edited after it was applied, and the database ran the older text."
-    if head[:4] == ("ALTER", "TABLE", "IF", "EXISTS"):
+    if change is None or not change.is_conditional or change.kind != "TABLE":
+        return "something has removed it since. Add it again in a new migration."
+    if change.verb == "ALTER":
         where = f" (in {', '.join(found)})" if (found := creators()) else ""
         return (
             f"an ALTER TABLE IF EXISTS that ran before the CREATE TABLE{where} does nothing. Add "
             "it again in a new migration: manage.py makesqlmigration."
         )
-    if head[:5] == ("CREATE", "TABLE", "IF", "NOT", "EXISTS"):
-        return (
-            "a CREATE TABLE IF NOT EXISTS does nothing where an older table of that name is. Add "
-            "what is missing in a new migration: manage.py makesqlmigration."
-        )
-    return "something has removed it since. Add it again in a new migration."
-
-
-def _verb(text: str, name: str, vendor: str, head: tuple[str, ...]) -> _Verb:
-    """Tell what a statement does with ``name``; only DDL does anything with it."""
-    if head[:1] == ("CREATE",):
-        return _Verb.ADDS if "INDEX" not in head[:3] or name.upper() in head else _Verb.MENTIONS
-    if head[:1] == ("DROP",):
-        return _Verb.DROPS
-    if head[:1] != ("ALTER",):
-        return _Verb.MENTIONS
-    before: list[str] = []
-    for word in _words(text, vendor):
-        if word == name.upper() and before:
-            for verb, key in _VERBS.items():
-                if key in before[-5:]:
-                    return verb
-        before = [] if word == "," else [*before, word]
-    return _Verb.ADDS if "ADD" in _words(text, vendor) else _Verb.MENTIONS
-
-
-def _creates(head: tuple[str, ...], name: str) -> bool:
-    """Tell whether a statement that begins so creates the thing ``name``, which has no table."""
-    kind, created = _created(head)
-    return kind not in _ON_A_TABLE and created == name.upper()
-
-
-def _of_another(head: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Tell whether a statement makes or alters one thing, and only refers to that of the names."""
-    if len(names) == 1:
-        return False
-    kind, created = _created(head)
-    if kind and kind not in {"TABLE", "INDEX"}:
-        return created not in {names[0].upper(), names[-1].upper()}
-    made = head[: head.index("(")] if "(" in head else head
     return (
-        head[:1] in {("CREATE",), ("ALTER",)}
-        and "TABLE" in head[:3]
-        and names[0].upper() not in made
+        "a CREATE TABLE IF NOT EXISTS does nothing where an older table of that name is. Add "
+        "what is missing in a new migration: manage.py makesqlmigration."
     )
 
 
-def _created(head: tuple[str, ...]) -> tuple[str, str]:
-    """Return the kind and the name, without schema, of what a CREATE makes; "" for other SQL."""
-    kind = next((word for word in head[1:8] if word in _KINDS), "")
-    if head[:1] != ("CREATE",) or not kind:
-        return "", ""
-    rest = [word for word in head[head.index(kind) + 1 :] if word not in _BEFORE_NAME]
-    while rest[1:2] == ["."]:
-        rest = rest[2:]
-    return kind, rest[0] if rest else ""
+def _verb(change: DDL | None, name: str, head: tuple[str, ...]) -> _Verb:
+    """Return what a statement does with ``name``; only DDL does anything with it."""
+    if change is None or change.verb == "RENAME":
+        return _Verb.MENTIONS
+    if change.verb == "CREATE":
+        return _Verb.ADDS if change.kind != "INDEX" or name.upper() in head else _Verb.MENTIONS
+    if change.verb == "DROP":
+        return _Verb.DROPS
+    of_name = [clause.verb for clause in change.clauses if name.upper() in clause.words]
+    verb = next((_VERBS[verb] for verb in of_name if verb in _VERBS), None)
+    if verb is None:
+        adds = any("ADD" in clause.words for clause in change.clauses)
+        verb = _Verb.ADDS if adds else _Verb.MENTIONS
+    return verb
+
+
+def _creates(change: DDL | None, name: str) -> bool:
+    """Return whether a statement creates the thing ``name``, which has no table."""
+    return (
+        change is not None
+        and change.verb == "CREATE"
+        and change.kind not in _ON_A_TABLE
+        and change.name.upper() == name.upper()
+    )
+
+
+def _of_another(act: _Act, names: tuple[str, ...]) -> bool:
+    """Return whether a statement makes or alters a thing and only refers to that of the names."""
+    change = act.change
+    if change is None or len(names) == 1:
+        return False
+    if change.verb == "CREATE" and change.names and change.kind not in {"TABLE", "INDEX"}:
+        return change.name.upper() not in {names[0].upper(), names[-1].upper()}
+    made = act.head[: act.head.index("(")] if "(" in act.head else act.head
+    is_table = change.kind == "TABLE" and change.verb in {"CREATE", "ALTER"}
+    return is_table and names[0].upper() not in made
 
 
 def _words(text: str, vendor: str) -> Iterator[str]:
@@ -244,13 +239,7 @@ def _words(text: str, vendor: str) -> Iterator[str]:
 
 
 _ON_A_TABLE = {"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS"}
-_KINDS = {
-    *("TABLE", "VIEW", "FUNCTION", "PROCEDURE", "AGGREGATE", "TYPE", "DOMAIN", "SEQUENCE"),
-    *("EXTENSION", "EVENT"),
-    *_ON_A_TABLE,
-}
-_BEFORE_NAME = {"IF", "NOT", "EXISTS", "CONCURRENTLY"}
-_VERBS = {_Verb.DROPS: "DROP", _Verb.RENAMES: "RENAME", _Verb.ADDS: "ADD"}
+_VERBS = {"DROP": _Verb.DROPS, "RENAME": _Verb.RENAMES, "ADD": _Verb.ADDS}
 _STATES = {
     State.PENDING: "(apply it: manage.py runsqlmigrations).",
     State.FAILED: "(see manage.py runsqlmigrations --plan; the next run goes on where it failed).",

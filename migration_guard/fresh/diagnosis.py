@@ -7,7 +7,6 @@ from django.db import connections
 
 from migration_guard import conf
 from migration_guard.fresh.building import BuildFailed
-from migration_guard.fresh.targets import columns_added, target
 from migration_guard.linter import grammar
 from migration_guard.linter.rules import alter_before_create
 from migration_guard.linter.source import Context, read
@@ -15,7 +14,8 @@ from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
 from migration_guard.running.session import StatementError
-from migration_guard.sql.classify import mentions, words
+from migration_guard.sql.classify import mentions
+from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split
 
 _STATE = (
@@ -102,12 +102,10 @@ def _made(file: MigrationFile, vendor: str) -> set[tuple[str, str]]:
     """Return what a file makes: (table or view, ""), and (table, column) for what it adds."""
     made = set()
     for statement in _statements(file, vendor):
-        text = statement.text
-        head = words(text, vendor, 4)
-        if head[:1] == ("CREATE",) and {"TABLE", "VIEW"} & set(head):
-            made.add((target(text, vendor), ""))
-        elif head[:2] == ("ALTER", "TABLE"):
-            made |= {(target(text, vendor), column) for column in columns_added(text, vendor)}
+        change = read_ddl(statement.text, vendor)
+        if change is not None and change.kind in {"TABLE", "VIEW"}:
+            columns = [""] if change.verb == "CREATE" else change.columns_added
+            made |= {(change.name, column) for column in columns}
     return made
 
 

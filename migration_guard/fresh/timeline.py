@@ -9,7 +9,6 @@ from contextlib import suppress
 
 from django.db import connections
 
-from migration_guard.fresh.targets import target
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
 from migration_guard.results import Chapter
@@ -17,15 +16,13 @@ from migration_guard.running import connecting
 from migration_guard.schema.diff.compare import Change, Compared, compare
 from migration_guard.schema.diff.database import whole
 from migration_guard.sql.classify import makes_temporary, mask_secrets, mentions, words
+from migration_guard.sql.ddl import DDL, read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split
 
-_DDL = {"ALTER", "CREATE", "DROP"}
 # What a snapshot shows; of other things a migration may change what nobody sees.
 _SEEN = {
-    *("TABLE", "UNLOGGED", "VIRTUAL", "FOREIGN", "VIEW", "RECURSIVE", "MATERIALIZED", "INDEX"),
-    *("UNIQUE", "FULLTEXT", "SPATIAL", "TYPE", "DOMAIN", "EXTENSION", "SEQUENCE", "STATISTICS"),
-    *("FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "CONSTRAINT", "EVENT", "POLICY", "RULE"),
-    "OR",
+    *("TABLE", "VIEW", "INDEX", "TYPE", "DOMAIN", "EXTENSION", "SEQUENCE", "STATISTICS"),
+    *("FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "EVENT", "EVENT TRIGGER", "POLICY", "RULE"),
 }
 # Clauses of ALTER that leave no trace in a snapshot.
 _UNSEEN = (
@@ -94,52 +91,55 @@ def _idle(file: MigrationFile, changed: Sequence[Compared], vendor: str) -> Iter
     with suppress(SQLError):  # it ran, so it is SQL; the server knows better
         statements = split(file.text, vendor)
         temporary = [
-            target(one.text, vendor) for one in statements if makes_temporary(one.text, vendor)
+            change.name
+            for one in statements
+            if makes_temporary(one.text, vendor)
+            and (change := read_ddl(one.text, vendor)) is not None
+            and change.name
         ]
         for statement in statements:
             text = statement.text
             can_be_idle = not changed or mentions(text, "IF", vendor)
+            made = read_ddl(text, vendor) if can_be_idle else None
             if (
-                can_be_idle
-                and _visible(text, vendor)
-                and not any(_speaks_of(text, one, vendor) for one in changed)
-                and not _made_again(text, statements, vendor)
+                made is not None
+                and _is_visible(made, text, vendor)
+                and not any(_speaks_of(made, text, one, vendor) for one in changed)
+                and not _makes_room(made, statements, vendor)
                 and not any(mentions(text, name, vendor) for name in temporary)
             ):
                 yield _changed_nothing(file, statement, vendor)
 
 
-def _speaks_of(text: str, one: Compared, vendor: str) -> bool:
+def _speaks_of(made: DDL, text: str, one: Compared, vendor: str) -> bool:
     """Tell whether a statement may have made this change."""
     thing = one.thing
-    if thing.kind == "sequence of column" and words(text, vendor, 2)[1:] == ("SEQUENCE",):
+    if thing.kind == "sequence of column" and made.kind == "SEQUENCE":
         return True  # whose name is not told
     table = thing.table.rpartition(".")[2]
     if table and not mentions(text, table, vendor):
         return False
-    of_table = "TABLE" in words(text, vendor, 3)
-    if thing.kind == "table" or (of_table and thing.kind in _MAY_BE_UNNAMED):
+    if thing.kind == "table" or (made.kind == "TABLE" and thing.kind in _MAY_BE_UNNAMED):
         return True
     names = {each.name.partition("(")[0] for each in (one.first, one.second) if each is not None}
     return any(mentions(text, name.rpartition(".")[2], vendor) for name in names)
 
 
-def _made_again(text: str, statements: Sequence[Statement], vendor: str) -> bool:
+def _makes_room(made: DDL, statements: Sequence[Statement], vendor: str) -> bool:
     """Tell whether a DROP only makes room for what the same file creates."""
-    name = target(text, vendor)
-    return words(text, vendor, 1) == ("DROP",) and any(
-        words(other.text, vendor, 1) == ("CREATE",) and mentions(other.text, name, vendor)
+    return made.verb == "DROP" and any(
+        words(other.text, vendor, 1) == ("CREATE",) and mentions(other.text, made.name, vendor)
         for other in statements
     )
 
 
-def _visible(text: str, vendor: str) -> bool:
-    verb, kind = (*words(text, vendor, 2), "", "")[:2]
+def _is_visible(made: DDL, text: str, vendor: str) -> bool:
+    """Tell whether a snapshot shows what a statement changes."""
     return (
-        verb in _DDL
-        and kind in _SEEN
+        made.verb != "RENAME"
+        and made.kind in _SEEN
         and not makes_temporary(text, vendor)
-        and not (verb == "ALTER" and any(mentions(text, word, vendor) for word in _UNSEEN))
+        and not (made.verb == "ALTER" and any(mentions(text, word, vendor) for word in _UNSEEN))
     )
 
 

@@ -1,0 +1,239 @@
+"""What a DDL statement makes, alters, renames and drops, read from its tokens.
+
+Pure, and for all vendors. It is lenient: of what it does not know it returns less, and raises
+nothing but ValueError for an unknown vendor.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from migration_guard.sql.cursor import (
+    Cursor,
+    Name,
+    identifier,
+    keyword,
+    outside_brackets,
+    split_at_commas,
+)
+from migration_guard.sql.dialects import dialect
+from migration_guard.sql.scanner import Kind, Token, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from migration_guard.sql.dialects import Dialect
+
+
+class Clause(NamedTuple):
+    """One action of an ALTER, such as ``ADD COLUMN IF NOT EXISTS born date``.
+
+    `kind` is COLUMN in an ALTER TABLE that names no other; `name` is "" where none is given, and
+    `words` are all words of the clause in upper case, names without their quotes.
+    """
+
+    verb: str
+    kind: str
+    name: str
+    words: tuple[str, ...]
+
+
+class DDL(NamedTuple):
+    """A statement that changes the schema. Words are in upper case.
+
+    `verb` is CREATE, ALTER, DROP or RENAME; `kind` is a word such as TABLE or INDEX; `options` are
+    those around it (TEMPORARY, MATERIALIZED, CONCURRENTLY, …). `names` are what it makes, alters,
+    renames or drops, `new_names` what RENAME TABLE turns them into, and `table` is the one that an
+    index, trigger, policy, rule or statistics object is on. `is_conditional` stands for IF EXISTS
+    and IF NOT EXISTS before the name.
+    """
+
+    verb: str
+    kind: str
+    options: frozenset[str] = frozenset()
+    names: tuple[Name, ...] = ()
+    new_names: tuple[Name, ...] = ()
+    table: Name | None = None
+    is_conditional: bool = False
+    clauses: tuple[Clause, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The first name, without its schema; "" for a statement that names nothing."""
+        return self.names[0].name if self.names else ""
+
+    @property
+    def columns_added(self) -> list[str]:
+        """The columns of ``ALTER TABLE … ADD [COLUMN] name …, ADD …``."""
+        return [
+            clause.name
+            for clause in self.clauses
+            if (clause.verb, clause.kind) == ("ADD", "COLUMN") and clause.name
+        ]
+
+
+def read_ddl(text: str, vendor: str) -> DDL | None:
+    """Return what a statement of DDL does to the schema; None for any other statement.
+
+    >>> read_ddl("DROP TABLE IF EXISTS shop.items CASCADE", "postgresql").names
+    (Name(name='items', schema='shop'),)
+    """
+    lexis = dialect(vendor)
+    tokens = (token for token in significant(text, lexis) if token.kind is not Kind.KEPT_COMMENT)
+    first = next(tokens, None)
+    # Other statements may be long, and no more than their first word is read.
+    if first is None or keyword(first) not in _VERBS:
+        return None
+    cursor = Cursor(chain([first], tokens), lexis)
+    verb = cursor.take()
+    options = _take_options(cursor)
+    kind = _take_kind(cursor, options)
+    if cursor.accept("CONCURRENTLY"):
+        options.add("CONCURRENTLY")
+    is_conditional = _take_condition(cursor)
+    cursor.accept("ONLY")
+    read = DDL(verb, kind, frozenset(options), is_conditional=is_conditional)
+    if verb == "ALTER":
+        name = cursor.take_name() if kind in _NAMED else None
+        # PostgreSQL's sign for tables that inherit, MariaDB's time to wait for a lock.
+        if not (cursor.accept("*") or cursor.accept("NOWAIT")) and cursor.accept("WAIT"):
+            cursor.take()
+        clauses = tuple(_read_clauses(cursor.rest, kind, lexis))
+        return read._replace(names=(name,) if name else (), clauses=clauses)
+    if kind not in _NAMED:
+        return read
+    if verb == "CREATE":
+        has_name = kind not in _MAY_BE_UNNAMED or cursor.peek() != "ON"
+        name = cursor.take_name() if has_name else None
+        return read._replace(names=(name,) if name else (), table=_table_of(cursor, read))
+    pairs = list(_read_names(cursor.rest, lexis))
+    return read._replace(
+        names=tuple(name for name, _ in pairs),
+        new_names=tuple(new for _, new in pairs if new),
+        table=_table_of(cursor, read),
+    )
+
+
+def _take_options(cursor: Cursor) -> set[str]:
+    """Go past what stands before the kind; return the words that say more of it."""
+    options: set[str] = set()
+    while word := cursor.accept_any(_OPTIONS):
+        if word in _ASSIGNED and cursor.accept("="):
+            # DEFINER = 'name'@'host', CURRENT_USER() or the like, ALGORITHM = MERGE.
+            cursor.take()
+            cursor.take_group()
+            if cursor.accept("@"):
+                cursor.take()
+        elif word == "SQL" and cursor.accept("SECURITY"):
+            cursor.take()
+        elif word not in _COMMENT_END:
+            options.add("TEMPORARY" if word == "TEMP" else word)
+    return options
+
+
+def _take_kind(cursor: Cursor, options: set[str]) -> str:
+    """Go past the kind of thing, one word or two."""
+    kind = cursor.take()
+    if kind == "AGGREGATE" and cursor.accept("FUNCTION"):  # MySQL
+        options.add(kind)
+        return "FUNCTION"
+    second = _SECOND_WORDS.get(kind, "")
+    return f"{kind} {second}" if second and cursor.accept(second) else kind
+
+
+def _take_condition(cursor: Cursor) -> bool:
+    return cursor.accept("IF", "EXISTS") or cursor.accept("IF", "NOT", "EXISTS")
+
+
+def _read_names(tokens: Sequence[Token], lexis: Dialect) -> Iterator[tuple[Name, Name | None]]:
+    """Yield each name of a DROP or RENAME, with the new name that it gets."""
+    for part in split_at_commas(tokens):
+        cursor = Cursor(part, lexis)
+        if name := cursor.take_name():
+            while not cursor.is_at_end and not cursor.accept("TO"):
+                cursor.take()
+            yield name, cursor.take_name()
+
+
+def _table_of(cursor: Cursor, statement: DDL) -> Name | None:
+    """Return the table that a thing is on, from where its name is taken."""
+    before = _TABLE_FOLLOWS.get((statement.verb, statement.kind)) or _TABLE_FOLLOWS.get(
+        ("", statement.kind)
+    )
+    rest = Cursor(outside_brackets(cursor.rest), cursor.lexis)
+    while before and not rest.is_at_end:
+        if rest.take() == before:
+            rest.accept("ONLY")
+            return rest.take_name()
+    return None
+
+
+def _read_clauses(tokens: Sequence[Token], kind: str, lexis: Dialect) -> Iterator[Clause]:
+    for part in split_at_commas(tokens):
+        cursor = Cursor(part, lexis)
+        if cursor.is_at_end:
+            continue
+        verb = cursor.take()
+        if kind == "TABLE":
+            noun = cursor.accept_any(_OF_TABLES) or "COLUMN"
+        else:
+            noun = cursor.accept_any(_OF_OTHERS)
+        _take_condition(cursor)
+        is_own_name = verb == "RENAME" and cursor.peek() in {"TO", "AS"}
+        name = None if is_own_name else cursor.take_name()
+        words = tuple(
+            (identifier(token, lexis) if token.kind is Kind.QUOTED else token.text).upper()
+            for token in part
+        )
+        yield Clause(verb, "" if is_own_name else noun, name.name if name else "", words)
+
+
+_VERBS: Final = frozenset({"CREATE", "ALTER", "DROP", "RENAME"})
+_ASSIGNED: Final = frozenset({"DEFINER", "ALGORITHM"})
+_COMMENT_END: Final = frozenset("*/")  # of a kept comment, two tokens
+_OPTIONS: Final = (
+    _ASSIGNED
+    | _COMMENT_END
+    | {
+        *(
+            "OR",
+            "REPLACE",
+            "GLOBAL",
+            "LOCAL",
+            "TEMP",
+            "TEMPORARY",
+            "UNLOGGED",
+            "VIRTUAL",
+            "FOREIGN",
+        ),
+        *("MATERIALIZED", "RECURSIVE", "UNIQUE", "FULLTEXT", "SPATIAL", "CONSTRAINT", "ONLINE"),
+        *("OFFLINE", "IGNORE", "SQL"),
+    }
+)
+_SECOND_WORDS: Final[Mapping[str, str]] = {"EVENT": "TRIGGER"}
+_NAMED: Final = frozenset(
+    {
+        *("TABLE", "VIEW", "INDEX", "TYPE", "DOMAIN", "EXTENSION", "SEQUENCE", "STATISTICS"),
+        *("FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "EVENT", "EVENT TRIGGER", "POLICY"),
+        *("RULE", "DATABASE", "SCHEMA"),
+    }
+)
+_MAY_BE_UNNAMED: Final = frozenset({"INDEX", "STATISTICS"})
+# The word before the table that a thing of this kind is on; "" for any other verb.
+_TABLE_FOLLOWS: Final[Mapping[tuple[str, str], str]] = {
+    ("", "INDEX"): "ON",
+    ("", "TRIGGER"): "ON",
+    ("", "POLICY"): "ON",
+    ("", "RULE"): "ON",
+    ("CREATE", "RULE"): "TO",
+    ("CREATE", "STATISTICS"): "FROM",
+}
+# What an ALTER adds, drops or renames: of tables, where no such word means a column, and of others.
+_OF_TABLES: Final = frozenset(
+    {
+        *("COLUMN", "CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE", "INDEX"),
+        *("KEY", "FULLTEXT", "SPATIAL", "PARTITION", "PERIOD", "SYSTEM"),
+    }
+)
+_OF_OTHERS: Final = frozenset({"COLUMN", "CONSTRAINT", "VALUE", "ATTRIBUTE"})
