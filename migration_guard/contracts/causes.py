@@ -213,7 +213,7 @@ def _creates(change: DDL | None, name: str) -> bool:
     return (
         change is not None
         and change.verb == "CREATE"
-        and change.kind not in _ON_A_TABLE
+        and change.kind not in _NO_RELATION
         and change.name.upper() == name.upper()
     )
 
@@ -223,7 +223,7 @@ def _of_another(act: _Act, names: tuple[str, ...]) -> bool:
     change = act.change
     if change is None or len(names) == 1:
         return False
-    if change.verb == "CREATE" and change.names and change.kind not in {"TABLE", "INDEX"}:
+    if change.verb == "CREATE" and change.names and change.kind not in _HOLD_OTHERS:
         return change.name.upper() not in {names[0].upper(), names[-1].upper()}
     made = act.head[: act.head.index("(")] if "(" in act.head else act.head
     is_table = change.kind == "TABLE" and change.verb in {"CREATE", "ALTER"}
@@ -238,7 +238,8 @@ def _words(text: str, vendor: str) -> Iterator[str]:
             yield token.text.upper()
 
 
-_ON_A_TABLE = {"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS"}
+_NO_RELATION = {"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS", "SCHEMA", "DATABASE"}
+_HOLD_OTHERS = {"TABLE", "INDEX", "SCHEMA", "DATABASE"}
 _VERBS = {"DROP": _Verb.DROPS, "RENAME": _Verb.RENAMES, "ADD": _Verb.ADDS}
 _STATES = {
     State.PENDING: "(apply it: manage.py runsqlmigrations).",

@@ -96,11 +96,13 @@ def read_ddl(text: str, vendor: str) -> DDL | None:
     read = DDL(verb, kind, frozenset(options), is_conditional=is_conditional)
     if verb == "ALTER":
         name = cursor.take_name() if kind in _NAMED else None
+        cursor.take_group()  # the arguments of a function
+        table = cursor.take_name() if kind in _ON_A_TABLE and cursor.accept("ON") else None
         # PostgreSQL's sign for tables that inherit, MariaDB's time to wait for a lock.
         if not (cursor.accept("*") or cursor.accept("NOWAIT")) and cursor.accept("WAIT"):
             cursor.take()
         clauses = tuple(_read_clauses(cursor.rest, kind, lexis))
-        return read._replace(names=(name,) if name else (), clauses=clauses)
+        return read._replace(names=(name,) if name else (), table=table, clauses=clauses)
     if kind not in _NAMED:
         return read
     if verb == "CREATE":
@@ -158,11 +160,11 @@ def _read_names(tokens: Sequence[Token], lexis: Dialect) -> Iterator[tuple[Name,
 
 def _table_of(cursor: Cursor, statement: DDL) -> Name | None:
     """Return the table that a thing is on, from where its name is taken."""
-    before = _TABLE_FOLLOWS.get((statement.verb, statement.kind)) or _TABLE_FOLLOWS.get(
-        ("", statement.kind)
-    )
+    if statement.kind not in _ON_A_TABLE:
+        return None
+    before = _TABLE_FOLLOWS.get((statement.verb, statement.kind), "ON")
     rest = Cursor(outside_brackets(cursor.rest), cursor.lexis)
-    while before and not rest.is_at_end:
+    while not rest.is_at_end:
         if rest.take() == before:
             rest.accept("ONLY")
             return rest.take_name()
@@ -220,12 +222,9 @@ _NAMED: Final = frozenset(
     }
 )
 _MAY_BE_UNNAMED: Final = frozenset({"INDEX", "STATISTICS"})
-# The word before the table that a thing of this kind is on; "" for any other verb.
+_ON_A_TABLE: Final = frozenset({"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS"})
+# The word before that table, where it is not ON.
 _TABLE_FOLLOWS: Final[Mapping[tuple[str, str], str]] = {
-    ("", "INDEX"): "ON",
-    ("", "TRIGGER"): "ON",
-    ("", "POLICY"): "ON",
-    ("", "RULE"): "ON",
     ("CREATE", "RULE"): "TO",
     ("CREATE", "STATISTICS"): "FROM",
 }

@@ -2,8 +2,6 @@
 
 import pytest
 
-from migration_guard.sql.ddl import read_ddl
-
 USERS = "CREATE TABLE users (id integer PRIMARY KEY, email varchar(40));"
 PROFILES = "CREATE TABLE profiles (id integer PRIMARY KEY, user_id integer);"
 LATER = "is needed here, and {} creates it later"
@@ -224,42 +222,3 @@ def test_fresh_when_the_search_path_leads_nowhere_then_django_is_not_blamed(post
     assert "no schema has been selected" in said
     assert TEMPLATE in said
     assert "RequiresSQL" not in said
-
-
-# What a statement is about
-
-
-@pytest.mark.parametrize(
-    ("text", "vendor", "name"),
-    [
-        ("CREATE TABLE items (id int)", "sqlite", "items"),
-        ("create table if not exists shop.items (id int)", "postgresql", "items"),
-        ('ALTER TABLE ONLY "shop"."Odd Name" ADD a int', "postgresql", "Odd Name"),
-        ("CREATE TABLE `a b` (id int)", "mysql", "a b"),
-        ("CREATE OR REPLACE VIEW v AS SELECT 1", "postgresql", "v"),
-        ("/* not t */ DROP TABLE IF EXISTS items, other", "mysql", "items"),
-        ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)", "postgresql", "i"),
-        ('CREATE TABLE "table" (id int)', "sqlite", "table"),
-        ("DROP TABLE", "sqlite", ""),
-        ("", "sqlite", ""),
-    ],
-)
-def test_target_when_a_statement_names_a_thing_then_it_is_that(text, vendor, name):
-    change = read_ddl(text, vendor)
-
-    assert (change.name if change else "") == name
-
-
-@pytest.mark.parametrize(
-    ("text", "columns"),
-    [
-        ("ALTER TABLE t ADD COLUMN a int", ["a"]),
-        ("ALTER TABLE t ADD a int, ADD COLUMN IF NOT EXISTS `b c` int", ["a", "b c"]),
-        ("ALTER TABLE t ADD CONSTRAINT x UNIQUE (a), ADD PRIMARY KEY (b), ADD KEY (c)", []),
-        ("ALTER TABLE t ADD a int CHECK (a > (SELECT 1)), DROP b", ["a"]),
-        ("ALTER TABLE t DROP COLUMN a", []),
-        ("ALTER TABLE t ADD", []),
-    ],
-)
-def test_columns_added_when_a_table_is_altered_then_they_are_those(text, columns):
-    assert read_ddl(text, "mysql").columns_added == columns
