@@ -1,21 +1,40 @@
 """The app, as Django registers it."""
 
+import sys
+
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 
 class MigrationGuardConfig(AppConfig):
-    """Registers the system checks and wraps the creation of test databases; asks no database."""
+    """Registers the system checks; asks no database, and changes nothing of Django."""
 
     name = "migration_guard"
     verbose_name = _("SQL migrations")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, which run with every command; wrap what only a test run calls."""
-        from migration_guard import testing
+        """Register the checks; in a process that runs tests, prepare for its test databases."""
         from migration_guard.checks import TAG, check
 
         checks.register(check, TAG)
-        testing.install()
+        if _runs_tests():
+            from migration_guard import testing
+
+            testing.install()
+
+
+def _runs_tests() -> bool:
+    """Return True in a pytest session with our plugin, and in a spawned worker of Django's runner.
+
+    All others call ``testing.install`` themselves; a forked worker inherits what it did.
+    """
+    if "migration_guard.pytest_plugin" in sys.modules:
+        return True
+    # A spawned worker gets a function of this module first, and only then sets Django up.
+    if "django.test.runner" not in sys.modules:
+        return False
+    from multiprocessing import parent_process
+
+    return parent_process() is not None

@@ -15,15 +15,16 @@ file of two with one number, whose header may allow it. The SQL itself is read b
 | migration_guard.E007 | duplicate-number | two branches took one number |
 | migration_guard.W001 | max-migration-missing | that they will, without a conflict in git |
 | migration_guard.W002 | max-migration-stale | a merge, or a file made by hand, left it behind |
+| migration_guard.W003 | hidden-command | another app's test command leaves the migrations out |
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 from django.db import connections
@@ -34,9 +35,10 @@ from migration_guard.planning import max_migration
 from migration_guard.planning.names import FileName, scan
 from migration_guard.problems import Problem, Severity
 
-APP = "migration_guard"
-TAG = "migration_guard"
-IDS = {
+APP: Final = "migration_guard"
+TAG: Final = "migration_guard"
+_TEST_COMMANDS: Final = ("test", "testserver")
+IDS: Final = {
     "bad-setting": f"{APP}.E001",
     "unknown-setting": f"{APP}.E002",
     "unknown-database": f"{APP}.E003",
@@ -46,6 +48,7 @@ IDS = {
     "duplicate-number": f"{APP}.E007",
     "max-migration-missing": f"{APP}.W001",
     "max-migration-stale": f"{APP}.W002",
+    "hidden-command": f"{APP}.W003",
 }
 
 
@@ -73,6 +76,8 @@ def _problems() -> Iterator[Problem]:
         return
     for alias in loaded.dirs:
         yield from _database(loaded, alias)
+    if loaded.apply_in_tests and any(loaded.dirs.values()):
+        yield from _hidden_commands()
 
 
 def _unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
@@ -82,6 +87,24 @@ def _unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
             f'{conf.SETTING} has a key "{key}", which the app does not know and would ignore',
             f'Did you mean "{near}"?' if near else f"Known are {', '.join(conf.DEFAULTS)}.",
         )
+
+
+def _hidden_commands() -> Iterator[Problem]:
+    """Yield the commands of apps before ours that run instead of ours, and prepare no database."""
+    for config in takewhile(lambda config: config.name != APP, apps.get_app_configs()):
+        for name in _TEST_COMMANDS:
+            path = Path(config.path, "management", "commands", f"{name}.py")
+            # One that mentions this app is taken to call it.
+            if path.is_file() and APP not in path.read_text(encoding="utf-8", errors="replace"):
+                yield Problem(
+                    "hidden-command",
+                    f'The command "{name}" of the app "{config.name}" runs instead of that of '
+                    f"{APP}, so test databases do not get the SQL migrations",
+                    f'Put "{APP}" before "{config.name}" in INSTALLED_APPS: its command calls '
+                    f"that of {config.name}. Or let that command call {APP}.testing.install().",
+                    severity=Severity.WARNING,
+                    path=path,
+                )
 
 
 def _database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:

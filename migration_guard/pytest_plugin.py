@@ -64,13 +64,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SchemaContracts(config), "migration_guard_contracts")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart() -> None:
+    """Prepare for the test databases where Django was set up before this plugin was loaded.
+
+    Where Django is set up later, the app sees this plugin and does the same.
+    """
+    django_apps = sys.modules.get("django.apps")
+    if django_apps is None or not django_apps.apps.ready:
+        return
+    if django_apps.apps.is_installed("migration_guard"):
+        from migration_guard import testing
+
+        testing.install()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(request: Any) -> Generator[None, Any, Any]:
     """End the run with one message where the test database did not get its SQL migrations."""
     try:
         return (yield)
     except Exception as error:
-        # Loaded by Django's set-up, if the app is installed.
+        # Loaded where the app is installed.
         testing = sys.modules.get("migration_guard.testing")
         if testing is None or not isinstance(error, testing.NotMigrated):
             raise

@@ -1,9 +1,16 @@
-"""Test databases get the SQL migrations by themselves, with any test runner and no configuration.
+"""Test databases that get the SQL migrations, with any test runner and no configuration.
 
 Every runner (``manage.py test``, pytest-django, pytest-xdist, ``manage.py testserver``) makes its
-databases through ``BaseDatabaseCreation.create_test_db``, and nothing else calls that. ``install``
-wraps it when Django starts: after Django's own ``migrate``, and before the contents are serialized
-or the database is cloned for parallel workers, the SQL migrations of the alias are applied.
+databases through ``BaseDatabaseCreation.create_test_db``. ``install`` wraps that method: after
+Django's own ``migrate``, and before a database is cloned for parallel workers, it applies the SQL
+migrations of the alias.
+
+Nothing is wrapped when Django starts. ``install`` is called by the app's ``test`` and
+``testserver`` commands, by the pytest plugin, and in the worker processes of a parallel test run. A
+script with a test runner of its own calls it before it creates databases::
+
+    django.setup()
+    migration_guard.testing.install()
 
 - The database is stamped ``test``, and so is the run's environment, whatever the settings say.
 - A kept database (``--reuse-db``, ``--keepdb``) gets only what is pending; its kept clones too.
@@ -14,16 +21,16 @@ or the database is cloned for parallel workers, the SQL migrations of the alias 
 
 ``TransactionTestCase`` (pytest-django's ``transactional_db``) flushes the tables of managed models
 after each test, the history and other raw tables not. PostgreSQL refuses to truncate a table that a
-raw one references, SQLite to delete its rows, and MariaDB leaves orphans; so here **a raw table
-that references a managed one, directly or through others, is emptied with it**. All other raw
-tables keep their rows, also those that a test wrote: a test that commits rows there deletes them.
+raw one references, SQLite to delete its rows, and MariaDB leaves orphans. So ``install`` also lets
+**a raw table that references a managed one, directly or through others, be emptied with it**. All
+other raw tables keep their rows, also those that a test wrote: a test that commits rows there
+deletes them.
 """
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from functools import wraps
-from typing import Any
+from functools import cache, wraps
+from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 from django.core.management import CommandError
@@ -34,32 +41,24 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
 
-APP = "migration_guard"
-ENVIRONMENT = "test"
-
-# Tables and the tables they reference; PostgreSQL needs none, its TRUNCATE can cascade.
-_REFERENCES = {
-    "sqlite": 'SELECT child.name, parent."table" FROM sqlite_master AS child '
-    "JOIN pragma_foreign_key_list(child.name) AS parent WHERE child.type = 'table'",
-    "mysql": "SELECT table_name, referenced_table_name FROM information_schema.key_column_usage "
-    "WHERE table_schema = DATABASE() AND referenced_table_schema = DATABASE()",
-}
-
-_create_test_db = BaseDatabaseCreation.create_test_db
-_clone_test_db = BaseDatabaseCreation.clone_test_db
+APP: Final = "migration_guard"
+ENVIRONMENT: Final = "test"
 
 
 class NotMigrated(CommandError):
     """A test database did not get its SQL migrations; the message says why."""
 
 
+@cache
 def install() -> None:
-    """Wrap the creation of test databases; called when Django starts, once or more."""
-    BaseDatabaseCreation.create_test_db = _create_migrated  # type: ignore[assignment, method-assign]
-    BaseDatabaseCreation.clone_test_db = _clone_migrated  # type: ignore[assignment, method-assign]
-    # A spawned worker of a parallel run creates no database; it imports the runner before set-up.
-    if "django.test.testcases" in sys.modules:
-        _cascade_flushes()
+    """Let the test databases of this process get the SQL migrations. A second call does nothing."""
+    from django.test import TransactionTestCase
+
+    creation: Any = BaseDatabaseCreation
+    creation.create_test_db = _migrating_creation(creation.create_test_db)
+    creation.clone_test_db = _migrating_clone(creation.clone_test_db)
+    case: Any = TransactionTestCase
+    case._fixture_teardown = _cascading_teardown(case._fixture_teardown)  # noqa: SLF001
 
 
 def applies_to(alias: str) -> bool:
@@ -69,17 +68,17 @@ def applies_to(alias: str) -> bool:
 
 
 def migrate(alias: str) -> tuple[str, ...]:
-    """Apply what is pending to the test database that ``alias`` is now; return the ids.
+    """Apply what is pending to the test database that ``alias`` is now, and return the ids.
 
     Raises NotMigrated.
     """
-    # Imported late: this module is loaded by every start of Django.
+    # Imported late: a test run whose databases have no DIRS needs no runner.
     from migration_guard.problems import errors
     from migration_guard.reports import text
     from migration_guard.running import executor
 
     options = executor.Options(environment=ENVIRONMENT, restamp=True)
-    with _own_migrations(connections[alias]):
+    with _app_migrations_on(connections[alias]):
         outcome = executor.run(alias, options)
     if outcome.error is not None:
         message = text.failure(outcome.error, errors(outcome.problems))
@@ -87,22 +86,56 @@ def migrate(alias: str) -> tuple[str, ...]:
     return outcome.applied
 
 
-def _create_migrated(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) -> str:
-    connection = creation.connection
-    with _interleaved(creation) if _wanted(connection.alias) else nullcontext():
-        name = _create_test_db(creation, *args, **kwargs)
-    if _wanted(connection.alias):
-        _cascade_flushes()
-        migrate(connection.alias)
-        if hasattr(connection, "_test_serialized_contents"):
-            # Taken before our migrations put rows into managed tables.
-            connection._test_serialized_contents = creation.serialize_db_to_string()  # noqa: SLF001
-    return name
+# -- creating and cloning a test database
+
+
+def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str]:
+    """Return a ``create_test_db`` that also applies the SQL migrations."""
+
+    @wraps(create_test_db)
+    def create_migrated(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) -> str:
+        connection = creation.connection
+        with _sql_first(creation) if _applies_to(connection.alias) else nullcontext():
+            name = create_test_db(creation, *args, **kwargs)
+        if _applies_to(connection.alias):
+            migrate(connection.alias)
+            if hasattr(connection, "_test_serialized_contents"):
+                # Django took them before the SQL migrations put rows into managed tables.
+                contents = creation.serialize_db_to_string()
+                connection._test_serialized_contents = contents  # noqa: SLF001
+        return name
+
+    return create_migrated
+
+
+def _migrating_clone(clone_test_db: Callable[..., None]) -> Callable[..., None]:
+    """Return a ``clone_test_db`` that also applies what a kept clone lacks."""
+
+    @wraps(clone_test_db)
+    def clone_migrated(
+        creation: BaseDatabaseCreation,
+        suffix: str,
+        verbosity: int = 1,
+        autoclobber: bool = False,
+        keepdb: bool = False,
+    ) -> None:
+        clone_test_db(creation, suffix, verbosity, autoclobber, keepdb)
+        settings = creation.connection.settings_dict
+        original, clone = settings["NAME"], creation.get_test_db_clone_settings(suffix)["NAME"]
+        # Django keeps an existing clone as it is, even where its original moved on.
+        if keepdb and clone != original and _applies_to(creation.connection.alias):
+            settings["NAME"] = clone
+            try:
+                migrate(creation.connection.alias)
+            finally:
+                settings["NAME"] = original
+
+    return clone_migrated
 
 
 @contextmanager
-def _interleaved(creation: BaseDatabaseCreation) -> Iterator[None]:
-    """Build the database that is created in here, if an order is asked for, before ``migrate``."""
+def _sql_first(creation: BaseDatabaseCreation) -> Iterator[None]:
+    """Apply both kinds of migrations before Django's ``migrate``, if one says ``RequiresSQL``."""
     from migration_guard.fresh import building
 
     alias = creation.connection.alias
@@ -114,23 +147,23 @@ def _interleaved(creation: BaseDatabaseCreation) -> Iterator[None]:
     create: Any = creation._create_test_db  # type: ignore[attr-defined]  # noqa: SLF001
     with ExitStack() as stack:
 
-        def created(*args: Any, **kwargs: Any) -> str:
+        def create_and_build(*args: Any, **kwargs: Any) -> str:
             name: str = create(*args, **kwargs)
-            with _named(creation.connection, name, stack):
+            with _connected_to(creation.connection, name, stack):
                 try:
                     building.build(building.Building(alias, ENVIRONMENT, restamp=True))
                 except GuardError as error:
                     raise _not_migrated(alias, str(error), error.returncode) from error
             return name
 
-        creation._create_test_db = created  # type: ignore[attr-defined]  # noqa: SLF001
+        creation._create_test_db = create_and_build  # type: ignore[attr-defined]  # noqa: SLF001
         stack.callback(delattr, creation, "_create_test_db")
         yield
 
 
 @contextmanager
-def _named(connection: BaseDatabaseWrapper, name: str, stack: ExitStack) -> Iterator[None]:
-    """Let the connection be one to the test database, as Django does a moment later."""
+def _connected_to(connection: BaseDatabaseWrapper, name: str, stack: ExitStack) -> Iterator[None]:
+    """Let the connection be one to the database ``name``, as Django does a moment later."""
     settings = connection.settings_dict
     configured = settings["NAME"]
     connection.close()
@@ -147,26 +180,23 @@ def _named(connection: BaseDatabaseWrapper, name: str, stack: ExitStack) -> Iter
         connection.close()
 
 
-def _clone_migrated(
-    creation: BaseDatabaseCreation,
-    suffix: str,
-    verbosity: int = 1,
-    autoclobber: bool = False,
-    keepdb: bool = False,
-) -> None:
-    _clone_test_db(creation, suffix, verbosity, autoclobber, keepdb)
-    settings = creation.connection.settings_dict
-    original, clone = settings["NAME"], creation.get_test_db_clone_settings(suffix)["NAME"]
-    # Django keeps an existing clone as it is, even where the database it was made of moved on.
-    if keepdb and clone != original and _wanted(creation.connection.alias):
-        settings["NAME"] = clone
-        try:
-            migrate(creation.connection.alias)
-        finally:
-            settings["NAME"] = original
+@contextmanager
+def _app_migrations_on(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Switch the app's own migrations on where the project's are off (``--no-migrations``)."""
+    from django.db.migrations.loader import MigrationLoader
+    from django.test import override_settings
+
+    is_off = connection.settings_dict["TEST"]["MIGRATE"] is False
+    if not is_off and MigrationLoader.migrations_module(APP)[0] is not None:
+        yield
+        return
+    modules = {config.label: None for config in apps.get_app_configs() if config.label != APP}
+    with override_settings(MIGRATION_MODULES=modules):
+        yield
 
 
-def _wanted(alias: str) -> bool:
+def _applies_to(alias: str) -> bool:
+    """Return what ``applies_to`` returns; raise NotMigrated where the setting is wrong."""
     try:
         return applies_to(alias)
     except GuardError as error:
@@ -182,84 +212,90 @@ def _not_migrated(alias: str, message: str, returncode: int) -> NotMigrated:
     )
 
 
-@contextmanager
-def _own_migrations(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let the app's own migrations run where the project's are off (``--no-migrations``)."""
-    from django.db.migrations.loader import MigrationLoader
-    from django.test import override_settings
-
-    off = connection.settings_dict["TEST"]["MIGRATE"] is False
-    if not off and MigrationLoader.migrations_module(APP)[0] is not None:
-        yield
-        return
-    modules = {config.label: None for config in apps.get_app_configs() if config.label != APP}
-    with override_settings(MIGRATION_MODULES=modules):
-        yield
+# -- the flush after a TransactionTestCase
 
 
-# The flush after a TransactionTestCase
+class _Flush(NamedTuple):
+    """How a vendor empties the tables that reference others.
+
+    ``references`` asks for pairs of a table and a table that it references; ``before`` are
+    statements that precede the flush.
+    """
+
+    references: str
+    before: tuple[str, ...] = ()
 
 
-def _cascade_flushes() -> None:
-    """Let a flush after a test, and no other, empty the raw tables that reference managed ones."""
-    from django.test import TransactionTestCase
+# None: the server's TRUNCATE can cascade.
+_FLUSHES: Final[Mapping[str, _Flush | None]] = {
+    "postgresql": None,
+    "mysql": _Flush(
+        "SELECT table_name, referenced_table_name FROM information_schema.key_column_usage "
+        "WHERE table_schema = DATABASE() AND referenced_table_schema = DATABASE()"
+    ),
+    "sqlite": _Flush(
+        'SELECT child.name, parent."table" FROM sqlite_master AS child '
+        "JOIN pragma_foreign_key_list(child.name) AS parent WHERE child.type = 'table'",
+        # Where tables reference each other, no order is right.
+        before=("PRAGMA defer_foreign_keys = ON;",),
+    ),
+}
 
-    teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # noqa: SLF001
-    if hasattr(teardown, "__wrapped__"):
-        return
+
+def _cascading_teardown(teardown: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a teardown whose flush, and no other, empties raw tables that reference managed ones.
+
+    ``teardown`` is the ``_fixture_teardown`` of ``TransactionTestCase``.
+    """
 
     @wraps(teardown)
-    def cascading(case: Any) -> None:
+    def cascading_teardown(case: Any) -> None:
         with ExitStack() as stack:
             for alias in case._databases_names(include_mirrors=False):  # noqa: SLF001
-                stack.enter_context(_cascading(alias))
+                stack.enter_context(_cascading_flush(alias))
             teardown(case)
 
-    TransactionTestCase._fixture_teardown = cascading  # type: ignore[attr-defined]  # noqa: SLF001
+    return cascading_teardown
 
 
 @contextmanager
-def _cascading(alias: str) -> Iterator[None]:
+def _cascading_flush(alias: str) -> Iterator[None]:
     try:
-        wanted = applies_to(alias)
+        is_migrated = applies_to(alias)
     except GuardError:  # a test may have the setting broken on purpose
-        wanted = False
-    connection = connections[alias]
-    with _overridden(connection.ops, _sql_flush(connection)) if wanted else nullcontext():
+        is_migrated = False
+    if not is_migrated:
         yield
-
-
-@contextmanager
-def _overridden(ops: Any, sql_flush: Callable[..., list[str]]) -> Iterator[None]:
-    ops.sql_flush = sql_flush
+        return
+    operations: Any = connections[alias].ops
+    operations.sql_flush = _sql_flush(connections[alias])
     try:
         yield
     finally:
-        del ops.sql_flush
+        del operations.sql_flush
 
 
 def _sql_flush(connection: BaseDatabaseWrapper) -> Callable[..., list[str]]:
-    original = connection.ops.sql_flush
+    django_sql_flush = connection.ops.sql_flush
+    flush = _FLUSHES.get(connection.vendor)
 
     def sql_flush(style: Any, tables: list[str], **options: Any) -> list[str]:
-        if connection.vendor not in _REFERENCES:
-            return original(style, tables, **{**options, "allow_cascade": True})
-        statements = original(style, _with_referencing(connection, tables), **options)
-        # Where children and parents reference each other, no order is right.
-        pragma = ["PRAGMA defer_foreign_keys = ON;"] if connection.vendor == "sqlite" else []
-        return [*pragma, *statements]
+        if flush is None:
+            return django_sql_flush(style, tables, **{**options, "allow_cascade": True})
+        with connection.cursor() as cursor:
+            cursor.execute(flush.references)
+            references = cursor.fetchall()
+        all_tables = _with_referencing(tables, references)
+        return [*flush.before, *django_sql_flush(style, all_tables, **options)]
 
     return sql_flush
 
 
-def _with_referencing(connection: BaseDatabaseWrapper, tables: list[str]) -> list[str]:
+def _with_referencing(tables: list[str], references: list[tuple[str, str]]) -> list[str]:
     """Return ``tables`` behind those that reference them, the farthest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(_REFERENCES[connection.vendor])
-        references = cursor.fetchall()
-    known, ordered, newest = set(tables), list(tables), set(tables)
+    seen, ordered, newest = set(tables), list(tables), set(tables)
     while newest:
-        newest = {child for child, parent in references if parent in newest} - known
-        known |= newest
+        newest = {child for child, parent in references if parent in newest} - seen
+        seen |= newest
         ordered = [*sorted(newest), *ordered]
     return ordered

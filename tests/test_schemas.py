@@ -31,7 +31,9 @@ from tests.reports.examples import EVERY
 ROOT = Path(migration_guard.__file__).parent
 CONTRACT = SCHEMAS["contract"]
 COMMANDS = sorted(
-    path.stem for path in (ROOT / "management/commands").glob("*.py") if path.stem != "__init__"
+    path.stem
+    for path in (ROOT / "management/commands").glob("*.py")
+    if path.stem not in {"__init__", "test", "testserver"}  # Django's own, extended
 )
 BIN = str(Path(sys.executable).parent)
 CREATE = "CREATE TABLE users (id integer PRIMARY KEY);\n"

@@ -1,7 +1,9 @@
 """Test databases get the SQL migrations by themselves, whatever runs the tests."""
 
 import importlib.util
+import inspect
 
+import django.test.runner
 import pytest
 
 from tests.projects import Project
@@ -240,10 +242,23 @@ def test_test_database_when_workers_are_parallel_is_migrated_for_each(project, r
 
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
 @pytest.mark.parametrize("runner", ["manage-test"], indirect=True)
-def test_test_database_when_workers_are_spawned_is_migrated_for_each(project, runner, run):
+@pytest.mark.parametrize(
+    "method",
+    [
+        "spawn",
+        pytest.param(
+            "forkserver",
+            marks=pytest.mark.skipif(
+                "forkserver" not in inspect.getsource(django.test.runner),
+                reason="this Django runs no tests in parallel with forkserver",
+            ),
+        ),
+    ],
+)
+def test_test_database_when_workers_are_spawned_is_migrated_for_each(project, runner, run, method):
     settings = (project.path / "site_settings.py").read_text()
-    spawn = "import multiprocessing\nmultiprocessing.set_start_method('spawn', force=True)\n"
-    project.write({"shop/tests.py": FLUSHED, "site_settings.py": settings + spawn})
+    start = f"import multiprocessing\nmultiprocessing.set_start_method('{method}', force=True)\n"
+    project.write({"shop/tests.py": FLUSHED, "site_settings.py": settings + start})
 
     done = run(*PARALLEL[runner])
 
@@ -387,3 +402,184 @@ def test_flush_when_it_is_no_test_does_not_cascade(project):
 
     assert done.code == 1, done.out
     assert project.database.execute("SELECT count(*) FROM genres") == [(1,)]
+
+
+# Who prepares for the test databases
+
+COMMAND = """\
+from django.core.management.commands.{name} import Command as DjangoCommand
+{imports}
+class Command(DjangoCommand):
+    def handle(self, *args, **options):
+        self.stdout.write("the project's own command")
+        {call}
+        super().handle(*args, **options)
+"""
+SCRIPT = """\
+import sys
+
+import django
+from django.conf import settings
+from django.test.utils import get_runner
+
+if __name__ == "__main__":
+    django.setup()
+    from migration_guard import testing
+
+    {install}
+    runner = get_runner(settings)(interactive=False{options})
+    sys.exit(bool(runner.run_tests(["shop"])))
+"""
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+def write_command(project, app, name, *, installs=False):
+    """Give an app a command that extends Django's, before or behind ours."""
+    imports, call = (
+        ("from migration_guard import testing", "testing.install()") if installs else ("", "pass")
+    )
+    project.write(
+        {
+            f"{app}/__init__.py": "",
+            f"{app}/management/__init__.py": "",
+            f"{app}/management/commands/__init__.py": "",
+            f"{app}/management/commands/{name}.py": COMMAND.format(
+                name=name, imports=imports, call=call
+            ),
+        }
+    )
+
+
+def put_first(project, app):
+    """Put an app before ours in INSTALLED_APPS."""
+    settings = (project.path / "site_settings.py").read_text()
+    project.write(
+        {
+            "site_settings.py": settings.replace(
+                '    "migration_guard",', f'    "{app}",\n    "migration_guard",'
+            )
+        }
+    )
+
+
+@on_sqlite
+def test_test_command_when_an_app_below_has_one_extends_that(project):
+    project.write({"shop/tests.py": MIGRATED})
+    write_command(project, "shop", "test")
+
+    done = project.manage("test", "--noinput")
+
+    assert done.code == 0, done.out
+    assert "the project's own command" in done.out
+
+
+@on_sqlite
+@pytest.mark.parametrize("installs", [True, False])
+def test_test_command_when_an_app_above_has_one_must_install(project, installs):
+    project.write({"shop/tests.py": MIGRATED if installs else LEFT_ALONE})
+    write_command(project, "fast_tests", "test", installs=installs)
+    put_first(project, "fast_tests")
+
+    checked = project.manage("check")
+    done = project.manage("test", "--noinput")
+
+    assert checked.code == 0, checked.out
+    assert ("migration_guard.W003" in checked.out) is not installs
+    assert done.code == 0, done.out
+
+
+@on_sqlite
+def test_test_command_when_called_by_code_migrates(project):
+    project.write({"shop/tests.py": MIGRATED})
+    call = (
+        "import django; django.setup(); from django.core.management import call_command as call; "
+    )
+
+    done = project.python("-c", f"{call}call('test', interactive=False)")
+
+    assert done.code == 0, done.out
+
+
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
+def test_testserver_when_started_has_a_migrated_database(project):
+    looks = f"{LOOK}\nfrom django.core.management.base import BaseCommand\n"
+    looks += "class Command(BaseCommand):\n    def add_arguments(self, parser):\n"
+    looks += "        for name in ('addrport', 'shutdown_message', 'use_reloader', 'use_ipv6', 'use_threading'):\n"
+    looks += "            parser.add_argument(f'--{name}')\n"
+    looks += (
+        "    def handle(self, **options):\n        self.stdout.write(f'{applied()} {stamp()}')\n"
+    )
+    project.write(
+        {
+            "shop/management/__init__.py": "",
+            "shop/management/commands/__init__.py": "",
+            "shop/management/commands/runserver.py": looks,
+            "authors.json": '[{"model": "shop.author", "pk": 7, "fields": {"name": "Homer"}}]',
+        }
+    )
+
+    done = project.manage("testserver", "--noinput", "authors.json")
+
+    assert done.code == 0, done.out
+    assert f"{[*(name.removesuffix('.sql') for name in BOOKS)]} [('test',)]" in done.out
+
+
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
+@pytest.mark.parametrize("options", ["", ", parallel=2"])
+def test_script_when_it_installs_before_its_own_runner_migrates(project, options):
+    script = SCRIPT.format(install="testing.install()", options=options)
+    project.write({"shop/tests.py": FLUSHED, "run_tests.py": script})
+
+    done = project.python("run_tests.py")
+
+    assert done.code == 0, done.out
+
+
+@on_sqlite
+def test_script_when_it_does_not_install_is_left_alone(project):
+    project.write(
+        {"shop/tests.py": LEFT_ALONE, "run_tests.py": SCRIPT.format(install="", options="")}
+    )
+
+    done = project.python("run_tests.py")
+
+    assert done.code == 0, done.out
+
+
+@on_sqlite
+@pytest.mark.parametrize("set_up_in", ["conftest", "fixture"])
+def test_pytest_without_pytest_django_when_the_project_sets_up_is_migrated(project, set_up_in):
+    early, late = ("django.setup()", "") if set_up_in == "conftest" else ("", "django.setup()")
+    conftest = f"""\
+        import django
+        import pytest
+        from django.test.utils import (
+            setup_databases,
+            setup_test_environment,
+            teardown_databases,
+            teardown_test_environment,
+        )
+
+        {early}
+
+        @pytest.fixture(scope="session", autouse=True)
+        def databases():
+            {late}
+            setup_test_environment()
+            old = setup_databases(verbosity=0, interactive=False)
+            yield
+            teardown_databases(old, verbosity=0)
+            teardown_test_environment()
+        """
+    # Its models are imported in the test, once Django is set up.
+    tests = """\
+        def test_database():
+            from django.db import connection
+
+            assert "sandbox" in connection.introspection.table_names()
+        """
+    project.write({"conftest.py": conftest, "shop/tests.py": tests})
+
+    done = project.pytest("-p", "no:django")
+
+    assert done.code == 0, done.out

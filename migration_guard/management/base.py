@@ -1,4 +1,4 @@
-"""The one base of all commands: options, output, signals and exit codes."""
+"""The base of all commands: options, output, signals and exit codes."""
 
 import signal
 import threading
@@ -6,13 +6,20 @@ from abc import abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from itertools import dropwhile
+from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from django.apps import apps
+from django.core.management import find_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from migration_guard.exceptions import GuardError
+
+APP: Final = "migration_guard"
 
 
 class GuardCommand(BaseCommand):
@@ -64,6 +71,21 @@ class GuardCommand(BaseCommand):
         """Print progress or a warning to standard error."""
         if text:
             self.stderr.write(text, style_func=str)
+
+
+def command_behind(name: str) -> Any:
+    """Return the class of the command that ours of the same name stands in front of.
+
+    It is that of the next app in INSTALLED_APPS that has one, else Django's own.
+    """
+    _, *below = dropwhile(lambda config: config.name != APP, apps.get_app_configs())
+    packages = (
+        config.name
+        for config in below
+        if name in find_commands(str(Path(config.path, "management")))
+    )
+    package = next(packages, "django.core")
+    return import_module(f"{package}.management.commands.{name}").Command
 
 
 @contextmanager
