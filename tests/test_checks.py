@@ -1,6 +1,7 @@
 """The system checks: one test an id, and what they must never do."""
 
 import shutil
+import sys
 
 import pytest
 from django.core.checks import run_checks
@@ -246,6 +247,62 @@ def test_max_migration_when_there_are_two_folders_is_kept_in_each(sound, setting
 
     assert warning.id == "migration_guard.W001"
     assert warning.obj == str(other / MAX_MIGRATION)
+
+
+# -- commands
+
+
+@pytest.fixture
+def write_test_command(tmp_path, settings, monkeypatch):
+    """Give `write_test_command(source, first=…)`: an app with a command `test`, before ours or not."""
+    name = "other_app"
+
+    def write(source, *, first):
+        folder = tmp_path / "apps" / name / "management" / "commands"
+        folder.mkdir(parents=True)
+        (folder / "test.py").write_text(source)
+        monkeypatch.delitem(sys.modules, name, raising=False)  # of another test
+        monkeypatch.syspath_prepend(str(tmp_path / "apps"))
+        (tmp_path / "apps" / name / "__init__.py").write_text("")
+        apps = settings.INSTALLED_APPS
+        settings.INSTALLED_APPS = [name, *apps] if first else [*apps, name]
+        return folder / "test.py"
+
+    return write
+
+
+def test_w003_when_another_test_command_runs_instead_of_ours(sound, write_test_command):
+    sound({"0001_a.sql": SQL})
+    path = write_test_command(
+        "from django.core.management.commands.test import Command", first=True
+    )
+
+    (warning,) = found()
+
+    assert warning.id == "migration_guard.W003"
+    assert warning.obj == str(path)
+    assert 'The command "test" of the app "other_app" runs instead' in warning.msg
+    assert "migration_guard.testing.install()" in warning.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "first", "options"),
+    [
+        ("from django.core.management.commands.test import Command", False, {}),
+        ("from migration_guard import testing", True, {}),
+        (
+            "from django.core.management.commands.test import Command",
+            True,
+            {"APPLY_IN_TESTS": False},
+        ),
+    ],
+    ids=["behind ours", "calls ours", "not asked for"],
+)
+def test_w003_when_nothing_is_left_out_is_silent(sound, write_test_command, source, first, options):
+    sound({"0001_a.sql": SQL}, **options)
+    write_test_command(source, first=first)
+
+    assert found() == []
 
 
 # -- as Django runs them
