@@ -419,7 +419,10 @@ def on_sudden_death(command: str, folder: Path | None = None) -> Iterator[None]:
 
 def stop_postgres(data: Path) -> str:
     """Return the shell command that stops the PostgreSQL server of a data directory at once."""
-    return f"kill -QUIT $(head -n 1 '{data / 'postmaster.pid'}') && sleep 1"
+    return (
+        f"pid=$(head -n 1 '{data / 'postmaster.pid'}'); kill -QUIT $pid; "
+        f"for _ in $(seq {START_TIMEOUT}); do kill -0 $pid || break; sleep 1; done"
+    )
 
 
 def find_program(name: str) -> str | None:
