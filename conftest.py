@@ -6,6 +6,7 @@ group still runs where the command names its folder or file: `pytest tests/fault
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run in one process under `--pdb`, which pytest-xdist refuses beside `-n 2`."""
-    if config.getoption("usepdb"):
+    """Run in one process under `--pdb`, and where the fault suite is to write its table.
+
+    pytest-xdist refuses `--pdb` beside `-n 2`; the table is made of what one process saw.
+    """
+    if config.getoption("usepdb") or os.environ.keys() & {"FAULTS", "FAULTS_TABLE"}:
         config.option.numprocesses = 0
         config.option.dist = "no"
 

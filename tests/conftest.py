@@ -6,10 +6,12 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -313,7 +315,7 @@ def guard_process(settings: SettingsWrapper) -> Iterator[GuardProcess]:
     processes.stop()
 
 
-# What a test needs. MariaDB that is not there: said loudly, never silently
+# What a test needs. A program that is not there: said loudly, never silently
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -343,10 +345,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Close with the number of tests that did not run for want of MariaDB."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    count = sum("MariaDB: " in str(report.longrepr) for report in skipped)
-    if (reason := servers.mariadb_missing()) and count:
-        terminalreporter.section("MariaDB", sep="=", red=True, bold=True)
+    """Close with the number of tests that did not run for want of a program, and the reason."""
+    reasons = Counter(
+        match[0]
+        for report in terminalreporter.stats.get("skipped", [])
+        if (match := re.search(r"\b(MariaDB|PgBouncer|Browser): [^\n]+", report.longrepr[2]))
+    )
+    for reason, count in sorted(reasons.items()):
+        program, _, why = reason.partition(": ")
+        terminalreporter.section(program, sep="=", red=True, bold=True)
         tests = "1 test was" if count == 1 else f"{count} tests were"
-        terminalreporter.write_line(f"MariaDB: {tests} NOT run: {reason}", red=True)
+        terminalreporter.write_line(f"{program}: {tests} NOT run: {why}", red=True)

