@@ -2,9 +2,8 @@
 
 import getpass
 import hashlib
+import io
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -132,19 +131,13 @@ def test_verbosity_when_zero_is_silent(shop, run):
     assert (result.code, result.out, result.err) == (0, "", "")
 
 
-def test_script_when_it_comes_from_standard_input_is_run(shop, guard_process):
-    done = subprocess.run(
-        [sys.executable, "-m", "django", "runauditedsql", "-", "--reason", "x", "--expect-rows=4"],
-        env=guard_process.environment(),
-        input=CLEAN_UP,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+def test_script_when_it_comes_from_standard_input_is_run(shop, guard, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(CLEAN_UP.encode())))
 
-    assert done.returncode == 0, done.stderr
-    assert "standard input on the " in done.stdout
+    result = guard("runauditedsql", "-", "--reason", "x", "--expect-rows=4")
+
+    assert result.code == 0, result.err
+    assert "standard input on the " in result.out
     assert audit(shop)[0][4]["file"] == "standard input"
 
 
