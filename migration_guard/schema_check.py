@@ -22,7 +22,7 @@ from migration_guard.running.executor import Options
 from migration_guard.running.failures import Interrupted
 from migration_guard.running.garbage_collection import no_collection
 from migration_guard.running.own_tables import APP
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from migration_guard.vendors import VENDORS
 
 _EVERY = contracts.Models()
@@ -103,7 +103,7 @@ def describe(
     migrations make: their models are a contract already. Raises CannotTell.
     """
     with reading(alias) as connection:
-        found = snapshot(connection, tables or None)
+        found = read_snapshot(connection, tables or None)
         if tables:
             return contracts.write(found, tables), ()
         managed = _managed()

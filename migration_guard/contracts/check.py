@@ -28,7 +28,7 @@ def examine(
     nothing, which would be kept by any database, and Django's errors for a connection that fails.
     """
     from migration_guard.contracts.deparse import speller
-    from migration_guard.schema.read import snapshot
+    from migration_guard.schema.read import read_snapshot
 
     _refuse_empty(contract)
     started = perf_counter()
@@ -36,7 +36,7 @@ def examine(
     targets = [key.target[0] for table in contract.tables for key in table.foreign_keys]
     names = None if contract.exact else sorted({*contract.names, *targets})
     assertions = compare(
-        contract, snapshot(connection, names), plan, spell=speller(connection), no_plan=no_plan
+        contract, read_snapshot(connection, names), plan, spell=speller(connection), no_plan=no_plan
     )
     if not assertions:
         raise _says_nothing()

@@ -8,19 +8,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.contracts.expressions import is_single
 from migration_guard.contracts.outcomes import Untold
 from migration_guard.contracts.table_context import Spell, no_server
-from migration_guard.schema.deparse import Ask, asker
+from migration_guard.schema.deparse import Question, deparser
 from migration_guard.schema.readers.lock_limits import reason
 
 
 def speller(connection: BaseDatabaseWrapper) -> Spell:
     """Return the function that asks this server; it asks nothing twice."""
-    ask = asker(connection.vendor)
+    ask = deparser(connection.vendor)
     if ask is None:
         return no_server
     known = ask
 
     @cache
-    def spell(question: Ask) -> str | Untold | None:
+    def spell(question: Question) -> str | Untold | None:
         if question.kind != "exclusion" and not is_single(question.text, connection.vendor):
             return Untold(f"not one SQL expression: {question.text}")
         try:

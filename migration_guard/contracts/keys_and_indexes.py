@@ -87,7 +87,7 @@ def _plain_unique(scene: Scene, stated: Unique) -> Finding:
     keys = [*uniques, *([primary] if isinstance(primary, objects.Key) else [])]
     indexes = () if scene.table.indexes is UNKNOWN else scene.table.indexes
     findings = [_is_key(scene, stated, one) for one in keys]
-    findings += [_is_unique_index(scene, stated, one) for one in indexes if one.plain is UNKNOWN]
+    findings += [_is_unique_index(scene, stated, one) for one in indexes if one.is_plain is UNKNOWN]
     return either(findings, lambda: _missing_unique(scene, stated))
 
 

@@ -8,17 +8,17 @@ from typing import NamedTuple, TypeAlias
 
 from migration_guard.contracts.expressions import canonical, same_default
 from migration_guard.contracts.outcomes import Untold
-from migration_guard.schema.deparse import Ask, Kind
+from migration_guard.schema.deparse import Kind, Question
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
 
 VIEWS = ("view", "materialized view")
 
 
 # The server's spelling, or why it would not tell; None where there is nothing to ask.
-Spell: TypeAlias = Callable[[Ask], str | Untold | None]
+Spell: TypeAlias = Callable[[Question], str | Untold | None]
 
 
-def no_server(_ask: Ask) -> None:
+def no_server(_ask: Question) -> None:
     """Compare texts only."""
 
 
@@ -69,7 +69,7 @@ class Scene(NamedTuple):
         alike = same_default if kind == "default" else _alike
         if stated == actual or alike(stated, actual, self.vendor):
             return True
-        spelt = self.spell(Ask(self.table, kind, stated, column_type))
+        spelt = self.spell(Question(self.table, kind, stated, column_type))
         if isinstance(spelt, Untold):
             return spelt
         return spelt is not None and alike(spelt, actual, self.vendor)

@@ -13,8 +13,8 @@ from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation, place
 from migration_guard.results import Assertion, Verdict
 from migration_guard.running.own_tables import SET_ASIDE
-from migration_guard.schema.diff.compare import Change, Compared, compare
-from migration_guard.schema.diff.database_objects import Thing
+from migration_guard.schema.diff.compare import Change, Comparison, compare
+from migration_guard.schema.diff.database_objects import DatabaseObject
 from migration_guard.schema.objects import Snapshot
 from migration_guard.sql.classify import mask_secrets
 
@@ -65,20 +65,20 @@ def drift(
     return tuple(
         _assertion(one, (actual, fresh), trail, apps or {})
         for one in compare(fresh, actual)
-        if not _ignored(one.thing, (*ignore, SET_ASIDE))
+        if not _ignored(one.database_object, (*ignore, SET_ASIDE))
     )
 
 
-def _ignored(thing: Thing, patterns: Sequence[str]) -> bool:
+def _ignored(thing: DatabaseObject, patterns: Sequence[str]) -> bool:
     names = [thing.table, thing.name] if thing.table else [thing.name]
     names = [names[0], ".".join(dict.fromkeys(names))]
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _assertion(
-    one: Compared, databases: Sequence[Snapshot], trail: Trail, apps: Mapping[str, str]
+    one: Comparison, databases: Sequence[Snapshot], trail: Trail, apps: Mapping[str, str]
 ) -> Assertion:
-    thing = one.thing
+    thing = one.database_object
     id_ = "::".join(filter(None, ("drift", thing.table, thing.object or "table")))
     if one.change is Change.SAME:
         return Assertion(id_, thing.table, thing.object, "", Verdict.KEPT)
@@ -99,7 +99,7 @@ def _assertion(
     return Assertion(id_, thing.table, thing.object, source, Verdict.VIOLATED, violation)
 
 
-def _why(thing: Thing, databases: Sequence[Snapshot]) -> str:
+def _why(thing: DatabaseObject, databases: Sequence[Snapshot]) -> str:
     """Return why a thing is unknown, as the reader of either database noted it."""
     notes = [
         note
@@ -112,9 +112,9 @@ def _why(thing: Thing, databases: Sequence[Snapshot]) -> str:
     return fitting[0].why if fitting else databases[0].why(thing.table)
 
 
-def _mention(one: Compared, trail: Trail) -> Mention | None:
+def _mention(one: Comparison, trail: Trail) -> Mention | None:
     """Return what says most of the thing, by its name; of a key, else by what it is over."""
-    thing = one.thing
+    thing = one.database_object
     table = thing.table.rpartition(".")[2]
     name = (thing.name if thing.table else thing.name.rpartition(".")[2]).partition("(")[0]
     asked: list[tuple[str, ...]] = []
@@ -127,7 +127,7 @@ def _mention(one: Compared, trail: Trail) -> Mention | None:
     return next((one for one in found if one is not None), None)
 
 
-def _hint(one: Compared, mention: Mention | None, app: str) -> str:
+def _hint(one: Comparison, mention: Mention | None, app: str) -> str:
     if mention is None:
         made = f"Django's own migrations of {app} make it" if app else _NOBODY
         return _UNMENTIONED[one.change].format(made=made)

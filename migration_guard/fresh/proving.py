@@ -24,7 +24,7 @@ from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Built, Checked, Examination
 from migration_guard.running import connecting, events
-from migration_guard.schema.diff.database import whole
+from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 
 
@@ -153,14 +153,14 @@ def _read(alias: str) -> _Actual:
     """Read the configured database."""
     outcome = schema_check.look(alias)
     with schema_check.reading(alias) as connection:
-        found = whole(connection)
+        found = read_database(connection)
     plan = outcome.plan if outcome.error is None else None
     return _Actual(found, plan, outcome.stamp)
 
 
 def _drift(proof: Proof, actual: _Actual) -> tuple[Assertion, ...]:
     with schema_check.reading(proof.alias) as connection:
-        fresh = whole(connection)
+        fresh = read_database(connection)
     models = apps.get_models(include_auto_created=True)
     by_table = {model._meta.db_table: model._meta.app_label for model in models}
     return drift(fresh, actual.snapshot, actual.plan, apps=by_table, ignore=proof.ignore)

@@ -13,8 +13,8 @@ from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
 from migration_guard.results import Chapter
 from migration_guard.running import connecting
-from migration_guard.schema.diff.compare import Change, Compared, compare
-from migration_guard.schema.diff.database import whole
+from migration_guard.schema.diff.compare import Change, Comparison, compare
+from migration_guard.schema.diff.database import read_database
 from migration_guard.sql.classify import makes_temporary, mask_secrets, mentions, words
 from migration_guard.sql.ddl import DDL, read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split
@@ -43,13 +43,13 @@ class Timeline:
         # A connection of its own: that of the build is in the middle of its work.
         name = str(connections.settings[alias]["NAME"])
         self._connection = connecting.elsewhere(alias, name)
-        self._last = whole(self._connection)
+        self._last = read_database(self._connection)
         self.chapters: list[Chapter] = []
         self.problems: list[Problem] = []
 
     def after(self, migration: str, file: MigrationFile | None) -> None:
         """Look what a migration changed; ``file`` is None for one of Django's."""
-        now = whole(self._connection)
+        now = read_database(self._connection)
         changed = [one for one in compare(self._last, now) if one.change is not Change.SAME]
         self._last = now
         if file is not None:
@@ -61,7 +61,7 @@ class Timeline:
         self._connection.close()
 
 
-def _chapter(migration: str, changed: Sequence[Compared], vendor: str) -> Chapter:
+def _chapter(migration: str, changed: Sequence[Comparison], vendor: str) -> Chapter:
     def told(change: Change) -> tuple[str, ...]:
         return tuple(_told(one, vendor) for one in changed if one.change is change)
 
@@ -69,10 +69,10 @@ def _chapter(migration: str, changed: Sequence[Compared], vendor: str) -> Chapte
     return Chapter(migration, told(Change.EXTRA), told(Change.DIFFERS), told(Change.MISSING))
 
 
-def _told(one: Compared, vendor: str) -> str:
-    thing = one.thing
+def _told(one: Comparison, vendor: str) -> str:
+    thing = one.database_object
     if thing.kind == "table":
-        named = f"{'view' if 'view' in str(thing.aspects['kind']) else 'table'} {thing.table}"
+        named = f"{'view' if 'view' in str(thing.properties['kind']) else 'table'} {thing.table}"
     else:
         named = f"{thing.object} of {thing.table}" if thing.table else thing.object
     if one.change is not Change.DIFFERS:
@@ -80,7 +80,7 @@ def _told(one: Compared, vendor: str) -> str:
     return mask_secrets(f"{named}: {one.expected} → {one.actual}", vendor)
 
 
-def _idle(file: MigrationFile, changed: Sequence[Compared], vendor: str) -> Iterator[Problem]:
+def _idle(file: MigrationFile, changed: Sequence[Comparison], vendor: str) -> Iterator[Problem]:
     """Warn of each statement that should have changed the schema and cannot have.
 
     That is any DDL where nothing changed at all, and DDL that says IF EXISTS or IF NOT EXISTS where
@@ -111,9 +111,9 @@ def _idle(file: MigrationFile, changed: Sequence[Compared], vendor: str) -> Iter
                 yield _changed_nothing(file, statement, vendor)
 
 
-def _speaks_of(made: DDL, text: str, one: Compared, vendor: str) -> bool:
+def _speaks_of(made: DDL, text: str, one: Comparison, vendor: str) -> bool:
     """Tell whether a statement may have made this change."""
-    thing = one.thing
+    thing = one.database_object
     if thing.kind == "sequence of column" and made.kind == "SEQUENCE":
         return True  # whose name is not told
     table = thing.table.rpartition(".")[2]

@@ -25,7 +25,7 @@ _TABLE = "migration_guard_spelling"
 _THING = "migration_guard_thing"
 
 
-class Ask(NamedTuple):
+class Question(NamedTuple):
     """How would the server write this expression, in this table? ``type`` is the column's."""
 
     table: Table
@@ -34,7 +34,7 @@ class Ask(NamedTuple):
     type: str = ""
 
 
-def asker(vendor: str) -> Callable[[BaseDatabaseWrapper, Ask], str | None] | None:
+def deparser(vendor: str) -> Callable[[BaseDatabaseWrapper, Question], str | None] | None:
     """Return the function that asks such a server, None where there is nothing to ask.
 
     It returns the server's spelling, None where the server has none, and raises Django's errors.
@@ -42,7 +42,7 @@ def asker(vendor: str) -> Callable[[BaseDatabaseWrapper, Ask], str | None] | Non
     return _VENDORS.get(vendor)
 
 
-def _postgresql(connection: BaseDatabaseWrapper, ask: Ask) -> str | None:
+def _postgresql(connection: BaseDatabaseWrapper, ask: Question) -> str | None:
     quote = connection.ops.quote_name
     table = f"{quote(ask.table.schema)}.{quote(ask.table.name)}"
     make, read = _POSTGRESQL[ask.kind]
@@ -120,7 +120,7 @@ _POSTGRESQL = {
 }
 
 
-def _mysql(connection: BaseDatabaseWrapper, ask: Ask) -> str | None:
+def _mysql(connection: BaseDatabaseWrapper, ask: Question) -> str | None:
     template, pattern = _MYSQL.get(ask.kind, ("", ""))
     if not template:
         return None
@@ -158,7 +158,7 @@ _MYSQL = {
         rf"CONSTRAINT `{_THING}` CHECK (\(.*\))\n\) ENGINE",
     ),
 }
-_VENDORS: dict[str, Callable[[BaseDatabaseWrapper, Ask], str | None]] = {
+_VENDORS: dict[str, Callable[[BaseDatabaseWrapper, Question], str | None]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
 }

@@ -11,7 +11,7 @@ from enum import Enum as StandardEnum
 from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeVar
 
 
-class Untold(StandardEnum):
+class UnknownFact(StandardEnum):
     """The type of ``UNKNOWN``: neither true nor false, to be asked for with ``is``."""
 
     UNKNOWN = "unknown"
@@ -23,10 +23,10 @@ class Untold(StandardEnum):
         return "UNKNOWN"
 
 
-UNKNOWN: Final = Untold.UNKNOWN
+UNKNOWN: Final = UnknownFact.UNKNOWN
 
 T = TypeVar("T")
-Fact: TypeAlias = T | Literal[Untold.UNKNOWN]
+Fact: TypeAlias = T | Literal[UnknownFact.UNKNOWN]
 
 
 class Generated(NamedTuple):
@@ -102,7 +102,7 @@ class Index(NamedTuple):
     backs: Fact[str] = ""
 
     @property
-    def plain(self) -> Fact[bool]:
+    def is_plain(self) -> Fact[bool]:
         """Whether the index covers every row by whole columns and is valid: UNKNOWN if untold."""
         if None in self.columns:
             return False
@@ -232,7 +232,7 @@ class Table:
             names = [name for name in index.columns if name is not None]
             # Columns that the reader cannot tell from INCLUDE columns may make the key look longer.
             fits = sorted(names) == asked or (index.include is UNKNOWN and set(asked) <= set(names))
-            if fits and index.unique is not False and index.plain is UNKNOWN:
+            if fits and index.unique is not False and index.is_plain is UNKNOWN:
                 untold = True
         return UNKNOWN if untold else False
 

@@ -21,7 +21,7 @@ Reader: TypeAlias = Callable[[BaseDatabaseWrapper, tuple[Name, ...] | None], Sna
 _PLAIN = "migration_guard.schema.readers.django_introspection.read"
 
 
-def snapshot(
+def read_snapshot(
     connection: BaseDatabaseWrapper, tables: Iterable[Name] | None = None, *, setwise: bool = True
 ) -> Snapshot:
     """Return what the database holds, of all tables or of those named.

@@ -8,8 +8,8 @@ from migration_guard.contracts.deparse import speller
 from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 from migration_guard.running import connecting
-from migration_guard.schema.deparse import Ask
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.deparse import Question
+from migration_guard.schema.read import read_snapshot
 
 TABLE = (
     "CREATE TABLE prices (price decimal(10, 2) DEFAULT 1.5, name varchar(40) DEFAULT 'a', "
@@ -84,8 +84,8 @@ def test_default_when_the_server_computes_the_literal_then_it_is_the_same(databa
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_spelling_when_asked_then_nothing_stays_behind(prices):
-    before = snapshot(connection)
-    ask = Ask(before.table("prices"), "check", "price between 0 and 99")
+    before = read_snapshot(connection)
+    ask = Question(before.table("prices"), "check", "price between 0 and 99")
 
     with transaction.atomic():
         inside = speller(connection)(ask)
@@ -96,35 +96,35 @@ def test_spelling_when_asked_then_nothing_stays_behind(prices):
 
     assert inside == outside
     assert "99" in inside
-    assert snapshot(connection) == before
+    assert read_snapshot(connection) == before
     assert connection.get_autocommit()
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_spelling_when_the_session_only_reads_then_the_server_still_answers(prices):
     with connecting.session("default", read_only=True) as (session, _facts):
-        known = snapshot(session.connection)
-        ask = Ask(known.table("prices"), "check", "price between 0 and 99")
+        known = read_snapshot(session.connection)
+        ask = Question(known.table("prices"), "check", "price between 0 and 99")
 
         assert "99" in speller(session.connection)(ask)
 
 
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_spelling_when_the_server_has_no_such_thing_then_it_has_no_spelling(prices):
-    table = snapshot(connection).table("prices")
+    table = read_snapshot(connection).table("prices")
 
-    assert speller(connection)(Ask(table, "key", "lower(name)")) is None
+    assert speller(connection)(Question(table, "key", "lower(name)")) is None
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_reading_when_the_connection_is_lost_then_that_is_no_fact(prices):
-    ask = Ask(snapshot(connection).table("prices"), "check", "price > 0")
+    ask = Question(read_snapshot(connection).table("prices"), "check", "price > 0")
     own, kill = {
         "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
         "mysql": ("SELECT connection_id()", "KILL {}"),
     }[prices.vendor]
 
-    for question in (lambda: snapshot(connection), lambda: speller(connection)(ask)):
+    for question in (lambda: read_snapshot(connection), lambda: speller(connection)(ask)):
         with connection.cursor() as cursor:
             cursor.execute(own)
             prices.execute(kill.format(*cursor.fetchone()))

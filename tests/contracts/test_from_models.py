@@ -8,7 +8,7 @@ from django.db import connection, connections, models
 
 from migration_guard.contracts import Models, compare, examine, from_models
 from migration_guard.results import Verdict
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 
 CONTRIB = [
     # Without autodiscovery, which would leave the others' pages in the admin of later tests.
@@ -179,7 +179,7 @@ def test_models_when_django_s_own_introspection_is_all_there_is_then_there_is_no
     migrated("tests.contracts.everything")
     contract = from_models(models=Models(exclude=["everything.OnView", "everything.Unmanaged"]))
 
-    found = compare(contract, snapshot(connection, contract.names, setwise=False))
+    found = compare(contract, read_snapshot(connection, contract.names, setwise=False))
 
     assert [one.violation for one in found if one.violation] == []
     kept = [one for one in found if one.verdict is Verdict.KEPT]

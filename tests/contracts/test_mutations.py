@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from migration_guard.contracts import compare, examine, parse, write
 from migration_guard.results import Verdict
 from migration_guard.schema.objects import UNKNOWN, Generated
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from tests.contracts import schemas
 
 SCHEMAS = {"postgresql": schemas.POSTGRESQL, "sqlite": schemas.SQLITE, "mysql": schemas.MYSQL}
@@ -34,7 +34,7 @@ def _unkept(assertions):
 
 
 def test_write_when_checked_right_after_then_all_is_kept(full):
-    text = write(snapshot(connection))
+    text = write(read_snapshot(connection))
 
     examination = examine(connection, parse(text))
 
@@ -43,12 +43,12 @@ def test_write_when_checked_right_after_then_all_is_kept(full):
 
 
 def test_write_when_written_twice_then_it_is_the_same_text(full):
-    assert write(snapshot(connection)) == write(snapshot(connection))
+    assert write(read_snapshot(connection)) == write(read_snapshot(connection))
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_check_when_postgresql_changes_in_one_thing_then_that_is_named(full):
-    contract = parse(write(snapshot(connection)))
+    contract = parse(write(read_snapshot(connection)))
     wrong = {}
 
     for change, expected in schemas.POSTGRESQL_CHANGES.items():
@@ -69,7 +69,7 @@ def test_check_when_postgresql_changes_in_one_thing_then_that_is_named(full):
 
 @pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
 def test_check_when_a_rebuilt_schema_differs_in_one_thing_then_that_is_named(full):
-    contract = parse(write(snapshot(connection)))
+    contract = parse(write(read_snapshot(connection)))
     changes = {"sqlite": schemas.SQLITE_CHANGES, "mysql": schemas.MYSQL_CHANGES}[full.vendor]
     wrong = {}
 
@@ -106,7 +106,7 @@ def _drop_all(database):
 
 
 def test_compare_when_any_fact_of_a_snapshot_is_changed_then_it_is_caught(full):
-    known = snapshot(connection)
+    known = read_snapshot(connection)
     contract = parse(write(known))
 
     changes = list(_changes(known))

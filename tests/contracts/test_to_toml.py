@@ -92,7 +92,7 @@ def tables(draw, name):
         for number in range(count)
     ]
     # A reader lists a plain unique index among the keys as well.
-    uniques += [Key(one.name, one.columns) for one in made if one.unique and one.plain is True]
+    uniques += [Key(one.name, one.columns) for one in made if one.unique and one.is_plain is True]
     return Table(
         "public",
         name,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from tests.running.support import applied
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def look(postgres: Database) -> dict[str, Any]:
     connection = connections["default"].copy()
     connection.settings_dict["PORT"] = str(postgres.execute("SHOW port")[0][0])
     try:
-        schema = snapshot(connection)
+        schema = read_snapshot(connection)
     finally:
         connection.close()
     return {

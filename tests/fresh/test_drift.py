@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.fresh.drift import drift
-from migration_guard.schema.diff.database import whole
+from migration_guard.schema.diff.database import read_database
 from tests.running.support import wait_until
 from tests.servers import Database
 
@@ -259,10 +259,10 @@ IGNORED = {
 
 
 def test_drift_when_a_pattern_is_ignored_then_the_rest_is_left(production):
-    before = whole(connection)
+    before = read_database(connection)
     connection.close()
     run(production, *BY_HAND[production.vendor])
-    after = whole(connection)
+    after = read_database(connection)
 
     left = {
         pattern: sum(

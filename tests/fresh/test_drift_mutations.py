@@ -5,7 +5,7 @@ from django.db import connection, transaction
 
 from migration_guard.fresh.drift import drift
 from migration_guard.results import Verdict
-from migration_guard.schema.diff.database import whole
+from migration_guard.schema.diff.database import read_database
 from tests.contracts import schemas
 from tests.fresh import programs
 
@@ -104,7 +104,7 @@ def _seen(found, table, count):
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_drift_when_postgresql_changes_in_one_thing_then_that_is_drift(database):
     _run(database, SCHEMAS["postgresql"])
-    before = whole(connection)
+    before = read_database(connection)
     wrong = {}
 
     for change, (_, table, _) in schemas.POSTGRESQL_CHANGES.items():
@@ -120,7 +120,7 @@ def _after(change):
         with connection.cursor() as cursor:
             for statement in change.split(";"):
                 cursor.execute(statement)
-        after = whole(connection)
+        after = read_database(connection)
         transaction.set_rollback(True)
     return after
 
@@ -129,13 +129,13 @@ def _after(change):
 def test_drift_when_a_rebuilt_schema_differs_in_one_thing_then_that_is_drift(database):
     schema = SCHEMAS[database.vendor]
     _run(database, schema)
-    before = whole(connection)
+    before = read_database(connection)
     wrong = {}
 
     for change, (_, table, _) in REBUILT[database.vendor].items():
         _drop_all(database)
         _run(database, _replaced(schema, change))
-        found = _drift(before, whole(connection))
+        found = _drift(before, read_database(connection))
         if not _seen(found, table, MORE.get(change, 1)):
             wrong[change] = _told(found)
 
@@ -145,7 +145,7 @@ def test_drift_when_a_rebuilt_schema_differs_in_one_thing_then_that_is_drift(dat
 def test_drift_when_the_schema_is_the_same_then_there_is_none(database):
     _run(database, SCHEMAS[database.vendor])
 
-    before, after = whole(connection), whole(connection)
+    before, after = read_database(connection), read_database(connection)
 
     assert _told(_drift(before, after)) == []
     assert len(drift(before, after, None)) > 30
@@ -154,7 +154,7 @@ def test_drift_when_the_schema_is_the_same_then_there_is_none(database):
 def test_drift_when_a_program_or_an_option_changes_then_that_is_drift(database):
     schema, changes = programs.SCHEMAS[database.vendor], programs.CHANGES[database.vendor]
     _build(database, schema)
-    before = whole(connection)
+    before = read_database(connection)
     wrong = {}
 
     for change, expected in changes.items():
@@ -163,7 +163,7 @@ def test_drift_when_a_program_or_an_option_changes_then_that_is_drift(database):
             _build(database, [*schema, change])
         else:
             _build(database, _replaced(";;".join(schema), change).split(";;"))
-        found = _drift(before, whole(connection))
+        found = _drift(before, read_database(connection))
         told = [(one.violation and one.violation.rule, one.table, one.object) for one in found]
         if told != [expected]:
             wrong[change] = _told(found)

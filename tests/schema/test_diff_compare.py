@@ -118,7 +118,7 @@ def pairs(draw):
 
 @given(snapshots())
 def test_compare_when_a_snapshot_meets_itself_then_nothing_differs(known):
-    changes = {one.change for one in compare(known, known) if one.thing.table}
+    changes = {one.change for one in compare(known, known) if one.database_object.table}
 
     assert changes <= {Change.SAME}
 
@@ -141,7 +141,7 @@ def test_compare_when_the_two_are_swapped_then_the_answer_is_mirrored(pair):
 def _counted(found):
     counts = {}
     for one in found:
-        thing = one.thing
+        thing = one.database_object
         key = (one.change, thing.table, thing.kind)
         counts[key] = counts.get(key, 0) + 1
     return counts
@@ -185,7 +185,13 @@ def _snapshot(*tables, vendor="postgresql", **more):
 
 def _differences(first, second):
     return [
-        (str(one.change), one.thing.table, one.thing.object, one.expected, one.actual)
+        (
+            str(one.change),
+            one.database_object.table,
+            one.database_object.object,
+            one.expected,
+            one.actual,
+        )
         for one in compare(first, second)
         if one.change is not Change.SAME
     ]

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from migration_guard.schema.diff.database import _covers, whole
+from migration_guard.schema.diff.database import _covers, read_database
 from migration_guard.schema.objects import UNKNOWN
 from tests.fresh import programs
 
@@ -68,7 +68,7 @@ def _build(database, *statements):
 
 def _programs(database):
     connection.close()
-    found = whole(connection)
+    found = read_database(connection)
     assert found.programs is not UNKNOWN, found.unknown
     return {(one.kind, one.name, one.table): one.definition for one in found.programs}
 
@@ -119,7 +119,7 @@ def test_whole_when_schemas_share_a_name_then_each_table_keeps_its_own(postgres)
 def test_whole_when_an_extension_brought_things_then_they_are_left_out(postgres):
     available = {row[0] for row in postgres.execute("SELECT name FROM pg_available_extensions")}
     _build(postgres, "CREATE TABLE items (id int)")
-    before = whole(connection)
+    before = read_database(connection)
     # What an extension owns is told by its dependency alone, whichever extension it is.
     _build(
         postgres,
@@ -133,7 +133,7 @@ def test_whole_when_an_extension_brought_things_then_they_are_left_out(postgres)
         ),
     )
 
-    after = whole(connection)
+    after = read_database(connection)
 
     assert "plpgsql" in available
     assert (after.tables, after.programs) == (before.tables, before.programs)
@@ -146,7 +146,7 @@ def test_whole_when_a_table_is_locked_then_the_rest_is_told(postgres):
     locker.execute("BEGIN")
     locker.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
 
-    found = whole(connection)
+    found = read_database(connection)
 
     assert [one.label for one in found.tables] == ["items"]
     if found.programs is UNKNOWN:  # PostgreSQL 18 waits for the lock to print the policy
@@ -164,7 +164,7 @@ def test_whole_when_the_view_spells_out_its_database_then_the_name_is_left_out(m
         f"CREATE VIEW all_items AS SELECT i.id FROM `{name}`.items i",
     )
 
-    (view,) = [one for one in whole(connection).tables if one.kind == "view"]
+    (view,) = [one for one in read_database(connection).tables if one.kind == "view"]
 
     assert name not in view.definition
 
@@ -201,7 +201,7 @@ def test_whole_when_a_role_may_not_see_all_on_mariadb_then_that_is_noted(
     _build(mariadb, "CREATE TABLE items (id int)")
     reader(*grants)
 
-    found = whole(connection)
+    found = read_database(connection)
 
     assert {one.object for one in found.unknown if not one.table} == unlisted
     assert [one.label for one in found.tables] == ["items"]

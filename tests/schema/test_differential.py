@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from tests.schema.records import field_names
 from tests.schema.rich import install
 from tests.versions import major
@@ -111,7 +111,7 @@ def both(site_apps, database):
     """Give the plain and the set-wise reading of the rich schema and of Django's own tables."""
     install(database)
     call_command("migrate", verbosity=0)
-    return snapshot(connection, setwise=False), snapshot(connection)
+    return read_snapshot(connection, setwise=False), read_snapshot(connection)
 
 
 def test_set_wise_reading_when_django_tells_the_same_then_it_is_the_very_same(database, both):

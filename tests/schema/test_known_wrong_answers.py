@@ -7,13 +7,13 @@ import pytest
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN, Check, Key
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from tests.schema.rich import install
 from tests.versions import major, needs
 
 
 def facts():
-    return snapshot(connection, ["facts"]).table("facts")
+    return read_snapshot(connection, ["facts"]).table("facts")
 
 
 def keys(table):
@@ -70,7 +70,7 @@ def test_unique_when_in_another_collation_then_it_is_no_plain_key(sqlite):
 
 def test_unique_when_it_has_the_name_of_another_tables_foreign_key_then_both_stand(mariadb):
     install(mariadb)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     sharing = read.table("sharing")
     assert keys(sharing) == {"facts_owner": ("a", "b")}
     assert sharing.foreign_keys == ()
@@ -82,7 +82,7 @@ def test_unique_when_it_has_the_name_of_another_tables_foreign_key_then_both_sta
 
 def test_primary_key_when_ordered_otherwise_than_the_table_then_the_order_is_the_keys(database):
     install(database)
-    assert snapshot(connection).table("pairs").primary_key.columns == ("a", "b")
+    assert read_snapshot(connection).table("pairs").primary_key.columns == ("a", "b")
 
 
 def test_foreign_key_when_composite_then_it_is_one_key_with_all_columns(database):
@@ -97,20 +97,20 @@ def test_foreign_key_when_composite_then_it_is_one_key_with_all_columns(database
 
 def test_foreign_key_when_it_leads_to_a_partitioned_table_then_it_is_there_once(postgres):
     install(postgres)
-    (found,) = snapshot(connection).table("event_notes").foreign_keys
+    (found,) = read_snapshot(connection).table("event_notes").foreign_keys
     assert (found.target, found.columns) == ("events", ("id", "day"))
 
 
 def test_foreign_key_when_it_leaves_the_search_path_then_the_target_has_its_schema(postgres):
     install(postgres)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     assert read.table("pointers").foreign_keys[0].target == "billing.invoices"
     assert read.table("billing.invoices").foreign_keys[0].target == "facts"
 
 
 def test_name_when_it_has_dots_and_quotes_then_it_is_one_name(database):
     install(database)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     quote = "`" if database.vendor == "mysql" else '"'
     assert [one.name for one in read.table("dotted.name").columns] == ["a.b", f"Q{quote}uote"]
     (found,) = read.table("dotted_child").foreign_keys
@@ -119,7 +119,7 @@ def test_name_when_it_has_dots_and_quotes_then_it_is_one_name(database):
 
 def test_name_when_the_schema_has_dots_too_then_schema_and_name_find_it_apart(postgres):
     install(postgres)
-    read = snapshot(connection, [("odd.schema", "t.x")])
+    read = read_snapshot(connection, [("odd.schema", "t.x")])
     assert [one.label for one in read.tables] == ["odd.schema.t.x"]
     assert read.table("t.x", "odd.schema") is read.tables[0]
 
@@ -175,7 +175,7 @@ def test_exclusion_when_a_constraint_then_it_is_told(postgres):
 def test_exclusion_when_a_key_without_overlaps_then_it_is_told(postgres):
     needs(postgres, 18, "WITHOUT OVERLAPS")
     install(postgres)
-    booked = snapshot(connection).table("booked")
+    booked = read_snapshot(connection).table("booked")
     assert "WITHOUT OVERLAPS" in booked.exclusions[0].definition
     assert booked.primary_key.columns == ("room", "at")
 
@@ -226,7 +226,7 @@ def test_type_when_read_then_it_has_its_length_and_its_own_name(database):
 
 def test_type_when_of_an_extension_then_it_has_its_name(postgres):
     install(postgres)
-    assert snapshot(connection).table("users").column("login").type == "citext"
+    assert read_snapshot(connection).table("users").column("login").type == "citext"
 
 
 def test_type_when_a_domain_over_a_domain_then_the_bottom_is_told(postgres):
@@ -265,7 +265,7 @@ def test_default_when_null_then_there_is_none(database):
     install(database)
     name = {"postgresql": "weight", "sqlite": "nil", "mysql": "touched"}[database.vendor]
     assert facts().column(name).default is None
-    assert snapshot(connection).table("keyless").columns[1].default is None
+    assert read_snapshot(connection).table("keyless").columns[1].default is None
 
 
 def test_default_when_the_text_null_then_it_is_a_text(mariadb):
@@ -282,7 +282,7 @@ def test_identity_when_the_column_numbers_itself_then_it_is_told(database):
 
 def test_identity_when_sqlite_has_no_alias_of_the_rowid_then_there_is_none(sqlite):
     install(sqlite)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     columns = [read.table(name).column("id") for name in ("rowless", "descending")]
     assert [one.identity for one in columns] == ["", ""]
     assert [one.nullable for one in columns] == [False, True]
@@ -304,7 +304,7 @@ def test_index_when_it_has_every_property_then_all_are_told(postgres):
     assert table.index("facts_collated").collations == ("POSIX",)
     assert table.index("facts_code").deferrable == "immediate"
     assert table.index("facts_title").nulls_distinct is False
-    assert snapshot(connection).table("events").index("events_day").valid is False
+    assert read_snapshot(connection).table("events").index("events_day").valid is False
 
 
 def test_index_when_the_optimiser_ignores_it_then_it_is_not_valid(mariadb):
@@ -318,7 +318,7 @@ def test_index_when_the_optimiser_ignores_it_then_it_is_not_valid(mariadb):
 
 def test_relation_when_no_plain_table_then_its_kind_is_told(postgres):
     install(postgres)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     kinds = ("fact_codes", "fact_sums", "events", "events_2026", "facts")
     assert [read.table(name).kind for name in kinds] == [
         "view",
@@ -334,7 +334,7 @@ def test_relation_when_no_plain_table_then_its_kind_is_told(postgres):
 
 def test_view_when_read_then_it_has_columns_and_no_keys(database):
     install(database)
-    view = snapshot(connection).table("fact_codes")
+    view = read_snapshot(connection).table("fact_codes")
     assert view.kind == "view"
     assert [one.name for one in view.columns] == ["id", "code", "price"]
     assert (view.primary_key, view.uniques, view.indexes, view.foreign_keys) == (None, (), (), ())
@@ -344,7 +344,7 @@ def test_view_when_read_then_it_has_columns_and_no_keys(database):
 
 def test_enum_and_extension_when_there_then_they_are_told(postgres):
     install(postgres)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     assert read.enum("mood").values == ("sad", "ok", "happy")
     assert read.enum("public.mood") is read.enum("mood")
     assert read.enum("billing.status").values == ("open", "paid")
@@ -354,7 +354,7 @@ def test_enum_and_extension_when_there_then_they_are_told(postgres):
 
 def test_comment_when_there_then_it_is_told(database):
     install(database)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     column, table = facts().column("code").comment, read.table("users").comment
     expected = (
         (None, None)
@@ -369,7 +369,7 @@ def test_comment_when_there_then_it_is_told(database):
 
 def test_set_wise_reading_when_complete_then_nothing_is_unknown(database):
     install(database)
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     assert read.unknown == ()
     for table in read.tables:
         assert UNKNOWN not in (table.columns, table.uniques, table.indexes, table.checks)

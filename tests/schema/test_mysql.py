@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from tests.schema.rich import install
 
 
@@ -27,20 +27,20 @@ def limited(mariadb):
 
 
 def test_table_when_the_role_may_not_look_then_its_absence_is_unknown(limited):
-    read = snapshot(connection, ["users", "pairs"])
+    read = read_snapshot(connection, ["users", "pairs"])
     assert read.table("users").column("region").type == "int"
     assert read.table("pairs") is UNKNOWN
     assert "denied" in read.why("pairs")
 
 
 def test_columns_when_the_role_may_read_some_then_no_other_is_absent(limited):
-    read = snapshot(connection, ["facts"])
+    read = read_snapshot(connection, ["facts"])
     assert read.table("facts").column("price") is UNKNOWN
     assert "some of its columns" in read.why("facts", "columns")
 
 
 def test_table_when_the_role_may_look_then_it_is_absent(mariadb):
-    read = snapshot(connection, ["users"])
+    read = read_snapshot(connection, ["users"])
     assert read.table("users") is None
     assert read.unknown == ()
 
@@ -48,7 +48,7 @@ def test_table_when_the_role_may_look_then_it_is_absent(mariadb):
 def test_view_when_its_table_is_gone_then_its_columns_are_unknown(mariadb):
     install(mariadb)
     mariadb.execute("DROP TABLE facts")
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     assert read.table("fact_codes").columns is UNKNOWN
     assert "invalid" in read.why("fact_codes", "columns")
     assert read.table("users").column("id").type == "char(32)"
@@ -57,6 +57,6 @@ def test_view_when_its_table_is_gone_then_its_columns_are_unknown(mariadb):
 def test_reading_when_done_then_the_timeout_is_as_before(mariadb):
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION lock_wait_timeout = 77")
-        snapshot(connection)
+        read_snapshot(connection)
         cursor.execute("SELECT @@SESSION.lock_wait_timeout")
         assert cursor.fetchone() == (77,)

@@ -64,9 +64,9 @@ def test_table_when_its_existence_could_not_be_told_then_it_is_unknown_with_the_
 
 
 def test_index_when_its_validity_is_unknown_then_whether_it_is_plain_is_too():
-    assert Index("i", ("a",)).plain is True
-    assert Index("i", ("a",), valid=UNKNOWN).plain is UNKNOWN
-    assert Index("i", ("a",), valid=UNKNOWN, predicate="a > 0").plain is False
+    assert Index("i", ("a",)).is_plain is True
+    assert Index("i", ("a",), valid=UNKNOWN).is_plain is UNKNOWN
+    assert Index("i", ("a",), valid=UNKNOWN, predicate="a > 0").is_plain is False
 
 
 def test_is_unique_when_a_key_has_the_columns_in_another_order_then_it_holds():

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from migration_guard.schema.readers.lock_limits import PATIENCE
 from tests.schema.rich import install
 
@@ -18,7 +18,7 @@ def limited(postgres):
     install(postgres)
     role = f"{postgres.settings['NAME']}_limited"
     postgres.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'limited'")
-    expected = snapshot(connection)
+    expected = read_snapshot(connection)
     postgres.configure(USER=role, PASSWORD="limited")
     yield expected
     connection.close()
@@ -27,12 +27,12 @@ def limited(postgres):
 
 
 def test_reading_when_the_role_has_no_privilege_then_every_fact_is_the_same(postgres, limited):
-    assert snapshot(connection) == limited
+    assert read_snapshot(connection) == limited
 
 
 def test_reading_when_the_role_may_not_use_the_schema_then_nothing_is_absent(postgres, limited):
     postgres.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    assert snapshot(connection).table("facts").column("code").nullable is False
+    assert read_snapshot(connection).table("facts").column("code").nullable is False
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_reading_when_a_catalogue_is_forbidden_then_its_facts_are_unknown(
     postgres, limited, catalogue, facts
 ):
     postgres.execute(f"REVOKE SELECT ON {catalogue} FROM PUBLIC")
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     table = read.table("facts")
     assert [getattr(table, fact) for fact in facts] == [UNKNOWN] * len(facts)
     assert all("permission denied" in read.why("facts", fact) for fact in facts)
@@ -55,7 +55,7 @@ def test_reading_when_a_catalogue_is_forbidden_then_its_facts_are_unknown(
 
 def test_reading_when_the_list_of_tables_is_forbidden_then_no_table_is_absent(postgres, limited):
     postgres.execute("REVOKE SELECT ON pg_class FROM PUBLIC")
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     assert read.table("facts") is UNKNOWN
     assert "permission denied" in read.why("facts")
 
@@ -63,13 +63,13 @@ def test_reading_when_the_list_of_tables_is_forbidden_then_no_table_is_absent(po
 @pytest.mark.usefixtures("impatient")
 def test_reading_when_a_table_is_locked_then_only_its_expressions_are_unknown(postgres):
     install(postgres)
-    before = snapshot(connection)
+    before = read_snapshot(connection)
     other = postgres.connect()
     other.execute("BEGIN")
     other.execute("LOCK TABLE facts IN ACCESS EXCLUSIVE MODE")
 
     started = time.monotonic()
-    read = snapshot(connection)
+    read = read_snapshot(connection)
 
     assert time.monotonic() - started < PATIENCE * 2
     table, known = read.table("facts"), before.table("facts")
@@ -93,7 +93,7 @@ def test_reading_when_done_then_settings_locks_and_transaction_are_as_before(pos
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '17s'")
     if not atomic:
-        snapshot(connection)
+        read_snapshot(connection)
         assert connection.get_autocommit()
         assert shown("lock_timeout") == "17s"
         return
@@ -101,7 +101,7 @@ def test_reading_when_done_then_settings_locks_and_transaction_are_as_before(pos
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '13s'")
             cursor.execute("INSERT INTO keyless VALUES (1, 2)")
-        snapshot(connection)
+        read_snapshot(connection)
         assert shown("lock_timeout") == "13s"
         with connection.cursor() as cursor:
             cursor.execute(
@@ -119,7 +119,7 @@ def test_reading_when_the_caller_commits_by_hand_then_its_transaction_goes_on(po
     try:
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO keyless VALUES (1)")
-        assert snapshot(connection).table("keyless").kind == "table"
+        assert read_snapshot(connection).table("keyless").kind == "table"
         connection.commit()
     finally:
         connection.set_autocommit(True)
@@ -128,10 +128,10 @@ def test_reading_when_the_caller_commits_by_hand_then_its_transaction_goes_on(po
 
 def test_reading_when_the_driver_binds_on_the_server_then_it_is_the_same(postgres):
     install(postgres)
-    expected = snapshot(connection)
+    expected = read_snapshot(connection)
     postgres.configure(OPTIONS={"server_side_binding": True})
-    assert snapshot(connection) == expected
-    assert snapshot(connection, []).tables == ()
+    assert read_snapshot(connection) == expected
+    assert read_snapshot(connection, []).tables == ()
 
 
 def test_reading_when_given_a_connection_of_its_own_then_that_one_is_read(postgres):
@@ -140,7 +140,7 @@ def test_reading_when_given_a_connection_of_its_own_then_that_one_is_read(postgr
     try:
         with connection.cursor() as cursor:
             cursor.execute("BEGIN; CREATE TABLE unseen (a integer)")
-        read = snapshot(own)
+        read = read_snapshot(own)
     finally:
         own.close()
         connection.close()
@@ -152,7 +152,7 @@ def test_reading_when_the_table_is_new_in_this_transaction_then_it_is_read(postg
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE fresh (a integer)")
-        assert snapshot(connection).table("fresh").column("a").type == "integer"
+        assert read_snapshot(connection).table("fresh").column("a").type == "integer"
 
 
 def test_label_when_two_schemas_have_the_table_then_the_path_decides(postgres):
@@ -160,18 +160,18 @@ def test_label_when_two_schemas_have_the_table_then_the_path_decides(postgres):
     postgres.execute("CREATE TABLE first.users (a integer)")
     postgres.execute("CREATE TABLE users (b integer)")
     postgres.configure(OPTIONS={"options": "-c search_path=first,public"})
-    read = snapshot(connection)
+    read = read_snapshot(connection)
     assert read.search_path == ("first", "public")
     assert [one.label for one in read.tables] == ["public.users", "users"]
     assert read.table("users").schema == "first"
-    assert snapshot(connection, ["public.users"]).table("public.users").column("b").name == "b"
+    assert read_snapshot(connection, ["public.users"]).table("public.users").column("b").name == "b"
 
 
 def test_temporary_table_when_it_shadows_a_table_then_the_table_is_read(postgres):
     postgres.execute("CREATE TABLE users (a integer)")
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE users (b integer)")
-    assert [one.name for one in snapshot(connection).table("users").columns] == ["a"]
+    assert [one.name for one in read_snapshot(connection).table("users").columns] == ["a"]
 
 
 def shown(setting):
@@ -189,7 +189,7 @@ def queries(count):
                 f" b integer DEFAULT 7 CHECK (b > 0), p integer REFERENCES t{count}_0 (id))"
             )
     with CaptureQueriesContext(connection) as captured:
-        snapshot(connection)
+        read_snapshot(connection)
     return len(captured)
 
 

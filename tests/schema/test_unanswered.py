@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from tests.schema.records import field_names
 from tests.schema.rich import install
 
@@ -28,10 +28,10 @@ QUESTIONS = [
 )
 def test_facts_when_their_question_fails_then_they_alone_are_unknown(database, source, facts):
     install(database)
-    whole = snapshot(connection)
+    whole = read_snapshot(connection)
 
     with _unanswered(source):
-        part = snapshot(connection)
+        part = read_snapshot(connection)
 
     assert part.unknown
     assert [one.label for one in part.tables] == [one.label for one in whole.tables]
@@ -45,7 +45,7 @@ def test_enums_when_their_question_fails_then_none_is_claimed_to_be_absent(postg
     install(postgres)
 
     with _unanswered("FROM pg_enum"):
-        read = snapshot(connection)
+        read = read_snapshot(connection)
 
     assert read.enum("mood") is UNKNOWN
     assert "gone" in read.why("", "enums")

@@ -15,10 +15,10 @@ from textwrap import shorten
 from typing import Final, TypeAlias
 
 from migration_guard.schema.diff import properties
-from migration_guard.schema.diff.database_objects import OF_COLUMN, Thing, things, untold
+from migration_guard.schema.diff.database_objects import OF_COLUMN, DatabaseObject, things, untold
 from migration_guard.schema.objects import UNKNOWN, Snapshot
 
-Pair: TypeAlias = tuple[Thing, Thing]
+Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 
 # The field of a table that things of a kind stand in.
 _FIELDS: Final = {
@@ -52,27 +52,27 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """One thing in two databases; None where it is not there.
 
     ``expected`` and ``actual`` say in words what differs, or all there is where only one has it.
     """
 
     change: Change
-    first: Thing | None
-    second: Thing | None
+    first: DatabaseObject | None
+    second: DatabaseObject | None
     expected: str = ""
     actual: str = ""
 
     @property
-    def thing(self) -> Thing:
+    def database_object(self) -> DatabaseObject:
         """The thing, as the first database has it if it does."""
         thing = self.first or self.second
         assert thing is not None  # noqa: S101 - one of the two is there by construction
         return thing
 
 
-def compare(first: Snapshot, second: Snapshot) -> tuple[Compared, ...]:
+def compare(first: Snapshot, second: Snapshot) -> tuple[Comparison, ...]:
     """Compare all things; ``first`` is what should be, ``second`` what is.
 
     What belongs to a table or a column that only one of them has is not listed: the table or the
@@ -81,35 +81,38 @@ def compare(first: Snapshot, second: Snapshot) -> tuple[Compared, ...]:
     """
     found = list(_of_same_columns(_compare(first, second)))
     parents = dict(_parents(first).items() & _parents(second).items())
-    told = {_difference(one, one.thing.table) for one in found}
+    told = {_difference(one, one.database_object.table) for one in found}
     return tuple(
         one
         for one in found
-        if not (parent := parents.get(one.thing.table))
-        or one.thing.kind == "table"
+        if not (parent := parents.get(one.database_object.table))
+        or one.database_object.kind == "table"
         or one.change is Change.SAME
         or _difference(one, parent) not in told
     )
 
 
-def _of_same_columns(found: Iterable[Compared]) -> Iterator[Compared]:
+def _of_same_columns(found: Iterable[Comparison]) -> Iterator[Comparison]:
     """Leave out what goes with a column, and only one has, where the column says so already."""
     told = set()
     for one in found:
-        place = one.thing.table, one.thing.columns
-        if one.thing.kind == "column" and one.change is not Change.SAME:
+        place = one.database_object.table, one.database_object.columns
+        if one.database_object.kind == "column" and one.change is not Change.SAME:
             told.add(place)
-        goes = one.thing.kind.endswith(OF_COLUMN) and one.change in {Change.MISSING, Change.EXTRA}
+        goes = one.database_object.kind.endswith(OF_COLUMN) and one.change in {
+            Change.MISSING,
+            Change.EXTRA,
+        }
         if not (goes and place in told):
             yield one
 
 
-def _difference(one: Compared, table: str) -> Hashable:
-    thing = one.thing
+def _difference(one: Comparison, table: str) -> Hashable:
+    thing = one.database_object
     return table, thing.kind, thing.columns, one.change, one.expected, one.actual
 
 
-def _compare(first: Snapshot, second: Snapshot) -> Iterator[Compared]:
+def _compare(first: Snapshot, second: Snapshot) -> Iterator[Comparison]:
     here, there = list(things(first)), list(things(second))
     tables = _tables(first) ^ _tables(second)
     here = [one for one in here if one.table not in tables or one.kind == "table"]
@@ -118,7 +121,7 @@ def _compare(first: Snapshot, second: Snapshot) -> Iterator[Compared]:
     yield from (_judged(one, other) for one, other in pairs)
     alike, here, there = _paired(_likeness, here, there)
     yield from (
-        Compared(Change.DIFFERS, one, other, one.object, other.object) for one, other in alike
+        Comparison(Change.DIFFERS, one, other, one.object, other.object) for one, other in alike
     )
     for one in here:
         if not _stood_for(one, second):
@@ -142,8 +145,8 @@ def _tables(snapshot: Snapshot) -> set[str]:
 
 
 def _matched(
-    here: Sequence[Thing], there: Sequence[Thing]
-) -> tuple[list[Pair], list[Thing], list[Thing]]:
+    here: Sequence[DatabaseObject], there: Sequence[DatabaseObject]
+) -> tuple[list[Pair], list[DatabaseObject], list[DatabaseObject]]:
     """Pair what has the same name or none: first what is the same altogether."""
     pairs: list[Pair] = []
     for key in (_sameness, _named, _identity, _nameless):
@@ -153,10 +156,12 @@ def _matched(
 
 
 def _paired(
-    key: Callable[[Thing], Hashable], here: Sequence[Thing], there: Sequence[Thing]
-) -> tuple[list[Pair], list[Thing], list[Thing]]:
+    key: Callable[[DatabaseObject], Hashable],
+    here: Sequence[DatabaseObject],
+    there: Sequence[DatabaseObject],
+) -> tuple[list[Pair], list[DatabaseObject], list[DatabaseObject]]:
     """Pair things of the same key, in their order; None is no key. Return what is left too."""
-    waiting: dict[Hashable, deque[Thing]] = defaultdict(deque)
+    waiting: dict[Hashable, deque[DatabaseObject]] = defaultdict(deque)
     for one in there:
         waiting[key(one)].append(one)
     pairs, left = [], []
@@ -170,15 +175,15 @@ def _paired(
     return pairs, left, [one for one in there if id(one) in still]
 
 
-def _sameness(thing: Thing) -> Hashable:
-    return _identity(thing), thing.columns, tuple(thing.aspects.items())
+def _sameness(thing: DatabaseObject) -> Hashable:
+    return _identity(thing), thing.columns, tuple(thing.properties.items())
 
 
-def _named(thing: Thing) -> Hashable:
+def _named(thing: DatabaseObject) -> Hashable:
     return (thing.table, thing.kind, thing.name) if thing.name else None
 
 
-def _identity(thing: Thing) -> Hashable:
+def _identity(thing: DatabaseObject) -> Hashable:
     """Return what makes two things the same one; of things without a name, what they are over."""
     place = (thing.table, thing.kind)
     if thing.stem or thing.kind == "primary key":
@@ -186,16 +191,16 @@ def _identity(thing: Thing) -> Hashable:
     return *place, "", thing.columns or str(thing)
 
 
-def _nameless(thing: Thing) -> Hashable:
+def _nameless(thing: DatabaseObject) -> Hashable:
     """Return what is left of a check without a name: it is over nothing that could be named."""
     return thing.table if thing.kind == "check" and not thing.name else None
 
 
-def _likeness(thing: Thing) -> Hashable:
+def _likeness(thing: DatabaseObject) -> Hashable:
     """Return what a renamed thing keeps; nothing for columns: those are their names."""
     if thing.kind in {"table", "column"} or thing.kind.endswith(OF_COLUMN) or untold(thing):
         return None
-    aspects_kept = thing.aspects.items()
+    aspects_kept = thing.properties.items()
     if thing.kind not in _FIELDS:  # the text of a program speaks of its name
         name = thing.name.partition("(")[0]
         texts = {key: str(said).replace(name, "") for key, said in aspects_kept}
@@ -206,10 +211,10 @@ def _likeness(thing: Thing) -> Hashable:
 # -- what became of them
 
 
-def _judged(one: Thing, other: Thing) -> Compared:
+def _judged(one: DatabaseObject, other: DatabaseObject) -> Comparison:
     expected, actual, unclear = [], [], False
-    for aspect in {**one.aspects, **other.aspects}:
-        here, there = one.aspects.get(aspect, ""), other.aspects.get(aspect, "")
+    for aspect in {**one.properties, **other.properties}:
+        here, there = one.properties.get(aspect, ""), other.properties.get(aspect, "")
         if here is UNKNOWN or there is UNKNOWN:
             # What neither reader can tell of a table is a limit of the vendor, not of this one.
             unclear |= here is not there or not one.table
@@ -218,8 +223,8 @@ def _judged(one: Thing, other: Thing) -> Compared:
             expected.append(said[0])
             actual.append(said[1])
     if expected:
-        return Compared(Change.DIFFERS, one, other, ", ".join(expected), ", ".join(actual))
-    return Compared(Change.UNKNOWN if unclear else Change.SAME, one, other)
+        return Comparison(Change.DIFFERS, one, other, ", ".join(expected), ", ".join(actual))
+    return Comparison(Change.UNKNOWN if unclear else Change.SAME, one, other)
 
 
 def _narrowed(here: str, there: str) -> tuple[str, str]:
@@ -243,26 +248,28 @@ def _line(lines: Sequence[str]) -> str:
     return shorten(" ".join(lines), _WIDTH, placeholder=" …")
 
 
-def _lonely(change: Change, one: Thing | None, other: Thing | None, where: Snapshot) -> Compared:
+def _lonely(
+    change: Change, one: DatabaseObject | None, other: DatabaseObject | None, where: Snapshot
+) -> Comparison:
     """Return what only one has; unknown where the other may have it."""
     thing = one or other
     assert thing is not None  # noqa: S101 - one of the two is there by construction
     if untold(thing) or _may_be_there(thing, where):
-        return Compared(Change.UNKNOWN, one, other)
+        return Comparison(Change.UNKNOWN, one, other)
     said = _line(str(thing).splitlines())
     if thing.kind != "table" and thing.kind.upper() not in said.upper():
         said = f"{thing.kind} {said}"
     described = (said, "missing") if change is Change.MISSING else ("nothing", said)
-    return Compared(change, one, other, *described)
+    return Comparison(change, one, other, *described)
 
 
-def _may_be_there(thing: Thing, where: Snapshot) -> bool:
+def _may_be_there(thing: DatabaseObject, where: Snapshot) -> bool:
     """Tell whether this table, or what tables there are, could not be read."""
     objects = {"", "tables"} if thing.kind == "table" else {""}
     return any(note.table in {thing.table, ""} and note.object in objects for note in where.unknown)
 
 
-def _stood_for(thing: Thing, where: Snapshot) -> bool:
+def _stood_for(thing: DatabaseObject, where: Snapshot) -> bool:
     """Tell whether another thing says already that nothing of this kind could be read there."""
     if untold(thing) or thing.kind == "table":
         return False

@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.schema.diff.program_queries import QUERIES
 from migration_guard.schema.objects import UNKNOWN, Program, Snapshot, Unknown
-from migration_guard.schema.read import snapshot
+from migration_guard.schema.read import read_snapshot
 from migration_guard.schema.readers.lock_limits import attempt, brief_waits, reason
 
 # What MySQL lists only for those who hold such a privilege on the whole database.
@@ -35,12 +35,12 @@ _OF_EXTENSIONS: Final = """
 """
 
 
-def whole(connection: BaseDatabaseWrapper) -> Snapshot:
+def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
     """Return the snapshot of all tables, with the programs of the database or why there are none.
 
     Raises Django's errors for a connection that fails.
     """
-    found = snapshot(connection)
+    found = read_snapshot(connection)
     try:
         programs = tuple(_programs(connection, found))
         foreign = _of_extensions(connection)

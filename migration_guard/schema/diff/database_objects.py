@@ -38,7 +38,7 @@ _NEVER: Final = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class DatabaseObject:
     """One thing of a database.
 
     ``table`` is the label of its table ("" for what hangs on none), ``kind`` a word such as
@@ -50,7 +50,7 @@ class Thing:
     table: str
     kind: str
     name: str
-    aspects: Mapping[str, Fact[str]]
+    properties: Mapping[str, Fact[str]]
     columns: tuple[str, ...] = ()
     stem: str = ""
 
@@ -65,21 +65,21 @@ class Thing:
 
     def __str__(self) -> str:
         """Return all its aspects in one line."""
-        return " ".join(said for said in self.aspects.values() if said is not UNKNOWN and said)
+        return " ".join(said for said in self.properties.values() if said is not UNKNOWN and said)
 
 
-def things(snapshot: Snapshot) -> Iterator[Thing]:
+def things(snapshot: Snapshot) -> Iterator[DatabaseObject]:
     """Yield all things, each table before what belongs to it."""
     for thing in chain(_tables(snapshot), _elsewhere(snapshot)):
         yield _stemmed(_respelt(thing, snapshot.vendor), snapshot.vendor)
 
 
-def untold(thing: Thing) -> bool:
+def untold(thing: DatabaseObject) -> bool:
     """Tell whether a thing stands for all of its kind, which could not be read."""
-    return thing.aspects == {thing.kind: UNKNOWN}
+    return thing.properties == {thing.kind: UNKNOWN}
 
 
-def _tables(snapshot: Snapshot) -> Iterator[Thing]:
+def _tables(snapshot: Snapshot) -> Iterator[DatabaseObject]:
     programs = () if snapshot.programs is UNKNOWN else snapshot.programs
     options = {(one.table, one.kind): one.definition for one in programs if not one.name}
     for table in snapshot.tables:
@@ -88,21 +88,21 @@ def _tables(snapshot: Snapshot) -> Iterator[Thing]:
         }
         if snapshot.programs is UNKNOWN:
             said = dict.fromkeys(properties.OPTIONS, UNKNOWN)
-        yield Thing(table.label, "table", table.label, {**properties.table(table), **said})
+        yield DatabaseObject(table.label, "table", table.label, {**properties.table(table), **said})
         yield from _of_table(table, snapshot.vendor)
 
 
-def _elsewhere(snapshot: Snapshot) -> Iterator[Thing]:
+def _elsewhere(snapshot: Snapshot) -> Iterator[DatabaseObject]:
     if snapshot.enums is UNKNOWN:
         yield _untold("", "enums")
     else:
         for enum in snapshot.enums:
-            yield Thing("", "enum", enum.label, {"values": ", ".join(enum.values)})
+            yield DatabaseObject("", "enum", enum.label, {"values": ", ".join(enum.values)})
     if snapshot.extensions is UNKNOWN:
         yield _untold("", "extensions")
     else:
         for one in snapshot.extensions:
-            yield Thing("", "extension", one.name, {"version": f"version {one.version}"})
+            yield DatabaseObject("", "extension", one.name, {"version": f"version {one.version}"})
     if snapshot.programs is UNKNOWN:
         yield _untold("", "programs")
     else:
@@ -113,13 +113,13 @@ def _elsewhere(snapshot: Snapshot) -> Iterator[Thing]:
             yield _untold("", note.object or "database")
 
 
-def _program(program: Program) -> Thing:
+def _program(program: Program) -> DatabaseObject:
     definition = {"definition": program.definition}
     columns = (program.name,) if program.kind.endswith(OF_COLUMN) else ()
-    return Thing(program.table, program.kind, program.name, definition, columns)
+    return DatabaseObject(program.table, program.kind, program.name, definition, columns)
 
 
-def _of_table(table: Table, vendor: str) -> Iterator[Thing]:
+def _of_table(table: Table, vendor: str) -> Iterator[DatabaseObject]:
     label = table.label
     yield from _columns(table, vendor)
     if table.primary_key is UNKNOWN:
@@ -127,12 +127,12 @@ def _of_table(table: Table, vendor: str) -> Iterator[Thing]:
     elif table.primary_key is not None:
         key = table.primary_key
         # Its name is the vendor's habit, and is nothing that a statement relies on.
-        yield Thing(label, "primary key", "", properties.key(key), key.columns)
+        yield DatabaseObject(label, "primary key", "", properties.key(key), key.columns)
     yield from _unique_and_indexes(table)
     yield from _constraints(table)
 
 
-def _columns(table: Table, vendor: str) -> Iterator[Thing]:
+def _columns(table: Table, vendor: str) -> Iterator[DatabaseObject]:
     columns = table.columns
     if table.kind is not UNKNOWN and "view" in table.kind:
         # They follow from its query; only PostgreSQL lets them have more.
@@ -143,35 +143,39 @@ def _columns(table: Table, vendor: str) -> Iterator[Thing]:
     else:
         for column in columns:
             said = properties.column(column)
-            yield Thing(table.label, "column", column.name, said, (column.name,))
+            yield DatabaseObject(table.label, "column", column.name, said, (column.name,))
 
 
-def _given_to_view(label: str, column: Column) -> Iterator[Thing]:
+def _given_to_view(label: str, column: Column) -> Iterator[DatabaseObject]:
     for aspect in ("default", "comment"):
         said = properties.column(column)[aspect]
         if said is UNKNOWN or said:
-            yield Thing(label, f"column {aspect}", column.name, {aspect: said}, (column.name,))
+            yield DatabaseObject(
+                label, f"column {aspect}", column.name, {aspect: said}, (column.name,)
+            )
 
 
-def _constraints(table: Table) -> Iterator[Thing]:
+def _constraints(table: Table) -> Iterator[DatabaseObject]:
     label = table.label
     if table.foreign_keys is UNKNOWN:
         yield _untold(label, "foreign keys")
     else:
         for key in table.foreign_keys:
-            yield Thing(label, "foreign key", key.name, properties.foreign_key(key), key.columns)
+            yield DatabaseObject(
+                label, "foreign key", key.name, properties.foreign_key(key), key.columns
+            )
     if table.checks is UNKNOWN:
         yield _untold(label, "checks")
     else:
         json = _json_checks(table)
         for check in table.checks:
             if (check.name, check.expression) not in json:
-                yield Thing(label, "check", check.name, properties.check(check))
+                yield DatabaseObject(label, "check", check.name, properties.check(check))
     if table.exclusions is UNKNOWN:
         yield _untold(label, "exclusions")
     else:
         for one in table.exclusions:
-            yield Thing(label, "exclusion", one.name, {"definition": one.definition})
+            yield DatabaseObject(label, "exclusion", one.name, {"definition": one.definition})
 
 
 def _json_checks(table: Table) -> set[tuple[str, str]]:
@@ -184,7 +188,7 @@ def _json_checks(table: Table) -> set[tuple[str, str]]:
     }
 
 
-def _unique_and_indexes(table: Table) -> Iterator[Thing]:
+def _unique_and_indexes(table: Table) -> Iterator[DatabaseObject]:
     """Yield indexes, and keys that stand on none; not the indexes under other constraints."""
     label = table.label
     if table.indexes is UNKNOWN:
@@ -202,18 +206,20 @@ def _unique_and_indexes(table: Table) -> Iterator[Thing]:
             if key is not None:
                 keys.remove(key)
                 name = key.name
-            yield Thing(label, "unique", name, properties.index(index), columns)
+            yield DatabaseObject(label, "unique", name, properties.index(index), columns)
         elif index.backs is UNKNOWN or not index.backs:
-            yield Thing(label, "index", index.name, properties.index(index), columns)
+            yield DatabaseObject(label, "index", index.name, properties.index(index), columns)
     for key in keys:
-        yield Thing(label, "unique", key.name, properties.key(key), key.columns)
+        yield DatabaseObject(label, "unique", key.name, properties.key(key), key.columns)
 
 
-def _respelt(thing: Thing, vendor: str) -> Thing:
+def _respelt(thing: DatabaseObject, vendor: str) -> DatabaseObject:
     """Say in one way what a server says in two."""
     if vendor != "postgresql":
         return thing
-    return replace(thing, aspects={name: _one_way(said) for name, said in thing.aspects.items()})
+    return replace(
+        thing, properties={name: _one_way(said) for name, said in thing.properties.items()}
+    )
 
 
 def _one_way(said: Fact[str]) -> Fact[str]:
@@ -223,7 +229,7 @@ def _one_way(said: Fact[str]) -> Fact[str]:
     return _CAST_EACH.sub(r"\1::text", as_text)
 
 
-def _stemmed(thing: Thing, vendor: str) -> Thing:
+def _stemmed(thing: DatabaseObject, vendor: str) -> DatabaseObject:
     """Take from a name what the server made up."""
     if thing.kind not in _MAY_BE_UNNAMED:
         return replace(thing, stem=thing.name)
@@ -240,5 +246,5 @@ def _stemmed(thing: Thing, vendor: str) -> Thing:
     return replace(thing, stem=thing.name)
 
 
-def _untold(table: str, kind: str) -> Thing:
-    return Thing(table, kind, "", {kind: UNKNOWN})
+def _untold(table: str, kind: str) -> DatabaseObject:
+    return DatabaseObject(table, kind, "", {kind: UNKNOWN})

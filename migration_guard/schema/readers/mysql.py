@@ -385,5 +385,5 @@ def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
         index.key
         for index in indexes
         if index.backs == "unique"
-        and (index if index.valid is True else index._replace(valid=True)).plain is True
+        and (index if index.valid is True else index._replace(valid=True)).is_plain is True
     )

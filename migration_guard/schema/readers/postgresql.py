@@ -348,7 +348,7 @@ def _uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
     return tuple(
         index.key
         for index in indexes
-        if index.unique is True and index.plain is True and index.backs != "primary key"
+        if index.unique is True and index.is_plain is True and index.backs != "primary key"
     )
 
 

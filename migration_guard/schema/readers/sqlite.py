@@ -320,7 +320,7 @@ def _uniques(indexes: Fact[tuple[Index, ...]], parsed: Parsed) -> Fact[tuple[Key
     keys = [
         Key(_key_name(index, named), tuple(name for name in index.columns if name is not None))
         for index in indexes
-        if index.unique is True and index.plain is True and index.backs != "primary key"
+        if index.unique is True and index.is_plain is True and index.backs != "primary key"
     ]
     return tuple(sorted(keys, key=lambda key: (key.name, key.columns)))
 
