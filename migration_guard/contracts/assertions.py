@@ -104,11 +104,22 @@ class _Subject(NamedTuple):
             rule = "missing-view" if isinstance(self.clause, View) else "missing-table"
             hint = self.trail.of(name, app=self._app) or self.like.hint(name)
             return Broken(rule, f"{stated} {name}", "missing", hint)
+        if self._may_be_another_kind(actual):
+            return Untold(self.snapshot.why(name, "kind"))
         if actual.kind is UNKNOWN:
             return None
         if _right_kind(self.clause, actual.kind):
             return None
         return Broken("wrong-kind", stated, actual.kind, "Correct the contract, or the schema.")
+
+    def _may_be_another_kind(self, actual: objects.Table) -> bool:
+        if isinstance(self.clause, Table):
+            return actual.kind is UNKNOWN and not self.clause.or_view
+        stated = self.clause.materialized is not None
+        notes = self.snapshot.unknown
+        return actual.kind is UNKNOWN or (
+            stated and any((note.table, note.object) == (actual.label, "kind") for note in notes)
+        )
 
     def _column(self, scene: Scene, column: Column) -> Iterator[Assertion]:
         actual = scene.table.column(column.name)

@@ -8,7 +8,7 @@ from migration_guard.contracts.outcomes import Broken, Finding, Untold
 from migration_guard.contracts.table_context import Scene
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.schema.types import same_type
+from migration_guard.schema.types import has_type_rules, same_type
 
 Judge = Callable[[Scene, Column, objects.Column], Finding]
 
@@ -52,6 +52,8 @@ def _type(scene: Scene, column: Column, actual: objects.Column) -> Finding:
         and _affinity(expected) == _affinity(known[0])
     ):
         return None
+    if not has_type_rules(scene.vendor):
+        return Untold(f"it is {actual.type}, which may be another name for the same type")
     return Broken("wrong-type", expected, actual.type, _CHANGE)
 
 

@@ -132,7 +132,7 @@ def unlisted(contract: Contract, snapshot: Snapshot) -> Iterator[Judged]:
     extra = [
         one.label
         for one in snapshot.tables
-        if one.label not in stated and not one.partition_of and one.name not in own
+        if one.label not in stated and one.partition_of == "" and one.name not in own
     ]
     said = Said("exact", "", "", contract.source)
     hint = "State it in the contract, or drop it in a migration."
@@ -148,10 +148,10 @@ def _said(id_: str, object_: str, clause: Clause, table: str = "") -> Said:
 
 
 def _exists(snapshot: Snapshot, actual: object, rule: str, name: str, trail: Trail) -> Finding:
-    if snapshot.vendor != "postgresql":
-        return Untold(f"{snapshot.vendor} has none")
     if actual is UNKNOWN:
         return Untold(snapshot.why("", "enums", "extensions"))
+    if snapshot.vendor != "postgresql":
+        return Untold(f"{snapshot.vendor} has none")
     if actual is None:
         return Broken(rule, name, "missing", trail.of(name))
     return None

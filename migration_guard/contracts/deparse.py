@@ -10,11 +10,15 @@ from migration_guard.contracts.outcomes import Untold
 from migration_guard.contracts.table_context import Spell, no_server
 from migration_guard.schema.deparse import Question, deparser
 from migration_guard.schema.readers.lock_limits import reason
+from migration_guard.vendors import VENDORS
 
 
 def speller(connection: BaseDatabaseWrapper) -> Spell:
     """Return the function that asks this server; it asks nothing twice."""
     ask = deparser(connection.vendor)
+    if connection.vendor not in VENDORS:
+        why = f"nobody can ask {connection.vendor} how it writes this, and the texts differ"
+        return lambda _question: Untold(why)
     if ask is None:
         return no_server
     known = ask

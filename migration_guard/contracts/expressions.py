@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from migration_guard.sql.cursor import depths
-from migration_guard.sql.dialects import dialect
+from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, Token, significant
 
 _NOW = {
@@ -16,6 +16,7 @@ _NOW = {
     "mysql": (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
     "sqlite": (["current_timestamp"],),
 }
+_STANDARD_NOW = (["current_timestamp"],)
 
 
 # Defaults and checks repeat: most columns that have a default have one of a few.
@@ -37,7 +38,7 @@ def same_default(one: str, other: str, vendor: str) -> bool:
     neither do trailing zeros of a number (``1`` and ``1.0``).
     """
     left, right = (_without_cast(_words(text, vendor)) for text in (one, other))
-    if left == right or all(words in _NOW[vendor] for words in (left, right)):
+    if left == right or all(words in _NOW.get(vendor, _STANDARD_NOW) for words in (left, right)):
         return True
     first, second = _number(left), _number(right)
     unquoted = any(words[-1:] and words[-1][0] != "'" for words in (left, right))
@@ -60,7 +61,7 @@ def is_single(text: str, vendor: str) -> bool:
 
     The closing bracket must stand on a line of its own, for the text may end in a comment.
     """
-    tokens = list(significant(text, dialect(vendor)))
+    tokens = list(significant(text, expression_dialect(vendor)))
     for token in tokens:
         if token.text == ";" or token.kind in {Kind.META, Kind.KEPT_COMMENT}:
             return False
@@ -75,7 +76,7 @@ def _closes(token: Token) -> bool:
 
 
 def _words(text: str, vendor: str) -> list[str]:
-    words = [_word(token, vendor) for token in significant(text, dialect(vendor))]
+    words = [_word(token, vendor) for token in significant(text, expression_dialect(vendor))]
     words = [word for word in words if word]
     while _wrapped(words):
         words = words[1:-1]

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from migration_guard.schema.objects import UNKNOWN, Index, Key
 from migration_guard.sql.cursor import keyword, outside_brackets, source_of, split_at_commas
-from migration_guard.sql.dialects import dialect
+from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, significant
 
 
@@ -56,14 +56,14 @@ def shown_index(index: Index) -> str:
 
 def separate(text: str, vendor: str) -> list[str]:
     """Split a list of keys at its outer commas."""
-    tokens = list(significant(text, dialect(vendor)))
+    tokens = list(significant(text, expression_dialect(vendor)))
     return [source_of(text, part) for part in split_at_commas(tokens)]
 
 
 def taken_apart(text: str, vendor: str) -> tuple[str, str]:
     """Take the operator class out of a key: ``"a" text_pattern_ops DESC`` is ``a DESC`` and it."""
     opclass = ""
-    tokens = list(significant(text, dialect(vendor)))
+    tokens = list(significant(text, expression_dialect(vendor)))
     for before, token in pairwise(outside_brackets(tokens)):
         if (
             token.kind is Kind.WORD

@@ -53,7 +53,7 @@ def write(snapshot: Snapshot, tables: Collection[str] | None = None) -> str:
 
 def _chosen(snapshot: Snapshot, names: Collection[str] | None) -> list[Table]:
     if names is None:
-        return [table for table in snapshot.tables if not table.partition_of]
+        return [table for table in snapshot.tables if table.partition_of == ""]
     found = []
     for name in sorted(names):
         table = snapshot.table(name)

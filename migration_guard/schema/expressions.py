@@ -6,7 +6,7 @@ Pure; the lexical rules are those of ``sql.dialects``.
 from functools import lru_cache
 
 from migration_guard.sql.cursor import closing
-from migration_guard.sql.dialects import dialect
+from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import significant
 
 
@@ -16,7 +16,7 @@ def unwrapped(expression: str, vendor: str) -> str:
     """Return the expression without white space and parentheses around the whole of it."""
     text = expression.strip()
     while text.startswith("("):
-        tokens = list(significant(text, dialect(vendor)))
+        tokens = list(significant(text, expression_dialect(vendor)))
         end = closing(tokens, 0)
         if end == len(tokens) or tokens[end].start != len(text) - 1:
             break

@@ -52,15 +52,9 @@ def same_type(a: str, b: str, vendor: str) -> bool:
     return first == second
 
 
-def same_action(a: str, b: str, vendor: str) -> bool:
-    """Return whether two texts name the same ON DELETE or ON UPDATE.
-
-    RESTRICT and NO ACTION are one on MySQL and MariaDB (manual, "FOREIGN KEY Constraints").
-    """
-    first, second = a.lower(), b.lower()
-    if vendor == "mysql":
-        first, second = (one.replace("no action", "restrict") for one in (first, second))
-    return first == second
+def has_type_rules(vendor: str) -> bool:
+    """Return whether the names that a vendor has for the same type are known here."""
+    return vendor in _RULES
 
 
 _TOKEN: Final = re.compile(

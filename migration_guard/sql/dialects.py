@@ -46,6 +46,11 @@ def dialect(vendor: str) -> Dialect:
         raise ValueError(f"unknown database vendor {vendor!r}; known are {known}") from None
 
 
+def expression_dialect(vendor: str) -> Dialect:
+    """Return the rules to read an expression by; standard SQL's for a vendor without its own."""
+    return _DIALECTS.get(vendor, STANDARD)
+
+
 def letters(more: str = "") -> str:
     """Return the class of letters, `_`, `more` and all that is not ASCII.
 
@@ -130,6 +135,16 @@ SQLITE = Dialect(
     string_quotes="'",
     name_quotes='"`[',
     body_strings=r"""'[^']*+'|"[^"]*+"|`[^`]*+`|\[[^\]]*+\]""",
+)
+
+# For expressions that any other server wrote; nothing is split or run by it.
+STANDARD = replace(
+    SQLITE,
+    vendor="",
+    quoted='"[^"]*+(?:""[^"]*+)*+"',
+    operator="::|" + _OPERATOR,
+    name_quotes='"',
+    body_strings="""'[^']*+'|"[^"]*+\"""",
 )
 
 _MY_STRING = _ESCAPED + "|" + _ESCAPED.replace("'", '"')

@@ -1,14 +1,15 @@
-"""The plain path: any database that Django knows, through Django's own API alone.
+"""The reader for any database that Django has: Django's introspection, one table at a time.
 
-Invariant: what Django's introspection cannot tell, or is known to tell wrongly, is UNKNOWN here.
-The differences between Django 5.2, 6.0 and 6.1 end in this module.
+What Django does not tell, or is known to tell wrongly, is UNKNOWN here. The differences between
+Django 5.2, 6.0 and 6.1 end in this module.
 
-Source: ``django.db.backends.base.introspection.BaseDatabaseIntrospection``.
+Source: ``django.db.backends.base.introspection.BaseDatabaseIntrospection``, and the flags
+``can_introspect_…`` of ``BaseDatabaseFeatures``.
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,13 +30,14 @@ from migration_guard.schema.objects import (
 from migration_guard.schema.readers.lock_limits import attempt, reason
 from migration_guard.schema.search_path import Pair
 from migration_guard.schema.types import normalize
+from migration_guard.vendors import VENDORS
 
 Constraints = dict[str, dict[str, Any]]
 
 _KINDS: Final[Mapping[str | None, Fact[str]]] = {"t": "table", "p": "table", "v": "view"}
 # Names that Django makes up for constraints without one.
 _INVENTED: Final = re.compile(r"__primary__|__unnamed_constraint_\d+__|fk_\d+")
-# What Django's introspection is known to tell wrongly.
+# What Django's introspection is known to tell wrongly, by vendor.
 _WRONG: Final[Mapping[str, frozenset[str]]] = {
     # The default of a generated column is its expression; a partitioned table is a table, and a
     # materialized view a view.
@@ -44,9 +46,14 @@ _WRONG: Final[Mapping[str, frozenset[str]]] = {
     # table; collations come from cutting the SQL at commas; the rowid's alias is never null.
     "sqlite": frozenset({"foreign keys", "order of keys", "collations", "nulls of keys"}),
     # A key of another table with the name of a foreign key makes that unique, or itself not; the
-    # comment of every view is VIEW.
-    "mysql": frozenset({"unique", "comments of views"}),
+    # comment of every view is VIEW; names of columns never have a case, whatever those of tables.
+    "mysql": frozenset({"unique", "comments of views", "case of columns"}),
 }
+# Nobody compared the backends of other vendors with their catalogues. So what one of the above gets
+# wrong is doubted, and what a backend leaves empty may be something that it does not look for.
+_DOUBTED: Final = frozenset(
+    {"materialized views", "composite foreign keys", "order of keys", "what is empty"}
+)
 # The classes that Django 6.1 gives for an ON DELETE that it knows.
 _ACTIONS: Final = {
     "DO_NOTHING": "no action",
@@ -56,26 +63,29 @@ _ACTIONS: Final = {
 }
 # Not a precision, but what psycopg 2 gives for numeric without one (Django 6.1 says None).
 _NO_PRECISION: Final = 65535
+# Types with a precision that Django's template writes, whatever the column has.
+_OF_SOME_PRECISION: Final = frozenset({"DateTimeField", "DurationField", "TimeField"})
 
 
 def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None = None) -> Snapshot:
-    """Return what Django's API tells about all tables and views, or about those named.
+    """Return what Django's introspection tells about all tables and views, or about those named.
 
-    Names of other schemas are not found: Django's introspection reads the search path only.
+    It lists those of the search path only, so a table of another schema is unknown, never missing.
     """
     with connection.cursor() as cursor:
         listed = connection.introspection.get_table_list(cursor)
-    same = connection.introspection.identifier_converter
-    asked = None if tables is None else {same(_bare(name)) for name in tables}
+    fold = connection.introspection.identifier_converter
     unknown: list[Unknown] = []
-    read_tables = [
-        _Reading(connection, info, unknown).table()
-        for info in sorted(listed, key=lambda info: str(info.name))
-        if asked is None or same(info.name) in asked
-    ]
+    if tables is not None:
+        names = {fold(name) for name in tables if isinstance(name, str)}
+        listed = [info for info in listed if fold(info.name) in names]
+        unknown += _in_other_schemas(tables, {fold(info.name) for info in listed}, fold)
     return Snapshot(
         vendor=connection.vendor,
-        tables=tuple(read_tables),
+        tables=tuple(
+            _TableReader(connection, info, unknown).table()
+            for info in sorted(listed, key=lambda info: str(info.name))
+        ),
         enums=UNKNOWN,
         extensions=UNKNOWN,
         unknown=tuple(unknown),
@@ -83,13 +93,19 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
     )
 
 
-def _bare(name: str | Pair) -> str:
-    return name if isinstance(name, str) else name[1]
+def _in_other_schemas(
+    names: Iterable[str | Pair], listed: set[str], fold: Any
+) -> Iterator[Unknown]:
+    """Yield the names with a schema: Django lists no such table, whether it is there or not."""
+    for name in names:
+        label = name if isinstance(name, str) else ".".join(name)
+        if "." in label and fold(label) not in listed:
+            yield Unknown(label, "", "Django's introspection looks into no other schema")
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """One table, asked for in Django's own words."""
+class _TableReader:
+    """Reads one table; what cannot be read is added to ``unknown``."""
 
     connection: BaseDatabaseWrapper
     info: Any
@@ -101,74 +117,90 @@ class _Reading:
         try:
             with attempt(self.connection), self.connection.cursor() as cursor:
                 introspection: Any = self.connection.introspection
-                described = introspection.get_table_description(cursor, label)
+                columns = introspection.get_table_description(cursor, label)
                 constraints: Constraints = introspection.get_constraints(cursor, label)
                 key = introspection.get_primary_key_columns(cursor, label)
                 relations = introspection.get_relations(cursor, label)
         except Exception as error:  # noqa: BLE001 - Django's parser of SQLite's SQL may stumble
             self.unknown.append(Unknown(label, "", f"{type(error).__name__}: {reason(error)}"))
             return Table("", label, label, self._kind())
+        if self.info.type == "v" and self._is_wrong("materialized views"):
+            why = "Django does not tell a materialized view from another"
+            self.unknown.append(Unknown(label, "kind", why))
         return Table(
             schema="",
             name=label,
             label=label,
             kind=self._kind(),
-            columns=tuple(self._column(info) for info in described),
+            columns=tuple(self._column(info) for info in columns),
             primary_key=self._primary_key(constraints, key),
-            uniques=_uniques(constraints, {str(info.name) for info in described}),
+            uniques=_uniques(constraints, {str(info.name) for info in columns}),
             indexes=self._indexes(constraints),
             foreign_keys=self._foreign_keys(constraints, relations),
-            checks=tuple(
-                Check("" if _INVENTED.fullmatch(name) else name, UNKNOWN, UNKNOWN)
-                for name, constraint in sorted(constraints.items())
-                if constraint["check"]
-            ),
+            checks=self._checks(constraints),
             comment=self._comment(),
             partition_of=UNKNOWN if self.info.type == "p" else "",
             definition=UNKNOWN if self.info.type == "v" else None,
-            folds_case=self.connection.vendor in {"mysql", "sqlite"},
+            folds_case=self.connection.features.ignores_table_name_case
+            or self._is_wrong("case of columns"),
         )
 
+    def _is_wrong(self, fact: str) -> bool:
+        """Return whether Django is known, or may be feared, to tell this wrongly for the vendor."""
+        vendor = self.connection.vendor
+        return fact in (_WRONG[vendor] if vendor in VENDORS else _DOUBTED)
+
     def _kind(self) -> Fact[str]:
-        if self._wrong("kinds") and self.info.type != "p":
+        if self._is_wrong("kinds") and self.info.type != "p":
             return UNKNOWN
         return _KINDS.get(self.info.type, UNKNOWN)
 
     def _comment(self) -> Fact[str | None]:
         comment: Fact[str | None] = getattr(self.info, "comment", UNKNOWN)
-        if self.info.type == "v" and self._wrong("comments of views"):
+        if self.info.type == "v" and self._is_wrong("comments of views"):
             return UNKNOWN
-        return comment if comment is UNKNOWN else comment or None
+        return comment if comment is UNKNOWN else comment or self._empty()
+
+    def _empty(self) -> Fact[None]:
+        """Return what an empty answer means: nothing is there, or the backend does not look."""
+        return UNKNOWN if self._is_wrong("what is empty") else None
 
     def _column(self, info: Any) -> Column:
         comment = getattr(info, "comment", UNKNOWN)
-        default = info.default
-        # MariaDB writes no default of a nullable column as NULL, which says the same elsewhere.
-        absent = default is None or str(default).upper() == "NULL"
+        collation = None if self._is_wrong("collations") else info.collation
         return Column(
             name=str(info.name),
             type=_type(self.connection, info),
-            nullable=UNKNOWN if info.null_ok and self._wrong_null(info) else bool(info.null_ok),
-            default=None if absent else UNKNOWN if self._wrong("defaults") else str(default),
+            nullable=self._nullable(info),
+            default=self._default(info.default),
             identity=_identity(info),
             generated=UNKNOWN,
-            collation=UNKNOWN if self._wrong("collations") else info.collation,
-            comment=comment if comment is UNKNOWN else comment or None,
+            collation=UNKNOWN if self._is_wrong("collations") else collation or self._empty(),
+            comment=comment if comment is UNKNOWN else comment or self._empty(),
             base_type=UNKNOWN,
         )
 
-    def _wrong(self, fact: str) -> bool:
-        """Return whether Django is known to tell this wrongly for this vendor."""
-        return fact in _WRONG.get(self.connection.vendor, ())
+    def _nullable(self, info: Any) -> Fact[bool]:
+        """Return whether there may be nulls; PEP 249 lets a driver say None if it does not know."""
+        if info.null_ok is None:
+            return UNKNOWN
+        if info.null_ok and self._is_wrong("nulls of keys") and info.pk:
+            return UNKNOWN
+        return bool(info.null_ok)
 
-    def _wrong_null(self, info: Any) -> bool:
-        return self._wrong("nulls of keys") and bool(info.pk)
+    def _default(self, default: Any) -> Fact[str | None]:
+        if not self.connection.features.can_introspect_default:
+            return UNKNOWN
+        # MariaDB writes no default of a nullable column as NULL, which says the same elsewhere.
+        if default is None or str(default).upper() == "NULL":
+            return self._empty()
+        return UNKNOWN if self._is_wrong("defaults") else str(default)
 
     def _primary_key(self, constraints: Constraints, columns: list[str] | None) -> Fact[Key | None]:
         """Return the key, where Django gives its columns in the order of the key."""
         if not columns:
-            return None
-        if self._wrong("order of keys") and len(columns) > 1:
+            return self._empty()
+        if self._is_wrong("order of keys") and len(columns) > 1:
             return UNKNOWN
         names = [name for name, constraint in constraints.items() if constraint["primary_key"]]
         name = names[0] if names and not _INVENTED.fullmatch(names[0]) else ""
@@ -180,56 +212,73 @@ class _Reading:
         return tuple(
             Index(
                 name=name,
-                columns=tuple(one["columns"]) or (None,),
+                columns=tuple(constraint["columns"]) or (None,),
                 expressions=UNKNOWN,
-                unique=UNKNOWN if self._wrong("unique") else bool(one["unique"]),
+                unique=UNKNOWN if self._is_wrong("unique") else bool(constraint["unique"]),
                 predicate=UNKNOWN,
                 include=UNKNOWN if covering else (),
                 valid=UNKNOWN,
-                orders=_orders(one.get("orders")),
+                orders=_orders(constraint.get("orders")),
                 prefix_lengths=UNKNOWN,
                 opclasses=UNKNOWN,
                 collations=UNKNOWN,
                 nulls_distinct=UNKNOWN,
                 deferrable=UNKNOWN,
-                backs="primary key" if one["primary_key"] else UNKNOWN,
+                backs="primary key" if constraint["primary_key"] else UNKNOWN,
             )
-            for name, one in sorted(constraints.items())
-            if one["index"]
+            for name, constraint in sorted(constraints.items())
+            if constraint["index"]
+        )
+
+    def _checks(self, constraints: Constraints) -> Fact[tuple[Check, ...]]:
+        if not self.connection.features.can_introspect_check_constraints:
+            return UNKNOWN
+        return tuple(
+            Check("" if _INVENTED.fullmatch(name) else name, UNKNOWN, UNKNOWN)
+            for name, constraint in sorted(constraints.items())
+            if constraint["check"]
         )
 
     def _foreign_keys(
         self, constraints: Constraints, relations: Mapping[str, tuple[Any, ...]]
     ) -> Fact[tuple[ForeignKey, ...]]:
-        """Return the foreign keys, in the two words that Django has for them.
+        """Return the foreign keys, as Django's two answers about them agree.
 
-        The constraint says its columns, and its target cut at the first dot; the relation, by the
-        first column, the target whole, and since Django 6.1 the ON DELETE. UNKNOWN where they
-        speak of different keys, or leave the search path.
+        A constraint has all columns, and the target cut at its first dot. A relation has the first
+        column, the whole target, and since Django 6.1 the ON DELETE. UNKNOWN where they are about
+        different keys, or leave the search path.
         """
-        found = {name: one for name, one in constraints.items() if one["foreign_key"]}
-        if self._wrong("foreign keys") and len(found) > 1:
+        references = {name: one for name, one in constraints.items() if one["foreign_key"]}
+        if self._may_be_split(references) or not (
+            self.connection.features.can_introspect_foreign_keys
+        ):
             return UNKNOWN
         keys = []
-        for name, one in sorted(found.items()):
-            column, target, *action = relations.get(one["columns"][0], (None, None))
-            if [target, column] != list(one["foreign_key"]) and ".".join(
-                one["foreign_key"]
-            ) != f"{target}.{column}":
+        for name, constraint in sorted(references.items()):
+            columns, reference = tuple(constraint["columns"]), constraint["foreign_key"]
+            column, target, *action = relations.get(columns[0], (None, None))
+            agree = [target, column] == list(reference)
+            if not agree and ".".join(reference) != f"{target}.{column}":
                 return UNKNOWN
-            single = len(one["columns"]) == 1 and column is not None
+            single = len(columns) == 1 and column is not None
+            on_delete = getattr(action[0], "__name__", "") if action else ""
             keys.append(
                 ForeignKey(
                     name="" if _INVENTED.fullmatch(name) else name,
-                    columns=tuple(one["columns"]),
+                    columns=columns,
                     target=str(target),
                     target_columns=(str(column),) if single else UNKNOWN,
-                    on_delete=_ACTIONS.get(getattr(action[0], "__name__", ""), UNKNOWN)
-                    if action
-                    else UNKNOWN,
+                    on_delete=_ACTIONS.get(on_delete, UNKNOWN),
                 )
             )
         return tuple(keys)
+
+    def _may_be_split(self, references: Constraints) -> bool:
+        """Return whether what is listed as several foreign keys may be one of several columns."""
+        if self._is_wrong("foreign keys"):
+            return len(references) > 1
+        targets = {str(one["foreign_key"][0]) for one in references.values()}
+        return self._is_wrong("composite foreign keys") and len(targets) < len(references)
 
 
 def _type(connection: BaseDatabaseWrapper, info: Any) -> Fact[str]:
@@ -243,12 +292,12 @@ def _type(connection: BaseDatabaseWrapper, info: Any) -> Fact[str]:
     introspection: Any = connection.introspection
     fields: Mapping[Any, str] = introspection.data_types_reverse
     field = fields.get(info.type_code)
-    if field is None or Counter(fields.values())[field] > 1:
+    if field is None or Counter(fields.values())[field] > 1 or field in _OF_SOME_PRECISION:
         return UNKNOWN
-    given = {"max_digits": info.precision, "decimal_places": info.scale}
+    arguments = {"max_digits": info.precision, "decimal_places": info.scale}
     template: Any = connection.data_types.get(field)
     try:
-        text = template(given) if callable(template) else template % given
+        text = template(arguments) if callable(template) else template % arguments
     except (KeyError, TypeError):  # a length, which Django does not tell for every vendor
         return UNKNOWN
     if "None" in text or str(_NO_PRECISION) in text:
@@ -284,6 +333,6 @@ def _uniques(constraints: Constraints, columns: set[str]) -> Fact[tuple[Key, ...
             continue
         if not set(constraint["columns"]) <= columns:
             return UNKNOWN
-        shown = "" if _INVENTED.fullmatch(name) else name
-        keys.append(Key(shown, tuple(constraint["columns"]), UNKNOWN, UNKNOWN))
+        key_name = "" if _INVENTED.fullmatch(name) else name
+        keys.append(Key(key_name, tuple(constraint["columns"]), UNKNOWN, UNKNOWN))
     return tuple(keys)
