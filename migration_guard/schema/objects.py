@@ -5,7 +5,6 @@ snapshots. A fact that the vendor or its reader cannot tell is ``UNKNOWN``, whic
 ``default=None`` says that there is no default, ``default=UNKNOWN`` that nobody could find out.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum as StandardEnum
 from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeVar
@@ -187,7 +186,7 @@ class Table:
     ``label`` is how one names it here: ``name`` where the search path finds it, else
     ``schema.name``. ``partition_of`` is the label of the parent, or "". ``definition`` is the query
     of a view. ``uniques`` are those that surely are plain; where a reader cannot tell whether a
-    unique index is, that index's ``plain`` is UNKNOWN (``is_unique`` asks both). Columns stand in
+    unique index is, that index's ``is_plain`` is UNKNOWN. Columns stand in
     their order, all else by name. ``folds_case``: names are found whatever their case.
     """
 
@@ -218,30 +217,6 @@ class Table:
     def check(self, name: str) -> Fact[Check | None]:
         """Return the check of this name, None if absent, UNKNOWN if that cannot be told."""
         return named(self.checks, name, folds_case=self.folds_case)
-
-    def is_unique(self, columns: Iterable[str]) -> Fact[bool]:
-        """Return whether any two rows surely differ in exactly these columns, in any order."""
-        asked = sorted(columns)
-        untold = UNKNOWN in {self.primary_key, self.uniques, self.indexes}
-        keys = self.uniques if self.uniques is not UNKNOWN else ()
-        if self.primary_key is not UNKNOWN and self.primary_key is not None:
-            keys = (self.primary_key, *keys)
-        if any(sorted(key.columns) == asked for key in keys):
-            return True
-        for index in self.indexes if self.indexes is not UNKNOWN else ():
-            names = [name for name in index.columns if name is not None]
-            # Columns that the reader cannot tell from INCLUDE columns may make the key look longer.
-            fits = sorted(names) == asked or (index.include is UNKNOWN and set(asked) <= set(names))
-            if fits and index.unique is not False and index.is_plain is UNKNOWN:
-                untold = True
-        return UNKNOWN if untold else False
-
-    def foreign_key(self, columns: Iterable[str]) -> Fact[tuple[ForeignKey, ...]]:
-        """Return the foreign keys over exactly these columns, in this order."""
-        if self.foreign_keys is UNKNOWN:
-            return UNKNOWN
-        asked = tuple(columns)
-        return tuple(one for one in self.foreign_keys if one.columns == asked)
 
 
 class Enum(NamedTuple):

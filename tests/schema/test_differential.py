@@ -102,7 +102,7 @@ class Comparison:
             return
         self.same(len(plain.foreign_keys), len(setwise.foreign_keys), plain.label, "foreign keys")
         for one in plain.foreign_keys:
-            (other,) = setwise.foreign_key(one.columns)
+            (other,) = [key for key in setwise.foreign_keys if key.columns == one.columns]
             self.objects(one, other, plain.label, one.columns)
 
 

@@ -6,7 +6,6 @@ from migration_guard.schema.objects import (
     UNKNOWN,
     Column,
     Index,
-    Key,
     Snapshot,
     Table,
     Unknown,
@@ -28,9 +27,7 @@ def test_column_when_columns_are_unknown_then_its_absence_is_not_claimed():
     assert table("users", columns=(Column("id"),)).column("name") is None
 
 
-def test_keys_and_enums_when_they_are_unknown_then_their_absence_is_not_claimed():
-    assert table("users").foreign_key(["id"]) is UNKNOWN
-    assert table("users", foreign_keys=()).foreign_key(["id"]) == ()
+def test_enums_when_they_are_unknown_then_their_absence_is_not_claimed():
     assert Snapshot("postgresql", (), enums=UNKNOWN).enum("mood") is UNKNOWN
     assert Snapshot("postgresql", (), enums=()).enum("mood") is None
 
@@ -67,16 +64,3 @@ def test_index_when_its_validity_is_unknown_then_whether_it_is_plain_is_too():
     assert Index("i", ("a",)).is_plain is True
     assert Index("i", ("a",), valid=UNKNOWN).is_plain is UNKNOWN
     assert Index("i", ("a",), valid=UNKNOWN, predicate="a > 0").is_plain is False
-
-
-def test_is_unique_when_a_key_has_the_columns_in_another_order_then_it_holds():
-    facts = table("t", primary_key=None, uniques=(Key("k", ("a", "b")),), indexes=())
-    assert facts.is_unique(["b", "a"]) is True
-    assert facts.is_unique(["a"]) is False
-
-
-def test_is_unique_when_an_index_may_be_partial_then_it_is_unknown():
-    index = Index("i", ("a",), unique=True, predicate=UNKNOWN)
-    facts = table("t", primary_key=None, uniques=(), indexes=(index,))
-    assert facts.is_unique(["a"]) is UNKNOWN
-    assert facts.is_unique(["b"]) is False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migration_guard.schema.types import normalize, same_action, same_type
+from migration_guard.schema.types import normalize, same_type
 
 SAME = {
     "postgresql": [
@@ -115,8 +115,3 @@ def test_normalize_when_done_twice_then_nothing_changes(vendor, a, b):
     for text in (a, b):
         once = normalize(text, vendor)
         assert normalize(once, vendor) == once
-
-
-def test_action_when_restrict_and_no_action_then_they_are_one_on_mysql_only():
-    assert same_action("RESTRICT", "no action", "mysql")
-    assert not same_action("RESTRICT", "no action", "postgresql")
