@@ -22,8 +22,8 @@ from django.utils.dateparse import parse_datetime
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import MAX_DIGITS
-from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
 from migration_guard.sql.classify import has_secret, mask_text
 
 Rows = list[tuple[Any, ...]]
@@ -63,9 +63,9 @@ class History:
 
     # -- reading
 
-    def recorded(self) -> Recorded:
+    def recorded(self) -> RecordedHistory:
         """Read what a plan needs: one query for each table."""
-        return Recorded(self.rows(), self.journal(), self._cleared(), self.stamp())
+        return RecordedHistory(self.rows(), self.journal(), self._cleared(), self.stamp())
 
     def rows(self) -> dict[str, HistoryRow]:
         """Return the applied migrations by id, in the order in which they were applied."""

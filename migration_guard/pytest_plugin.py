@@ -281,14 +281,14 @@ def _unapplied(alias: str, vendor: str) -> "Plan | None":
     """Return the plan of a database that has no migration yet; None where there are no folders."""
     from migration_guard import conf, testing
     from migration_guard.planning import files
+    from migration_guard.planning.history_rows import RecordedHistory
     from migration_guard.planning.plan import make_plan
-    from migration_guard.planning.recorded import Recorded
 
     settings = conf.load()
     if not settings.dirs.get(alias):
         return None
     found = files.read(settings.dirs[alias], vendor, settings.environments)
-    return make_plan(found.files, Recorded({}, {}), testing.ENVIRONMENT, vendor)
+    return make_plan(found.files, RecordedHistory({}, {}), testing.ENVIRONMENT, vendor)
 
 
 def _alias(path: Path) -> str:

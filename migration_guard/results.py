@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from migration_guard.exceptions import GuardError
+from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.plan import Plan, Planned, State
-from migration_guard.planning.recorded import HistoryRow
 from migration_guard.problems import Problem, Severity, Violation, errors
 
 EMPTY_PLAN = Plan((), ())

@@ -15,7 +15,7 @@ PLAIN = ["django.contrib.auth", "django.contrib.contenttypes", "migration_guard"
 # The rooms behind the doors: what only a command of the app needs.
 LATE = (
     "contracts fresh management reports rules running schema sql planning.plan planning.files "
-    "planning.directives planning.authoring results history testing"
+    "planning.directives planning.new_migration results history testing"
 )
 MEASURED = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+migration_guard(?:\.|$)", re.MULTILINE)
 

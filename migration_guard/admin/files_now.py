@@ -12,8 +12,8 @@ from migration_guard import conf
 from migration_guard.models import AppliedMigration
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import HistoryRow, RecordedHistory
 from migration_guard.planning.plan import State, edit_diff, make_plan
-from migration_guard.planning.recorded import HistoryRow, Recorded
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import has_secret
 
@@ -45,7 +45,7 @@ def compare(alias: str, rows: Iterable[AppliedMigration]) -> dict[str, FileNow]:
     found = planning_files.read(
         settings.folders(alias), vendor, settings.environments, only=recorded
     )
-    plan = make_plan(found.files, Recorded(recorded, {}), settings.environment, vendor)
+    plan = make_plan(found.files, RecordedHistory(recorded, {}), settings.environment, vendor)
     by_path = {problem.path: problem for problem in plan.problems}
     return {
         one.id: FileNow(one.state, one.file, by_path.get(one.file.path) if one.file else None)

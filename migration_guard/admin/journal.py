@@ -106,8 +106,8 @@ def story(entry: JournalEntry, alias: str) -> dict[str, Any]:
 
 def _hints(entry: JournalEntry, file: Any, vendor: str) -> list[str]:
     """Return what to do next, as the planner says it for this entry."""
+    from migration_guard.planning.history_rows import JournalRow, RecordedHistory
     from migration_guard.planning.plan import make_plan
-    from migration_guard.planning.recorded import JournalRow, Recorded
 
     row = JournalRow(
         entry.id,
@@ -116,7 +116,7 @@ def _hints(entry: JournalEntry, file: Any, vendor: str) -> list[str]:
         *(entry.done, entry.total, entry.done_digest, entry.doubt),
         *(entry.note, entry.statement, entry.error),
     )
-    found = make_plan([file], Recorded({}, {entry.id: row}), entry.environment, vendor)
+    found = make_plan([file], RecordedHistory({}, {entry.id: row}), entry.environment, vendor)
     return [problem.hint for problem in found.problems if problem.hint]
 
 

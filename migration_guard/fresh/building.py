@@ -21,7 +21,7 @@ from migration_guard.fresh.ordering import DjangoMigration, DjangoStep, Key, SQL
 from migration_guard.operations import RequiresSQL
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import FileSet, MigrationFile
-from migration_guard.planning.recorded import HistoryRow
+from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.problems import errors
 from migration_guard.results import Outcome
 from migration_guard.running import events, executor, own_tables

@@ -21,7 +21,7 @@ from migration_guard.results import Inspected
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LintRequest:
     """What a person asked for."""
 
     database: str
@@ -31,7 +31,7 @@ class Asked:
     server_version: str = ""
 
 
-def inspect(conf: Conf, asked: Asked) -> Inspected:
+def inspect(conf: Conf, asked: LintRequest) -> Inspected:
     """Check the migrations of one database; raise CannotTell where they cannot be read."""
     folders = conf.folders(asked.database)
     source = read(folders, _context(conf, asked, folders))
@@ -48,7 +48,7 @@ def inspect(conf: Conf, asked: Asked) -> Inspected:
     )
 
 
-def renumber(conf: Conf, asked: Asked, now: datetime) -> Iterator[str]:
+def renumber(conf: Conf, asked: LintRequest, now: datetime) -> Iterator[str]:
     """Give the branch's own migrations the next free numbers; yield a line for each change."""
     if asked.base is None:
         raise CannotTell(
@@ -77,7 +77,7 @@ def renumber(conf: Conf, asked: Asked, now: datetime) -> Iterator[str]:
         yield "No migration of this branch needs another number."
 
 
-def _context(conf: Conf, asked: Asked, folders: tuple[Path, ...]) -> Context:
+def _context(conf: Conf, asked: LintRequest, folders: tuple[Path, ...]) -> Context:
     repository = git.repository(folders)
     compared = None
     uncommitted = None

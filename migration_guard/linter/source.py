@@ -14,14 +14,14 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter import grammar
 from migration_guard.linter.grammar import Parsed
 from migration_guard.linter.merge_base import Past
-from migration_guard.linter.order.running import Run, simulate
 from migration_guard.linter.order.search_path import Setting
+from migration_guard.linter.order.simulate import Run, simulate
 from migration_guard.linter.order.simulation import Findings
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
 from migration_guard.planning.preflight import Script, prepare
-from migration_guard.planning.recorded import HISTORY_TABLE
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError, Statement, split
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from migration_guard.planning import files
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.planning.names import FileName
 from migration_guard.planning.preflight import Script, Unit, prepare, shorten
-from migration_guard.planning.recorded import OWN_TABLES
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     control,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
+from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError
 
@@ -65,7 +65,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(
-    files: Sequence[MigrationFile], recorded: Recorded, environment: str, vendor: str
+    files: Sequence[MigrationFile], recorded: RecordedHistory, environment: str, vendor: str
 ) -> Plan:
     """Compare ``files`` (in order) with what the database has ``recorded``."""
     by_id = {file.id: file for file in files}
@@ -127,7 +127,7 @@ def _applied(file: MigrationFile, row: HistoryRow, vendor: str) -> tuple[State, 
 def _unapplied(
     file: MigrationFile,
     entry: JournalRow | None,
-    recorded: Recorded,
+    recorded: RecordedHistory,
     environment: str,
     highest: int,
 ) -> tuple[State, list[Problem]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.recorded import HISTORY_TABLE
+from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     Control,
@@ -84,7 +84,7 @@ def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
     return vendor != "mysql" and file.directives.transaction
 
 
-def may_touch_history(file: MigrationFile) -> bool:
+def excludes_production(file: MigrationFile) -> bool:
     """Tell whether the file's environments exclude production."""
     environments = file.directives.environments
     return environments is not None and "production" not in environments
@@ -114,7 +114,7 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
         problems.append(_empty(file))
     # Statement by statement: the whole of a long file in lower case would be its peak of memory.
     naming = next((each for each in statements if mentions(each.text, HISTORY_TABLE, vendor)), None)
-    if naming and not may_touch_history(file) and "touches-history" not in file.directives.allow:
+    if naming and not excludes_production(file) and "touches-history" not in file.directives.allow:
         problems.append(_touches_history(file, naming))
     if in_one_transaction(file, vendor):
         units, found = _one_unit(file, statements, vendor)

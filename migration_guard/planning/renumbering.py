@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning.authoring import next_digits
 from migration_guard.planning.max_migration import MAX_MIGRATION
 from migration_guard.planning.names import FileName
+from migration_guard.planning.new_migration import next_digits
 
 _NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.[a-z]+)?\.sql")
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from migration_guard.exceptions import GuardError, Refused
-from migration_guard.planning.authoring import Created
+from migration_guard.planning.new_migration import NewMigration
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
 from migration_guard.results import Assertion, Audited, Built, Checked, Outcome, Repaired
@@ -89,7 +89,7 @@ def examined(checked: Checked) -> str:
     return dump(found)
 
 
-def created(made: Created | GuardError) -> str:
+def created(made: NewMigration | GuardError) -> str:
     """Return what ``makesqlmigration --format json`` prints, also where it made nothing."""
     if isinstance(made, GuardError):
         problems = [error_fields(made)]

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.color import no_style
 
 from migration_guard.exceptions import GuardError, Refused
+from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.plan import Plan, Planned, State
-from migration_guard.planning.recorded import HistoryRow
 from migration_guard.problems import Problem
 from migration_guard.results import (
     Action,

@@ -20,9 +20,9 @@ from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
+from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.plan import Plan, Planned, State, edit_diff, make_plan
 from migration_guard.planning.preflight import Script, in_one_transaction, prepare
-from migration_guard.planning.recorded import Recorded
 from migration_guard.problems import Problem, Severity, errors
 from migration_guard.results import Outcome
 from migration_guard.running import (
@@ -194,7 +194,7 @@ class _Run:
     @no_collection()
     def _plan(self, *, present: bool) -> None:
         with self.session.failing():
-            self.recorded = self.history.recorded() if present else Recorded({}, {})
+            self.recorded = self.history.recorded() if present else RecordedHistory({}, {})
             if present and not self.recorded.rows:
                 adopting.refuse_unfinished(self.session, self.facts, self.history)
         outcome = self.outcome

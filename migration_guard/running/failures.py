@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
+from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.preflight import Script, in_one_transaction, shorten
-from migration_guard.planning.recorded import JournalRow
 from migration_guard.problems import Problem, place
 from migration_guard.running.session import Kind, Session, StatementError
 from migration_guard.sql.classify import has_secret, mask_secrets

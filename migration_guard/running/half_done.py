@@ -1,7 +1,7 @@
 """Why a half-done migration cannot go on by itself, and what to do about it."""
 
 from migration_guard.exceptions import Refused
-from migration_guard.planning.recorded import JournalRow
+from migration_guard.planning.history_rows import JournalRow
 from migration_guard.running.transactional import Task
 from migration_guard.sql.statements import Statement
 

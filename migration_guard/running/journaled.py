@@ -14,8 +14,8 @@ from contextlib import suppress
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
 from migration_guard.planning.digests import feed
+from migration_guard.planning.history_rows import HistoryRow, JournalRow
 from migration_guard.planning.preflight import Unit
-from migration_guard.planning.recorded import HistoryRow, JournalRow
 from migration_guard.running import half_done
 from migration_guard.running.failures import server_message
 from migration_guard.running.session import Doubt, Kind, StatementError

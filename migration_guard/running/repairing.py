@@ -20,8 +20,8 @@ from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet, MigrationFile
+from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.plan import Planned, State, make_plan
-from migration_guard.planning.recorded import Recorded
 from migration_guard.problems import errors
 from migration_guard.results import Action, Change, Repaired
 from migration_guard.running import connecting, events, failures, own_tables
@@ -81,7 +81,7 @@ class _Target:
     conf: Conf
     files: FileSet
 
-    def plan(self, recorded: Recorded) -> dict[str, Planned]:
+    def plan(self, recorded: RecordedHistory) -> dict[str, Planned]:
         plan = make_plan(self.files.files, recorded, self.conf.environment, self.session.vendor)
         return {planned.id: planned for planned in plan.migrations}
 

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from migration_guard.conf import Conf
 from migration_guard.history import CLEARED, History, Rows
 from migration_guard.planning.directives import Directives
-from migration_guard.planning.preflight import Script, may_touch_history
+from migration_guard.planning.preflight import Script, excludes_production
 from migration_guard.running.session import (
     AnswerNeededError,
     Kind,
@@ -139,13 +139,13 @@ def check_writes(task: Task, before: set[str]) -> tuple[str, ...]:
     writes = task.session.writes(history.table)
     if not (reads_history(task.script) if writes is None else any(writes)):
         return ()
-    if not may_touch_history(file) and writes is not None:
+    if not excludes_production(file) and writes is not None:
         raise HistoryChangedError(_described(writes))
     after = history.ids()
     cleared = tuple(sorted(before - after))
     if after - before - {file.id} or (writes is not None and (writes.inserted or writes.updated)):
         raise HistoryChangedError("it inserted or updated rows there")
-    if cleared and not may_touch_history(file):
+    if cleared and not excludes_production(file):
         raise HistoryChangedError("it deleted rows there")
     for migration_id in cleared:
         history.audit(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
@@ -169,7 +169,7 @@ def _described(writes: Writes) -> str:
 
 def reads_history(script: Script) -> bool:
     """Tell whether the ids in the history must be compared before and after the file."""
-    return script.touches_history or may_touch_history(script.file)
+    return script.touches_history or excludes_production(script.file)
 
 
 def _attempt(task: Task) -> Done:

@@ -8,9 +8,9 @@ from migration_guard.contracts import Contract, Migrations, Table, compare
 from migration_guard.contracts.causes import Trail
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.names import FileName
 from migration_guard.planning.plan import Plan, Planned, State
-from migration_guard.planning.recorded import HistoryRow
 from migration_guard.results import Verdict
 from migration_guard.schema import objects
 from migration_guard.schema.objects import Snapshot

@@ -4,7 +4,7 @@ import pytest
 from django.apps import apps
 
 from migration_guard.one_off.script import answers_for_itself, verb
-from migration_guard.planning.recorded import OWN_TABLES
+from migration_guard.planning.history_rows import OWN_TABLES
 
 
 def test_own_tables_when_compared_with_the_models_are_all_of_them():

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from migration_guard.planning.digests import checksum, fingerprint
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import FileName
 from migration_guard.planning.plan import Plan, State, edit_diff, make_plan
-from migration_guard.planning.recorded import HistoryRow, JournalRow, Recorded
 from migration_guard.problems import Severity
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,9 +33,9 @@ def entry(number: int, *, failed: bool) -> JournalRow:
     return JournalRow(f"{number:04}_m", number, failed, 1, 3, "", 0, "", "", "boom")
 
 
-def recorded(*rows: HistoryRow, journal=(), cleared=(), stamp=None) -> Recorded:
+def recorded(*rows: HistoryRow, journal=(), cleared=(), stamp=None) -> RecordedHistory:
     by_id = {one.id: one for one in journal}
-    return Recorded({one.id: one for one in rows}, by_id, cleared, stamp)
+    return RecordedHistory({one.id: one for one in rows}, by_id, cleared, stamp)
 
 
 def plan(files, found=recorded(), environment="production") -> Plan:  # noqa: B008

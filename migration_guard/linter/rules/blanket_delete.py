@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
-from migration_guard.planning.preflight import may_touch_history, shorten
+from migration_guard.planning.preflight import excludes_production, shorten
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.cursor import keyword, outside_brackets
 from migration_guard.sql.dialects import dialect
@@ -20,7 +20,7 @@ _HEADS = ("DELETE", "UPDATE", "TRUNCATE", "DROP", "WITH")
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each statement that empties or drops a table, outside dev-only files."""
     for file in source.files:
-        if may_touch_history(file):
+        if excludes_production(file):
             continue
         made: set[str] = set()
         for statement in source.statements(file):

@@ -18,7 +18,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import may_touch_history
+from migration_guard.planning.preflight import excludes_production
 from migration_guard.problems import Problem, Severity
 
 SLUG = "squawk"
@@ -46,7 +46,7 @@ def check(source: Source) -> Iterator[Problem]:
     changed = scope(source) or frozenset()
     groups: dict[tuple[bool, bool], list[MigrationFile]] = {}
     for file in source.files:
-        if file.path in changed and not may_touch_history(file):
+        if file.path in changed and not excludes_production(file):
             key = (file.directives.transaction, _has_lock_timeout(file, source))
             groups.setdefault(key, []).append(file)
     for (transaction, limited), files in groups.items():

@@ -56,7 +56,7 @@ class Command(GuardCommand):
         alias = options["database"]
         try:
             connection = connecting.known(alias)
-            asked = lint.Asked(
+            asked = lint.LintRequest(
                 alias,
                 connection.vendor,
                 options["base"],

@@ -7,7 +7,7 @@ from typing import Any
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
 from migration_guard.management.base import GuardCommand
-from migration_guard.planning import authoring
+from migration_guard.planning import new_migration
 from migration_guard.reports import json, text
 
 
@@ -38,7 +38,7 @@ class Command(GuardCommand):
         """Make the file and print where it is."""
         as_json = options["format"] == "json"
         try:
-            created = authoring.create(
+            created = new_migration.create(
                 conf.load().folders(options["database"]),
                 options["name"],
                 options["sql"],

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, who
+from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.preflight import Unit
-from migration_guard.planning.recorded import HISTORY_TABLE, OWN_TABLES
 from migration_guard.running import interrupts
 from migration_guard.running.session import (
     Counts,

@@ -48,7 +48,7 @@ _PLACEHOLDER = "-- Write the SQL below; until then the guard refuses this file a
 _EMPTY = "-- guard: allow = empty\n"
 
 
-class Created(NamedTuple):
+class NewMigration(NamedTuple):
     """A migration file that was just made; ``problems`` were there before it."""
 
     id: str
@@ -64,7 +64,7 @@ def create(
     *,
     empty: bool = False,
     folder: Path | None = None,
-) -> Created:
+) -> NewMigration:
     """Make the next migration of the set in ``folders``.
 
     It goes into ``folder``, else into the folder that holds the highest number, else into the
@@ -92,7 +92,7 @@ def create(
         path = configured[target] / f"{migration_id}.sql"
         _write_new(path, _content(migration_id, sql, empty=empty))
         max_migration.write(path, migration_id)
-    return Created(migration_id, int(digits), path, tuple(problems))
+    return NewMigration(migration_id, int(digits), path, tuple(problems))
 
 
 def clean_name(name: str) -> str:

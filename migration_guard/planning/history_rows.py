@@ -41,7 +41,7 @@ class JournalRow(NamedTuple):
     error: str
 
 
-class Recorded(NamedTuple):
+class RecordedHistory(NamedTuple):
     """History and journal by id, the ids cleared from the history, and the environment stamp."""
 
     rows: Mapping[str, HistoryRow]
