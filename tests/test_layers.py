@@ -106,6 +106,14 @@ def test_arrows_when_followed_never_come_back():
         walk(name, ())
 
 
+def test_rules_when_read_import_no_other_rule():
+    rules = {name for name in TREES if name.startswith("linter.rules.")}
+    borrowed = [f"{name} -> {other}" for name in rules for other in ARROWS[name] & rules]
+
+    assert rules
+    assert borrowed == []
+
+
 def imported(tree: ast.Module) -> set[str]:
     """Return every module that a module imports, at any depth."""
     found = set()

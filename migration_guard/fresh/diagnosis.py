@@ -63,7 +63,7 @@ def explained(error: BuildFailed, alias: str) -> BuildFailed:
 def _order(failed: Problem, alias: str) -> Iterator[str]:
     """Yield what the files say of the one that failed: they know what comes later."""
     settings, vendor = conf.load(), connections[alias].vendor
-    if vendor == "postgresql" and grammar.available():
+    if vendor == "postgresql" and grammar.is_installed():
         source = read(settings.folders(alias), Context(vendor, settings.environments))
         for problem in alter_before_create.check(source):
             if problem.path == failed.path:

@@ -1,4 +1,4 @@
-"""What git knows of the migration folders; reads, and for a renumbering moves files.
+"""Read the migration folders through git, and move files for a renumbering.
 
 Every call is one ``git`` process. Source: the manual pages git-ls-tree, git-diff, git-cat-file.
 """
@@ -9,11 +9,12 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from migration_guard.exceptions import CannotTell
 
-_OF_A_HOOK = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
-_SHALLOW = (
+_HOOK_VARIABLES: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+_FETCH_HINT: Final = (
     "Fetch the branch with its history first (git fetch origin; in GitHub Actions: "
     "actions/checkout with fetch-depth: 0)."
 )
@@ -26,85 +27,89 @@ class Repository:
     root: Path
 
     def commit(self, ref: str) -> str:
-        """Return the commit that ``ref`` names; raise CannotTell where there is none."""
-        found = self._run(
+        """Return the commit that ``ref`` names. Raises CannotTell if there is none."""
+        result = self._run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
         )
-        if found.returncode:
-            raise CannotTell(f'git does not know the commit or branch "{ref}".', _SHALLOW)
-        return found.stdout.decode().strip()
+        if result.returncode:
+            raise CannotTell(f'git does not know the commit or branch "{ref}".', _FETCH_HINT)
+        return result.stdout.decode().strip()
 
     def merge_base(self, ref: str) -> str:
-        """Return the commit at which HEAD left ``ref``."""
-        found = self._run("merge-base", self.commit(ref), "HEAD")
-        if found.returncode:
-            raise CannotTell(f'HEAD and "{ref}" have no commit in common.', _SHALLOW)
-        return found.stdout.decode().strip()
+        """Return the commit at which HEAD left ``ref``. Raises CannotTell if there is none."""
+        result = self._run("merge-base", self.commit(ref), "HEAD")
+        if result.returncode:
+            raise CannotTell(f'HEAD and "{ref}" have no commit in common.', _FETCH_HINT)
+        return result.stdout.decode().strip()
 
-    def paths(self, commit: str, folders: Sequence[Path]) -> dict[Path, str]:
-        """Return the files below ``folders`` in a commit, each with its blob."""
-        listed = self._ok("ls-tree", "-r", "-z", commit, "--", *self._inside(folders))
-        entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
+    def blobs(self, commit: str, folders: Sequence[Path]) -> dict[Path, str]:
+        """Return the files below ``folders`` in a commit, each with the id of its blob."""
+        output = self._output("ls-tree", "-r", "-z", commit, "--", *self._inside(folders))
+        entries = (entry.partition("\t") for entry in output.split("\0") if entry)
         return {self.root / name: head.split()[2] for head, _, name in entries}
 
-    def differing(self, commit: str, folders: Sequence[Path]) -> frozenset[Path]:
-        """Return the files whose content in the work tree is not that in ``commit``."""
+    def changed_files(self, commit: str, folders: Sequence[Path]) -> frozenset[Path]:
+        """Return the files whose content in the work tree differs from that in ``commit``."""
         inside = self._inside(folders)
-        changed = self._ok("diff", "--name-only", "-z", "--no-renames", commit, "--", *inside)
-        new = self._ok("ls-files", "--others", "--exclude-standard", "-z", "--", *inside)
+        changed = self._output("diff", "--name-only", "-z", "--no-renames", commit, "--", *inside)
+        new = self._output("ls-files", "--others", "--exclude-standard", "-z", "--", *inside)
         return frozenset(self.root / name for name in f"{changed}{new}".split("\0") if name)
 
-    def text(self, blob: str) -> str:
+    def blob_text(self, blob: str) -> str:
         """Return the text of a blob, with LF line ends and no byte order mark."""
         raw = self._run("cat-file", "blob", blob).stdout
         return raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
 
     def has_commits(self) -> bool:
-        """Tell whether there is a commit at all."""
+        """Return True if HEAD names a commit."""
         return self._run("rev-parse", "--verify", "--quiet", "HEAD").returncode == 0
 
     def move(self, source: Path, target: Path) -> None:
-        """Rename a file, in the index too where git tracks it."""
-        if self._run("ls-files", "--error-unmatch", "--", str(source)).returncode:
-            source.rename(target)
+        """Rename a file, also in the index if git tracks it."""
+        if self._is_tracked(source):
+            self._output("mv", "--", str(source), str(target))
         else:
-            self._ok("mv", "--", str(source), str(target))
+            source.rename(target)
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Put those files into the index that git tracks."""
+        """Stage the files among ``paths`` that git tracks."""
         for path in paths:
-            if self._run("ls-files", "--error-unmatch", "--", str(path)).returncode == 0:
-                self._ok("add", "--", str(path))
+            if self._is_tracked(path):
+                self._output("add", "--", str(path))
+
+    def _is_tracked(self, path: Path) -> bool:
+        return self._run("ls-files", "--error-unmatch", "--", str(path)).returncode == 0
 
     def _inside(self, folders: Sequence[Path]) -> list[str]:
         resolved = (folder.resolve() for folder in folders)
         return [str(folder) for folder in resolved if folder.is_relative_to(self.root)]
 
-    def _ok(self, *arguments: str) -> str:
-        found = self._run(*arguments)
-        if found.returncode:
+    def _output(self, *arguments: str) -> str:
+        """Return what git prints. Raises CannotTell if it fails."""
+        result = self._run(*arguments)
+        if result.returncode:
             raise CannotTell(
-                f"git {arguments[0]} failed: {found.stderr.decode(errors='replace').strip()}",
+                f"git {arguments[0]} failed: {result.stderr.decode(errors='replace').strip()}",
                 "Run it by hand to see why.",
             )
-        return found.stdout.decode(errors="surrogateescape")
+        return result.stdout.decode(errors="surrogateescape")
 
     def _run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         return _git(self.root, *arguments)
 
 
-def repository(folders: Sequence[Path]) -> Repository | None:
-    """Return the repository of the folders, None where they are in none or git is missing."""
+def find_repository(folders: Sequence[Path]) -> Repository | None:
+    """Return the repository of the folders, None if they are in none or git is missing."""
     if shutil.which("git") is None or not folders:
         return None
-    found = _git(folders[0], "rev-parse", "--show-toplevel")
-    if found.returncode:
+    result = _git(folders[0], "rev-parse", "--show-toplevel")
+    if result.returncode:
         return None
-    return Repository(Path(found.stdout.decode(errors="surrogateescape").strip()).resolve())
+    return Repository(Path(result.stdout.decode(errors="surrogateescape").strip()).resolve())
 
 
 def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     command = ["git", "-C", str(folder), *arguments]
-    # In a hook git says where it is, relative to another folder than this.
-    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
+    # A hook runs with these variables, and their paths are relative to another folder.
+    environment = {key: value for key, value in os.environ.items() if key not in _HOOK_VARIABLES}
     return subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603

@@ -1,7 +1,7 @@
-"""PostgreSQL's own grammar, through libpg_query: statements -> parse trees.
+"""Parse statements with PostgreSQL's own grammar, through libpg_query.
 
-The parser comes with the extra ``lint`` and is imported late. Invariant: a statement that the
-grammar refuses is a value like any other, never an exception.
+The parser comes with the extra ``lint`` and is imported late. A statement that the grammar refuses
+is a value with an error, never an exception.
 """
 
 from collections.abc import Iterator
@@ -13,29 +13,32 @@ from migration_guard.sql.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """One statement as the grammar reads it.
+class ParsedStatement:
+    """One statement and its parse tree.
 
-    ``kind`` is the name of the parse node (``create_stmt``), empty where the grammar refuses the
-    statement; ``error`` then says why and ``error_at`` where, in characters.
+    ``kind`` is the name of the parse node (``create_stmt``). It is empty if the grammar refuses the
+    statement: then ``error`` is its message, and ``error_offset`` the place in characters.
     """
 
     statement: Statement
     kind: str
     node: Any
     error: str = ""
-    error_at: int = 0
+    error_offset: int = 0
 
     def offset(self, location: int = 0) -> int:
-        """Return the offset in the file, in characters, of a parse location, which is in bytes."""
+        """Return the offset in the file, in characters, of a parse location.
+
+        A parse location counts bytes from the start of the statement.
+        """
         text = self.statement.text
         if location > 0 and not text.isascii():
             location = len(text.encode()[:location].decode(errors="ignore"))
         return self.statement.start + max(location, 0)
 
 
-def available() -> bool:
-    """Tell whether the parser is installed."""
+def is_installed() -> bool:
+    """Return True if the parser can be imported."""
     try:
         library()
     except ImportError:
@@ -44,19 +47,19 @@ def available() -> bool:
 
 
 def library(module: str = "postgast") -> Any:
-    """Return the parser's module; raises ImportError where it is not installed."""
+    """Return a module of the parser. Raises ImportError if it is not installed."""
     return import_module(module)
 
 
-def parse(statement: Statement) -> Iterator[Parsed]:
-    """Yield the parse tree of a statement; a rule of the grammar may make it several."""
+def parse(statement: Statement) -> Iterator[ParsedStatement]:
+    """Yield the parse tree of a statement, or several trees for a rule with several actions."""
     postgast = library()
     try:
         tree = postgast.parse(statement.text)
     except postgast.PgQueryError as error:
-        at = max(getattr(error, "cursorpos", 0) - 1, 0)
-        yield Parsed(statement, "", None, str(error), at)
+        offset = max(getattr(error, "cursorpos", 0) - 1, 0)
+        yield ParsedStatement(statement, "", None, str(error), offset)
         return
     for raw in tree.stmts:
         kind = raw.stmt.WhichOneof("node")
-        yield Parsed(statement, kind, getattr(raw.stmt, kind))
+        yield ParsedStatement(statement, kind, getattr(raw.stmt, kind))

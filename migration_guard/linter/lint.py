@@ -1,6 +1,6 @@
-"""The static guard from settings and git to a result; and the renumbering of a branch.
+"""Run the static guard with settings and git, and renumber the migrations of a branch.
 
-Asks no database.
+No database is queried.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from django.db import connections
 from migration_guard.conf import Conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.linter import git, merge_base, registry, run_rules
-from migration_guard.linter.order.search_path import Setting, configured_for
+from migration_guard.linter.order.search_path import path_of_options
 from migration_guard.linter.source import Context, read
 from migration_guard.planning import renumbering
 from migration_guard.planning.names import scan
@@ -22,7 +22,7 @@ from migration_guard.results import Inspected
 
 @dataclass(frozen=True, slots=True)
 class LintRequest:
-    """What a person asked for."""
+    """The options of a person who checks one database."""
 
     database: str
     vendor: str
@@ -31,38 +31,41 @@ class LintRequest:
     server_version: str = ""
 
 
-def inspect(conf: Conf, asked: LintRequest) -> Inspected:
-    """Check the migrations of one database; raise CannotTell where they cannot be read."""
-    folders = conf.folders(asked.database)
-    source = read(folders, _context(conf, asked, folders))
+def inspect(conf: Conf, request: LintRequest) -> Inspected:
+    """Check the migrations of one database. Raises CannotTell if they cannot be read."""
+    folders = conf.folders(request.database)
+    source = read(folders, _context(conf, request, folders))
     problems, not_run = run_rules.check(source)
     meanings = {slug: rule.meaning for slug, rule in registry.rules().items()}
     return Inspected(
-        asked.database,
-        asked.vendor,
+        request.database,
+        request.vendor,
         len(source.files),
         problems,
         not_run,
-        asked.strict,
+        request.strict,
         meanings,
     )
 
 
-def renumber(conf: Conf, asked: LintRequest, now: datetime) -> Iterator[str]:
-    """Give the branch's own migrations the next free numbers; yield a line for each change."""
-    if asked.base is None:
+def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
+    """Give the branch's own migrations the next free numbers, and yield a line for each change.
+
+    Raises CannotTell without a base, and if files or git cannot be read.
+    """
+    if request.base is None:
         raise CannotTell(
             "--renumber needs to know what is merged.", "Add --base GITREF, such as origin/main."
         )
-    folders = conf.folders(asked.database)
-    repository = _repository(folders)
-    merged = merge_base.read(repository, asked.base, folders)
+    folders = conf.folders(request.database)
+    repository = _require_repository(folders)
+    base = merge_base.read(repository, request.base, folders)
     names, _ = scan(folders)
-    own = {name.id for name in names} - merged.merged_ids - merged.since
-    renamings = renumbering.renumber(names, own, merged.tip, now)
-    contracts = conf.contracts.get(asked.database, ())
-    real = sorted({Path(name.folder) for name in names})
-    rewritten = renumbering.apply(renamings, real, contracts, repository.move)
+    own_ids = {name.id for name in names} - base.merged_ids - base.since
+    renamings = renumbering.renumber(names, own_ids, base.tip, now)
+    contracts = conf.contracts.get(request.database, ())
+    real_folders = sorted({Path(name.folder) for name in names})
+    rewritten = renumbering.apply(renamings, real_folders, contracts, repository.move)
     repository.add(rewritten)
     for renaming in renamings:
         yield f"Renamed {renaming.old} to {renaming.new}."
@@ -77,35 +80,32 @@ def renumber(conf: Conf, asked: LintRequest, now: datetime) -> Iterator[str]:
         yield "No migration of this branch needs another number."
 
 
-def _context(conf: Conf, asked: LintRequest, folders: tuple[Path, ...]) -> Context:
-    repository = git.repository(folders)
-    compared = None
+def _context(conf: Conf, request: LintRequest, folders: tuple[Path, ...]) -> Context:
+    base = None
     uncommitted = None
-    if asked.base is not None:
-        compared = merge_base.read(_repository(folders), asked.base, folders)
-    elif repository is not None and repository.has_commits():
-        uncommitted = repository.differing("HEAD", folders)
+    if request.base is not None:
+        base = merge_base.read(_require_repository(folders), request.base, folders)
+    else:
+        repository = git.find_repository(folders)
+        if repository is not None and repository.has_commits():
+            uncommitted = repository.changed_files("HEAD", folders)
+    options = connections[request.database].settings_dict.get("OPTIONS") or {}
     return Context(
-        asked.vendor,
+        request.vendor,
         conf.environments,
-        compared,
+        base,
         uncommitted,
-        _search_path(asked.database),
+        path_of_options(str(options.get("options", ""))),
         bool(conf.lock_timeout),
-        asked.server_version,
+        request.server_version,
     )
 
 
-def _repository(folders: tuple[Path, ...]) -> git.Repository:
-    found = git.repository(folders)
-    if found is None:
+def _require_repository(folders: tuple[Path, ...]) -> git.Repository:
+    repository = git.find_repository(folders)
+    if repository is None:
         raise CannotTell(
             f"{folders[0]} is in no git repository, or git is not installed.",
             "Leave --base out, or run it in a checkout.",
         )
-    return found
-
-
-def _search_path(alias: str) -> Setting:
-    options = connections[alias].settings_dict.get("OPTIONS") or {}
-    return configured_for(str(options.get("options", "")))
+    return repository

@@ -1,20 +1,26 @@
-"""What was merged before: git and the files -> the branch's own migrations, and the merged ones.
+"""Compare the migrations of this branch with those that are merged already.
 
-``base`` is the commit at which this branch left the other; ``tip`` is the other's newest. The work
-tree counts as it is, committed or not.
+The merge base is the commit at which this branch left the other one, and the tip is the newest
+commit of the other one. The work tree counts as it is, committed or not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from migration_guard.linter.git import Repository
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName
 from migration_guard.planning.renumbering import id_and_number
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """A migration file at the merge base; ``text`` is None where this branch did not change it."""
+class MergedMigration:
+    """A migration file at the merge base.
+
+    ``text`` is its text there, None if this branch did not change the file. ``tip_text`` is its
+    text on the other branch, None if that is not needed or the file is gone there.
+    """
 
     id: str
     number: int
@@ -24,15 +30,15 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The merged migrations, by path, and what the other branch has.
+class MergeBase:
+    """The merged migrations by path, and what the other branch ``ref`` has.
 
-    ``tip`` maps the ids on the other branch to their numbers; ``since`` are those of them that
-    came after the merge base; ``changed`` the files here that differ from the merge base.
+    ``tip`` maps the ids on the other branch to their numbers, and ``since`` holds those of them
+    that are newer than the merge base. ``changed`` are the files here that differ from it.
     """
 
     ref: str
-    merged: dict[Path, Merged]
+    merged: dict[Path, MergedMigration]
     tip: dict[str, int]
     since: frozenset[str]
     changed: frozenset[Path]
@@ -40,34 +46,60 @@ class Past:
     @property
     def merged_ids(self) -> frozenset[str]:
         """The ids at the merge base."""
-        return frozenset(each.id for each in self.merged.values())
+        return frozenset(migration.id for migration in self.merged.values())
 
     @property
     def highest(self) -> tuple[int, str]:
-        """The highest merged number and its id; -1 where nothing is merged."""
-        numbers = [(each.number, each.id) for each in self.merged.values()]
-        return max(
-            [*numbers, *((number, name) for name, number in self.tip.items())], default=(-1, "")
+        """The highest merged number and its id, -1 if nothing is merged."""
+        numbers = [(migration.number, migration.id) for migration in self.merged.values()]
+        numbers += [(number, migration_id) for migration_id, number in self.tip.items()]
+        return max(numbers, default=(-1, ""))
+
+    def own_files(self, files: Iterable[MigrationFile]) -> list[MigrationFile]:
+        """Return the migrations that only this branch has, in order."""
+        others = self.merged_ids | self.since
+        return [file for file in files if file.id not in others]
+
+    def removed_migrations(self, names: Iterable[FileName]) -> Iterator[MergedMigration]:
+        """Yield the merged migrations without a file here that the other branch still has."""
+        here = {name.id for name in names}
+        for migration in self.merged.values():
+            if migration.id not in here and migration.id in self.tip:
+                yield migration
+
+    def renamed_file(
+        self, migration: MergedMigration, files: Iterable[MigrationFile]
+    ) -> MigrationFile | None:
+        """Return the new file with the text or the name of a removed migration, if there is one."""
+        name = migration.id.partition("_")[2]
+        new_files = (file for file in files if file.id not in self.merged_ids)
+        return next(
+            (
+                file
+                for file in new_files
+                if migration.text == file.text or file.id.partition("_")[2] == name
+            ),
+            None,
         )
 
 
-def read(repository: Repository, ref: str, folders: Sequence[Path]) -> Past:
-    """Compare the work tree with ``ref``; raise CannotTell where git cannot."""
+def read(repository: Repository, ref: str, folders: Sequence[Path]) -> MergeBase:
+    """Compare the work tree with ``ref``. Raises CannotTell if git cannot."""
     base, tip = repository.merge_base(ref), repository.commit(ref)
-    base_blobs = _migrations(repository.paths(base, folders))
-    tip_blobs = base_blobs if tip == base else _migrations(repository.paths(tip, folders))
-    changed = repository.differing(base, folders)
+    base_blobs = _migrations(repository.blobs(base, folders))
+    tip_blobs = base_blobs if tip == base else _migrations(repository.blobs(tip, folders))
+    changed = repository.changed_files(base, folders)
     merged = {}
     for path, blob in base_blobs.items():
         migration_id, number = id_and_number(path.name) or ("", 0)
-        text = repository.text(blob) if path in changed else None
-        other = tip_blobs.get(path)
-        tip_text = repository.text(other) if text is not None and other else None
-        merged[path] = Merged(migration_id, number, path, text, tip_text)
-    tip_ids = dict(found for path in tip_blobs if (found := id_and_number(path.name)))
-    merged_ids = {each.id for each in merged.values()}
-    return Past(ref, merged, tip_ids, frozenset(tip_ids) - merged_ids, changed)
+        text = repository.blob_text(blob) if path in changed else None
+        tip_blob = tip_blobs.get(path)
+        tip_text = repository.blob_text(tip_blob) if text is not None and tip_blob else None
+        merged[path] = MergedMigration(migration_id, number, path, text, tip_text)
+    tip_ids = dict(pair for path in tip_blobs if (pair := id_and_number(path.name)))
+    merged_ids = {migration.id for migration in merged.values()}
+    return MergeBase(ref, merged, tip_ids, frozenset(tip_ids) - merged_ids, changed)
 
 
-def _migrations(paths: dict[Path, str]) -> dict[Path, str]:
-    return {path: blob for path, blob in paths.items() if id_and_number(path.name)}
+def _migrations(blobs: dict[Path, str]) -> dict[Path, str]:
+    return {path: blob for path, blob in blobs.items() if id_and_number(path.name)}

@@ -1,10 +1,11 @@
 """What a rule needs besides the files."""
 
 from enum import Enum
+from typing import Final
 
 
 class Need(Enum):
-    """A thing without which a rule cannot run."""
+    """A condition without which a rule cannot run."""
 
     POSTGRESQL = "a PostgreSQL database"
     GRAMMAR = "PostgreSQL's grammar"
@@ -12,7 +13,7 @@ class Need(Enum):
     SQUAWK = "squawk"
 
 
-NOTHING: frozenset[Need] = frozenset()
-POSTGRESQL = frozenset({Need.POSTGRESQL})
-GRAMMAR = frozenset({Need.POSTGRESQL, Need.GRAMMAR})
-PAST = frozenset({Need.BASE})
+NOTHING: Final[frozenset[Need]] = frozenset()
+POSTGRESQL: Final = frozenset({Need.POSTGRESQL})
+GRAMMAR: Final = frozenset({Need.POSTGRESQL, Need.GRAMMAR})
+BASE: Final = frozenset({Need.BASE})

@@ -1,7 +1,7 @@
-"""Finds the rules: each is a page, ``<slug>.md`` with ``_`` for ``-``, in this package.
+"""Find the rules. Each is a page in ``linter/rules``: ``<slug>.md``, with ``_`` for ``-``.
 
-A rule that reading the files does not already apply has a module of the same name beside its page,
-with ``SLUG``, ``SEVERITY``, ``NEEDS`` and ``check(source)``.
+A module of the same name beside the page holds ``SLUG``, ``SEVERITY``, ``NEEDS`` and
+``check(source)``. A page without a module tells of a problem that is found when files are read.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, resources
 from importlib.util import find_spec
+from typing import Final, TypeAlias
 
 from migration_guard.conf import nearest
 from migration_guard.exceptions import CannotTell
@@ -16,14 +17,14 @@ from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem
 
-_PACKAGE = "migration_guard.linter.rules"
+_PACKAGE: Final = "migration_guard.linter.rules"
 
-Check = Callable[[Source], Iterator[Problem]]
+Check: TypeAlias = Callable[[Source], Iterator[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; ``check`` is None where reading the files already applies it."""
+    """One rule. ``check`` is None if the problem is found when files are read."""
 
     slug: str
     page: str
@@ -32,7 +33,7 @@ class Rule:
 
     @property
     def meaning(self) -> str:
-        """What the rule is about, in one sentence: the first line below the title."""
+        """The first line below the title of the page: one sentence on what the rule finds."""
         lines = (line for line in self.page.splitlines()[1:] if line.strip())
         return next(lines, self.slug)
 
@@ -40,28 +41,29 @@ class Rule:
 @cache
 def rules() -> dict[str, Rule]:
     """Return all rules by slug, in the order of their names."""
-    pages = (each for each in resources.files(_PACKAGE).iterdir() if each.name.endswith(".md"))
-    found = [_rule(page.name[:-3], page.read_text("utf-8")) for page in pages]
-    return {rule.slug: rule for rule in sorted(found, key=lambda rule: rule.slug)}
+    entries = resources.files(_PACKAGE).iterdir()
+    pages = (entry for entry in entries if entry.name.endswith(".md"))
+    loaded = [_load_rule(page.name.removesuffix(".md"), page.read_text("utf-8")) for page in pages]
+    return {rule.slug: rule for rule in sorted(loaded, key=lambda rule: rule.slug)}
 
 
 def explain(slug: str) -> str:
-    """Return the page of a rule; raise CannotTell for one that is not known."""
-    known = rules()
-    if slug in known:
-        return known[slug].page
+    """Return the page of a rule. Raises CannotTell if there is no such rule."""
+    by_slug = rules()
+    if slug in by_slug:
+        return by_slug[slug].page
     from migration_guard.linter.rules import squawk
 
     if slug in squawk.RULES:
-        return squawk.explain(slug, known[squawk.SLUG].page)
-    near = nearest(slug, [*known, *squawk.RULES])
+        return squawk.explain(slug, by_slug[squawk.SLUG].page)
+    near = nearest(slug, [*by_slug, *squawk.RULES])
     raise CannotTell(
         f'There is no rule "{slug}".',
-        f'Did you mean "{near}"?' if near else f"The rules are {', '.join(known)}.",
+        f'Did you mean "{near}"?' if near else f"The rules are {', '.join(by_slug)}.",
     )
 
 
-def _rule(name: str, page: str) -> Rule:
+def _load_rule(name: str, page: str) -> Rule:
     if find_spec(f"{_PACKAGE}.{name}") is None:
         return Rule(name.replace("_", "-"), page)
     module = import_module(f"{_PACKAGE}.{name}")

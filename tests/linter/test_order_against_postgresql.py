@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from migration_guard.linter.grammar import parse
+from migration_guard.linter.order.findings import Findings
 from migration_guard.linter.order.simulate import Run, simulate
-from migration_guard.linter.order.simulation import Findings
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName

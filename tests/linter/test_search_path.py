@@ -2,7 +2,7 @@
 
 import pytest
 
-from migration_guard.linter.order.search_path import configured_for
+from migration_guard.linter.order.search_path import path_of_options
 from tests.linter.cases import found
 
 LATER = "CREATE SCHEMA app;\nCREATE TABLE app.t (id bigint PRIMARY KEY);"
@@ -48,7 +48,7 @@ def test_name_when_the_search_path_is_unknown_stands_for_every_schema(tmp_path, 
     ],
 )
 def test_options_when_they_set_a_search_path_are_read_as_libpq_does(options, path):
-    assert configured_for(options) == path
+    assert path_of_options(options) == path
 
 
 def test_name_when_the_connection_s_search_path_is_unknown_stands_for_every_schema(tmp_path):

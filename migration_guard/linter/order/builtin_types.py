@@ -4,7 +4,9 @@ Source: ``pg_type`` of PostgreSQL 18, schema ``pg_catalog``, without row and arr
 serial types, which the grammar knows.
 """
 
-BUILTIN_TYPES = frozenset(
+from typing import Final
+
+BUILTIN_TYPES: Final = frozenset(
     """
     aclitem any anyarray anycompatible anycompatiblearray anycompatiblemultirange
     anycompatiblenonarray anycompatiblerange anyelement anyenum anymultirange anynonarray
@@ -21,4 +23,6 @@ BUILTIN_TYPES = frozenset(
     serial bigserial serial2 serial4 serial8
     """.split()  # noqa: SIM905
 )
-SERIAL_TYPES = frozenset(["smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"])
+SERIAL_TYPES: Final = frozenset(
+    ["smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"]
+)

@@ -1,25 +1,25 @@
-"""A simulated PostgreSQL catalogue: what exists at a point in the order of the migrations.
+"""A simulated PostgreSQL catalogue: the objects at one point in the order of the migrations.
 
-Invariants, on which "no false alarms" rests: what may exist is in it (it is never too small), so
-that only a sure removal removes; ``sure`` on an object means that it exists without doubt, so that
-only a sure object can be in the way of another. Every making and removal is kept with its place.
+Two invariants keep false alarms away. What may exist is in the catalogue, so it is never too small:
+only a sure removal removes. And only an object that is sure to exist can be in the way of another.
+Every making and every removal is kept with its place.
 """
 
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from migration_guard.linter.order.uses import Name
+from migration_guard.linter.order.names import Name
 from migration_guard.planning.files import MigrationFile
 
-TEMPORARY = "pg_temp"
-ANY = ""  # the schema of everything where the search path is not known
+TEMPORARY: Final = "pg_temp"
+ANY: Final = ""  # the schema of all objects in a flat catalogue
 
 
 class Place(NamedTuple):
-    """A statement in the order of the run; ``offset`` is where in its file, in characters."""
+    """A statement in the order of the run. ``offset`` counts characters in its file."""
 
     file_at: int
     statement_at: int
@@ -28,12 +28,12 @@ class Place(NamedTuple):
 
     @property
     def order(self) -> tuple[int, int]:
-        """What places are compared by."""
+        """The key to compare places by."""
         return self.file_at, self.statement_at
 
 
 class Key(NamedTuple):
-    """An object: ``what`` is relation, type, schema or column; a column has a name of its own."""
+    """The identity of an object. ``what`` is relation, type, schema or column."""
 
     what: str
     schema: str
@@ -45,16 +45,16 @@ class Key(NamedTuple):
 class Relation:
     """A table, view, sequence, index or composite type.
 
-    ``columns`` maps each to whether it surely exists; ``is_open``: there are columns that are not
-    known; ``is_doubtful``: a statement of unknown effect may have added some, so that what copies
-    them is open. ``inherited`` are the columns that only its parents declare. ``readers`` are the
-    views whose query reads it, ``owned`` its indexes and sequences.
+    ``columns`` maps each column to True if it surely exists. ``is_open`` means that there are
+    columns that are not known. ``is_doubtful`` means that a statement of unknown effect may have
+    added some, so whatever copies them is open. ``inherited`` are the columns that only its parents
+    declare. ``readers`` are the views whose query reads it, ``owned`` its indexes and sequences.
     """
 
     key: Key
     kind: str
-    made: Place
-    sure: bool = True
+    made_at: Place
+    is_sure: bool = True
     columns: dict[str, bool] = field(default_factory=dict)
     is_open: bool = False
     readers: list["Relation"] = field(default_factory=list)
@@ -68,29 +68,33 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """That something was made; ``plain``: it would have failed had it existed already."""
+    """A place that makes an object. A ``plain`` one, without IF NOT EXISTS, fails if it exists."""
 
     place: Place
     plain: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Opaque:
-    """A statement whose effect is not known; ``words`` are all that it names, None is anything."""
+class Doubt:
+    """A statement of unknown effect; ``words`` are all that it names, None if that is not known."""
 
     place: Place
     words: frozenset[str] | None
 
     def may_concern(self, *names: str) -> bool:
-        """Tell whether the statement may have made or removed what has these names."""
+        """Return True if the statement may have made or removed the object with these names."""
         return self.words is None or self.words.issuperset(names)
 
 
 @dataclass(slots=True)
 class Catalogue:
-    """The objects, and the record of how they came and went."""
+    """The objects, and the places that made or removed them.
 
-    flat: bool = False
+    In a flat catalogue the search path is not known: all objects are in one schema, and nothing is
+    ever removed.
+    """
+
+    is_flat: bool = False
     path: tuple[str, ...] = ("public",)
     relations: dict[Key, Relation] = field(default_factory=dict)
     types: dict[Key, Place | None] = field(default_factory=dict)  # None: not sure
@@ -98,14 +102,14 @@ class Catalogue:
     makings: dict[Key, list[Making]] = field(default_factory=lambda: defaultdict(list))
     removals: dict[Key, list[Place]] = field(default_factory=lambda: defaultdict(list))
     attempts: dict[Key, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    opaque: list[Opaque] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     temporary: list[Key] = field(default_factory=list)
 
     # Names
 
-    def home(self, name: Name, what: str = "relation", *, temporary: bool = False) -> Key:
+    def new_key(self, name: Name, what: str = "relation", *, temporary: bool = False) -> Key:
         """Return the key of an object that a statement creates under ``name``."""
-        if self.flat:
+        if self.is_flat:
             return Key(what, ANY, name.name)
         if temporary or name.schema == TEMPORARY:
             return Key(what, TEMPORARY, name.name)
@@ -113,7 +117,7 @@ class Catalogue:
 
     def candidates(self, name: Name, what: str = "relation") -> list[Key]:
         """Return the keys that ``name`` may stand for, in the order of the search path."""
-        if self.flat:
+        if self.is_flat:
             return [Key(what, ANY, name.name)]
         schemas = (name.schema,) if name.schema else (TEMPORARY, *self.path)
         return [Key(what, schema, name.name) for schema in schemas]
@@ -136,18 +140,18 @@ class Catalogue:
 
     # Changes
 
-    def note(self, key: Key, place: Place, *, plain: bool) -> None:
-        """Keep that ``key`` was made."""
+    def record_making(self, key: Key, place: Place, *, plain: bool) -> None:
+        """Keep the place that makes ``key``."""
         self.makings[key].append(Making(place, plain))
 
-    def attempt(self, name: Name, place: Place, what: str = "relation") -> None:
-        """Keep that ``name``, not known to be there, would be removed or renamed now."""
+    def record_attempt(self, name: Name, place: Place, what: str = "relation") -> None:
+        """Keep the place that would remove or rename ``name``, which is not known to exist."""
         for key in self.candidates(name, what):
             self.attempts[key].append(place)
 
     def add(self, relation: Relation, *, plain: bool) -> None:
-        """Put a relation in; one that may be there already keeps its columns too."""
-        self.note(relation.key, relation.made, plain=plain)
+        """Add a relation. If one may exist already, its columns stay too."""
+        self.record_making(relation.key, relation.made_at, plain=plain)
         before = self.relations.get(relation.key)
         if before is not None:
             relation.columns = {**dict.fromkeys(before.columns, False), **relation.columns}
@@ -157,13 +161,13 @@ class Catalogue:
         if relation.key.schema == TEMPORARY:
             self.temporary.append(relation.key)
         for column in relation.columns:
-            self.note(column_key(relation, column), relation.made, plain=plain)
+            self.record_making(column_key(relation, column), relation.made_at, plain=plain)
 
     def remove(self, relation: Relation, place: Place) -> None:
-        """Take a relation out, with its indexes, its own sequences and its partitions."""
+        """Remove a relation with its indexes, its own sequences and its partitions."""
         self.removals[relation.key].append(place)
-        if self.flat:
-            relation.sure = False
+        if self.is_flat:
+            relation.is_sure = False
             return
         self.relations.pop(relation.key, None)
         partitions = relation.children if relation.is_partitioned else []
@@ -172,7 +176,7 @@ class Catalogue:
                 self.remove(other, place)
 
     def remove_cascade(self, relation: Relation, place: Place) -> None:
-        """Take a relation out with the views that read it and the tables that inherit from it."""
+        """Remove a relation, the views that read it and the tables that inherit from it."""
         self.remove(relation, place)
         for other in (*relation.readers, *relation.children):
             if self.relations.get(other.key) is other:
@@ -181,14 +185,14 @@ class Catalogue:
     def move(self, relation: Relation, key: Key, place: Place) -> None:
         """Give a relation another name or schema."""
         self.removals[relation.key].append(place)
-        if not self.flat:
+        if not self.is_flat:
             self.relations.pop(relation.key, None)
-        relation.key, relation.made = key, place
+        relation.key, relation.made_at = key, place
         self.add(relation, plain=True)
 
     def add_column(self, relation: Relation, column: str, place: Place, *, plain: bool) -> None:
-        """Give a relation, and those that inherit from it, a column."""
-        self.note(column_key(relation, column), place, plain=plain)
+        """Add a column to a relation and to the tables that inherit from it."""
+        self.record_making(column_key(relation, column), place, plain=plain)
         relation.columns[column] = True
         for child in relation.children:
             if column not in child.columns:
@@ -197,33 +201,39 @@ class Catalogue:
                 child.inherited.add(column)
 
     def remove_column(self, relation: Relation, column: str, place: Place) -> None:
-        """Take a column out with its indexes and sequence; a view that reads it may go too."""
+        """Remove a column with its indexes and sequence. A view that reads it is no longer sure."""
         if column not in relation.columns and not relation.is_open:
             self.attempts[column_key(relation, column)].append(place)
             return
         self.removals[column_key(relation, column)].append(place)
-        if self.flat or relation.is_open:
+        if self.is_flat or relation.is_open:
             relation.columns[column] = False
         else:
             relation.columns.pop(column, None)
-        for other in relation.readers:
-            other.sure = False
+        for reader in relation.readers:
+            reader.is_sure = False
         for child in relation.children:
             if column in child.inherited and child.parents == 1:
                 self.remove_column(child, column, place)
-        for other in relation.owned:
-            here = self.relations.get(other.key) is other
-            if here and column in other.columns and not relation.is_open:
-                self.remove(other, place)
-            other.sure = False
+        for owned in relation.owned:
+            exists = self.relations.get(owned.key) is owned
+            if exists and column in owned.columns and not relation.is_open:
+                self.remove(owned, place)
+            owned.is_sure = False
+
+    def remove_type(self, key: Key, place: Place) -> None:
+        """Remove a type."""
+        self.removals[key].append(place)
+        if not self.is_flat:
+            self.types.pop(key, None)
 
     def doubt(self, words: frozenset[str] | None, place: Place) -> None:
-        """Keep that a statement may have done anything to what it names."""
-        self.opaque.append(Opaque(place, words))
-        for relation in self._named(words):
-            relation.sure, relation.is_doubtful = False, True
+        """Take a statement that may have done anything to the objects that it names."""
+        self.doubts.append(Doubt(place, words))
+        for relation in self._relations_named(words):
+            relation.is_sure, relation.is_doubtful = False, True
             for child in relation.children:
-                # A new column comes down to it, and it is not named.
+                # A new column reaches the child too, although the statement does not name it.
                 child.is_open = child.is_doubtful = True
             relation.columns = dict.fromkeys(relation.columns, False)
         for key in self.types:
@@ -231,22 +241,22 @@ class Catalogue:
                 self.types[key] = None
 
     def doubt_dependents(self) -> None:
-        """Take a CASCADE that may have removed views, indexes, columns, but no table."""
+        """Take a CASCADE that may have removed views, indexes and columns, but no table."""
         for relation in self.relations.values():
-            relation.sure &= relation.kind == "table" and not relation.is_doubtful
+            relation.is_sure &= relation.kind == "table" and not relation.is_doubtful
             relation.columns = dict.fromkeys(relation.columns, False)
 
-    def _named(self, words: frozenset[str] | None) -> Iterator[Relation]:
+    def _relations_named(self, words: frozenset[str] | None) -> Iterator[Relation]:
         if words is None:
             yield from self.relations.values()
             return
         for schema in {*self.schemas, *self.path, TEMPORARY, ANY}:
             for word in words:
-                if found := self.relations.get(Key("relation", schema, word)):
-                    yield found
+                if relation := self.relations.get(Key("relation", schema, word)):
+                    yield relation
 
     def end_session(self) -> None:
-        """Forget what a session takes with it: temporary objects and its search path."""
+        """Drop the temporary objects of a session."""
         for key in self.temporary:
             self.relations.pop(key, None)
         self.temporary.clear()
@@ -254,32 +264,32 @@ class Catalogue:
     # Questions
 
     def may_exist(self, *names: str) -> bool:
-        """Tell whether a statement of unknown effect may have made what has these names."""
-        return any(opaque.may_concern(*names) for opaque in self.opaque)
+        """Return True if a statement of unknown effect may have made the object of these names."""
+        return any(doubt.may_concern(*names) for doubt in self.doubts)
 
-    def later(self, keys: Sequence[Key], place: Place) -> Making | None:
+    def next_making(self, keys: Sequence[Key], place: Place) -> Making | None:
         """Return the first making of one of ``keys`` after ``place``."""
-        makings = [m for key in keys for m in self.makings.get(key, ())]
-        makings = [making for making in makings if making.place.order > place.order]
-        return min(makings, key=lambda making: making.place.order, default=None)
+        makings = (making for key in keys for making in self.makings.get(key, ()))
+        later = (making for making in makings if making.place.order > place.order)
+        return min(later, key=lambda making: making.place.order, default=None)
 
-    def untouched(self, keys: Sequence[Key], start: Place, end: Place) -> bool:
-        """Tell whether surely nothing between two places, the first included, removed a key."""
+    def is_untouched(self, keys: Sequence[Key], start: Place, end: Place) -> bool:
+        """Return True if surely no statement from ``start`` until before ``end`` removed a key."""
         schemas = [Key("schema", key.schema, key.schema) for key in keys]
         tables = [Key("relation", key.schema, key.name) for key in keys]
-        gone = (
+        removals = (
             place
             for key in (*keys, *schemas, *tables)
-            for known in (self.removals, self.attempts)
-            for place in known.get(key, ())
+            for places_by_key in (self.removals, self.attempts)
+            for place in places_by_key.get(key, ())
         )
         doubts = (
-            opaque.place
-            for opaque in self.opaque
-            if any(opaque.may_concern(*filter(None, (key.name, key.column))) for key in keys)
+            doubt.place
+            for doubt in self.doubts
+            if any(doubt.may_concern(*filter(None, (key.name, key.column))) for key in keys)
         )
         return not any(
-            start.order <= place.order < end.order for place in itertools.chain(gone, doubts)
+            start.order <= place.order < end.order for place in itertools.chain(removals, doubts)
         )
 
 

@@ -1,39 +1,35 @@
-"""Names and enumerations in parse trees, as text."""
+"""Names in parse trees."""
 
-from functools import cache
-from typing import Any
-
-from migration_guard.linter.grammar import library
-from migration_guard.linter.order.uses import Name, qualified, strings
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 
-@cache
-def _enum(name: str) -> dict[int, str]:
-    enum = getattr(library("postgast.pg_query_pb2"), name)
-    return {value: key for key, value in enum.items()}
+class Name(NamedTuple):
+    """A name as a statement writes it. ``schema`` is empty if none was written."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
-def object_type(value: int) -> str:
-    """Return an ObjectType as ``TABLE``, ``INDEX``, ``COLUMN``, …."""
-    return _enum("ObjectType")[value].removeprefix("OBJECT_")
+def name_of(range_var: Any) -> Name:
+    """Return the name in a RangeVar."""
+    return Name(range_var.schemaname, range_var.relname)
 
 
-def alter_table_type(value: int) -> str:
-    """Return an AlterTableType as ``AddColumn``, ``DropColumn``, …."""
-    return _enum("AlterTableType")[value].removeprefix("AT_")
+def strings(nodes: Iterable[Any]) -> list[str]:
+    """Return the texts of a list of String nodes."""
+    return [node.string.sval for node in nodes if node.HasField("string")]
 
 
-def constraint_type(value: int) -> str:
-    """Return a ConstrType as ``PRIMARY``, ``FOREIGN``, ``CHECK``, …."""
-    return _enum("ConstrType")[value].removeprefix("CONSTR_")
+def qualified(identifiers: Sequence[str]) -> Name:
+    """Return the name that a dotted list of identifiers spells."""
+    return Name(identifiers[-2] if len(identifiers) > 1 else "", identifiers[-1])
 
 
-def cascades(behavior: int) -> bool:
-    """Tell whether a DropBehavior is CASCADE."""
-    return _enum("DropBehavior")[behavior] == "DROP_CASCADE"
-
-
-def parts(node: Any) -> list[str]:
+def identifiers(node: Any) -> list[str]:
     """Return the identifiers of an object in DROP, COMMENT and the like: a String or a List."""
     if node.HasField("string"):
         return [node.string.sval]
@@ -43,5 +39,5 @@ def parts(node: Any) -> list[str]:
 
 
 def object_name(node: Any) -> Name:
-    """Return the name of such an object."""
-    return qualified(parts(node))
+    """Return the name of an object in DROP, COMMENT and the like."""
+    return qualified(identifiers(node))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from migration_guard.linter.needs import GRAMMAR
-from migration_guard.linter.order.simulation import Clash
+from migration_guard.linter.order.findings import Clash
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
 
@@ -13,18 +13,18 @@ NEEDS = GRAMMAR
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each such creation, once for all environments."""
-    found = (
+    """Yield a problem for each such statement, once for all environments."""
+    problems = (
         _problem(source, clash)
-        for simulation in source.simulations
-        for clash in simulation.clashes
+        for findings in source.simulations
+        for clash in findings.clashes
         if clash.place.file is not None
     )
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(problems)
 
 
 def _problem(source: Source, clash: Clash) -> Problem:
-    made = clash.made.file.id if clash.made.file is not None else "the baseline"
+    first = clash.made.file.id if clash.made.file is not None else "the baseline"
     hint = "Choose another name, or say IF NOT EXISTS if both mean the same."
     if clash.freed is not None and clash.freed.file is not None:
         hint = (
@@ -36,6 +36,6 @@ def _problem(source: Source, clash: Clash) -> Problem:
         SEVERITY,
         clash.place.file,
         clash.place.offset,
-        f"the {clash.what} {clash.name} exists already, made by {made}: the deploy stops here",
+        f"the {clash.what} {clash.name} exists already, made by {first}: the deploy stops here",
         hint,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migration_guard.linter.needs import GRAMMAR
 from migration_guard.linter.order.catalogue import Place
-from migration_guard.linter.order.simulation import Missing
+from migration_guard.linter.order.findings import Missing
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
 
@@ -14,20 +14,20 @@ NEEDS = GRAMMAR
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each such need, once for all environments."""
-    found = (
+    """Yield a problem for each missing object that is created later, once for all environments."""
+    problems = (
         _problem(source, missing, missing.later.place)
-        for simulation in source.simulations
-        for missing in simulation.missing
+        for findings in source.simulations
+        for missing in findings.missing
         if missing.later is not None
     )
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(problems)
 
 
 def _problem(source: Source, missing: Missing, later: Place) -> Problem:
     here, there = missing.place.file, later.file
-    same = here is there
-    where = "a later statement of this file" if same or there is None else there.id
+    same_file = here is there
+    where = "a later statement of this file" if same_file or there is None else there.id
     message = f"the {missing.what} {missing.name} is needed here, and {where} creates it later"
     if missing.conditional:
         effect = (
@@ -42,11 +42,13 @@ def _problem(source: Source, missing: Missing, later: Place) -> Problem:
         here,
         missing.place.offset,
         f"{message}: {effect}",
-        "Move this statement below the one that creates it." if same else _fix(missing, later),
+        "Move this statement below the one that creates it."
+        if same_file
+        else _renumbering_hint(missing, later),
     )
 
 
-def _fix(missing: Missing, later: Place) -> str:
+def _renumbering_hint(missing: Missing, later: Place) -> str:
     here, there = missing.place.file, later.file
     if here is None or there is None:
         return "Put what creates it first."

@@ -1,6 +1,7 @@
 """blanket-delete: DELETE or UPDATE without WHERE, TRUNCATE, DROP TABLE."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
@@ -14,7 +15,7 @@ SLUG = "blanket-delete"
 SEVERITY = Severity.ERROR
 NEEDS = NOTHING
 
-_HEADS = ("DELETE", "UPDATE", "TRUNCATE", "DROP", "WITH")
+_HEADS: Final = ("DELETE", "UPDATE", "TRUNCATE", "DROP", "WITH")
 
 
 def check(source: Source) -> Iterator[Problem]:
@@ -22,13 +23,13 @@ def check(source: Source) -> Iterator[Problem]:
     for file in source.files:
         if excludes_production(file):
             continue
-        made: set[str] = set()
+        created: set[str] = set()
         for statement in source.statements(file):
             head = statement.text[:8].upper()
             if head.startswith("CREATE"):
-                made |= _made(statement.text, source.vendor)
+                created |= _created_table(statement.text, source.vendor)
             elif head.startswith(_HEADS):
-                fault = _fault(statement.text, source.vendor, made)
+                fault = _fault(statement.text, source.vendor, created)
                 if fault:
                     yield source.problem(
                         SLUG,
@@ -41,42 +42,43 @@ def check(source: Source) -> Iterator[Problem]:
                     )
 
 
-def _fault(text: str, vendor: str, made: set[str]) -> str:
-    """Return what the statement does to people's data; empty where it is harmless."""
+def _fault(text: str, vendor: str, created: set[str]) -> str:
+    """Return what the statement does to people's data, nothing if it is harmless."""
     tokens = list(significant(text, dialect(vendor)))
     words = [keyword(token) for token in tokens]
     if words[0] == "TRUNCATE":
         return "all rows of the table are lost"
     if words[0] == "DROP":
-        return _dropped(words, tokens, made)
-    for at, word in enumerate(words):
-        first = at == 0 or words[at - 1] in {"(", ")"}
+        return _drop_fault(words, tokens, created)
+    for position, word in enumerate(words):
+        is_first = position == 0 or words[position - 1] in {"(", ")"}
         if (
-            first
+            is_first
             and word in {"DELETE", "UPDATE"}
-            and "WHERE" not in map(keyword, outside_brackets(tokens[at:]))
+            and "WHERE" not in map(keyword, outside_brackets(tokens[position:]))
         ):
             return "every row is deleted" if word == "DELETE" else "every row is changed"
     return ""
 
 
-def _dropped(words: Sequence[str], tokens: Sequence[Token], made: set[str]) -> str:
-    names = 2 + 2 * (words[2:4] == ["IF", "EXISTS"])
-    if words[1:2] != ["TABLE"] or len(tokens) <= names:
+def _drop_fault(words: Sequence[str], tokens: Sequence[Token], created: set[str]) -> str:
+    start = 4 if words[2:4] == ["IF", "EXISTS"] else 2
+    if words[1:2] != ["TABLE"] or len(tokens) <= start:
         return ""
-    dropped = {_name(token) for token in tokens[names:] if token.kind in {Kind.WORD, Kind.QUOTED}}
+    dropped = {_name(token) for token in tokens[start:] if token.kind in {Kind.WORD, Kind.QUOTED}}
     dropped -= {"cascade", "restrict"}
-    return "" if dropped <= made else "the table and its rows are lost"
+    return "" if dropped <= created else "the table and its rows are lost"
 
 
-def _made(text: str, vendor: str) -> set[str]:
-    """Return the table that a CREATE TABLE of this file makes: dropping it again loses nothing."""
+def _created_table(text: str, vendor: str) -> set[str]:
+    """Return the table that a CREATE TABLE surely makes. Dropping it again loses nothing."""
     tokens = list(significant(text, dialect(vendor)))[:12]
     words = [token.text.upper() for token in tokens]
     if "TABLE" not in words[:4] or "IF" in words:
         return set()
-    at = words.index("TABLE") + 1
-    return {_name(tokens[at])} if len(tokens) > at and words[at + 1 : at + 2] != ["."] else set()
+    position = words.index("TABLE") + 1
+    has_schema = words[position + 1 : position + 2] == ["."]
+    return {_name(tokens[position])} if len(tokens) > position and not has_schema else set()
 
 
 def _name(token: Token) -> str:

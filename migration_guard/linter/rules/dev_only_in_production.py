@@ -1,4 +1,4 @@
-"""dev-only-in-production: a file says DEV/TEST ONLY where nothing reads it."""
+"""dev-only-in-production: a file says DEV/TEST ONLY where it has no effect."""
 
 from collections.abc import Iterator
 

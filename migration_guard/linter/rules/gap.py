@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Final
 
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
@@ -11,11 +12,12 @@ SLUG = "gap"
 SEVERITY = Severity.INFO
 NEEDS = NOTHING
 
-_DATE_DIGITS = 8  # 20260131: from here on numbers are dates and times, which have gaps
+# Numbers as long as 20260131 are dates and times, which have gaps.
+_DATE_DIGITS: Final = 8
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each gap between two counted numbers."""
+    """Yield a problem for each gap between two numbers that are not dates."""
     for before, after in pairwise(source.files):
         first, last = before.number + 1, after.number - 1
         if first <= last and len(str(after.number)) < _DATE_DIGITS:

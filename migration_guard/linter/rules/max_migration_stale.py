@@ -13,6 +13,6 @@ NEEDS = NOTHING
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a warning for each such folder."""
-    found = max_migration.problems(source.names)
-    yield from (problem for problem in found if problem.rule == SLUG)
+    """Yield a warning for each folder whose file is stale."""
+    problems = max_migration.problems(source.names)
+    yield from (problem for problem in problems if problem.rule == SLUG)

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from migration_guard.linter.needs import PAST
+from migration_guard.linter.needs import BASE
 from migration_guard.linter.source import Source
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
@@ -12,21 +12,22 @@ from migration_guard.sql.statements import SQLError
 
 SLUG = "merged-edited"
 SEVERITY = Severity.ERROR
-NEEDS = PAST
+NEEDS = BASE
 
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield an error for each edit of the SQL, a warning for one of comments or layout."""
-    for merged in source.past.merged.values():
-        file = source.by_path.get(merged.path)
-        # What the other branch has too was not edited here.
-        if file is None or merged.text is None or file.text in {merged.text, merged.tip_text}:
+    for migration in source.merge_base.merged.values():
+        file = source.by_path.get(migration.path)
+        # A text that the other branch has too was not edited here.
+        texts = {migration.text, migration.tip_text}
+        if file is None or migration.text is None or file.text in texts:
             continue
-        yield _problem(file, merged.text, source.vendor)
+        yield _problem(file, migration.text, source.vendor)
 
 
 def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
-    cosmetic = _means_the_same(before, file.text, vendor)
+    is_cosmetic = _means_the_same(before, file.text, vendor)
     diff = difflib.unified_diff(
         before.splitlines(), file.text.splitlines(), "merged", "here", lineterm="", n=1
     )
@@ -35,12 +36,12 @@ def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
         "the file is merged already, and "
         + (
             "its comments or layout differ here"
-            if cosmetic
+            if is_cosmetic
             else "its SQL differs here: databases that applied it never get the change, new ones do"
         ),
         "Restore it, and put the change into a new migration. If it is meant: "
         "-- guard: allow = merged-edited, <reason>.",
-        Severity.WARNING if cosmetic else SEVERITY,
+        Severity.WARNING if is_cosmetic else SEVERITY,
         file.path,
         detail="\n".join(diff),
     )

@@ -16,24 +16,24 @@ NEEDS = POSTGRESQL
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each file with a concurrent index command that is not by itself."""
+    """Yield a problem for each file where a concurrent index command is not alone."""
     for file in source.files:
         if "concurrently" not in file.text.lower():
             continue
         statements = source.statements(file)
-        concurrent = [one for one in statements if concurrent_index(one.text) is not None]
-        others = [one for one in statements if not _belongs(one, source.vendor)]
+        concurrent = [s for s in statements if concurrent_index(s.text) is not None]
+        others = [s for s in statements if not _may_stand_beside(s, source.vendor)]
         if concurrent and file.directives.transaction:
-            yield _in_transaction(source, file, concurrent[0])
+            yield _in_transaction_problem(source, file, concurrent[0])
         elif concurrent and others:
-            yield _beside(source, file, others[0])
+            yield _beside_problem(source, file, others[0])
 
 
-def _belongs(statement: Statement, vendor: str) -> bool:
+def _may_stand_beside(statement: Statement, vendor: str) -> bool:
     return concurrent_index(statement.text) is not None or is_session(statement.text, vendor)
 
 
-def _in_transaction(source: Source, file: MigrationFile, statement: Statement) -> Problem:
+def _in_transaction_problem(source: Source, file: MigrationFile, statement: Statement) -> Problem:
     return source.problem(
         SLUG,
         SEVERITY,
@@ -45,7 +45,7 @@ def _in_transaction(source: Source, file: MigrationFile, statement: Statement) -
     )
 
 
-def _beside(source: Source, file: MigrationFile, statement: Statement) -> Problem:
+def _beside_problem(source: Source, file: MigrationFile, statement: Statement) -> Problem:
     return source.problem(
         SLUG,
         Severity.WARNING,

@@ -1,4 +1,4 @@
-"""not-simulated: a statement whose effect on the schema cannot be told from its text."""
+"""not-simulated: the text of a statement does not tell what it does to the schema."""
 
 from collections.abc import Iterator
 
@@ -13,18 +13,18 @@ NEEDS = GRAMMAR
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a note for each such statement, once for all environments."""
-    found = (
+    problems = (
         source.problem(
             SLUG,
             SEVERITY,
-            unknown.place.file,
-            unknown.place.offset,
-            f"what {unknown.why} does is not known to the order rules: about what it names they "
+            effect.place.file,
+            effect.place.offset,
+            f"what {effect.why} does is not known to the order rules: about what it names they "
             "stay silent",
             "Prove the order on an empty database: manage.py checkschema --fresh.",
         )
-        for simulation in source.simulations
-        for unknown in simulation.unknown
-        if unknown.place.file is not None
+        for findings in source.simulations
+        for effect in findings.unknown_effects
+        if effect.place.file is not None
     )
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(problems)

@@ -1,4 +1,4 @@
-"""session-setting: SET without LOCAL outlives the transaction."""
+"""session-setting: a SET without LOCAL lasts longer than the transaction."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,9 @@ NEEDS = POSTGRESQL
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each such statement; without a transaction there is no other way."""
+    """Yield a problem for each such statement in a file that is one transaction."""
     for file in source.files:
+        # Without a transaction, SET LOCAL has no effect.
         if not in_one_transaction(file, source.vendor):
             continue
         for statement in source.statements(file):

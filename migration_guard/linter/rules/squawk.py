@@ -1,4 +1,4 @@
-"""squawk: what is unsafe on a live PostgreSQL, as squawk's own rules find it.
+"""squawk: its own rules find what is unsafe on a live PostgreSQL.
 
 https://squawkhq.com: the PyPI package squawk-cli (extra ``lint``) carries the program. A project's
 ``.squawk.toml`` counts, and so do ``-- squawk-ignore`` comments. Rules of squawk that the runner
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.linter.needs import Need
@@ -25,44 +25,44 @@ SLUG = "squawk"
 SEVERITY = Severity.WARNING
 NEEDS = frozenset({Need.POSTGRESQL, Need.SQUAWK})
 
-DOCS = "https://squawkhq.com/docs"
-_AT_ONCE = 200  # files; a command line has its limit
-_LEFT_OUT = (
-    # A failed migration rolls back, or goes on where it failed: it need not bear a second run.
+DOCS: Final = "https://squawkhq.com/docs"
+_BATCH_SIZE: Final = 200  # files, since the length of a command line is limited
+_EXCLUDED: Final = (
+    # A failed migration rolls back, or goes on where it failed: it need not be safe to run twice.
     "prefer-robust-stmts",
     # Decided once in MIGRATION_GUARD, not in each file.
     "require-statement-timeout",
-    # blanket-delete, mixed-concurrently, transaction-control and syntax-error say it.
+    # Our rules blanket-delete, mixed-concurrently, transaction-control and syntax-error cover it.
     "ban-drop-table",
     "ban-concurrent-index-creation-in-transaction",
     "transaction-nesting",
     "ban-uncommitted-transaction",
 )
-_SYNTAX = "syntax-error"
+_SYNTAX: Final = "syntax-error"
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield what squawk says of the new and changed files that may run in production."""
-    changed = scope(source) or frozenset()
+    """Yield what squawk finds in the new and changed files that may run in production."""
+    changed = changed_files(source) or frozenset()
     groups: dict[tuple[bool, bool], list[MigrationFile]] = {}
     for file in source.files:
         if file.path in changed and not excludes_production(file):
             key = (file.directives.transaction, _has_lock_timeout(file, source))
             groups.setdefault(key, []).append(file)
-    for (transaction, limited), files in groups.items():
-        left_out = [*_LEFT_OUT, *(["require-lock-timeout"] if limited else [])]
-        options = [f"--exclude={','.join(left_out)}"]
+    for (transaction, has_lock_timeout), files in groups.items():
+        excluded = [*_EXCLUDED, *(["require-lock-timeout"] if has_lock_timeout else [])]
+        options = [f"--exclude={','.join(excluded)}"]
         options += ["--assume-in-transaction"] * transaction
         if source.context.server_version:
             options.append(f"--pg-version={source.context.server_version}")
-        for some in _batches(files):
-            yield from _run(some, options)
+        for start in range(0, len(files), _BATCH_SIZE):
+            yield from _run(files[start : start + _BATCH_SIZE], options)
 
 
-def scope(source: Source) -> frozenset[Path] | None:
-    """Return the new and changed files, None where they are not known."""
-    past = source.context.past
-    return past.changed if past is not None else source.context.uncommitted
+def changed_files(source: Source) -> frozenset[Path] | None:
+    """Return the new and changed files, None if they are not known."""
+    base = source.context.merge_base
+    return base.changed if base is not None else source.context.uncommitted
 
 
 def executable() -> str | None:
@@ -71,7 +71,7 @@ def executable() -> str | None:
 
 
 def explain(rule: str, page: str) -> str:
-    """Return what there is to say of one of squawk's own rules."""
+    """Return a page for one of squawk's own rules, after the page of this rule."""
     return (
         f"# {rule}\n\nOne of squawk's rules; its page: {DOCS}/{rule}\n\n{page.partition('## ')[2]}"
     )
@@ -88,12 +88,12 @@ def _run(files: Sequence[MigrationFile], options: Sequence[str]) -> Iterator[Pro
         return
     paths = [glob.escape(str(file.path)) for file in files]
     command = [program, "--reporter=json", *options, "--", *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     try:
-        findings = json.loads(done.stdout)
+        findings = json.loads(result.stdout)
     except ValueError as error:
         raise CannotTell(
-            f"squawk failed (exit {done.returncode}): {done.stderr.strip()[:500]}",
+            f"squawk failed (exit {result.returncode}): {result.stderr.strip()[:500]}",
             f"Run it by hand: squawk {paths[0]}",
         ) from error
     for finding in findings:
@@ -114,13 +114,8 @@ def _problem(finding: dict[str, Any]) -> Problem:
     )
 
 
-def _batches(files: Sequence[MigrationFile]) -> Iterator[Sequence[MigrationFile]]:
-    for start in range(0, len(files), _AT_ONCE):
-        yield files[start : start + _AT_ONCE]
-
-
-# squawk 2.70; used to explain and to correct spelling only, never to decide.
-RULES = frozenset(
+# The rules of squawk 2.70. They serve to explain and to correct spelling, never to decide.
+RULES: Final = frozenset(
     """
     require-concurrent-index-creation require-concurrent-index-deletion
     constraint-missing-not-valid adding-field-with-default adding-foreign-key-constraint

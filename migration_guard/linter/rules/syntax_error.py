@@ -14,14 +14,14 @@ NEEDS = GRAMMAR
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each statement that the grammar of PostgreSQL 18 refuses."""
     for file in source.files:
-        for one in source.parsed.get(file.id, ()):
-            if one.error:
+        for parsed in source.parsed.get(file.id, ()):
+            if parsed.error:
                 yield source.problem(
                     SLUG,
                     SEVERITY,
                     file,
-                    one.statement.start + one.error_at,
-                    f"{one.error}: the server would refuse the file here",
+                    parsed.statement.start + parsed.error_offset,
+                    f"{parsed.error}: the server would refuse the file here",
                     "Correct it. If your server is newer than the installed grammar and takes it: "
                     "-- guard: allow = syntax-error, <reason>.",
                 )

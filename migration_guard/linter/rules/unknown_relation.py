@@ -1,9 +1,9 @@
-"""unknown-relation: a table or column that no migration creates."""
+"""unknown-relation: a statement needs a table or column that no migration creates."""
 
 from collections.abc import Iterator
 
 from migration_guard.linter.needs import GRAMMAR
-from migration_guard.linter.order.simulation import Missing
+from migration_guard.linter.order.findings import Missing
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
 
@@ -13,18 +13,18 @@ NEEDS = GRAMMAR
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each such need, once for all environments."""
-    found = (
+    """Yield a problem for each missing object that is never created, once for all environments."""
+    problems = (
         _problem(source, missing)
-        for simulation in source.simulations
-        for missing in simulation.missing
+        for findings in source.simulations
+        for missing in findings.missing
         if missing.later is None
     )
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(problems)
 
 
 def _problem(source: Source, missing: Missing) -> Problem:
-    if missing.lost:
+    if missing.was_removed:
         fact = "is gone by then: a migration before this one drops or renames it"
     else:
         fact = "is created by no migration before this one that runs in the same environments"

@@ -14,9 +14,11 @@ NEEDS = NOTHING
 
 def check(_source: Source) -> Iterator[Problem]:
     """Yield a problem for each unknown key."""
-    for key, near in conf.unknown_keys().items():
+    for key, suggestion in conf.unknown_keys().items():
         yield Problem(
             SLUG,
             f'{conf.SETTING} has a key "{key}", which the app does not know and would ignore',
-            f'Did you mean "{near}"?' if near else f"Known are {', '.join(conf.DEFAULTS)}.",
+            f'Did you mean "{suggestion}"?'
+            if suggestion
+            else f"Known are {', '.join(conf.DEFAULTS)}.",
         )

@@ -1,0 +1,102 @@
+"""What a simulation finds, and which of it is reported once all statements have run.
+
+A missing object is surely wrong, or wrong unless something else made it, or not known. Only the
+first two are reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from migration_guard.linter.order.catalogue import Catalogue, Key, Making, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An object that a statement needs and that does not exist.
+
+    ``what`` is "table", "column", …. ``later`` is its first making after ``place``. ``conditional``
+    is True for a statement with IF EXISTS, which would do nothing. ``was_removed`` is True if a
+    statement before removed it. ``may_exist`` is True if a statement of unknown effect may have
+    made it.
+    """
+
+    what: str
+    name: str
+    keys: tuple[Key, ...]
+    place: Place
+    later: Making | None = None
+    conditional: bool = False
+    was_removed: bool = False
+    may_exist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """An object that a statement creates although it surely exists.
+
+    ``made`` is where it was created first. ``freed`` is where a later statement removes or renames
+    that one, None if none does.
+    """
+
+    what: str
+    name: str
+    key: Key
+    place: Place
+    made: Place
+    freed: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEffect:
+    """A statement whose effect is not known. ``why`` names its kind."""
+
+    place: Place
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a simulation found, in the order of the statements."""
+
+    missing: tuple[Missing, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    unknown_effects: tuple[UnknownEffect, ...] = ()
+
+
+def judge_missing(
+    missing: Iterable[Missing], catalogue: Catalogue, *, anything_may_exist: bool
+) -> tuple[Missing, ...]:
+    """Return the missing objects to report: of each object, the first in each file."""
+    first: dict[tuple[int, str, str], Missing] = {}
+    for need in missing:
+        judged = _judge(need, catalogue, anything_may_exist=anything_may_exist)
+        if judged is not None:
+            first.setdefault((judged.place.file_at, judged.what, judged.name), judged)
+    return tuple(first.values())
+
+
+def add_freed(clashes: Iterable[Clash], catalogue: Catalogue) -> tuple[Clash, ...]:
+    """Return the clashes, each with the place that removes the first object later."""
+    return tuple(
+        replace(clash, freed=_first_after(catalogue.removals.get(clash.key, ()), clash.place))
+        for clash in clashes
+    )
+
+
+def _judge(missing: Missing, catalogue: Catalogue, *, anything_may_exist: bool) -> Missing | None:
+    later = catalogue.next_making(missing.keys, missing.place)
+    if later is not None:
+        # If it had existed here, a plain CREATE could not have succeeded later.
+        is_certain = not missing.may_exist or (
+            later.plain and catalogue.is_untouched(missing.keys, missing.place, later.place)
+        )
+        return replace(missing, later=later) if is_certain else None
+    is_known = missing.was_removed or missing.what not in {"type", "schema", "index"}
+    if not is_known or missing.conditional or missing.may_exist or anything_may_exist:
+        return None
+    return missing
+
+
+def _first_after(places: Sequence[Place], start: Place) -> Place | None:
+    later = (place for place in places if place.order > start.order)
+    return min(later, key=lambda place: place.order, default=None)
