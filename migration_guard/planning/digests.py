@@ -1,15 +1,16 @@
-"""The two digests of a migration: of its text, and of its meaning.
+"""The two digests of a migration: the checksum of its text, and the fingerprint of its meaning.
 
-Pure. The checksum changes with every byte that a reader can see, the fingerprint only with what
-the database can see (and with the directives).
+Pure. The checksum changes with every visible character. The fingerprint changes only with what the
+database can see, and with the directives.
 """
 
 import hashlib
 from itertools import chain, islice
+from typing import Final
 
 from migration_guard.planning import directives
 
-CHUNK = 1024 * 1024  # characters
+CHUNK: Final = 1024 * 1024  # characters
 
 
 def checksum(text: str) -> str:
@@ -20,28 +21,29 @@ def checksum(text: str) -> str:
 
 
 def feed(digest: "hashlib._Hash", text: str) -> None:
-    """Add ``text`` to a digest bit by bit: encoded, COPY data would be in memory once more."""
+    """Add ``text`` to a digest."""
+    # In chunks, since encoded COPY data would take the memory a second time.
     for start in range(0, len(text), CHUNK):
         digest.update(text[start : start + CHUNK].encode())
 
 
 def fingerprint(text: str, vendor: str) -> str:
-    """Return the SHA-256 of the token stream of ``text`` and its directives.
+    """Return the SHA-256 of the tokens of ``text`` and of its directives.
 
-    Comments, white space and the case of unquoted words do not count; strings, MySQL's executable
-    comments and COPY data do. Raises ``SQLError`` where ``text`` does not split into tokens.
+    Comments, white space and the case of unquoted words do not count. Strings, MySQL's executable
+    comments and COPY data do. Raises SQLError if ``text`` does not split into tokens.
     """
-    # Imported late: the system checks, which run with every command, need no SQL read.
+    # Imported late: the system checks run with every command, and read no SQL.
     from migration_guard.sql.lexer import normalized
 
     digest = hashlib.sha256()
-    parts = chain(directives.normalized(text), [""], normalized(text, vendor))
-    while some := list(islice(parts, 1000)):
+    parts = chain(directives.normal_lines(text), [""], normalized(text, vendor))
+    while batch := list(islice(parts, 1000)):
         # The length keeps ["ab", "c"] and ["a", "bc"] apart.
-        if sum(map(len, some)) < CHUNK:
-            digest.update("".join(f"{len(part)}:{part}" for part in some).encode())
+        if sum(map(len, batch)) < CHUNK:
+            digest.update("".join(f"{len(part)}:{part}" for part in batch).encode())
             continue
-        for part in some:
+        for part in batch:
             feed(digest, f"{len(part)}:")
             feed(digest, part)
     return digest.hexdigest()

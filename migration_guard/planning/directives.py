@@ -1,33 +1,38 @@
-"""The directives in a migration's leading comment block: text -> Directives and problems.
+"""Read the directives in the leading comment block of a migration.
 
-Pure. A directive below that block is a problem, because it would be ignored in silence and a file
-meant for dev would run in production.
+Pure. A directive below that block is a problem: it would be ignored in silence, and a file meant
+for dev would run in production.
 """
 
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from migration_guard.conf import ENVIRONMENT_ALIASES, nearest, seconds
 from migration_guard.problems import Problem
 
-DEV_ONLY = frozenset({"dev", "test"})
+DEV_ONLY: Final = frozenset({"dev", "test"})
 
-_HEADER = re.compile(r"(?:\s++|--[^\n]*+|\#[^\n]*+|/\*(?!!|M!)(?:[^*]|\*(?!/))*+\*/)*+")
-DEV_WORDS = re.compile(r"\bDEV\s*/\s*TEST\s+ONLY\b", re.IGNORECASE)
-_LINE = re.compile(r"^[ \t]*--[ \t]*guard[ \t]*:(?P<body>[^\n]*)$", re.MULTILINE | re.IGNORECASE)
-_BODY = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
-_REQUIRES = re.compile(r"[A-Za-z_]\w*\.\w+")
-_LONG = 1024 * 1024  # characters
-_SLUG = re.compile(r"[a-z][a-z0-9-]*")
+_HEADER: Final = re.compile(r"(?:\s++|--[^\n]*+|\#[^\n]*+|/\*(?!!|M!)(?:[^*]|\*(?!/))*+\*/)*+")
+DEV_WORDS: Final = re.compile(r"\bDEV\s*/\s*TEST\s+ONLY\b", re.IGNORECASE)
+_LINE: Final = re.compile(
+    r"^[ \t]*--[ \t]*guard[ \t]*:(?P<body>[^\n]*)$", re.MULTILINE | re.IGNORECASE
+)
+_BODY: Final = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
+_REQUIRES: Final = re.compile(r"[A-Za-z_]\w*\.\w+")
+_REPEATABLE: Final = frozenset({"allow", "requires"})
+_LONG: Final = 1024 * 1024  # characters
+_SLUG: Final = re.compile(r"[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """What a file says about itself. ``environments`` None means all; times are in seconds.
+    """The directives of one file. Times are in seconds.
 
-    A ``lock_timeout`` or ``statement_timeout`` of 0 means no limit, None means as the setting says.
-    ``allow`` maps the slug of a silenced rule to its reason.
+    ``environments`` is None for all. A ``lock_timeout`` or ``statement_timeout`` of 0 means no
+    limit, and None means the value of the setting. ``allow`` maps the slug of a silenced rule to
+    its reason.
     """
 
     environments: frozenset[str] | None = None
@@ -39,25 +44,26 @@ class Directives:
     allow: dict[str, str] = field(default_factory=dict)
 
     def runs_in(self, environment: str) -> bool:
-        """Tell whether the file may run in ``environment``."""
+        """Return True if the file may run in ``environment``."""
         return self.environments is None or environment in self.environments
 
 
 class _BadValue(Exception):
-    """The value of a directive is wrong; the message says how it must look."""
+    """The value of a directive is wrong. The message tells how it must look."""
 
 
-_NONE = Directives()
+_NONE: Final = Directives()
 
 
 def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Problem]]:
-    """Read the directives of ``text``; ``environments`` are the known names.
+    """Return the directives of ``text``, and problems with a line and without a path.
 
-    The problems name the line, and no path.
+    ``environments`` are the names that exist.
     """
-    if len(text) < _LONG:  # else a copy in lower case would cost more than it saves
+    # Most files have no directive. In a long text, a copy in lower case costs more than it saves.
+    if len(text) < _LONG:
         lower = text.lower()
-        if "guard" not in lower and "dev" not in lower:  # as in most of many thousand files
+        if "guard" not in lower and "dev" not in lower:
             return _NONE, []
     header_end = _header_end(text)
     directives = _NONE
@@ -66,31 +72,31 @@ def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Pr
     for match in _LINE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         if match.start() >= header_end:
-            problems.append(_misplaced(line))
+            problems.append(_misplaced_problem(line))
             continue
         body = _BODY.fullmatch(match["body"])
         key = body["key"].lower() if body else ""
         if body is None or key not in _SETTERS:
-            problems.append(_unknown(match["body"].strip(), key, line))
+            problems.append(_unknown_problem(match["body"].strip(), key, line))
             continue
         try:
-            _once(key, seen)
+            _refuse_second(key, seen)
             directives = _SETTERS[key](directives, body["value"], environments)
         except _BadValue as error:
-            problems.append(_bad_value(match[0].strip(), str(error), line))
+            problems.append(_bad_value_problem(match[0].strip(), str(error), line))
         seen.add(key)
-    return _dev_only(directives, text[:header_end], problems)
+    return _apply_dev_words(directives, text[:header_end], problems)
 
 
-def normalized(text: str) -> list[str]:
-    """Return the directive lines as a fingerprint counts them: white space and case folded."""
+def normal_lines(text: str) -> list[str]:
+    """Return the directive lines for a fingerprint, with white space and case folded."""
     header = text[: _header_end(text)]
     lines = [" ".join(match["body"].lower().split()) for match in _LINE.finditer(header)]
     return [*lines, *(["dev/test only"] if DEV_WORDS.search(header) else [])]
 
 
-def _once(key: str, seen: Collection[str]) -> None:
-    if key in seen and key not in ("allow", "requires"):
+def _refuse_second(key: str, seen: Collection[str]) -> None:
+    if key in seen and key not in _REPEATABLE:
         raise _BadValue(f"{key} is given twice; keep one")
 
 
@@ -99,7 +105,7 @@ def _header_end(text: str) -> int:
     return match.end() if match else 0
 
 
-def _dev_only(
+def _apply_dev_words(
     directives: Directives, header: str, problems: list[Problem]
 ) -> tuple[Directives, list[Problem]]:
     words = DEV_WORDS.search(header)
@@ -118,41 +124,41 @@ def _dev_only(
     return replace(directives, environments=directives.environments or DEV_ONLY), problems
 
 
-def _environments(directives: Directives, value: str, known: Collection[str]) -> Directives:
+def _set_environments(directives: Directives, value: str, existing: Collection[str]) -> Directives:
     names = [name.strip().lower() for name in value.split(",")]
     names = [ENVIRONMENT_ALIASES.get(name, name) for name in names]
     for name in names:
-        if name not in known:
-            near = nearest(name, known)
-            meant = f'; did you mean "{near}"?' if near else ""
+        if name not in existing:
+            near = nearest(name, existing)
+            suggestion = f'; did you mean "{near}"?' if near else ""
             raise _BadValue(
-                f'"{name}" is not an environment (known: {", ".join(sorted(known))}){meant}'
+                f'"{name}" is not an environment (known: {", ".join(sorted(existing))}){suggestion}'
             )
     return replace(directives, environments=frozenset(names))
 
 
-def _transaction(directives: Directives, value: str, _: Collection[str]) -> Directives:
+def _set_transaction(directives: Directives, value: str, _: Collection[str]) -> Directives:
     if value.lower() not in ("on", "off"):
         raise _BadValue("transaction is on or off")
     return replace(directives, transaction=value.lower() == "on")
 
 
-def _time(value: str) -> float:
+def _parse_time(value: str) -> float:
     limit = seconds(value)
     if limit is None:
         raise _BadValue("a time is written 5s, 500ms or 2min; 0 means no limit")
     return limit
 
 
-def _lock_timeout(directives: Directives, value: str, _: Collection[str]) -> Directives:
-    return replace(directives, lock_timeout=_time(value))
+def _set_lock_timeout(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    return replace(directives, lock_timeout=_parse_time(value))
 
 
-def _statement_timeout(directives: Directives, value: str, _: Collection[str]) -> Directives:
-    return replace(directives, statement_timeout=_time(value))
+def _set_statement_timeout(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    return replace(directives, statement_timeout=_parse_time(value))
 
 
-def _requires(directives: Directives, value: str, _: Collection[str]) -> Directives:
+def _set_requires(directives: Directives, value: str, _: Collection[str]) -> Directives:
     names = [name.strip() for name in value.split(",")]
     for name in names:
         if not _REQUIRES.fullmatch(name):
@@ -161,13 +167,13 @@ def _requires(directives: Directives, value: str, _: Collection[str]) -> Directi
     return replace(directives, requires=directives.requires + required)
 
 
-def _rerun(directives: Directives, value: str, _: Collection[str]) -> Directives:
+def _set_rerun(directives: Directives, value: str, _: Collection[str]) -> Directives:
     if value.lower() != "safe":
         raise _BadValue("rerun can only be safe")
     return replace(directives, rerun_safe=True)
 
 
-def _allow(directives: Directives, value: str, _: Collection[str]) -> Directives:
+def _set_allow(directives: Directives, value: str, _: Collection[str]) -> Directives:
     slug, _comma, reason = (part.strip() for part in value.partition(","))
     if not _SLUG.fullmatch(slug):
         raise _BadValue("allow names one rule, a comma and the reason")
@@ -176,18 +182,18 @@ def _allow(directives: Directives, value: str, _: Collection[str]) -> Directives
     return replace(directives, allow={**directives.allow, slug: reason})
 
 
-_SETTERS: dict[str, Callable[[Directives, str, Collection[str]], Directives]] = {
-    "environments": _environments,
-    "transaction": _transaction,
-    "lock_timeout": _lock_timeout,
-    "statement_timeout": _statement_timeout,
-    "requires": _requires,
-    "rerun": _rerun,
-    "allow": _allow,
+_SETTERS: Final[dict[str, Callable[[Directives, str, Collection[str]], Directives]]] = {
+    "environments": _set_environments,
+    "transaction": _set_transaction,
+    "lock_timeout": _set_lock_timeout,
+    "statement_timeout": _set_statement_timeout,
+    "requires": _set_requires,
+    "rerun": _set_rerun,
+    "allow": _set_allow,
 }
 
 
-def _misplaced(line: int) -> Problem:
+def _misplaced_problem(line: int) -> Problem:
     return Problem(
         "misplaced-directive",
         "a guard directive stands below the leading comment block, where it would be ignored",
@@ -196,7 +202,7 @@ def _misplaced(line: int) -> Problem:
     )
 
 
-def _unknown(body: str, key: str, line: int) -> Problem:
+def _unknown_problem(body: str, key: str, line: int) -> Problem:
     near = nearest(key, _SETTERS)
     return Problem(
         "unknown-directive",
@@ -206,5 +212,5 @@ def _unknown(body: str, key: str, line: int) -> Problem:
     )
 
 
-def _bad_value(directive: str, why: str, line: int) -> Problem:
+def _bad_value_problem(directive: str, why: str, line: int) -> Problem:
     return Problem("bad-directive", f"{directive}: {why}", "Correct the line.", line=line)

@@ -1,8 +1,7 @@
-"""Migration files: folders -> files in numeric order, and what is wrong with them.
+"""Read the migration files of some folders, in numeric order.
 
-Reads names, bytes and directives; the SQL itself is read by ``planning.preflight``. Pure but for
-reading files. The order of folders, and the order in which the file system lists files, never
-matter.
+Names, bytes and directives are read here, the SQL in ``planning.preflight``. The order of folders,
+and the order in which the file system lists files, never matter.
 """
 
 import itertools
@@ -11,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.digests import checksum
@@ -20,11 +19,11 @@ from migration_guard.planning.directives import parse as parse_directives
 from migration_guard.planning.names import FileName, scan
 from migration_guard.problems import Problem
 
-_CHUNK = 64 * 1024  # bytes
+_CHUNK: Final = 64 * 1024  # bytes
 
 
 class MigrationFile(NamedTuple):
-    """One migration as its file says it; ``text`` has LF line ends and no byte order mark."""
+    """One migration file. ``text`` has LF line ends and no byte order mark."""
 
     name: FileName
     text: str
@@ -33,7 +32,7 @@ class MigrationFile(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id, by which the history knows it."""
+        """The id of the migration, as in the history."""
         return self.name.id
 
     @property
@@ -48,12 +47,12 @@ class MigrationFile(NamedTuple):
 
     @property
     def key(self) -> tuple[int, str]:
-        """What migrations are ordered by: the number as an integer, then the full name."""
+        """The sort key of migrations: the number as an integer, then the id."""
         return self.number, self.id
 
 
 class FileSet(NamedTuple):
-    """All migrations of one database in the order in which they run, with their problems."""
+    """All migrations of one database in the order in which they run, and their problems."""
 
     files: tuple[MigrationFile, ...]
     problems: tuple[Problem, ...]
@@ -65,35 +64,35 @@ def read(
     environments: Collection[str],
     only: Collection[str] | None = None,
 ) -> FileSet:
-    """Read the migrations for ``vendor`` from ``folders``; ``environments`` are the known names.
+    """Return the migrations for ``vendor`` in ``folders``, and what is wrong with them.
 
-    With ``only``, no file is opened but those with these ids. Raises CannotTell for a folder or a
-    file that cannot be opened.
+    ``environments`` are the names that exist. With ``only``, just the files with these ids are
+    opened. Raises CannotTell for a folder or a file that cannot be opened.
     """
     names, problems = scan(folders)
     files = []
     for name in names:
         if only is not None and name.id not in only:
             continue
-        file, found = _read_file(name, environments)
-        problems += found
+        file, file_problems = _read_file(name, environments)
+        problems += file_problems
         if file is not None:
             files.append(file)
-    chosen, found = _choose_variants(files, vendor)
-    problems += found
-    chosen.sort(key=lambda file: file.key)
-    problems += _duplicate_numbers(chosen)
-    return FileSet(tuple(chosen), tuple(problems))
+    variants, variant_problems = _choose_variants(files, vendor)
+    problems += variant_problems
+    variants.sort(key=lambda file: file.key)
+    problems += _duplicate_number_problems(variants)
+    return FileSet(tuple(variants), tuple(problems))
 
 
 def parse(
     name: FileName, raw: bytes, environments: Collection[str]
 ) -> tuple[MigrationFile | None, list[Problem]]:
-    """Return the file whose content is ``raw``, None where it is no text, and what is wrong."""
+    """Return the file with the content ``raw``, None if it is not text, and its problems."""
     try:
         text = raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        return None, [_not_utf8(name.path, raw, error.start)]
+        return None, [_not_utf8_problem(name.path, raw, error.start)]
     text = text.replace("\r\n", "\n")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -115,7 +114,7 @@ def _read_file(
     name: FileName, environments: Collection[str]
 ) -> tuple[MigrationFile | None, list[Problem]]:
     try:
-        raw = _bytes(name.file)
+        raw = _read_bytes(name.file)
     except OSError as error:
         raise CannotTell(
             f"{name.file} cannot be opened: {error.strerror or error}.",
@@ -124,19 +123,21 @@ def _read_file(
     return parse(name, raw, environments)
 
 
-def _bytes(file: str) -> bytes:
-    """Return what is in the file; of thousands, file objects would make the reading slower."""
+def _read_bytes(file: str) -> bytes:
+    """Return the content of a file."""
+    # Without a file object, which would make the reading of thousands of files slower.
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         parts = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
-        while more := os.read(descriptor, _CHUNK):  # it grew, or the system gives less at a time
-            parts.append(more)
+        # The file grew, or the system gives less at a time.
+        while part := os.read(descriptor, _CHUNK):
+            parts.append(part)
         return b"".join(parts)
     finally:
         os.close(descriptor)
 
 
-def _not_utf8(path: Path, raw: bytes, offset: int) -> Problem:
+def _not_utf8_problem(path: Path, raw: bytes, offset: int) -> Problem:
     return Problem(
         "not-utf8",
         f"the file is not UTF-8: byte 0x{raw[offset]:02x} at offset {offset}",
@@ -172,7 +173,7 @@ def _choose_variants(
     return chosen, problems
 
 
-def _duplicate_numbers(files: Sequence[MigrationFile]) -> list[Problem]:
+def _duplicate_number_problems(files: Sequence[MigrationFile]) -> list[Problem]:
     problems = []
     for earlier, later in itertools.pairwise(files):
         if earlier.number == later.number and "duplicate-number" not in later.directives.allow:

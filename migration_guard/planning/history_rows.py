@@ -1,11 +1,11 @@
-"""What a database says of its own migrations, as values for a plan."""
+"""The rows of the history and of the journal as plain values, and the names of the app's tables."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 HISTORY_TABLE: Final = "applied_migrations"
-# The tables of the app itself. The models say the same; a test compares.
+# The tables of the app itself. The models have the same names; a test compares them.
 OWN_TABLES: Final = (
     HISTORY_TABLE,
     "migration_guard_journal",
@@ -27,7 +27,7 @@ class HistoryRow(NamedTuple):
 
 
 class JournalRow(NamedTuple):
-    """One migration that is running or failed; the fields are those of ``JournalEntry``."""
+    """One migration that is running or failed. The fields are those of ``JournalEntry``."""
 
     id: str
     number: int
@@ -42,7 +42,11 @@ class JournalRow(NamedTuple):
 
 
 class RecordedHistory(NamedTuple):
-    """History and journal by id, the ids cleared from the history, and the environment stamp."""
+    """The history and the journal of a database by migration id.
+
+    ``cleared`` are ids that were removed from the history, ``stamp`` is the database's own
+    environment.
+    """
 
     rows: Mapping[str, HistoryRow]
     journal: Mapping[str, JournalRow]

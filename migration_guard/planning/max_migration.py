@@ -1,16 +1,17 @@
-"""``max_migration.txt``: it names the newest migration of its folder.
+"""``max_migration.txt``, which names the newest migration of its folder.
 
-So two branches which each add a migration conflict in version control instead of in a deploy.
+It makes two branches that each add a migration conflict in version control, not in a deploy.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.names import MAX_ID, FileName
 from migration_guard.problems import Problem, Severity
 
-MAX_MIGRATION = "max_migration.txt"
+MAX_MIGRATION: Final = "max_migration.txt"
 
 
 def problems(names: Sequence[FileName]) -> list[Problem]:
@@ -22,14 +23,14 @@ def problems(names: Sequence[FileName]) -> list[Problem]:
     return [
         problem
         for folder, migration_id in sorted(newest.items())
-        if (problem := _max_problem(Path(folder, MAX_MIGRATION), migration_id)) is not None
+        if (problem := _folder_problem(Path(folder, MAX_MIGRATION), migration_id)) is not None
     ]
 
 
 def write(migration: Path, migration_id: str) -> None:
-    """Name the migration that was just made; raise CannotTell where that cannot be done."""
+    """Name the migration that was just created. Raises CannotTell if the file cannot be written."""
     path = migration.with_name(MAX_MIGRATION)
-    # Hidden, so that an interrupted write leaves nothing that looks like a migration.
+    # A hidden file, so that an interrupted write leaves nothing that looks like a migration.
     draft = migration.with_name(f".{MAX_MIGRATION}.new")
     try:
         draft.write_text(f"{migration_id}\n", encoding="utf-8", newline="\n")
@@ -41,7 +42,7 @@ def write(migration: Path, migration_id: str) -> None:
         ) from error
 
 
-def _max_problem(path: Path, newest: str) -> Problem | None:
+def _folder_problem(path: Path, newest: str) -> Problem | None:
     remedy = f'Write one line into it: "{newest}".'
     try:
         text = path.read_text(encoding="utf-8", errors="replace").strip()

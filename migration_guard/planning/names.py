@@ -1,6 +1,6 @@
-"""The names of migration files: folders -> names in numeric order, and what is wrong with them.
+"""The names of migration files, in numeric order.
 
-No file is opened: the system checks, which run with every command, need no more than this. The
+No file is opened, since the system checks run with every command and need no more than this. The
 order of folders, and the order in which the file system lists files, never matter.
 """
 
@@ -8,26 +8,28 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import Problem
 from migration_guard.vendors import VENDORS
 
-MAX_ID = 200
-MAX_DIGITS = 40
+MAX_ID: Final = 200
+MAX_DIGITS: Final = 40
 
-_NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.(?P<vendor>[a-z]+))?\.sql")
-_NAME_HINT = (
+_NAME: Final = re.compile(
+    r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.(?P<vendor>[a-z]+))?\.sql"
+)
+_NAME_HINT: Final = (
     "Name it <number>_<name>.sql, with letters, digits, _ and - in the name "
     "(a vendor variant ends in .postgresql.sql, .sqlite.sql or .mysql.sql)."
 )
 
 
 class FileName(NamedTuple):
-    """A file name that fits the grammar; ``vendor`` is None for the general file.
+    """A valid file name. ``vendor`` is None for the file of all vendors.
 
-    ``file`` is the path as text: to make a ``Path`` takes as long as to read a small file.
+    ``file`` is the path as text, since making a ``Path`` takes as long as reading a small file.
     """
 
     id: str
@@ -42,12 +44,12 @@ class FileName(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The path of its folder, as text."""
+        """The path of the folder, as text."""
         return os.path.dirname(self.file)  # noqa: PTH120 - as ``file``
 
 
 def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
-    """Return the names of all migration files and the problems with names; opens no file."""
+    """Return the names of all migration files in order, and the problems with names."""
     names: list[FileName] = []
     problems: list[Problem] = []
     # A folder named twice, or through a link, is one folder.
@@ -55,17 +57,17 @@ def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
         for entry in _entries(folder):
             if entry.name.startswith((".", "_")) or not entry.name.lower().endswith(".sql"):
                 continue
-            found = _parse_name(entry, folder)
-            if isinstance(found, Problem):
-                problems.append(found)
+            name = _parse_name(entry, folder)
+            if isinstance(name, Problem):
+                problems.append(name)
             else:
-                names.append(found)
+                names.append(name)
     names.sort(key=lambda name: (name.number, name.id, name.vendor or "", name.file))
-    return names, [*problems, *_same_ids(names)]
+    return names, [*problems, *_duplicate_id_problems(names)]
 
 
 def number_of(migration_id: str) -> int | None:
-    """Return the number in an id, or None where a file could not have that id."""
+    """Return the number in an id, None if no file could have that id."""
     match = _NAME.fullmatch(f"{migration_id}.sql")
     if match is None or match["id"] != migration_id or len(migration_id) > MAX_ID:
         return None
@@ -108,14 +110,15 @@ def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
     elif entry.is_symlink() and not _stays_inside(entry.path, folder):
         fault = "the file is a symbolic link that leads out of the migration folder"
     if match is None or fault:
-        return Problem("bad-name", fault, _NAME_HINT, path=folder / _printable(entry.name))
+        return Problem("bad-name", fault, _NAME_HINT, path=folder / _escape(entry.name))
     return FileName(match["id"], int(match["number"]), match["vendor"], entry.path)
 
 
-def _printable(name: str) -> str:
-    """Return a file name that every report can hold: control characters, stray bytes escaped."""
+def _escape(name: str) -> str:
+    """Return a file name for reports, with control characters and stray bytes escaped."""
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in name
     )
 
 
@@ -123,7 +126,7 @@ def _stays_inside(path: str, folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(folder)
 
 
-def _same_ids(names: list[FileName]) -> list[Problem]:
+def _duplicate_id_problems(names: list[FileName]) -> list[Problem]:
     first: dict[tuple[str, str | None], FileName] = {}
     problems = []
     for name in names:

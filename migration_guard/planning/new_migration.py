@@ -1,8 +1,7 @@
-"""Making the next migration: folders + name -> a new file, and ``max_migration.txt`` beside it.
+"""Create the next migration file, and name it in ``max_migration.txt`` beside it.
 
-Invariants: an existing file is never overwritten; two processes at once get different numbers;
-``max_migration.txt`` names the newest migration of its folder, so that two branches which each add
-one conflict in version control instead of in a deploy. No database.
+An existing file is never overwritten, and two processes at once get different numbers. No database
+is needed.
 """
 
 import os
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.core.files import locks
 
@@ -20,13 +19,13 @@ from migration_guard.planning import max_migration
 from migration_guard.planning.names import MAX_DIGITS, MAX_ID, FileName, scan
 from migration_guard.problems import Problem
 
-_FIRST = "0001"
-_TIMESTAMP = "%Y%m%d%H%M%S"
-_TIMESTAMP_DIGITS = 14
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_FIRST: Final = "0001"
+_TIMESTAMP: Final = "%Y%m%d%H%M%S"
+_TIMESTAMP_DIGITS: Final = 14
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
-# No line may itself be a directive, nor hold the words that stand for one.
-_HEADER = """\
+# No line here may be a directive, or hold the words DEV/TEST ONLY, which act like one.
+_HEADER: Final = """\
 -- {id}
 --
 -- Before you write:
@@ -44,12 +43,12 @@ _HEADER = """\
 --   rerun = safe                       an interrupted statement may simply be run again
 --   allow = rule, reason               silences one rule of the guard
 """
-_PLACEHOLDER = "-- Write the SQL below; until then the guard refuses this file as empty.\n"
-_EMPTY = "-- guard: allow = empty\n"
+_PLACEHOLDER: Final = "-- Write the SQL below; until then the guard refuses this file as empty.\n"
+_EMPTY: Final = "-- guard: allow = empty\n"
 
 
 class NewMigration(NamedTuple):
-    """A migration file that was just made; ``problems`` were there before it."""
+    """A migration file that was just created; ``problems`` are those of the files before it."""
 
     id: str
     number: int
@@ -65,11 +64,11 @@ def create(
     empty: bool = False,
     folder: Path | None = None,
 ) -> NewMigration:
-    """Make the next migration of the set in ``folders``.
+    """Create the next migration of the set in ``folders``.
 
-    It goes into ``folder``, else into the folder that holds the highest number, else into the
-    first. ``sql`` None leaves a file without a statement, which the guard refuses unless ``empty``.
-    Raises CannotTell for a bad name, and for a folder that cannot be used.
+    It goes into ``folder``. Without that, it goes into the folder that holds the highest number, or
+    into the first. Without ``sql`` the file has no statement, and the guard refuses it unless
+    ``empty``. Raises CannotTell for a bad name, and for a folder that cannot be used.
     """
     name = clean_name(name)
     if sql is not None and not sql.strip():
@@ -96,7 +95,7 @@ def create(
 
 
 def clean_name(name: str) -> str:
-    """Return ``name`` with ``_`` for white space; raise CannotTell where the grammar forbids it."""
+    """Return ``name`` with ``_`` for white space. Raises CannotTell if it is not a valid name."""
     cleaned = "_".join(name.split())
     if not _NAME.fullmatch(cleaned):
         raise CannotTell(
@@ -108,15 +107,15 @@ def clean_name(name: str) -> str:
 
 
 def next_digits(names: Sequence[FileName], folder: Path, now: datetime) -> str:
-    """Return the number that comes after all of ``names`` (in order), as ``folder`` writes numbers.
+    """Return the number after all of ``names`` (in order), written as ``folder`` writes numbers.
 
-    That is in the width of its highest file, or as a time in UTC where that file has one.
+    The number is as wide as that of the folder's highest file, or a time in UTC if that is one.
     """
     if not names:
         return _FIRST
     number = names[-1].number + 1
-    like = next((name for name in reversed(names) if name.folder == str(folder)), names[-1])
-    digits = like.id.partition("_")[0]
+    model = next((name for name in reversed(names) if name.folder == str(folder)), names[-1])
+    digits = model.id.partition("_")[0]
     if len(digits) == _TIMESTAMP_DIGITS and not digits.startswith("0"):
         number = max(number, int(now.strftime(_TIMESTAMP)))
     return str(number).zfill(len(digits))
@@ -125,29 +124,29 @@ def next_digits(names: Sequence[FileName], folder: Path, now: datetime) -> str:
 def _real(folder: Path) -> Path:
     with suppress(OSError):
         return folder.resolve(strict=True)
-    return folder  # what scan() refuses, with the reason
+    return folder  # scan() refuses it with the reason
 
 
-def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], asked: Path | None) -> Path:
-    if asked is None:
+def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], chosen: Path | None) -> Path:
+    if chosen is None:
         return Path(names[-1].folder) if names else _real(folders[0])
-    chosen = _real(asked)
-    if chosen not in map(_real, folders):
-        listed = ", ".join(map(str, folders))
+    target = _real(chosen)
+    if target not in map(_real, folders):
+        names_of_folders = ", ".join(map(str, folders))
         raise CannotTell(
-            f"{asked} is not a migration folder of this database.",
-            f'Choose from {listed}; or add it to MIGRATION_GUARD["DIRS"].',
+            f"{chosen} is not a migration folder of this database.",
+            f'Choose from {names_of_folders}; or add it to MIGRATION_GUARD["DIRS"].',
         )
-    return chosen
+    return target
 
 
 @contextmanager
 def _locked(folders: Iterable[Path]) -> Iterator[None]:
-    """Let one process at a time number a file; the lock ends with the process."""
+    """Let one process at a time number a file. The lock ends with the process."""
     with ExitStack() as stack:
         for folder in sorted(folders):
-            # Windows opens no folder, and some network file systems lock none. The exclusive
-            # create protects existing files there too; a number taken twice the guard reports.
+            # Windows cannot open a folder, and some network file systems cannot lock one. There
+            # the exclusive create still protects files, and the guard reports a number taken twice.
             with suppress(OSError):
                 descriptor = os.open(folder, os.O_RDONLY)
                 stack.callback(os.close, descriptor)

@@ -1,7 +1,7 @@
-"""The plan: files, history and journal compared; every migration gets one state.
+"""Compare files, history and journal, and give every migration one state.
 
-Pure. Sets are compared, never a high-water mark: a pending number below the highest applied one is
-``out_of_order``, not forgotten.
+Pure. Whole sets are compared, never just the highest number: a pending migration below the highest
+applied one is ``out_of_order``, not forgotten.
 """
 
 import difflib
@@ -31,7 +31,11 @@ class State(StrEnum):
 
 
 class Planned(NamedTuple):
-    """One migration and its state; ``file`` is None when missing, ``row`` when not applied."""
+    """One migration and its state.
+
+    ``file`` is None if it is missing, ``row`` if the migration is not applied, and ``entry`` if the
+    journal has none.
+    """
 
     id: str
     number: int
@@ -42,12 +46,12 @@ class Planned(NamedTuple):
 
     @property
     def key(self) -> tuple[int, str]:
-        """What migrations are ordered by."""
+        """The sort key of migrations."""
         return self.number, self.id
 
 
 class Plan(NamedTuple):
-    """All migrations in numeric order, and what stands against running them."""
+    """All migrations in numeric order, and the problems that stand against a run."""
 
     migrations: tuple[Planned, ...]
     problems: tuple[Problem, ...]
@@ -67,7 +71,7 @@ class Plan(NamedTuple):
 def make_plan(
     files: Sequence[MigrationFile], recorded: RecordedHistory, environment: str, vendor: str
 ) -> Plan:
-    """Compare ``files`` (in order) with what the database has ``recorded``."""
+    """Return the plan for ``files`` (in order) on a database with this history and journal."""
     by_id = {file.id: file for file in files}
     highest = max((row.number for row in recorded.rows.values()), default=-1)
     newest = files[-1].number if files else -1
@@ -76,30 +80,30 @@ def make_plan(
     for file in files:
         row, entry = recorded.rows.get(file.id), recorded.journal.get(file.id)
         if row is not None:
-            state, found = _applied(file, row, vendor)
+            state, file_problems = _state_of_applied(file, row, vendor)
         else:
-            state, found = _unapplied(file, entry, recorded, environment, highest)
+            state, file_problems = _state_of_unapplied(file, entry, recorded, environment, highest)
         planned.append(Planned(file.id, file.number, state, file, row, entry))
-        problems += found
+        problems += file_problems
     for row in recorded.rows.values():
         if row.id not in by_id:
             planned.append(Planned(row.id, row.number, State.MISSING, row=row))
-            problems.append(_missing(row, ahead=row.number > newest))
+            problems.append(_missing_problem(row, ahead=row.number > newest))
     for entry in recorded.journal.values():
         if entry.id not in by_id and entry.id not in recorded.rows:
             planned.append(Planned(entry.id, entry.number, State.MISSING, entry=entry))
-            problems.append(_missing_half_done(entry))
+            problems.append(_missing_half_done_problem(entry))
     planned.sort(key=lambda migration: migration.key)
     return Plan(tuple(planned), tuple(problems))
 
 
-def allowed(file: MigrationFile, environment: str, stamp: str | None) -> bool:
-    """Tell whether the file may run: the setting **and** the database's own stamp decide."""
+def is_allowed(file: MigrationFile, environment: str, stamp: str | None) -> bool:
+    """Return True if both the setting and the database's own stamp let the file run."""
     return file.directives.runs_in(environment) and file.directives.runs_in(stamp or environment)
 
 
 def edit_diff(file: MigrationFile, applied_sql: str, limit: int = 40) -> str:
-    """Return the diff from the SQL that was applied to the file now, at most ``limit`` lines."""
+    """Return the diff from the SQL that was applied to the file, in at most ``limit`` lines."""
     lines = list(
         difflib.unified_diff(
             applied_sql.splitlines(),
@@ -110,37 +114,39 @@ def edit_diff(file: MigrationFile, applied_sql: str, limit: int = 40) -> str:
             n=2,
         )
     )
-    more = [f"… {len(lines) - limit} more lines"] if len(lines) > limit else []
-    return "\n".join([*lines[:limit], *more])
+    rest = [f"… {len(lines) - limit} more lines"] if len(lines) > limit else []
+    return "\n".join([*lines[:limit], *rest])
 
 
-def _applied(file: MigrationFile, row: HistoryRow, vendor: str) -> tuple[State, list[Problem]]:
+def _state_of_applied(
+    file: MigrationFile, row: HistoryRow, vendor: str
+) -> tuple[State, list[Problem]]:
     if row.checksum in (None, file.checksum):
         return State.APPLIED, []
-    # Text that cannot be read as SQL is not what was applied.
+    # A text that cannot be read as SQL is not the one that was applied.
     with suppress(SQLError):
         if row.fingerprint == fingerprint(file.text, vendor):
-            return State.APPLIED, [_cosmetic(file)]
-    return State.EDITED, [_edited(file)]
+            return State.APPLIED, [_cosmetic_problem(file)]
+    return State.EDITED, [_edited_problem(file)]
 
 
-def _unapplied(
+def _state_of_unapplied(
     file: MigrationFile,
     entry: JournalRow | None,
     recorded: RecordedHistory,
     environment: str,
     highest: int,
 ) -> tuple[State, list[Problem]]:
-    if not allowed(file, environment, recorded.stamp):
+    if not is_allowed(file, environment, recorded.stamp):
         return State.SKIPPED, []
     if entry is not None:
-        return (State.FAILED if entry.failed else State.RUNNING), [_half_done(file, entry)]
+        return (State.FAILED if entry.failed else State.RUNNING), [_half_done_problem(file, entry)]
     if file.number < highest and file.id not in recorded.cleared:
-        return State.OUT_OF_ORDER, [_out_of_order(file, highest)]
+        return State.OUT_OF_ORDER, [_out_of_order_problem(file, highest)]
     return State.PENDING, []
 
 
-def _cosmetic(file: MigrationFile) -> Problem:
+def _cosmetic_problem(file: MigrationFile) -> Problem:
     return Problem(
         "cosmetic-edit",
         f"{file.id} was edited after it was applied, in comments, white space or case only",
@@ -151,7 +157,7 @@ def _cosmetic(file: MigrationFile) -> Problem:
     )
 
 
-def _edited(file: MigrationFile) -> Problem:
+def _edited_problem(file: MigrationFile) -> Problem:
     return Problem(
         "edited",
         f"{file.id} was edited after it was applied: this database ran another text",
@@ -161,23 +167,23 @@ def _edited(file: MigrationFile) -> Problem:
     )
 
 
-def _half_done(file: MigrationFile, entry: JournalRow) -> Problem:
-    became, remedy = "is running, or was interrupted", "Run it again"
+def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
+    fate, remedy = "is running, or was interrupted", "Run it again"
     if entry.failed:
-        became = f"failed: {entry.error}"
+        fate = f"failed: {entry.error}"
         remedy = (
             "Correct the statement that failed, leave those before it as they are, run it again"
         )
     return Problem(
         "half-done",
-        f"{file.id} {became} ({entry.done} of {entry.total} statements are done)",
+        f"{file.id} {fate} ({entry.done} of {entry.total} statements are done)",
         f"{remedy} (manage.py runsqlmigrations): it goes on behind what is done.",
         Severity.WARNING,
         file.path,
     )
 
 
-def _out_of_order(file: MigrationFile, highest: int) -> Problem:
+def _out_of_order_problem(file: MigrationFile, highest: int) -> Problem:
     return Problem(
         "out-of-order",
         f"{file.id} is not applied, and {highest} is: it would run after a higher number",
@@ -187,7 +193,7 @@ def _out_of_order(file: MigrationFile, highest: int) -> Problem:
     )
 
 
-def _missing(row: HistoryRow, *, ahead: bool) -> Problem:
+def _missing_problem(row: HistoryRow, *, ahead: bool) -> Problem:
     if ahead:
         return Problem(
             "database-ahead",
@@ -204,7 +210,7 @@ def _missing(row: HistoryRow, *, ahead: bool) -> Problem:
     )
 
 
-def _missing_half_done(entry: JournalRow) -> Problem:
+def _missing_half_done_problem(entry: JournalRow) -> Problem:
     return Problem(
         "missing",
         f"{entry.id} is half done ({entry.done} of {entry.total} statements), "

@@ -1,12 +1,12 @@
-"""The SQL of a migration before it runs: file -> statements, and what is wrong with them.
+"""Split the SQL of migrations into statements before any of them runs.
 
-Pure. All pending files pass through here before the first of them runs, so that an error in the
-last one cannot leave the database half way.
+Pure. All pending files pass through here before the first one runs, so an error in the last one
+cannot leave the database halfway.
 """
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
@@ -22,18 +22,38 @@ from migration_guard.sql.classify import (
 from migration_guard.sql.lexer import Kind, Token, tokens
 from migration_guard.sql.statements import SQLError, Statement, split
 
-# In characters: beyond it, sending without waiting gains nothing and costs memory on both sides.
-SMALL = 64 * 1024
-_ENCODING = re.compile(
+# In characters. Above it, sending without waiting gains nothing and costs memory on both sides.
+SMALL: Final = 64 * 1024
+_ENCODING: Final = re.compile(
     r"SET\s+(?:SESSION\s+|LOCAL\s+)?(?:client_encoding\s*(?:=|TO\b)|NAMES\b)(.*)",
     re.IGNORECASE | re.DOTALL,
 )
 
 
-class Unit(NamedTuple):
-    """Statements that commit together: one, or a BEGIN … COMMIT group without its brackets.
+class _VendorRules(NamedTuple):
+    """What a vendor's transactions and files are like.
 
-    ``first`` and ``last`` count the statements of the file from 1, the brackets included.
+    Without ``transactional_ddl``, a DDL statement commits by itself. ``end_closes_comment`` means
+    that a comment may hide the rest of a file. ``encoding`` matches a statement that changes how
+    the server reads the next one; its group is the name of the encoding.
+    """
+
+    transactional_ddl: bool = True
+    end_closes_comment: bool = False
+    encoding: re.Pattern[str] | None = None
+
+
+_VENDOR_RULES: Final = {
+    "postgresql": _VendorRules(encoding=_ENCODING),
+    "sqlite": _VendorRules(end_closes_comment=True),
+    "mysql": _VendorRules(transactional_ddl=False),
+}
+
+
+class Unit(NamedTuple):
+    """Statements that commit together: a single one, or those between BEGIN and COMMIT.
+
+    ``first`` and ``last`` count the statements of the file from 1, BEGIN and COMMIT included.
     """
 
     statements: tuple[Statement, ...]
@@ -42,9 +62,9 @@ class Unit(NamedTuple):
 
 
 class Script(NamedTuple):
-    """A migration ready to run: its statements grouped into units.
+    """A migration ready to run, with its statements grouped into units.
 
-    In a transactional file all statements form one unit.
+    If the file runs as one transaction, all statements form one unit.
     """
 
     file: MigrationFile
@@ -53,13 +73,14 @@ class Script(NamedTuple):
 
     @property
     def statements(self) -> list[Statement]:
-        """The statements that run, in order, without transaction control."""
+        """The statements to run, in order and without transaction control."""
         return [statement for unit in self.units for statement in unit.statements]
 
     @property
     def small(self) -> bool:
-        """Whether the whole file may be sent before the first answer is read."""
-        return len(self.file.text) <= SMALL and not any(s.data for s in self.statements)
+        """True if the whole file may be sent before the first answer is read."""
+        is_short = len(self.file.text) <= SMALL
+        return is_short and not any(statement.data for statement in self.statements)
 
     @property
     def total(self) -> int:
@@ -68,29 +89,32 @@ class Script(NamedTuple):
 
 
 def prepare(files: Sequence[MigrationFile], vendor: str) -> tuple[dict[str, Script], list[Problem]]:
-    """Split ``files`` for ``vendor``; return the scripts by id, and all problems found."""
+    """Return the scripts of ``files`` by migration id, and all problems.
+
+    A file that does not split into statements has no script.
+    """
     scripts: dict[str, Script] = {}
     problems: list[Problem] = []
     for file in files:
-        script, found = _prepare(file, vendor)
-        problems += found
+        script, file_problems = _prepare_file(file, vendor)
+        problems += file_problems
         if script is not None:
             scripts[file.id] = script
     return scripts, problems
 
 
 def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
-    """Tell whether the file runs as one transaction (else through the journal)."""
-    return vendor != "mysql" and file.directives.transaction
+    """Return True if the file runs as one transaction, False if through the journal."""
+    return _VENDOR_RULES[vendor].transactional_ddl and file.directives.transaction
 
 
 def excludes_production(file: MigrationFile) -> bool:
-    """Tell whether the file's environments exclude production."""
+    """Return True if the file never runs in production. Only then may it change the history."""
     environments = file.directives.environments
     return environments is not None and "production" not in environments
 
 
-def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Problem]]:
+def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Problem]]:
     try:
         statements = split(file.text, vendor)
     except SQLError as error:
@@ -104,36 +128,45 @@ def _prepare(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Prob
             )
         ]
     problems = [
-        _meta_command(file, statement, vendor)
+        _meta_command_problem(file, statement, vendor)
         for statement in statements
         if statement.meta or copies_out(statement.text, vendor)
     ]
-    problems += _open_comment(file, vendor)
-    problems += [_encoding(file, one) for one in statements if _changes_encoding(one, vendor)]
-    if all(control(s.text, vendor) for s in statements) and "empty" not in file.directives.allow:
-        problems.append(_empty(file))
-    # Statement by statement: the whole of a long file in lower case would be its peak of memory.
-    naming = next((each for each in statements if mentions(each.text, HISTORY_TABLE, vendor)), None)
+    problems += _open_comment_problems(file, vendor)
+    problems += [
+        _encoding_problem(file, statement)
+        for statement in statements
+        if _changes_encoding(statement, vendor)
+    ]
+    is_empty = all(control(statement.text, vendor) for statement in statements)
+    if is_empty and "empty" not in file.directives.allow:
+        problems.append(_empty_problem(file))
+    # Statement by statement, since a whole long file in lower case would be the peak of memory.
+    naming = next(
+        (statement for statement in statements if mentions(statement.text, HISTORY_TABLE, vendor)),
+        None,
+    )
     if naming and not excludes_production(file) and "touches-history" not in file.directives.allow:
-        problems.append(_touches_history(file, naming))
+        problems.append(_touches_history_problem(file, naming))
     if in_one_transaction(file, vendor):
-        units, found = _one_unit(file, statements, vendor)
+        units, unit_problems = _one_unit(file, statements, vendor)
     else:
-        units, found = _many_units(file, statements, vendor)
-    return Script(file, units, naming is not None), [*problems, *found]
+        units, unit_problems = _many_units(file, statements, vendor)
+    return Script(file, units, naming is not None), [*problems, *unit_problems]
 
 
 def _one_unit(
     file: MigrationFile, statements: list[Statement], vendor: str
 ) -> tuple[tuple[Unit, ...], list[Problem]]:
-    """Drop one outer BEGIN … COMMIT, which is what the runner does anyway."""
+    """Return all statements as one unit, without an outer BEGIN … COMMIT."""
+    # The runner opens and commits a transaction itself.
     controls = [control(statement.text, vendor) for statement in statements]
     first, last = 1, len(statements)
     if controls[:1] == [Control.BEGIN] and controls[-1:] == [Control.COMMIT] and last > 1:
         first, last = 2, last - 1
     inner = statements[first - 1 : last]
     problems = [
-        _transaction_control(file, statement, vendor)
+        _transaction_control_problem(file, statement, vendor)
         for statement, kind in zip(inner, controls[first - 1 : last], strict=True)
         if kind not in (None, Control.SAVEPOINT)
     ]
@@ -143,9 +176,10 @@ def _one_unit(
 def _many_units(
     file: MigrationFile, statements: list[Statement], vendor: str
 ) -> tuple[tuple[Unit, ...], list[Problem]]:
-    """Make each BEGIN … COMMIT group one unit, and every other statement one of its own."""
+    """Return each BEGIN … COMMIT group as one unit, and every other statement as its own."""
     units: list[Unit] = []
     problems: list[Problem] = []
+    commits_ddl = not _VENDOR_RULES[vendor].transactional_ddl
     group: list[Statement] | None = None
     opened = 0
     for number, statement in enumerate(statements, 1):
@@ -157,26 +191,26 @@ def _many_units(
                 units.append(Unit(tuple(group), opened, number))
             group = None
         elif kind is not None and not (kind is Control.SAVEPOINT and group is not None):
-            problems.append(_transaction_control(file, statement, vendor))
+            problems.append(_transaction_control_problem(file, statement, vendor))
         elif group is not None:
             group.append(statement)
-            if vendor == "mysql" and not transactional_dml(statement.text, vendor):
-                problems.append(_implicit_commit(file, statement, vendor))
+            if commits_ddl and not transactional_dml(statement.text, vendor):
+                problems.append(_implicit_commit_problem(file, statement, vendor))
         else:
             units.append(Unit((statement,), number, number))
     if group is not None:
-        problems.append(_transaction_control(file, statements[opened - 1], vendor))
+        problems.append(_transaction_control_problem(file, statements[opened - 1], vendor))
     return tuple(units), problems
 
 
 def _changes_encoding(statement: Statement, vendor: str) -> bool:
-    """Tell whether the server would read what follows in another encoding than UTF-8."""
-    if vendor != "postgresql" or not (match := _ENCODING.match(statement.text)):
-        return False
-    return match[1].strip(" '\"").upper() not in ("UTF8", "UTF-8", "UNICODE")
+    """Return True if the server would read the next statements in another encoding than UTF-8."""
+    pattern = _VENDOR_RULES[vendor].encoding
+    match = pattern.match(statement.text) if pattern is not None else None
+    return match is not None and match[1].strip(" '\"").upper() not in ("UTF8", "UTF-8", "UNICODE")
 
 
-def _encoding(file: MigrationFile, statement: Statement) -> Problem:
+def _encoding_problem(file: MigrationFile, statement: Statement) -> Problem:
     return Problem(
         "not-utf8",
         f"the file changes the encoding of the session: {shorten(statement.text)}",
@@ -186,10 +220,10 @@ def _encoding(file: MigrationFile, statement: Statement) -> Problem:
     )
 
 
-def _open_comment(file: MigrationFile, vendor: str) -> list[Problem]:
-    """Find what SQLite allows and nobody means: a comment without an end, which hides the rest."""
+def _open_comment_problems(file: MigrationFile, vendor: str) -> list[Problem]:
+    """Return a problem if a comment has no end, which SQLite allows. It hides the rest."""
     start = file.text.rfind("/*")
-    if vendor != "sqlite" or start <= file.text.rfind("*/"):
+    if not _VENDOR_RULES[vendor].end_closes_comment or start <= file.text.rfind("*/"):
         return []
     last = Token(Kind.SPACE, "", 0)
     for token in tokens(file.text, vendor):
@@ -202,7 +236,7 @@ def _open_comment(file: MigrationFile, vendor: str) -> list[Problem]:
     return [Problem("unterminated", message, hint, path=file.path, line=line)]
 
 
-def _empty(file: MigrationFile) -> Problem:
+def _empty_problem(file: MigrationFile) -> Problem:
     return Problem(
         "empty",
         "the file has no statement",
@@ -211,14 +245,14 @@ def _empty(file: MigrationFile) -> Problem:
     )
 
 
-def _transaction_control(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
-    off = not file.directives.transaction
+def _transaction_control_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+    is_off = not file.directives.transaction
     return Problem(
         "transaction-control",
         f"transaction control in the middle of the file: {_brief(statement, vendor)}",
         "Close each BEGIN with a COMMIT; ROLLBACK, PREPARE TRANSACTION and autocommit are not "
         "for a migration."
-        if off
+        if is_off
         else "Remove it: the runner wraps the file in one transaction with its history row. If "
         "the file must commit in between, write -- guard: transaction = off.",
         path=file.path,
@@ -226,7 +260,7 @@ def _transaction_control(file: MigrationFile, statement: Statement, vendor: str)
     )
 
 
-def _implicit_commit(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+def _implicit_commit_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
     return Problem(
         "transaction-control",
         f"a statement that commits by itself inside BEGIN … COMMIT: {_brief(statement, vendor)}",
@@ -236,14 +270,13 @@ def _implicit_commit(file: MigrationFile, statement: Statement, vendor: str) -> 
     )
 
 
-def _meta_command(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+def _meta_command_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
     if statement.meta:
-        what, why = "a psql meta-command", "only psql understands it, a database does not"
+        what = "a psql meta-command"
+        why = "only psql understands it, a database does not"
     else:
-        what, why = (
-            "rows for psql to write",
-            "only psql takes them, a migration has nobody who does",
-        )
+        what = "rows for psql to write"
+        why = "only psql takes them, a migration has nobody who does"
     return Problem(
         "meta-command",
         f"{what}: {_brief(statement, vendor)}",
@@ -253,7 +286,7 @@ def _meta_command(file: MigrationFile, statement: Statement, vendor: str) -> Pro
     )
 
 
-def _touches_history(file: MigrationFile, naming: Statement) -> Problem:
+def _touches_history_problem(file: MigrationFile, naming: Statement) -> Problem:
     return Problem(
         "touches-history",
         f"the file names {HISTORY_TABLE}, and it may run in production",

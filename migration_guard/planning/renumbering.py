@@ -1,7 +1,6 @@
-"""New numbers for a branch's own migrations: merged ids + own files -> renamings.
+"""Give a branch's own migrations new numbers, above all merged ones.
 
-Pure but for ``apply``. Invariants: merged files keep their names; own files keep their order; every
-new number is above all merged ones.
+Merged files keep their names, and own files keep their order. All but ``apply`` is pure.
 """
 
 import re
@@ -9,30 +8,31 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.max_migration import MAX_MIGRATION
 from migration_guard.planning.names import FileName
 from migration_guard.planning.new_migration import next_digits
 
-_NAME = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.[a-z]+)?\.sql")
+_NAME: Final = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.[a-z]+)?\.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """One migration's new id; ``paths`` are its files, the general one and its variants."""
+    """One migration's new id. ``paths`` are its files: the one of all vendors, and variants."""
 
     old: str
     new: str
     paths: tuple[Path, ...]
 
     def target(self, path: Path) -> Path:
-        """Return the new path of one of the files."""
+        """Return the new path of a file of this migration."""
         return path.with_name(self.new + path.name.removeprefix(self.old))
 
 
 def id_and_number(name: str) -> tuple[str, int] | None:
-    """Return id and number of a migration's file name, None for any other file."""
+    """Return the id and the number in a migration's file name, None for any other file."""
     match = None if name.startswith(("_", ".")) else _NAME.fullmatch(name)
     return (match["id"], int(match["number"])) if match else None
 
@@ -42,7 +42,7 @@ def renumber(
 ) -> list[Renaming]:
     """Return the renamings that put the ids in ``own`` above all others.
 
-    ``names`` are the files here, in order; ``tip`` the ids on the other branch, with their numbers.
+    ``names`` are the files here, in order. ``tip`` maps the ids on the other branch to numbers.
     """
     others = [name for name in names if name.id not in own]
     here = {name.id for name in others}
@@ -70,7 +70,7 @@ def apply(
     contracts: Sequence[Path],
     move: Callable[[Path, Path], None],
 ) -> list[Path]:
-    """Rename the files, last one first; return the other files that were rewritten.
+    """Rename the files, the last one first, and return the other files that were rewritten.
 
     Raises CannotTell for a contract that cannot be read, before anything is renamed.
     """
@@ -81,13 +81,16 @@ def apply(
             move(path, renaming.target(path))
     for path, text in rewritten.items():
         path.write_text(text, encoding="utf-8", newline="")
-    return [*rewritten, *(folder / MAX_MIGRATION for folder in folders if _name_newest(folder))]
+    return [
+        *rewritten,
+        *(folder / MAX_MIGRATION for folder in folders if _update_max_migration(folder)),
+    ]
 
 
-def _name_newest(folder: Path) -> bool:
-    """Let ``max_migration.txt`` name the newest migration; tell whether that was a change."""
-    found = [each for path in folder.iterdir() if (each := id_and_number(path.name))]
-    newest = max(found, key=lambda each: (each[1], each[0]), default=None)
+def _update_max_migration(folder: Path) -> bool:
+    """Name the newest migration in ``max_migration.txt``, and return True if that changed it."""
+    ids = [pair for path in folder.iterdir() if (pair := id_and_number(path.name))]
+    newest = max(ids, key=lambda pair: (pair[1], pair[0]), default=None)
     path = folder / MAX_MIGRATION
     if newest is None:
         return False
@@ -99,16 +102,16 @@ def _name_newest(folder: Path) -> bool:
 
 
 def _with_new_ids(path: Path, renamings: Sequence[Renaming]) -> str | None:
-    """Return a contract's text with the new ids; None where it names no old one."""
+    """Return a contract's text with the new ids, None if it names no old one."""
     try:
-        text = path.read_bytes().decode()  # as it is, with its line ends
+        text = path.read_bytes().decode()  # bytes, to keep the line ends
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise CannotTell(f"{path} cannot be read: {error}.", "Correct it by hand.") from error
-    new = {renaming.old: renaming.new for renaming in renamings}
-    ids = "|".join(map(re.escape, new)) or "(?!)"
+    new_ids = {renaming.old: renaming.new for renaming in renamings}
+    pattern = "|".join(map(re.escape, new_ids)) or "(?!)"
     changed = re.sub(
-        rf"(?<![A-Za-z0-9_-])(?:{ids})(?![A-Za-z0-9_-])", lambda match: new[match[0]], text
+        rf"(?<![A-Za-z0-9_-])(?:{pattern})(?![A-Za-z0-9_-])", lambda match: new_ids[match[0]], text
     )
     return changed if changed != text else None
