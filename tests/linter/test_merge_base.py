@@ -1,4 +1,4 @@
-"""The past: real git branches, and the renumbering of one."""
+"""The merge base: real git branches, and the renumbering of one."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import pytest
 from migration_guard.planning import renumbering
 from tests.linter.checkout import Checkout
 
-PAST = {"merged-edited", "merged-renamed", "merged-deleted", "number-taken", "number-not-above"}
+RULES = {"merged-edited", "merged-renamed", "merged-deleted", "number-taken", "number-not-above"}
 A, B, C = (
     "CREATE TABLE a (id bigint);\n",
     "CREATE TABLE b (id bigint);\n",
@@ -24,11 +24,11 @@ def checkout(tmp_path, migrations, postgres):
     return made
 
 
-def past(result) -> list[tuple[str, str, str]]:
+def merge_problems(result) -> list[tuple[str, str, str]]:
     return [
         (p["rule"], p["severity"], p["path"].rpartition("/")[2])
         for p in result.json["problems"]
-        if p["rule"] in PAST
+        if p["rule"] in RULES
     ]
 
 
@@ -59,7 +59,7 @@ def test_branch_when_it_changes_what_is_merged_is_stopped(
 
     result = checked(guard)
 
-    assert sorted(past(result)) == sorted(expected)
+    assert sorted(merge_problems(result)) == sorted(expected)
     assert "error" not in [severity for _, severity, _ in expected] or result.code == 1
 
 
@@ -81,7 +81,7 @@ def test_number_when_both_sides_took_it_is_stopped(checkout, guard):
 
     result = checked(guard)
 
-    assert past(result) == [("number-taken", "error", "0003_mine.sql")]
+    assert merge_problems(result) == [("number-taken", "error", "0003_mine.sql")]
     assert "0003_theirs" in result.json["problems"][0]["message"]
 
 
@@ -91,7 +91,7 @@ def test_file_when_it_was_taken_over_from_the_other_branch_is_no_problem(checkou
     checkout.git("checkout", "-q", "mine")
     checkout.git("checkout", "main", "--", ".")
 
-    assert past(checked(guard)) == []
+    assert merge_problems(checked(guard)) == []
 
 
 def test_renumber_when_others_were_merged_moves_the_own_files_above_them(
