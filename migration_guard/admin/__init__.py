@@ -1,7 +1,7 @@
-"""The Django admin of the app: the history, its journal and its audit, to look at only.
+"""The Django admin of the app: the history, its journal and its audit, all read-only.
 
-Loaded by ``django.contrib.admin`` where that is installed, and by nothing else. What a page needs
-beyond the models is imported when the page is asked for, so that start-up stays fast.
+Only ``django.contrib.admin`` loads it, where that is installed. To keep the start fast, a page
+imports what it needs beyond the models when it is requested.
 """
 
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""The audit in the admin: every act by hand, who did it, and why."""
+"""The audit in the admin: every change by hand, who made it, and why."""
 
 import json
 from typing import Any
@@ -30,48 +30,51 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         """Return the time, to the millisecond."""
         return badges.moment(entry.at)
 
-    def detail_context(self, request: HttpRequest, alias: str, found: Any) -> dict[str, Any]:
+    def detail_context(self, request: HttpRequest, alias: str, entry: Any) -> dict[str, Any]:
         """Return the entry's facts, its reason and its details."""
         return {
             "facts": (
-                (_("at"), badges.moment(found.at)),
-                (_("action"), found.action),
-                (_("migration"), self._migration(request, alias, found.migration_id)),
-                (_("who"), found.who),
-                (_("database user"), found.database_user),
-                (_("reason"), found.reason),
+                (_("at"), badges.moment(entry.at)),
+                (_("action"), entry.action),
+                (_("migration"), self._link_migration(request, alias, entry.migration_id)),
+                (_("who"), entry.who),
+                (_("database user"), entry.database_user),
+                (_("reason"), entry.reason),
             ),
-            "texts": texts(found.details, connections[alias].vendor),
+            "texts": texts(entry.details, connections[alias].vendor),
         }
 
-    def _migration(self, request: HttpRequest, alias: str, one: str) -> SafeString | str:
+    def _link_migration(
+        self, request: HttpRequest, alias: str, migration_id: str
+    ) -> SafeString | str:
         """Return the id, as a link while the history has it."""
-        rows = AppliedMigration.objects.using(alias).filter(id=one)
-        if one and self.may_view(request, AppliedMigration) and rows.exists():
-            return format_html('<a href="{}">{}</a>', self.url("change", alias, one), one)
-        return one or badges.NOTHING
+        rows = AppliedMigration.objects.using(alias).filter(id=migration_id)
+        if migration_id and self.may_view(request, AppliedMigration) and rows.exists():
+            url = self.url("change", alias, migration_id)
+            return format_html('<a href="{}">{}</a>', url, migration_id)
+        return migration_id or badges.NOTHING
 
 
 def texts(details: str, vendor: str) -> list[Text]:
-    """Return the details as blocks, SQL in colours; what is no JSON object stays as it is."""
+    """Return the details as blocks, SQL in colours; text that is no JSON object stays as it is."""
     try:
-        found = json.loads(details or "{}")
+        values = json.loads(details or "{}")
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        values = None
+    if not isinstance(values, dict):
         return [Text(_("details"), highlighting.plain(details))]
-    blocks = {key: value for key, value in found.items() if _is_block(key, value)}
-    rest = {key: value for key, value in found.items() if key not in blocks}
-    shown = [
+    blocks = {key: value for key, value in values.items() if _is_block(key, value)}
+    rest = {key: value for key, value in values.items() if key not in blocks}
+    texts_of_blocks = [
         Text(_("SQL") if key == "sql" else key, highlighting.sql(value, vendor))
         for key, value in blocks.items()
     ]
-    if rest:
-        text = json.dumps(rest, indent=2, ensure_ascii=False)
-        shown.insert(0, Text(_("details"), highlighting.plain(text)))
-    return shown
+    if not rest:
+        return texts_of_blocks
+    text = json.dumps(rest, indent=2, ensure_ascii=False)
+    return [Text(_("details"), highlighting.plain(text)), *texts_of_blocks]
 
 
 def _is_block(key: str, value: object) -> bool:
-    """Tell whether a value is a text that wants lines of its own, as the SQL that was run does."""
+    """Tell whether a value is SQL, or a text of several lines."""
     return isinstance(value, str) and (key == "sql" or "\n" in value.strip())

@@ -1,8 +1,9 @@
-"""States, severities and durations as a person reads them, also without colour."""
+"""States, severities, times and durations as text and badges, readable without colour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -14,12 +15,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from migration_guard.problems import Severity
 
-NOTHING = "—"
+NOTHING: Final = "—"
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A sign and a word; ``tone`` is the class that colours it."""
+    """A sign and a word; ``tone`` is the CSS class that colours it."""
 
     sign: str
     label: Promise
@@ -36,8 +37,8 @@ class Badge:
         )
 
 
-# By the values of ``planning.plan.State``, which start-up has no need of.
-STATES: Mapping[str, Badge] = {
+# The keys are values of ``planning.plan.State``, which is not imported at start.
+STATES: Final[Mapping[str, Badge]] = {
     "applied": Badge("✓", pgettext_lazy("state", "applied"), "good"),
     "pending": Badge("▷", pgettext_lazy("state", "pending"), "next"),
     "skipped": Badge("»", pgettext_lazy("state", "skipped"), "quiet"),
@@ -47,12 +48,12 @@ STATES: Mapping[str, Badge] = {
     "missing": Badge("?", pgettext_lazy("state", "missing"), "bad"),
     "out_of_order": Badge("↕", pgettext_lazy("state", "out of order"), "bad"),
 }
-SEVERITIES: Mapping[Severity, Badge] = {
+SEVERITIES: Final[Mapping[Severity, Badge]] = {
     Severity.ERROR: Badge("✗", gettext_lazy("error"), "bad"),
     Severity.WARNING: Badge("!", gettext_lazy("warning"), "warn"),
     Severity.INFO: Badge("i", gettext_lazy("note"), "quiet"),
 }
-UNKNOWN = Badge("?", pgettext_lazy("state", "unknown"), "quiet")
+UNKNOWN: Final = Badge("?", pgettext_lazy("state", "unknown"), "quiet")
 
 
 def moment(value: datetime) -> SafeString:
@@ -67,7 +68,7 @@ def moment(value: datetime) -> SafeString:
 
 
 def duration(milliseconds: float | None) -> str:
-    """Return a duration in the unit that suits it, to three digits or so."""
+    """Return a duration in a suitable unit, with about three digits."""
     if milliseconds is None:
         return NOTHING
     if milliseconds < 1000:  # noqa: PLR2004

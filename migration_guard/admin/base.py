@@ -1,12 +1,12 @@
-"""What all pages share: they only show, they name their database, and they answer when it cannot.
+"""The base of all pages: read-only, for one database that the request names.
 
-Invariant: no page writes, and a database that cannot be read is a message on the page, not a 500.
+Invariants: no page writes; a database that cannot be read is a message on the page, not a 500.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
@@ -26,13 +26,13 @@ from migration_guard.admin import databases
 from migration_guard.admin.paging import WindowedChangeList, WindowedPaginator, page_number
 from migration_guard.models import AppliedMigration, AuditEntry, JournalEntry
 
-APP = "migration_guard"
-_SAFE = ("GET", "HEAD", "OPTIONS")
+APP: Final = "migration_guard"
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One entry of a menu."""
+    """An entry of a menu."""
 
     label: str
     url: str
@@ -41,14 +41,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text of a detail page, as a block of its own; ``html`` is safe."""
+    """A block of text on a detail page; ``html`` is escaped."""
 
     label: str
     html: SafeString
 
 
 class DateFilter(admin.DateFieldListFilter):
-    """Filters by date, and is called so: "By date", not "By applied at"."""
+    """A filter by date whose title is "By date", not "By applied at"."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,7 +56,7 @@ class DateFilter(admin.DateFieldListFilter):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A model of the app: a list and a detail page, which change nothing."""
+    """A list and a detail page of a model; they change nothing."""
 
     actions = None
     show_full_result_count = False
@@ -65,7 +65,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     change_list_template = "migration_guard/admin/change_list.html"
     detail_template = "detail.html"
 
-    # -- permissions: to view is as Django gives it, everything else is refused
+    # -- permissions: viewing is as in Django; all else is refused
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Refuse."""
@@ -80,17 +80,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows of the database that the request asks for."""
+        """Return the rows of the database that the request names."""
         return super().get_queryset(request).using(databases.chosen(request))
 
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> WindowedPaginator:
-        """Return a paginator that counts no whole table."""
+        """Return a paginator that does not count the whole table."""
         paginator: Any = super().get_paginator(request, *args, **kwargs)
         paginator.page_num = page_number(request)
         return paginator  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[WindowedChangeList]:  # noqa: ARG002
-        """Return the change list that goes with it."""
+        """Return the change list for that paginator."""
         return WindowedChangeList
 
     # -- pages
@@ -98,13 +98,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def answer(
         self, request: HttpRequest, view: Callable[[str], HttpResponse], *, probe: bool = True
     ) -> HttpResponse:
-        """Call ``view`` with the alias, if the user may look and, with ``probe``, if it answers."""
+        """Call ``view`` with the alias if the user may view it.
+
+        With ``probe``, show an error page instead where the database cannot be read.
+        """
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if request.method not in _SAFE:
-            return HttpResponseNotAllowed(_SAFE)
+        if request.method not in _SAFE_METHODS:
+            return HttpResponseNotAllowed(_SAFE_METHODS)
         alias = databases.chosen(request)
-        error = databases.refusal(self.model, alias) if probe else None
+        error = databases.read_error(self.model, alias) if probe else None
         if error is None:
             return view(alias)
         from migration_guard.admin import highlighting
@@ -119,17 +122,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def page(
         self, request: HttpRequest, alias: str, template: str, context: dict[str, Any]
     ) -> TemplateResponse:
-        """Render one of the app's own templates in the frame of the admin."""
-        whole = {
+        """Return a page from one of the app's templates, in the frame of the admin."""
+        full_context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             **self.frame(request, alias),
             **context,
         }
-        return TemplateResponse(request, f"migration_guard/admin/{template}", whole)
+        return TemplateResponse(request, f"migration_guard/admin/{template}", full_context)
 
     def frame(self, request: HttpRequest, alias: str) -> dict[str, Any]:
-        """Return what the head of every page shows: its database, and the ways to the others."""
+        """Return the context of the head of every page: its database, and links to the others."""
         return {
             "alias": alias,
             "alias_query": databases.query(alias),
@@ -139,14 +142,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
 
     def url(self, name: str, alias: str, *args: str, model: str = "appliedmigration") -> str:
-        """Return the URL of a page of the history, or of another model, for one database."""
+        """Return the URL of a page of the history, or of another model, for a database."""
         return self.path(name, *args, model=model) + databases.query(alias)
 
     def path(self, name: str, *args: str, model: str = "appliedmigration") -> str:
-        """Return the same for the first database; ``quote``, since an id may hold "_24"."""
+        """Return the same URL for the first database."""
         return reverse(
             f"admin:{APP}_{model}_{name}",
-            args=[quote(arg) for arg in args],
+            args=[quote(arg) for arg in args],  # an id may contain "_24"
             current_app=self.admin_site.name,
         )
 
@@ -164,18 +167,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
         response = super().changelist_view(request, {**context, **(extra or {})})
         if response.status_code == HTTPStatus.FOUND:
-            # Parameters that mean nothing: Django begins again, without any of them.
+            # Django redirects to a URL without any parameters where one of them is invalid.
             return self.start_again(alias)
         return response
 
     def start_again(self, alias: str) -> HttpResponse:
-        """Lead to the list of ``alias``, all rows of it."""
+        """Return a redirect to the list of ``alias``, without filters."""
         name = f"admin:{APP}_{self.opts.model_name}_changelist"
         path = reverse(name, current_app=self.admin_site.name) + databases.query(alias)
         return HttpResponseRedirect(f"{path}{'&' if '?' in path else '?'}{ERROR_FLAG}=1")
 
     def list_context(self, request: HttpRequest, alias: str) -> dict[str, Any]:  # noqa: ARG002
-        """Return what the list shows besides."""
+        """Return more context for the list."""
         return {}
 
     def change_view(
@@ -185,7 +188,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         form_url: str = "",  # noqa: ARG002
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show one row."""
+        """Show a row."""
         return self.answer(
             request, lambda alias: self._detail(request, alias, object_id, extra_context)
         )
@@ -193,26 +196,26 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _detail(
         self, request: HttpRequest, alias: str, object_id: str, extra: dict[str, Any] | None
     ) -> HttpResponse:
-        found = self.get_object(request, unquote(object_id))
-        if found is None:
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
         context = {
-            "title": str(found),
-            "original": found,
+            "title": str(row),
+            "original": row,
             "is_data": True,
-            **self.detail_context(request, alias, found),
+            **self.detail_context(request, alias, row),
             **(extra or {}),
         }
         return self.page(request, alias, self.detail_template, context)
 
-    def detail_context(self, request: HttpRequest, alias: str, found: Any) -> dict[str, Any]:
-        """Return ``facts`` (label and value), ``texts`` and what else the template shows."""
+    def detail_context(self, request: HttpRequest, alias: str, row: Any) -> dict[str, Any]:
+        """Return ``facts`` (label and value), ``texts``, and more context for the template."""
         raise NotImplementedError
 
     # -- the head
 
     def may_view(self, request: HttpRequest, model: type[Model]) -> bool:
-        """Tell whether the user may look at the rows of another model of the app."""
+        """Tell whether the user may view the rows of another model of the app."""
         codename = get_permission_codename("view", model._meta)
         return bool(request.user.has_perm(f"{APP}.{codename}"))
 
@@ -233,25 +236,26 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _link(self, request: HttpRequest, label: str, name: str, alias: str) -> Link:
         path = reverse(f"admin:{name}", current_app=self.admin_site.name)
         # A detail page belongs to its list.
-        here = name == f"{APP}_{self.opts.model_name}_changelist" and _shows_one(request)
-        return Link(label, path + databases.query(alias), current=here or request.path == path)
+        is_list = name == f"{APP}_{self.opts.model_name}_changelist"
+        is_current = request.path == path or (is_list and _is_detail(request))
+        return Link(label, path + databases.query(alias), current=is_current)
 
     def _databases(self, request: HttpRequest, alias: str) -> tuple[Link, ...]:
-        """Return a link for each database; none where there is but one to choose from."""
-        known = databases.aliases()
-        if len(known) == 1:
+        """Return a link for each database; none where there is only one."""
+        aliases = databases.aliases()
+        if len(aliases) == 1:
             return ()
         path = request.path
-        if _shows_one(request):
-            # The same id may mean nothing elsewhere: the way leads to the list.
+        if _is_detail(request):
+            # Another database may not have this id: link to its list.
             name = f"admin:{APP}_{self.opts.model_name}_changelist"
             path = reverse(name, current_app=self.admin_site.name)
         return tuple(
-            Link(name, path + databases.query(name), current=name == alias) for name in known
+            Link(other, path + databases.query(other), current=other == alias) for other in aliases
         )
 
 
-def _shows_one(request: HttpRequest) -> bool:
-    """Tell whether the request is for the page of one row."""
+def _is_detail(request: HttpRequest) -> bool:
+    """Tell whether the request is for the page of a row."""
     match = request.resolver_match
     return match is not None and "object_id" in match.kwargs

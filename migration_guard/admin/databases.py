@@ -1,12 +1,13 @@
-"""Which database a page shows: every one that has migrations has a history of its own.
+"""Which database a page shows. Every database with migrations has a history of its own.
 
-Invariant: the query parameter ``database`` is the only carrier; without it, it is the first.
-Nothing here writes, and an SQLite file that is not there is not made.
+Invariant: only the query parameter ``database`` names it; without that, it is the first. Nothing
+here writes, or creates a missing SQLite file.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,24 +21,24 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.models import ReadOnlyModel
 
-PARAM = "database"
+PARAM: Final = "database"
 
 
 def aliases() -> tuple[str, ...]:
-    """Return the aliases that have migrations, the default one first; at least one."""
+    """Return the aliases that have migrations, the default one first; never none."""
     try:
         dirs = conf.load().dirs
-    # What is wrong with the setting is said by the status page.
+    # The status page says what is wrong with the setting.
     except (GuardError, TypeError, ValueError):
         return (DEFAULT_DB_ALIAS,)
     return tuple(sorted(dirs, key=lambda alias: alias != DEFAULT_DB_ALIAS)) or (DEFAULT_DB_ALIAS,)
 
 
 def chosen(request: HttpRequest) -> str:
-    """Return the alias that the request asks for; raise Http404 for one without migrations."""
-    known = aliases()
-    alias = request.GET.get(PARAM) or known[0]
-    if alias not in known:
+    """Return the alias that the request names; raise Http404 if it has no migrations."""
+    choices = aliases()
+    alias = request.GET.get(PARAM) or choices[0]
+    if alias not in choices:
         raise Http404(_("There are no migrations for the database “%(alias)s”.") % {"alias": alias})
     return alias
 
@@ -48,16 +49,16 @@ def query(alias: str) -> str:
 
 
 def option(alias: str) -> str:
-    """Return what a command line needs to work on ``alias``."""
+    """Return the option that makes a command work on ``alias``; empty for the default one."""
     return "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
 
 
 @contextmanager
 def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
-    """Let the block read ``alias``; raise CannotTell where that fails.
+    """Give a connection to read ``alias``; raise CannotTell where a read fails.
 
-    In a transaction (``ATOMIC_REQUESTS``) the block has a savepoint, so that the transaction can
-    still be used after a failure.
+    In a transaction (``ATOMIC_REQUESTS``) the block has a savepoint, so that the transaction stays
+    usable after a failure.
     """
     from migration_guard.running import connecting
 
@@ -75,14 +76,14 @@ def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
         ) from error
 
 
-def refusal(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
-    """Return why the rows of ``model`` cannot be read, or None; one query for one row at most."""
+def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
+    """Return why the rows of ``model`` cannot be read, or None. Reads one row at most."""
     from migration_guard.running import connecting
 
     fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
     try:
         if connecting.configured(alias, read_only=True).connection is None:
-            # Not with the project's patience, which may be minutes: a server that does not answer.
+            # With a short time limit; the project's own may be minutes where no server answers.
             with connecting.session(alias, read_only=True):
                 pass
         with reading(alias):

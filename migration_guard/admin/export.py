@@ -1,13 +1,13 @@
-"""The history as CSV and JSON, row by row, so that a long one needs no memory."""
+"""The history as CSV and JSON, row by row, so that a long one needs little memory."""
 
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from migration_guard.models import AppliedMigration
 
-FIELDS = (
+FIELDS: Final = (
     "id",
     "number",
     "environment",
@@ -19,7 +19,7 @@ FIELDS = (
     "fingerprint",
 )
 # What a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def as_csv(rows: Iterable[AppliedMigration]) -> Iterator[str]:
@@ -31,7 +31,7 @@ def as_csv(rows: Iterable[AppliedMigration]) -> Iterator[str]:
 
 
 def as_json(rows: Iterable[AppliedMigration]) -> Iterator[str]:
-    """Yield a JSON array, one object a line."""
+    """Yield a JSON array, an object on each line."""
     yield "["
     comma = "\n"
     for row in rows:
@@ -41,9 +41,9 @@ def as_json(rows: Iterable[AppliedMigration]) -> Iterator[str]:
 
 
 def record(row: AppliedMigration) -> dict[str, Any]:
-    """Return a row by column; the number as an integer, the time in ISO 8601."""
-    found = {field: getattr(row, field) for field in FIELDS}
-    return {**found, "number": int(row.number), "applied_at": row.applied_at.isoformat()}
+    """Return the values of a row by column: the number as an integer, the time in ISO 8601."""
+    values = {field: getattr(row, field) for field in FIELDS}
+    return {**values, "number": int(row.number), "applied_at": row.applied_at.isoformat()}
 
 
 def _cell(value: Any) -> Any:
@@ -51,7 +51,7 @@ def _cell(value: Any) -> Any:
 
 
 class _Echo:
-    """A file that hands back what is written to it."""
+    """A file whose ``write`` returns the text."""
 
     def write(self, text: str) -> str:
         """Return the text."""

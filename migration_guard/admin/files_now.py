@@ -1,10 +1,11 @@
-"""Rows of the history against the files as they are now: matches, edited, missing.
+"""Compares rows of the history with their files as they are now: matches, edited, missing.
 
-The planner decides; only the files of the rows that are asked for are opened.
+The planner decides. Only the files of the given rows are opened.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import connections
 
@@ -17,53 +18,55 @@ from migration_guard.planning.plan import State, edit_diff, make_plan
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import has_secret
 
-_DIFF_LINES = 2000
+_DIFF_LINES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class FileNow:
-    """What became of one applied migration's file.
-
-    ``cosmetic``: it differs in comments, white space or case only.
-    """
+    """The file of an applied migration as it is now, and its problem."""
 
     state: State
     file: MigrationFile | None
     problem: Problem | None
 
     @property
-    def cosmetic(self) -> bool:
-        """Whether the file differs in what no database can see."""
+    def is_cosmetic(self) -> bool:
+        """Whether the file differs only in comments, white space or case."""
         return self.problem is not None and self.problem.rule == "cosmetic-edit"
 
 
 def compare(alias: str, rows: Iterable[AppliedMigration]) -> dict[str, FileNow]:
-    """Return each row's file by id; raise CannotTell where settings or files cannot be read."""
+    """Return the file of each row, by id.
+
+    Raises CannotTell where settings or files cannot be read.
+    """
     settings = conf.load()
     vendor = connections[alias].vendor
-    recorded = {row.id: _recorded(row) for row in rows}
-    found = planning_files.read(
+    recorded = {row.id: _history_row(row) for row in rows}
+    file_set = planning_files.read(
         settings.folders(alias), vendor, settings.environments, only=recorded
     )
-    plan = make_plan(found.files, RecordedHistory(recorded, {}), settings.environment, vendor)
+    plan = make_plan(file_set.files, RecordedHistory(recorded, {}), settings.environment, vendor)
     by_path = {problem.path: problem for problem in plan.problems}
     return {
-        one.id: FileNow(one.state, one.file, by_path.get(one.file.path) if one.file else None)
-        for one in plan.migrations
+        planned.id: FileNow(
+            planned.state, planned.file, by_path.get(planned.file.path) if planned.file else None
+        )
+        for planned in plan.migrations
     }
 
 
 def difference(now: FileNow, row: AppliedMigration, vendor: str) -> str:
-    """Return the unified diff from what was applied to the file now; empty where none is shown.
+    """Return the unified diff from the applied SQL to the file now.
 
-    There is none where the SQL was not stored, or the file holds a password.
+    It is empty where the SQL was not stored, or the file contains a password.
     """
     if now.file is None or row.sql is None or row.sql == now.file.text:
         return ""
     return "" if has_secret(now.file.text, vendor) else edit_diff(now.file, row.sql, _DIFF_LINES)
 
 
-def _recorded(row: AppliedMigration) -> HistoryRow:
+def _history_row(row: AppliedMigration) -> HistoryRow:
     return HistoryRow(
         row.id,
         int(row.number),

@@ -1,37 +1,38 @@
-"""SQL and diffs as HTML, always escaped; coloured where Pygments is installed.
+"""SQL and diffs as HTML: always escaped, and coloured where Pygments is installed.
 
-Pure. Colours are classes, never inline styles, so that a strict Content-Security-Policy holds.
+Pure. Colours are CSS classes, never inline styles, as a strict Content-Security-Policy demands.
 """
 
 import re
 from collections.abc import Iterable
 from importlib import import_module
+from typing import Final
 
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-# In characters: beyond it, colours would take longer than the page may.
-MAX_COLOURED = 64 * 1024
-_LEXERS = {"postgresql": "PostgresLexer", "mysql": "MySqlLexer"}
-# What a message quotes to be typed: the command, its options, ids and placeholders.
-_COMMAND = re.compile(
+# In characters; colouring a longer text would take too long for a page.
+MAX_COLOURED: Final = 64 * 1024
+_LEXERS: Final = {"postgresql": "PostgresLexer", "mysql": "MySqlLexer"}
+# A command line within a message: the command, its options, ids and placeholders.
+_COMMAND: Final = re.compile(
     r"manage\.py [a-z]+(?: (?:--database [\w.-]*\w|--[a-z]+(?:-[a-z]+)*|[A-Z]{2,}|\d[\w-]*))*"
 )
-_DIFF = (("+++", "head"), ("---", "head"), ("@@", "hunk"), ("+", "added"), ("-", "removed"))
+_DIFF: Final = (("+++", "head"), ("---", "head"), ("@@", "hunk"), ("+", "added"), ("-", "removed"))
 
 
 def sql(text: str, vendor: str) -> SafeString:
-    """Return SQL, one numbered ``span`` a line."""
-    return _lines(("mg-line", line) for line in _coloured(text, vendor))
+    """Return SQL as HTML, each line a numbered ``span``."""
+    return _lines(("mg-line", line) for line in _colour(text, vendor))
 
 
 def plain(text: str) -> SafeString:
-    """Return any other text, one ``span`` a line."""
+    """Return any other text as HTML, each line a ``span``."""
     return _lines(("mg-text", line) for line in text.rstrip("\n").split("\n"))
 
 
 def prose(text: str) -> SafeString:
-    """Return a message, the command lines in it as code; no option breaks at its hyphens."""
+    """Return a message as HTML, with its command lines as code."""
     parts, end = [], 0
     for match in _COMMAND.finditer(text):
         parts += [(escape(text[end : match.start()]),), (_command(match[0]),)]
@@ -40,21 +41,22 @@ def prose(text: str) -> SafeString:
 
 
 def diff(text: str) -> SafeString:
-    """Return a unified diff, each line with the class of its sign."""
+    """Return a unified diff as HTML, each line with the CSS class of its sign."""
     return _lines((f"mg-{_kind(line)}", line) for line in text.splitlines())
 
 
 def _command(line: str) -> SafeString:
+    # Words in spans of their own, so that no option breaks at its hyphens.
     words = ((word,) for word in line.split(" "))
-    shown = format_html_join(" ", '<span class="mg-word">{}</span>', words)
-    return format_html('<code dir="ltr" translate="no">{}</code>', shown)
+    spans = format_html_join(" ", '<span class="mg-word">{}</span>', words)
+    return format_html('<code dir="ltr" translate="no">{}</code>', spans)
 
 
 def _lines(lines: Iterable[tuple[str, str]]) -> SafeString:
     return format_html_join("", '<span class="{}">{}\n</span>', lines)
 
 
-def _coloured(text: str, vendor: str) -> list[SafeString]:
+def _colour(text: str, vendor: str) -> list[SafeString]:
     if len(text) <= MAX_COLOURED:
         try:
             pygments = import_module("pygments")

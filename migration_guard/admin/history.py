@@ -1,7 +1,7 @@
 """The history in the admin: the list, one migration, the status page, the timeline, the export."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -24,29 +24,29 @@ from migration_guard.models import AppliedMigration, AuditEntry, JournalEntry
 if TYPE_CHECKING:
     from migration_guard.planning.plan import Planned
 
-_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+_TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
 class HistoryChangeList(WindowedChangeList):
-    """Compares the rows of its page with their files."""
+    """A change list that compares the rows of its page with their files."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page, and give each row its ``guard_now`` (None: it could not be told)."""
+        """Read the page, and set ``guard_now`` of each row; None where it is unknown."""
         from migration_guard.admin import files_now
 
         super().get_results(request)
         self.files_error: Exception | None = None
-        found = {}
+        files = {}
         try:
-            found = files_now.compare(databases.chosen(request), self.result_list)
+            files = files_now.compare(databases.chosen(request), self.result_list)
         except (GuardError, TypeError, ValueError) as error:
             self.files_error = error
         for row in self.result_list:
-            row.guard_now = found.get(row.id)
+            row.guard_now = files.get(row.id)
 
 
 class AppliedMigrationAdmin(ReadOnlyAdmin):
-    """The history of each database, and what is known about it."""
+    """The list, the detail page and the further pages of the history."""
 
     list_display = (
         "number_",
@@ -77,19 +77,19 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("sql")
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[WindowedChangeList]:  # noqa: ARG002
-        """Return the change list that knows the files."""
+        """Return the change list that compares rows with files."""
         return HistoryChangeList
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Leave the date hierarchy out where the server cannot tell local months."""
+        """Return the change list, without a date hierarchy where the server lacks time zones."""
         changelist = super().get_changelist_instance(request)
-        if not knows_time_zone(databases.chosen(request)):
+        if not has_time_zone(databases.chosen(request)):
             changelist.date_hierarchy = None
         return changelist
 
     @admin.display(description=gettext_lazy("number"), ordering="number")
     def number_(self, row: AppliedMigration) -> int:
-        """Return the number as an integer; it sorts as its padded text does."""
+        """Return the number as an integer; padded text sorts in the same order."""
         return int(row.number)
 
     @admin.display(description=gettext_lazy("name"), ordering="id")
@@ -99,12 +99,12 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def badge(self, row: AppliedMigration) -> SafeString:
-        """Return the state, and how the row came in, if not by a run."""
+        """Return the state and, unless a run applied it, how the row was recorded."""
         now = getattr(row, "guard_now", None)
-        shown = badges.STATES[now.state] if now is not None else badges.UNKNOWN
+        state = badges.STATES[now.state] if now is not None else badges.UNKNOWN
         how = row.get_how_display() if row.how != AppliedMigration.How.RUN else ""
         return (
-            format_html('{}<span class="mg-how"> {}</span>', shown.html, how) if how else shown.html
+            format_html('{}<span class="mg-how"> {}</span>', state.html, how) if how else state.html
         )
 
     @admin.display(description=gettext_lazy("applied at"), ordering="applied_at")
@@ -124,7 +124,7 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("checksum"))
     def digest(self, row: AppliedMigration) -> SafeString | str:
-        """Return the beginning of the checksum, the whole of it as a title."""
+        """Return the beginning of the checksum, with all of it as a title."""
         if row.checksum is None:
             return badges.NOTHING
         return format_html(
@@ -132,17 +132,17 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         )
 
     def list_context(self, request: HttpRequest, alias: str) -> dict[str, Any]:
-        """Return the status, where it is cheap, and the ways to the exports."""
+        """Return links to the exports and, where it costs little, the status."""
         from migration_guard.admin import status
 
         parameters = request.GET.copy()
-        for ignored in ("p", "e", "all"):
-            parameters.pop(ignored, None)
+        for parameter in ("p", "e", "all"):
+            parameters.pop(parameter, None)
         query = f"?{parameters.urlencode()}" if parameters else ""
         base = self.url("changelist", alias).partition("?")[0]
         return {
-            "glance": status.glance(alias, self._where(request, alias))
-            if status.cheap(alias)
+            "glance": status.glance(alias, self._url_function(request, alias))
+            if status.is_cheap(alias)
             else None,
             "status_apart": True,
             "acts": status.acts(alias) if self.may_view(request, AuditEntry) else (),
@@ -151,17 +151,17 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
 
     # -- one migration
 
-    def detail_context(self, request: HttpRequest, alias: str, found: Any) -> dict[str, Any]:
-        """Return the facts, the file now, the SQL, its statements, and what the audit says."""
+    def detail_context(self, request: HttpRequest, alias: str, row: Any) -> dict[str, Any]:
+        """Return the facts, the file now, the SQL, its statements, and the audit."""
         from migration_guard.admin import migration
 
-        audited: Iterable[AuditEntry] = ()
+        entries: Iterable[AuditEntry] = ()
         if self.may_view(request, AuditEntry):
             with databases.reading(alias):
-                audited = list(AuditEntry.objects.using(alias).filter(migration_id=found.id)[:50])
+                entries = list(AuditEntry.objects.using(alias).filter(migration_id=row.id)[:50])
         with databases.reading(alias):
-            entry = JournalEntry.objects.using(alias).filter(id=found.id).first()
-        return migration.context(found, entry, alias, audited)
+            journal_entry = JournalEntry.objects.using(alias).filter(id=row.id).first()
+        return migration.context(row, journal_entry, alias, entries)
 
     # -- further pages
 
@@ -169,11 +169,11 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         """Return the URLs of the status page, the timeline and the exports, before the others."""
         site = self.admin_site.admin_view
         prefix = f"{APP}_appliedmigration"
-        own = [
+        urls = [
             path("status/", site(self.status_view), name=f"{prefix}_status"),
             path("timeline/", site(self.timeline_view), name=f"{prefix}_timeline"),
         ]
-        own += [
+        urls += [
             path(
                 f"export.{kind}",
                 site(self.export_view),
@@ -182,21 +182,21 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
             )
             for kind in _TYPES
         ]
-        return own + super().get_urls()
+        return urls + super().get_urls()
 
     def status_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the plan of a database, and the others at a glance."""
+        """Show the plan of a database, and a summary of the others."""
         return self.answer(request, lambda alias: self._status(request, alias), probe=False)
 
     def _status(self, request: HttpRequest, alias: str) -> HttpResponse:
         from migration_guard.admin import status
 
         glances = {
-            name: status.glance(name, self._where(request, name)) for name in databases.aliases()
+            name: status.glance(name, self._url_function(request, name))
+            for name in databases.aliases()
         }
         outcome = glances[alias].outcome
-        where = self._where(request, alias)
-        shown = status.problems(outcome)
+        problems = status.problems(outcome)
         context = {
             "title": _("Status of the SQL migrations"),
             "glance": glances[alias],
@@ -205,26 +205,29 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
                 for name, glance in glances.items()
                 if len(glances) > 1
             ],
-            "problems": shown,
-            "problems_more": len(outcome.problems) - len(shown),
+            "problems": problems,
+            "problems_more": len(outcome.problems) - len(problems),
             "acts": status.acts(alias) if self.may_view(request, AuditEntry) else (),
-            "rows": status.rows(outcome, where, whole="all" in request.GET),
+            "rows": status.rows(
+                outcome, self._url_function(request, alias), with_all="all" in request.GET
+            ),
             "commands": status.commands(outcome, alias),
         }
         return self.page(request, alias, "status.html", context)
 
-    def _where(self, request: HttpRequest, alias: str) -> "Callable[[Planned], str]":
-        """Return what gives the address of a migration: in the history, or else in the journal."""
-        journal, query = self.may_view(request, JournalEntry), databases.query(alias)
+    def _url_function(self, request: HttpRequest, alias: str) -> "Callable[[Planned], str]":
+        """Return a function from a migration to its URL, in the history or else in the journal."""
+        may_view_journal = self.may_view(request, JournalEntry)
+        query = databases.query(alias)
 
-        def where(planned: "Planned") -> str:
+        def url_of(planned: "Planned") -> str:
             if planned.row is not None:
                 return self.path("change", planned.id) + query
-            if planned.entry is not None and journal:
+            if planned.entry is not None and may_view_journal:
                 return self.path("change", planned.id, model="journalentry") + query
             return ""
 
-        return where
+        return url_of
 
     def timeline_view(self, request: HttpRequest) -> HttpResponse:
         """Show when migrations were applied, and how long each took."""
@@ -233,12 +236,16 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
     def _timeline(self, request: HttpRequest, alias: str) -> HttpResponse:
         from migration_guard.admin import timeline_page
 
-        found = timeline_page.context(alias, lambda one: self.url("change", alias, one))
-        context = {"title": _("Timeline of the applied migrations"), **found}
+        context = {
+            "title": _("Timeline of the applied migrations"),
+            **timeline_page.context(
+                alias, lambda migration_id: self.url("change", alias, migration_id)
+            ),
+        }
         return self.page(request, alias, "timeline.html", context)
 
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponse:
-        """Send what the list shows, all pages of it, as a file."""
+        """Send all rows of the list, with its filters, as a file."""
         return self.answer(request, lambda alias: self._export(request, alias, kind))
 
     def _export(self, request: HttpRequest, alias: str, kind: str) -> HttpResponse:
@@ -258,8 +265,8 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         )
 
 
-def knows_time_zone(alias: str) -> bool:
-    """Tell whether the server can turn times into the local ones that a date hierarchy needs.
+def has_time_zone(alias: str) -> bool:
+    """Tell whether the server can convert to local time, as a date hierarchy needs.
 
     MySQL without its time zone tables cannot (Django's notes on MySQL, "Time zone definitions").
     """

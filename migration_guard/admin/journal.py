@@ -41,26 +41,26 @@ class JournalEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("statements done"))
     def progress(self, entry: JournalEntry) -> str:
         """Return how many statements are done."""
-        return done(entry)
+        return count_done(entry)
 
     @admin.display(description=gettext_lazy("updated at"), ordering="updated_at")
     def updated(self, entry: JournalEntry) -> SafeString:
         """Return the time of the last change, to the millisecond."""
         return badges.moment(entry.updated_at)
 
-    def detail_context(self, request: HttpRequest, alias: str, found: Any) -> dict[str, Any]:  # noqa: ARG002
+    def detail_context(self, request: HttpRequest, alias: str, entry: Any) -> dict[str, Any]:  # noqa: ARG002
         """Return the entry's facts, its statement and error, and its statements."""
         return {
             "facts": (
-                (_("number"), int(found.number)),
-                (_("state"), state(found)),
-                (_("statements done"), done(found)),
-                (_("environment"), found.environment),
-                (_("started at"), badges.moment(found.started_at)),
-                (_("updated at"), badges.moment(found.updated_at)),
-                (_("database user"), found.database_user),
+                (_("number"), int(entry.number)),
+                (_("state"), state(entry)),
+                (_("statements done"), count_done(entry)),
+                (_("environment"), entry.environment),
+                (_("started at"), badges.moment(entry.started_at)),
+                (_("updated at"), badges.moment(entry.updated_at)),
+                (_("database user"), entry.database_user),
             ),
-            **story(found, alias),
+            **texts_and_steps(entry, alias),
         }
 
 
@@ -69,13 +69,13 @@ def state(entry: JournalEntry) -> SafeString:
     return badges.STATES[entry.state].html
 
 
-def done(entry: JournalEntry) -> str:
-    """Return "3 of 7"."""
+def count_done(entry: JournalEntry) -> str:
+    """Return how many statements are done, as "3 of 7"."""
     return _("%(done)d of %(total)d") % {"done": entry.done, "total": entry.total}
 
 
-def story(entry: JournalEntry, alias: str) -> dict[str, Any]:
-    """Return the texts and the statements of an entry, passwords masked."""
+def texts_and_steps(entry: JournalEntry, alias: str) -> dict[str, Any]:
+    """Return the texts and the statements of an entry, with passwords masked."""
     from migration_guard.admin import highlighting, statements
     from migration_guard.sql.masking import mask_secrets
 
@@ -89,23 +89,23 @@ def story(entry: JournalEntry, alias: str) -> dict[str, Any]:
         label = _("Statement in doubt") if entry.doubt else _("Statement")
         texts.append(Text(label, sql))
     try:
-        file = _file(alias, entry.id)
+        file = _read_file(alias, entry.id)
     except CannotTell as error:
         return {"texts": tuple(texts), "no_steps": error}
     if file is None:
         return {"texts": tuple(texts), "no_file": True}
-    found = statements.steps(file, vendor, entry.done)
+    steps = statements.steps(file, vendor, entry.done)
     return {
         "hints": [highlighting.prose(hint) for hint in _hints(entry, file, vendor)],
         "texts": tuple(texts),
-        "steps": found[: statements.LIMIT],
-        "steps_more": max(0, len(found) - statements.LIMIT),
+        "steps": steps[: statements.LIMIT],
+        "steps_more": max(0, len(steps) - statements.LIMIT),
         "steps_failed": entry.state == JournalEntry.State.FAILED,
     }
 
 
 def _hints(entry: JournalEntry, file: Any, vendor: str) -> list[str]:
-    """Return what to do next, as the planner says it for this entry."""
+    """Return what to do next, in the words of the planner."""
     from migration_guard.planning.history_rows import JournalRow, RecordedHistory
     from migration_guard.planning.plan import make_plan
 
@@ -116,16 +116,16 @@ def _hints(entry: JournalEntry, file: Any, vendor: str) -> list[str]:
         *(entry.done, entry.total, entry.done_digest, entry.doubt),
         *(entry.note, entry.statement, entry.error),
     )
-    found = make_plan([file], RecordedHistory({}, {entry.id: row}), entry.environment, vendor)
-    return [problem.hint for problem in found.problems if problem.hint]
+    plan = make_plan([file], RecordedHistory({}, {entry.id: row}), entry.environment, vendor)
+    return [problem.hint for problem in plan.problems if problem.hint]
 
 
-def _file(alias: str, migration_id: str) -> Any:
+def _read_file(alias: str, migration_id: str) -> Any:
     from migration_guard import conf
     from migration_guard.planning import files
 
     settings = conf.load()
     vendor = connections[alias].vendor
     folders = settings.folders(alias)
-    found = files.read(folders, vendor, settings.environments, only={migration_id})
-    return next(iter(found.files), None)
+    file_set = files.read(folders, vendor, settings.environments, only={migration_id})
+    return next(iter(file_set.files), None)

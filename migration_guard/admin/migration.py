@@ -1,4 +1,4 @@
-"""One applied migration: what the history says, its SQL, and its file as it is now."""
+"""The page of an applied migration: its row in the history, its SQL, and its file now."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,21 +16,24 @@ from migration_guard.sql.masking import mask_secrets
 
 
 def context(
-    row: AppliedMigration, entry: JournalEntry | None, alias: str, audited: Iterable[AuditEntry]
+    row: AppliedMigration,
+    journal_entry: JournalEntry | None,
+    alias: str,
+    audit_entries: Iterable[AuditEntry],
 ) -> dict[str, Any]:
-    """Return what the page shows; nothing is raised for files or settings that cannot be read."""
+    """Return what the page shows. Raises nothing for unreadable files or settings."""
     vendor = connections[alias].vendor
     try:
-        now, unknown = files_now.compare(alias, [row])[row.id], None
-    except (GuardError, TypeError, ValueError) as error:
-        now, unknown = None, error
-    shown = badges.STATES[now.state] if now is not None else badges.UNKNOWN
+        now, error = files_now.compare(alias, [row])[row.id], None
+    except (GuardError, TypeError, ValueError) as caught:
+        now, error = None, caught
+    state = badges.STATES[now.state] if now is not None else badges.UNKNOWN
     return {
-        "facts": _facts(row, shown.html),
-        "audited": audited,
-        **_file(row, now, unknown, vendor),
+        "facts": _facts(row, state.html),
+        "audited": audit_entries,
+        **_file(row, now, error, vendor),
         **_sql(row, now, vendor),
-        **(_journal(entry, alias) if entry is not None else {}),
+        **(_journal(journal_entry, alias) if journal_entry is not None else {}),
     }
 
 
@@ -51,44 +54,43 @@ def _facts(row: AppliedMigration, badge: SafeString) -> tuple[tuple[str, object]
 def _file(
     row: AppliedMigration,
     now: files_now.FileNow | None,
-    unknown: Exception | None,
+    error: Exception | None,
     vendor: str,
 ) -> dict[str, Any]:
-    """Return ``file_now``, one word for the template, and what goes with it."""
+    """Return ``file_now``, a word for the template, with the place, the hint and the diff."""
     if now is None:
-        return {"file_now": "unknown", "file_error": unknown}
+        return {"file_now": "unknown", "file_error": error}
     problem = now.problem
-    found = {
+    context = {
         "file_place": place(now.file.path) if now.file is not None else "",
         "file_hint": highlighting.prose(problem.hint if problem is not None else ""),
         "diff": highlighting.diff(files_now.difference(now, row, vendor)),
     }
     if now.state is State.MISSING:
-        return {**found, "file_now": "missing"}
+        return {**context, "file_now": "missing"}
     if row.checksum is None:
-        return {**found, "file_now": "not recorded"}
+        return {**context, "file_now": "not recorded"}
     if now.state is State.EDITED:
-        return {**found, "file_now": "edited"}
-    return {**found, "file_now": "cosmetic" if now.cosmetic else "matches"}
+        return {**context, "file_now": "edited"}
+    return {**context, "file_now": "cosmetic" if now.is_cosmetic else "matches"}
 
 
 def _sql(row: AppliedMigration, now: files_now.FileNow | None, vendor: str) -> dict[str, Any]:
-    """Return the SQL that was applied; where it was not stored, the file's, if it is the same."""
+    """Return the applied SQL. Where it was not stored, return that of a file with its checksum."""
     same = now is not None and now.file is not None and now.file.checksum == row.checksum
     text, source = row.sql, "history"
     if text is None and same and now is not None and now.file is not None:
         text, source = mask_secrets(now.file.text, vendor), "file"
-    found: dict[str, Any] = {"sql_source": source if text is not None else ""}
+    context: dict[str, Any] = {"sql_source": source if text is not None else ""}
     if text is not None:
-        found["sql"] = highlighting.sql(text, vendor)
+        context["sql"] = highlighting.sql(text, vendor)
     if same and now is not None and now.file is not None:
         steps = statements.steps(now.file, vendor, None)
-        found["steps"] = steps[: statements.LIMIT]
-        found["steps_more"] = max(0, len(steps) - statements.LIMIT)
-    return found
+        context["steps"] = steps[: statements.LIMIT]
+        context["steps_more"] = max(0, len(steps) - statements.LIMIT)
+    return context
 
 
 def _journal(entry: JournalEntry, alias: str) -> dict[str, Any]:
-    """Return what the journal still holds of a migration that is applied."""
-    story = journal.story(entry, alias)
-    return {"journal": entry, "journal_texts": story["texts"]}
+    """Return the journal entry that is left of an applied migration."""
+    return {"journal": entry, "journal_texts": journal.texts_and_steps(entry, alias)["texts"]}

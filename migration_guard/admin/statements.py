@@ -1,21 +1,23 @@
-"""The statement journal of one migration: which of its statements are done, failed, or to come."""
+"""The statements of a migration: which are done, failed, or not reached."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.preflight import prepare, shorten
 from migration_guard.sql.masking import mask_secrets
 
 # How many statements a page lists.
-LIMIT = 500
-_WIDTH = 160
+LIMIT: Final = 500
+_WIDTH: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement: its number, its line in the file, its beginning, and what became of it.
+    """A statement: its number, its line in the file, its first characters, and its state.
 
-    ``done`` True: committed; False: where the run stopped, or is; None: not reached.
+    ``done`` is True where it is committed, False where the run stopped or is now, and None where
+    the run did not reach it.
     """
 
     number: int
@@ -25,20 +27,21 @@ class Step:
 
 
 def steps(file: MigrationFile, vendor: str, done: int | None) -> list[Step]:
-    """Return the statements of ``file``, of which ``done`` are committed (None: all).
+    """Return the statements of ``file``, of which the first ``done`` are committed (None: all).
 
-    Empty where the file does not split into statements.
+    Return none where the file cannot be split into statements.
     """
     scripts, _problems = prepare([file], vendor)
     if file.id not in scripts:
         return []
-    found: list[Step] = []
+    steps_of_file: list[Step] = []
     for unit in scripts[file.id].units:
-        # A BEGIN … COMMIT group counts its brackets too, and commits as one.
-        over = done is None or unit.last <= done
-        here = done is not None and unit.first <= done + 1 <= unit.last
+        # A group from BEGIN to COMMIT counts these two as well, and commits as a whole.
+        is_done = done is None or unit.last <= done
+        is_here = done is not None and unit.first <= done + 1 <= unit.last
         for statement in unit.statements:
             text = shorten(mask_secrets(statement.text, vendor), _WIDTH)
-            state = True if over else False if here else None
-            found.append(Step(len(found) + 1, statement.line, text, state))
-    return found
+            state = True if is_done else False if is_here else None
+            number = len(steps_of_file) + 1
+            steps_of_file.append(Step(number, statement.line, text, state))
+    return steps_of_file

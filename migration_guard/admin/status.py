@@ -1,6 +1,6 @@
-"""The status of each database: its plan, what stands against it, and what to type next.
+"""The status of a database: its plan, its problems, and the command to type next.
 
-Looking writes nothing, takes no lock, and never raises: what went wrong is part of the answer.
+It writes nothing, takes no lock and raises nothing: an error is part of the result.
 """
 
 import shlex
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final, TypeAlias
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,29 +21,29 @@ from migration_guard.problems import Problem, Severity, errors
 from migration_guard.results import Outcome
 from migration_guard.sql.masking import mask_secrets
 
-# How many applied migrations the plan shows in full, and how many problems, unless asked for all.
-APPLIED_SHOWN = 200
-PROBLEMS_SHOWN = 200
-# How many migrations of one state are named at a glance, and how many acts are told.
-NAMED = 3
-ACTS_SHOWN = 5
-# Up to so many migrations the list, too, begins with the status.
-CHEAP = 2000
-# The address of a migration's page, empty where it has none.
-Where = Callable[[Planned], str]
+# How many applied migrations the plan lists (unless all are requested), and how many problems.
+MAX_APPLIED: Final = 200
+MAX_PROBLEMS: Final = 200
+# How many migrations of a state the summary names, and how many changes by hand.
+MAX_NAMED: Final = 3
+MAX_ACTS: Final = 5
+# With more migrations, the list of the history does not begin with the status.
+MAX_CHEAP: Final = 2000
+# Gives the URL of a migration's page; empty where it has none.
+UrlOf: TypeAlias = Callable[[Planned], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line, and what it is good for."""
+    """A command line and its purpose."""
 
     purpose: str
     line: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A problem as the page shows it."""
+class ProblemText:
+    """A problem, with its texts as HTML."""
 
     badge: SafeString
     problem: Problem
@@ -53,7 +54,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A state and how many migrations are in it; ``named`` (id, URL) are the first of them."""
+    """The number of migrations in a state; ``named`` are the id and the URL of the first."""
 
     badge: SafeString
     count: int
@@ -63,7 +64,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the plan; ``hidden`` of them stand for applied migrations not shown."""
+    """A line of the plan, or a line that stands for ``hidden`` applied migrations."""
 
     planned: Planned | None = None
     badge: str = ""
@@ -75,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A database in a few words."""
+    """A summary of a database."""
 
     outcome: Outcome
     stamp: EnvironmentStamp | None
@@ -85,138 +86,142 @@ class Glance:
 
     @property
     def hint(self) -> SafeString:
-        """What to do about the error."""
+        """The hint of the error, as HTML."""
         return highlighting.prose(self.outcome.error.hint if self.outcome.error else "")
 
     @property
     def bad(self) -> bool:
-        """Whether somebody must do something."""
-        failed = any(one.state is State.FAILED for one in self.outcome.plan.migrations)
-        return bool(self.outcome.error or self.errors or failed)
+        """Whether somebody must act."""
+        has_failed = any(planned.state is State.FAILED for planned in self.outcome.plan.migrations)
+        return bool(self.outcome.error or self.errors or has_failed)
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong, and nothing to do."""
-        clean = not (self.outcome.error or self.errors or self.warnings)
-        return clean and not self.outcome.to_run
+        """Whether nothing is wrong and nothing is pending."""
+        is_clean = not (self.outcome.error or self.errors or self.warnings)
+        return is_clean and not self.outcome.to_run
 
 
-def glance(alias: str, where: Where) -> Glance:
-    """Look at a database."""
+def glance(alias: str, url_of: UrlOf) -> Glance:
+    """Return the summary of a database."""
     outcome = look(alias)
     severities = Counter(problem.severity for problem in outcome.problems)
     return Glance(
         outcome,
-        _stamp(alias) if outcome.error is None else None,
-        _counts(outcome.plan.migrations, where),
+        _read_stamp(alias) if outcome.error is None else None,
+        _counts(outcome.plan.migrations, url_of),
         severities[Severity.ERROR],
         severities[Severity.WARNING],
     )
 
 
 def acts(alias: str) -> list[AuditEntry]:
-    """Return the newest acts by hand, without their details; none where they cannot be read."""
+    """Return the newest changes by hand, without details; none where they cannot be read."""
     try:
         with databases.reading(alias):
-            return list(AuditEntry.objects.using(alias).defer("details")[:ACTS_SHOWN])
+            return list(AuditEntry.objects.using(alias).defer("details")[:MAX_ACTS])
     except GuardError:
         return []
 
 
 def look(alias: str) -> Outcome:
-    """Return the plan; whatever goes wrong is its ``error``."""
+    """Return the plan; its ``error`` says what went wrong."""
     from migration_guard.running import executor
 
     try:
         return executor.look(alias)
     except (TypeError, ValueError, OSError) as error:
-        found = CannotTell(
+        problem = CannotTell(
             _("The setting MIGRATION_GUARD cannot be read: %(reason)s") % {"reason": error},
             _("manage.py check says what is wrong with it."),
         )
-        return Outcome(alias, error=found)
+        return Outcome(alias, error=problem)
 
 
-def cheap(alias: str) -> bool:
-    """Tell whether the status costs little enough to stand above the list."""
+def is_cheap(alias: str) -> bool:
+    """Tell whether the status costs little enough to be shown above the list."""
     from migration_guard import conf
     from migration_guard.planning.names import scan
 
     try:
         with databases.reading(alias):
-            if AppliedMigration.objects.using(alias).order_by().values("id")[CHEAP : CHEAP + 1]:
+            if (
+                AppliedMigration.objects.using(alias)
+                .order_by()
+                .values("id")[MAX_CHEAP : MAX_CHEAP + 1]
+            ):
                 return False
         names, _problems = scan(conf.load().folders(alias))
-        return len(names) <= CHEAP
+        return len(names) <= MAX_CHEAP
     except (GuardError, TypeError, ValueError, OSError):
         return True
 
 
-def problems(outcome: Outcome) -> list[Found]:
+def problems(outcome: Outcome) -> list[ProblemText]:
     """Return the problems, errors first."""
     order = list(badges.SEVERITIES)
-    found = sorted(outcome.problems, key=lambda problem: order.index(problem.severity))
+    in_order = sorted(outcome.problems, key=lambda problem: order.index(problem.severity))
     return [
-        Found(
-            badges.SEVERITIES[one.severity].html,
-            one,
-            # It may quote an error, which quotes a statement.
-            mask_secrets(one.message, outcome.vendor) if outcome.vendor else one.message,
-            highlighting.prose(one.hint),
-            highlighting.diff(one.detail),
+        ProblemText(
+            badges.SEVERITIES[problem.severity].html,
+            problem,
+            # The message may quote an error, which quotes a statement.
+            mask_secrets(problem.message, outcome.vendor) if outcome.vendor else problem.message,
+            highlighting.prose(problem.hint),
+            highlighting.diff(problem.detail),
         )
-        for one in islice(found, PROBLEMS_SHOWN)
+        for problem in islice(in_order, MAX_PROBLEMS)
     ]
 
 
-def rows(outcome: Outcome, where: Where, *, whole: bool) -> list[Row]:
-    """Return the plan in numeric order; without ``whole``, only the newest applied ones."""
+def rows(outcome: Outcome, url_of: UrlOf, *, with_all: bool) -> list[Row]:
+    """Return the plan in numeric order; without ``with_all``, only the newest applied ones."""
     plan = outcome.plan.migrations
-    applied = sum(one.state is State.APPLIED for one in plan)
-    hide = 0 if whole else max(0, applied - APPLIED_SHOWN)
-    found: list[Row] = []
+    applied = sum(planned.state is State.APPLIED for planned in plan)
+    to_hide = 0 if with_all else max(0, applied - MAX_APPLIED)
+    lines: list[Row] = []
     for planned in plan:
-        if planned.state is State.APPLIED and hide:
-            hide -= 1
-            if found and found[-1].hidden:
-                found[-1] = Row(hidden=found[-1].hidden + 1)
+        if planned.state is State.APPLIED and to_hide:
+            to_hide -= 1
+            if lines and lines[-1].hidden:
+                lines[-1] = Row(hidden=lines[-1].hidden + 1)
             else:
-                found.append(Row(hidden=1))
+                lines.append(Row(hidden=1))
             continue
         row = planned.row
         at = badges.moment(row.applied_at) if row is not None else ""
         badge = badges.STATES[planned.state].html
-        found.append(Row(planned, badge, _note(planned), where(planned), at))
-    return found
+        lines.append(Row(planned, badge, _note(planned), url_of(planned), at))
+    return lines
 
 
 def commands(outcome: Outcome, alias: str) -> list[Command]:
-    """Return what to type next: what suits the state first."""
+    """Return the commands to type next, the most urgent first."""
     database = databases.option(alias) if shlex.quote(alias) == alias else ""
-    found = []
+    listed = []
     if outcome.error is None and outcome.to_run and not errors(outcome.problems):
-        found.append(Command(_("Apply what is pending"), f"manage.py runsqlmigrations{database}"))
-    found += [
+        listed.append(Command(_("Apply what is pending"), f"manage.py runsqlmigrations{database}"))
+    listed += [
         Command(_("Show this plan in a terminal"), f"manage.py runsqlmigrations --plan{database}"),
         Command(_("Check the schema contract"), f"manage.py checkschema{database}"),
         Command(_("Check the files, without a database"), "manage.py checksqlmigrations"),
     ]
-    return found
+    return listed
 
 
-def _counts(plan: Sequence[Planned], where: Where) -> list[Count]:
-    """Return each state that occurs; what is not as it should be is named."""
-    found: dict[str, list[Planned]] = {}
+def _counts(plan: Sequence[Planned], url_of: UrlOf) -> list[Count]:
+    """Return the states that occur; migrations are named where someone may have to act."""
+    by_state: dict[str, list[Planned]] = {}
     for planned in plan:
-        found.setdefault(planned.state, []).append(planned)
+        by_state.setdefault(planned.state, []).append(planned)
     counts = []
     for state, badge in badges.STATES.items():
-        ours = found.get(state, [])
-        named = [] if state in (State.APPLIED, State.SKIPPED) else ours[:NAMED]
-        more = len(ours) - len(named) if named else 0
-        if ours:
-            links = tuple((one.id, where(one)) for one in named)
-            counts.append(Count(badge.html, len(ours), links, more))
+        migrations = by_state.get(state, [])
+        named = [] if state in (State.APPLIED, State.SKIPPED) else migrations[:MAX_NAMED]
+        more = len(migrations) - len(named) if named else 0
+        if migrations:
+            links = tuple((migration.id, url_of(migration)) for migration in named)
+            counts.append(Count(badge.html, len(migrations), links, more))
     return counts
 
 
@@ -236,10 +241,10 @@ def _note(planned: Planned) -> str:
     return ""
 
 
-def _stamp(alias: str) -> EnvironmentStamp | None:
+def _read_stamp(alias: str) -> EnvironmentStamp | None:
     try:
         with databases.reading(alias):
-            found: EnvironmentStamp | None = EnvironmentStamp.objects.using(alias).first()
-            return found
+            stamp: EnvironmentStamp | None = EnvironmentStamp.objects.using(alias).first()
+            return stamp
     except GuardError:
         return None

@@ -1,7 +1,7 @@
-"""The timeline: when each migration was applied, and how long it took, as points of an SVG.
+"""The timeline: the time and the duration of each applied migration, as points of an SVG.
 
-Pure. Time runs from left to right, duration grows upwards on a logarithmic scale. The number of
-points is bounded: those that would lie on one another are drawn as one.
+Pure. Time runs from left to right; duration grows upwards on a logarithmic scale. The number of
+points is bounded: migrations at the same place share a point.
 """
 
 import math
@@ -9,18 +9,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Final
 
 WIDTH, HEIGHT = 960, 360
 LEFT, RIGHT, TOP, BOTTOM = 72, 24, 28, 44
-# A migration is slow from ten times the median on; a tenth of a second disturbs nobody.
-FACTOR = 10
-UNNOTICED_MS = 100
-# From so many migrations on, neighbours within a cell of so many units share a point, which lies in
-# the middle of the cell, so that points form a grid and cover none of one another.
-MANY = 600
-CELL = 12
-_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
-_STEPS = tuple(
+# A migration is slow if it takes ten times the median, and at least this many milliseconds.
+SLOW_FACTOR: Final = 10
+MIN_SLOW_MS: Final = 100
+# With more migrations than this, neighbours in a cell of this many units share a point. It lies in
+# the middle of the cell, so that points form a grid and do not cover each other.
+MANY: Final = 600
+CELL: Final = 12
+_MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120)
+_STEPS: Final = tuple(
     timedelta(seconds=seconds)
     for seconds in (
         *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120),
@@ -28,14 +29,21 @@ _STEPS = tuple(
         *(86_400, 2 * 86_400, 5 * 86_400, 7 * 86_400, 14 * 86_400),
     )
 )
-_TICKS = 7
-# The lines of the durations, in milliseconds: 1 ms, 10 ms, … 1 s, 10 s, 1 min, 10 min, 1 h, 10 h …
-_LINES = (*(10**power for power in range(5)), 60_000, 600_000, 3_600_000, 36_000_000, 360_000_000)
+_MAX_TIMES: Final = 7
+# Grid lines of durations, in milliseconds: 1 ms, 10 ms, … 1 s, 10 s, 1 min, 10 min, 1 h, 10 h …
+_LINES: Final = (
+    *(10**power for power in range(5)),
+    60_000,
+    600_000,
+    3_600_000,
+    36_000_000,
+    360_000_000,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One applied migration; ``at`` in the time zone that is shown, ``ms`` its duration."""
+    """An applied migration: ``at`` in the current time zone, ``ms`` its duration."""
 
     id: str
     at: datetime
@@ -44,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place of the drawing and the ``count`` migrations there; ``slowest`` speaks for them."""
+    """A place in the drawing with ``count`` migrations, of which ``slowest`` is named."""
 
     x: float
     y: float
@@ -56,9 +64,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What the template draws; ``slow_from`` in milliseconds.
+    """What the template draws; ``slow_from`` is in milliseconds.
 
-    ``times`` and ``durations`` are the lines of the grid: a place, and the value it stands for.
+    ``times`` and ``durations`` are the lines of the grid: a coordinate and its value.
     """
 
     points: tuple[Point, ...]
@@ -76,12 +84,13 @@ class Drawing:
 
 
 def draw(samples: Sequence[Sample], listed: int = 10) -> Drawing | None:
-    """Return the drawing of ``samples``, with the ``listed`` slowest; None where there is none."""
+    """Return the drawing of ``samples``, with the ``listed`` slowest; None without samples."""
     if not samples:
         return None
-    middle = median(sample.ms for sample in samples)
-    slow_from = max(FACTOR * middle, UNNOTICED_MS)
-    first, last = min(s.at for s in samples), max(s.at for s in samples)
+    median_ms = median(sample.ms for sample in samples)
+    slow_from = max(SLOW_FACTOR * median_ms, MIN_SLOW_MS)
+    first = min(sample.at for sample in samples)
+    last = max(sample.at for sample in samples)
     longest = max(*(sample.ms for sample in samples), slow_from) * 1.2
     top = next((ms for ms in _LINES[3:] if ms >= longest), longest)
     scale = _Scale(first, last, top)
@@ -95,14 +104,14 @@ def draw(samples: Sequence[Sample], listed: int = 10) -> Drawing | None:
         slow_from=slow_from,
         slow_y=scale.y(slow_from),
         slow_count=sum(sample.ms >= slow_from for sample in samples),
-        median=middle,
-        slowest=tuple(sorted(samples, key=lambda s: (-s.ms, s.at))[:listed]),
+        median=median_ms,
+        slowest=tuple(sorted(samples, key=lambda sample: (-sample.ms, sample.at))[:listed]),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """From time and duration to the units of the drawing."""
+    """Converts time and duration to coordinates."""
 
     first: datetime
     last: datetime
@@ -128,25 +137,27 @@ def _points(samples: Sequence[Sample], scale: _Scale, slow_from: float) -> Itera
     for sample in samples:
         cell = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
         cells.setdefault((*cell, sample.ms >= slow_from), []).append(sample)
-    for (x, y, slow), found in cells.items():
-        slowest = max(found, key=lambda sample: sample.ms)
+    for (x, y, slow), neighbours in cells.items():
+        slowest = max(neighbours, key=lambda sample: sample.ms)
         place = scale.x(slowest.at), scale.y(slowest.ms)
         if size == CELL and not slow:
-            place = _inside(x * size, LEFT, WIDTH - RIGHT), _inside(y * size, TOP, HEIGHT - BOTTOM)
-        radius = round((4 if size < CELL else 3) + min(2.8, math.log10(len(found)) * 1.4), 1)
-        yield Point(*place, radius, slow, len(found), slowest)
+            place = _clamp(x * size, LEFT, WIDTH - RIGHT), _clamp(y * size, TOP, HEIGHT - BOTTOM)
+        radius = round((4 if size < CELL else 3) + min(2.8, math.log10(len(neighbours)) * 1.4), 1)
+        yield Point(*place, radius, slow, len(neighbours), slowest)
 
 
-def _inside(value: float, low: float, high: float) -> float:
+def _clamp(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
 def _step(span: timedelta) -> timedelta:
-    """Return the distance of two lines; from a month on, it counts in months of 30 days."""
+    """Return the distance of two grid lines; a month counts as 30 days."""
     for step in _STEPS:
-        if span / step <= _TICKS:
+        if span / step <= _MAX_TIMES:
             return step
-    months = next((m for m in _MONTHS if span / timedelta(days=30 * m) <= _TICKS), _MONTHS[-1])
+    months = next(
+        (count for count in _MONTHS if span / timedelta(days=30 * count) <= _MAX_TIMES), _MONTHS[-1]
+    )
     return timedelta(days=30 * months)
 
 

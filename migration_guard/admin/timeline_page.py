@@ -1,9 +1,9 @@
-"""The timeline as a page: from the history to a drawing, its labels and its table."""
+"""The page of the timeline: the drawing, its labels and its table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,14 +14,14 @@ from migration_guard.admin import badges, timeline
 from migration_guard.admin.timeline import Drawing, Point, Sample
 from migration_guard.models import AppliedMigration
 
-# How many slow migrations are named in the drawing, and how far apart names must be.
-_NAMED = 8
-_APART = (60, 16)
+# How many slow migrations the drawing names, and the least distance of names, in its units.
+_MAX_NAMES: Final = 8
+_DISTANCE: Final = (60, 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point with its words; ``name`` stands in the drawing, empty for most."""
+    """A point with its texts; ``name`` is drawn, and is empty for most points."""
 
     point: Point
     title: str
@@ -29,12 +29,14 @@ class Mark:
 
 
 def context(alias: str, url: Callable[[str], str]) -> dict[str, Any]:
-    """Return what the page shows; ``url`` gives the address of a migration's page."""
+    """Return what the page shows; ``url`` gives the URL of a migration by its id."""
     rows = AppliedMigration.objects.using(alias).order_by("applied_at", "id")
-    found = list(rows.values_list("id", "applied_at", "duration_ms"))
-    samples = [Sample(one, _local(at), ms) for one, at, ms in found if ms is not None]
+    values = list(rows.values_list("id", "applied_at", "duration_ms"))
+    samples = [
+        Sample(migration_id, _local(at), ms) for migration_id, at, ms in values if ms is not None
+    ]
     drawing = timeline.draw(samples)
-    context = {"drawn": len(samples), "left_out": len(found) - len(samples), "drawing": drawing}
+    context = {"drawn": len(samples), "left_out": len(values) - len(samples), "drawing": drawing}
     if drawing is None:
         return context
     return {
@@ -48,27 +50,27 @@ def context(alias: str, url: Callable[[str], str]) -> dict[str, Any]:
         "slow_from": badges.duration(drawing.slow_from),
         "slowest": [
             {
-                "id": one.id,
-                "url": url(one.id),
-                "at": badges.moment(one.at),
-                "took": badges.duration(one.ms),
-                "slow": one.ms >= drawing.slow_from,
+                "id": sample.id,
+                "url": url(sample.id),
+                "at": badges.moment(sample.at),
+                "took": badges.duration(sample.ms),
+                "slow": sample.ms >= drawing.slow_from,
             }
-            for one in drawing.slowest
+            for sample in drawing.slowest
         ],
     }
 
 
 def _marks(drawing: Drawing) -> list[Mark]:
-    """Return the points, the slow ones last, so that nothing covers them."""
+    """Return the points; the slow ones are last, so that nothing covers them."""
     named: list[Point] = []
     names = {}
     for point in sorted(drawing.points, key=lambda point: -point.slowest.ms):
-        free = all(
-            abs(point.x - other.x) > _APART[0] or abs(point.y - other.y) > _APART[1]
+        has_room = all(
+            abs(point.x - other.x) > _DISTANCE[0] or abs(point.y - other.y) > _DISTANCE[1]
             for other in named
         )
-        if point.slow and free and len(named) < _NAMED:
+        if point.slow and has_room and len(named) < _MAX_NAMES:
             named.append(point)
             names[point] = point.slowest.id.partition("_")[0]
     return [
@@ -78,8 +80,8 @@ def _marks(drawing: Drawing) -> list[Mark]:
 
 
 def _title(point: Point) -> str:
-    one = point.slowest
-    title = f"{one.id}: {badges.duration(one.ms)}, {one.at:%Y-%m-%d %H:%M:%S}"
+    slowest = point.slowest
+    title = f"{slowest.id}: {badges.duration(slowest.ms)}, {slowest.at:%Y-%m-%d %H:%M:%S}"
     if point.count > 1:
         others = point.count - 1
         title += " " + ngettext(
@@ -89,7 +91,7 @@ def _title(point: Point) -> str:
 
 
 def _time(at: Any, step: timedelta) -> str:
-    """Return the label of a line: as much of the time as tells it from its neighbours."""
+    """Return the label of a line: the part of the time in which lines differ."""
     if step >= timedelta(days=360):
         return date_format(at, "Y")
     if step >= timedelta(days=30):
