@@ -1,8 +1,8 @@
 """Django system checks: settings, folders and names, so that every ``manage.py`` stays fast.
 
-Invariants: no database is asked and nothing is raised; no SQL file is opened, but for the later
-file of two with one number, whose header may allow it. The SQL itself is read by
-``checksqlmigrations`` and ``runsqlmigrations``.
+Invariants: they ask no database and raise nothing. They open no SQL file, except the later of two
+with the same number, because its header may allow that. ``checksqlmigrations`` and
+``runsqlmigrations`` read the SQL itself.
 
 | id | rule | what it stops |
 |---|---|---|
@@ -53,16 +53,16 @@ IDS: Final = {
 
 
 def check(app_configs: Sequence[AppConfig] | None = None, **_kwargs: Any) -> list[CheckMessage]:
-    """Return what is wrong with the setting, and with the names in the folders that it names."""
+    """Return the problems of the setting, and of the names in its folders."""
     if app_configs is not None and APP not in {config.label for config in app_configs}:
         return []
-    return [_message(problem) for problem in _problems()]
+    return [_as_message(problem) for problem in _find_problems()]
 
 
-def _problems() -> Iterator[Problem]:
+def _find_problems() -> Iterator[Problem]:
     try:
         unknown = conf.unknown_keys()
-        yield from _unknown_keys(unknown)
+        yield from _report_unknown_keys(unknown)
         loaded = conf.load()
     except CannotTell as error:
         yield Problem("bad-setting", error.message, error.hint)
@@ -75,12 +75,12 @@ def _problems() -> Iterator[Problem]:
         )
         return
     for alias in loaded.dirs:
-        yield from _database(loaded, alias)
+        yield from _check_database(loaded, alias)
     if loaded.apply_in_tests and any(loaded.dirs.values()):
-        yield from _hidden_commands()
+        yield from _check_test_commands()
 
 
-def _unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
+def _report_unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
     for key, near in unknown.items():
         yield Problem(
             "unknown-setting",
@@ -89,8 +89,8 @@ def _unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
         )
 
 
-def _hidden_commands() -> Iterator[Problem]:
-    """Yield the commands of apps before ours that run instead of ours, and prepare no database."""
+def _check_test_commands() -> Iterator[Problem]:
+    """Yield a problem for each test command of another app that runs instead of ours."""
     for config in takewhile(lambda config: config.name != APP, apps.get_app_configs()):
         for name in _TEST_COMMANDS:
             path = Path(config.path, "management", "commands", f"{name}.py")
@@ -107,7 +107,7 @@ def _hidden_commands() -> Iterator[Problem]:
                 )
 
 
-def _database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
+def _check_database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
     if alias not in set(connections):
         near = conf.nearest(alias, connections)
         yield Problem(
@@ -116,16 +116,16 @@ def _database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
             f'Did you mean "{near}"?' if near else f"Known are {', '.join(sorted(connections))}.",
         )
     try:
-        names, found = scan(loaded.folders(alias))
+        names, name_problems = scan(loaded.folders(alias))
     except CannotTell as error:
         yield Problem("bad-folder", error.message, error.hint)
         return
-    yield from found
-    yield from _duplicate_numbers(names, loaded.environments)
+    yield from name_problems
+    yield from _check_duplicate_numbers(names, loaded.environments)
     yield from max_migration.problems(names)
 
 
-def _duplicate_numbers(
+def _check_duplicate_numbers(
     names: Sequence[FileName], environments: Collection[str]
 ) -> Iterator[Problem]:
     by_number: dict[int, dict[str, list[FileName]]] = defaultdict(lambda: defaultdict(list))
@@ -156,7 +156,7 @@ def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
     return "duplicate-number" in directives.parse(text, environments)[0].allow
 
 
-def _message(problem: Problem) -> CheckMessage:
+def _as_message(problem: Problem) -> CheckMessage:
     kind = Error if problem.severity is Severity.ERROR else CheckWarning
     return kind(
         problem.message, hint=problem.hint or None, obj=problem.place or None, id=IDS[problem.rule]

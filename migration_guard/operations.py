@@ -5,8 +5,8 @@ from migration_guard.operations import RequiresSQL
 class Migration(migrations.Migration):
     operations = [RequiresSQL("0027"), ...]
 
-It changes nothing and runs nothing: ``migrate`` stops with the command to type where the SQL
-migration is not applied. A fresh database and a test database are built in the order it asks for.
+It changes nothing and runs nothing. Where the SQL migration is not applied, ``migrate`` stops and
+names the command to type. Fresh databases and test databases are built in the order it asks for.
 """
 
 from typing import Any
@@ -23,8 +23,8 @@ from migration_guard.planning.names import number_of
 class RequiresSQL(Operation):
     """An operation that needs the SQL migration of this number or id (``"0027"``, ``"0027_x"``).
 
-    It asks the database that is migrated; one that has no ``DIRS`` has no SQL migrations to wait
-    for. Raises ValueError for what is neither a number nor an id.
+    It asks the database that is migrated, and does nothing where that has no ``DIRS``. Raises
+    ValueError for text that is neither a number nor an id.
     """
 
     reversible = True
@@ -70,14 +70,14 @@ class RequiresSQL(Operation):
         """Change nothing: the SQL migration stays applied."""
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """Return what writes the operation down."""
+        """Return what Django writes into a migration file."""
         return self.__class__.__name__, [self.migration], {}
 
     def describe(self) -> str:
-        """Return a line for ``migrate --plan``."""
+        """Return the line for ``migrate --plan``."""
         return f"Requires the SQL migration {self.migration}"
 
     @property
     def migration_name_fragment(self) -> str:
-        """What ``makemigrations`` would name a file by."""
+        """Part of the name that ``makemigrations`` gives a file."""
         return f"requires_sql_{self.number}"

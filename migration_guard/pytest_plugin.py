@@ -1,22 +1,22 @@
-"""The pytest plugin: a schema contract as tests, and one clear end where migrations fail.
+"""The pytest plugin: test databases with SQL migrations, and a schema contract as tests.
 
-Asked by ``--schema-contract FILE`` or the ini option ``schema_contract = FILE``, each assertion of
-the contract is a test, run against the test database that pytest-django makes::
+With ``--schema-contract FILE`` or the ini option ``schema_contract = FILE``, each assertion of the
+contract is a test. It runs against the test database that pytest-django makes::
 
     schema_contract.toml::user_profiles::relationship_type::exists
 
 ``--schema-contract`` alone means the files in ``MIGRATION_GUARD["CONTRACTS"]``. With the ini
-option, a run that names nothing but files or single tests leaves the contract out; name its file,
-or a part of an id (``schema_contract.toml::user_profiles``), to run it too.
+option, a run that names only files or single tests leaves the contract out. Name its file, or a
+part of an id (``schema_contract.toml::user_profiles``), to run it too.
 
-What cannot be told fails, or is skipped with ``--schema-contract-allow-unknown``. Not asked, the
-plugin imports neither Django nor the app, so it is harmless in any project.
+An assertion that cannot be checked fails; with ``--schema-contract-allow-unknown`` it is skipped.
+In a project without Django or without the app, the plugin imports neither of them.
 """
 
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from migration_guard.planning.plan import Plan
     from migration_guard.results import Checked
 
-OPTION = "--schema-contract"
-INI = "schema_contract"
-# An option without a value: the files of the setting.
-FROM_SETTING = ""
+OPTION: Final = "--schema-contract"
+INI: Final = "schema_contract"
+# The value of the option where none is given: it means the files in the setting.
+FROM_SETTING: Final = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Switch the tests of contracts on where they are asked for."""
+    """Register the tests of contracts if an option asks for them."""
     if not config.getoption(INI) and not config.getini(INI):
         return
     if not config.pluginmanager.hasplugin("django"):
@@ -90,10 +90,10 @@ def pytest_fixture_setup(request: Any) -> Generator[None, Any, Any]:
         if testing is None or not isinstance(error, testing.NotMigrated):
             raise
         message, returncode = str(error), error.returncode
-    _end(request, message, returncode)
+    _end_run(request, message, returncode)
 
 
-def _end(request: Any, message: str, returncode: int) -> NoReturn:
+def _end_run(request: Any, message: str, returncode: int) -> NoReturn:
     if hasattr(request.config, "workerinput"):
         # The exit of one worker of pytest-xdist would look like a crash.
         request.session.shouldfail = "the test database did not get its SQL migrations"
@@ -102,54 +102,59 @@ def _end(request: Any, message: str, returncode: int) -> NoReturn:
 
 
 class SchemaContracts:
-    """The hooks and the fixture of a run that tests contracts."""
+    """The hooks of a run that tests contracts."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.allow_unknown: bool = config.getoption("schema_contract_allow_unknown")
-        self.always, self.named = config.getoption(INI), config.getini(INI)
+        self.option_values, self.ini_paths = config.getoption(INI), config.getini(INI)
         self.paths: list[Path] = []
         self.invocation = config.invocation_params.dir
 
     def pytest_report_header(self) -> str:
-        """Say which contracts are asked for."""
-        named = [str(value) or 'MIGRATION_GUARD["CONTRACTS"]' for value in self.always]
-        named += [str(path) for path in self.named]
-        return f"schema contract: {', '.join(named)}"
+        """Return the line that names the contracts of this run."""
+        names = [str(value) or 'MIGRATION_GUARD["CONTRACTS"]' for value in self.option_values]
+        names += [str(path) for path in self.ini_paths]
+        return f"schema contract: {', '.join(names)}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
-        """Add the contracts to what is collected; only now are Django's settings there."""
+        """Add the contracts to the paths that pytest collects."""
+        # Not earlier: Django's settings may be set in any pytest_configure.
         config = session.config
         _require_django()
-        always = [self._path(value) for value in self.always if value != FROM_SETTING]
-        if FROM_SETTING in self.always:
-            always += _of_setting()
-        self.paths = list(dict.fromkeys((*always, *(path.resolve() for path in self.named))))
+        always = [self._resolve(value) for value in self.option_values if value != FROM_SETTING]
+        if FROM_SETTING in self.option_values:
+            always += _paths_in_setting()
+        self.paths = list(dict.fromkeys((*always, *(path.resolve() for path in self.ini_paths))))
         for path in self.paths:
             _require_file(path)
-            named = any(self._names(argument, path) for argument in config.args)
-            if not named and (path in always or not self._only_single_tests(config)):
+            is_named = any(self._is_in(argument, path) for argument in config.args)
+            if not is_named and (path in always or not self._has_only_single_tests(config)):
                 config.args.append(str(path))
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> "ContractFile | None":
-        """Collect a contract."""
+        """Return the collector of a contract, None for other files."""
         if file_path not in self.paths:
             return None
-        collected: ContractFile = ContractFile.from_parent(parent, path=file_path)
-        return collected
+        collector: ContractFile = ContractFile.from_parent(parent, path=file_path)
+        return collector
 
-    def _path(self, value: str) -> Path:
+    def _resolve(self, value: str) -> Path:
         return (self.invocation / value).resolve()
 
-    def _names(self, argument: str, path: Path) -> bool:
-        return self._path(argument.partition("::")[0]) == path
+    def _is_in(self, argument: str, path: Path) -> bool:
+        """Tell whether a command-line argument names the file, or a part of it."""
+        return self._resolve(argument.partition("::")[0]) == path
 
-    def _only_single_tests(self, config: pytest.Config) -> bool:
+    def _has_only_single_tests(self, config: pytest.Config) -> bool:
+        """Tell whether the command line names only files and single tests, no folder."""
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             return False
-        return all("::" in one or self._path(one).is_file() for one in config.args)
+        return all(
+            "::" in argument or self._resolve(argument).is_file() for argument in config.args
+        )
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +163,7 @@ def checked_schema_contracts(
     django_db_setup: None,  # noqa: ARG001
     django_db_blocker: Any,
 ) -> "dict[ContractFile, Checked]":
-    """Check all contracts once, before the fixtures of a single test open a transaction."""
+    """Check all contracts once, before the fixtures of a test open a transaction."""
     from migration_guard import schema_check, testing
 
     tests = (item for item in request.session.items if isinstance(item, ContractTest))
@@ -170,10 +175,10 @@ def checked_schema_contracts(
 
 
 class ContractFile(pytest.Module):
-    """A contract file: its tests are named by its assertions, which need no database to be known.
+    """Collects a contract file: a test for each assertion, found without a database.
 
-    A module without Python in it, as pytest's text doctests are, so that fixtures of a module's
-    scope have a place.
+    It is a module without Python in it, as pytest's text doctests are: fixtures with the scope of a
+    module need one.
     """
 
     obj = None
@@ -182,14 +187,14 @@ class ContractFile(pytest.Module):
     alias: str
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """Read the contract."""
+        """Read the contract and return its tests."""
         from migration_guard import contracts
         from migration_guard.exceptions import GuardError
 
         try:
             self.contract = contracts.load(self.path)
             self.alias = _alias(self.path)
-            ids = _assertions(self.contract, self.alias)
+            ids = _assertion_ids(self.contract, self.alias)
         except GuardError as error:
             raise self.CollectError(str(error)) from error
         if not ids:
@@ -198,19 +203,19 @@ class ContractFile(pytest.Module):
 
 
 class ContractPart(pytest.Collector):
-    """What a contract says of one table, or of one column."""
+    """Collects the assertions about one table, or about one column."""
 
     def __init__(self, *, ids: "Sequence[tuple[str, list[str]]]", **more: Any) -> None:
         super().__init__(**more)
         self.ids = ids
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """Return its parts."""
+        """Return its tests and its smaller parts."""
         return _nodes(self, self.ids)
 
 
 class ContractTest(pytest.Function):
-    """One assertion; ``assertion_id`` does not hold the file."""
+    """Tests one assertion; ``assertion_id`` is its id in the contract, without the file."""
 
     def __init__(self, *, assertion_id: str, contract_file: ContractFile, **more: Any) -> None:
         super().__init__(**more)
@@ -218,31 +223,39 @@ class ContractTest(pytest.Function):
         self.add_marker(pytest.mark.django_db(databases=[contract_file.alias]))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Name the assertion in reports, not this module."""
+        """Return the place for reports: the contract and the assertion, not this module."""
         return self.path, None, self.assertion_id
 
     def judge(self, checked: "Checked", *, allow_unknown: bool) -> None:
-        """Fail, skip or pass by what was found of the assertion."""
+        """Pass, fail or skip by the result of the check."""
         if checked.error is not None:
             pytest.fail(str(checked.error), pytrace=False)
-        found = [one for one in checked.assertions if one.id == self.assertion_id]
-        broken = dict.fromkeys(one.violation for one in found if one.violation is not None)
-        if broken:
-            told = (f"[{one.rule}] {one.explanation}\n{one.source}" for one in broken)
-            pytest.fail("\n".join(told), pytrace=False)
-        unknown = [one.unknown for one in found if one.unknown]
-        if unknown or not found:
-            why = ", ".join(unknown) or "the contract does not state it any more"
-            message = f"{self.assertion_id} could not be checked: {why}"
+        assertions = [
+            assertion for assertion in checked.assertions if assertion.id == self.assertion_id
+        ]
+        violations = dict.fromkeys(
+            assertion.violation for assertion in assertions if assertion.violation is not None
+        )
+        if violations:
+            messages = (
+                f"[{violation.rule}] {violation.explanation}\n{violation.source}"
+                for violation in violations
+            )
+            pytest.fail("\n".join(messages), pytrace=False)
+        causes = [assertion.unknown for assertion in assertions if assertion.unknown]
+        if causes or not assertions:
+            cause = ", ".join(causes) or "the contract does not state it any more"
+            message = f"{self.assertion_id} could not be checked: {cause}"
             if allow_unknown:
                 pytest.skip(message)
             remedy = f"Remove the cause, or accept it: {OPTION}-allow-unknown."
             pytest.fail(f"{message}\n{remedy}", pytrace=False)
 
 
-def _holds(
+def _test_assertion(
     request: pytest.FixtureRequest, checked_schema_contracts: "dict[ContractFile, Checked]"
 ) -> None:
+    """Run one ContractTest."""
     test = request.node
     allow = request.config.getoption("schema_contract_allow_unknown")
     test.judge(checked_schema_contracts[test.contract_file], allow_unknown=allow)
@@ -251,34 +264,35 @@ def _holds(
 def _nodes(
     parent: ContractFile | ContractPart, ids: "Sequence[tuple[str, list[str]]]"
 ) -> Iterator[pytest.Item | pytest.Collector]:
-    """Return a test for each id that ends here, and a part for each beginning that ids share."""
-    deeper: dict[str, list[tuple[str, list[str]]]] = {}
+    """Yield a test for each id that ends here, and a part for each first name that ids share."""
+    parts: dict[str, list[tuple[str, list[str]]]] = {}
     for id_, (name, *rest) in ids:
         if rest:
-            deeper.setdefault(name, []).append((id_, rest))
+            parts.setdefault(name, []).append((id_, rest))
         else:
             file = parent.getparent(ContractFile)
             yield ContractTest.from_parent(
-                parent, name=name, callobj=_holds, assertion_id=id_, contract_file=file
+                parent, name=name, callobj=_test_assertion, assertion_id=id_, contract_file=file
             )
-    for name, below in deeper.items():
-        yield ContractPart.from_parent(parent, name=name, ids=below)
+    for name, ids_of_part in parts.items():
+        yield ContractPart.from_parent(parent, name=name, ids=ids_of_part)
 
 
-def _assertions(contract: "Contract", alias: str) -> list[str]:
-    """Return the ids of all assertions: those about a database with nothing in it."""
+def _assertion_ids(contract: "Contract", alias: str) -> list[str]:
+    """Return the ids of all assertions. They are the same for an empty database."""
     from django.db import connections
 
     from migration_guard import contracts
     from migration_guard.schema.objects import Snapshot
 
     vendor = connections[alias].vendor
-    empty = contracts.compare(contract, Snapshot(vendor, ()), _unapplied(alias, vendor))
-    return list(dict.fromkeys(one.id for one in empty))
+    plan = _plan_from_nothing(alias, vendor)
+    assertions = contracts.compare(contract, Snapshot(vendor, ()), plan)
+    return list(dict.fromkeys(assertion.id for assertion in assertions))
 
 
-def _unapplied(alias: str, vendor: str) -> "Plan | None":
-    """Return the plan of a database that has no migration yet; None where there are no folders."""
+def _plan_from_nothing(alias: str, vendor: str) -> "Plan | None":
+    """Return the plan of a database without migrations; None where it has no folders."""
     from migration_guard import conf, testing
     from migration_guard.planning import files
     from migration_guard.planning.history_rows import RecordedHistory
@@ -287,21 +301,21 @@ def _unapplied(alias: str, vendor: str) -> "Plan | None":
     settings = conf.load()
     if not settings.dirs.get(alias):
         return None
-    found = files.read(settings.dirs[alias], vendor, settings.environments)
-    return make_plan(found.files, RecordedHistory({}, {}), testing.ENVIRONMENT, vendor)
+    file_set = files.read(settings.dirs[alias], vendor, settings.environments)
+    return make_plan(file_set.files, RecordedHistory({}, {}), testing.ENVIRONMENT, vendor)
 
 
 def _alias(path: Path) -> str:
-    """Return the database that the setting gives the file to, else the default one."""
+    """Return the alias that the setting gives the file to, else the default one."""
     from migration_guard import conf
 
     for alias, paths in conf.load().contracts.items():
-        if path in (one.resolve() for one in paths):
+        if path in (contract.resolve() for contract in paths):
             return alias
     return "default"
 
 
-def _of_setting() -> list[Path]:
+def _paths_in_setting() -> list[Path]:
     from migration_guard import conf
     from migration_guard.exceptions import GuardError
 

@@ -23,9 +23,9 @@ APP: Final = "migration_guard"
 
 
 class GuardCommand(BaseCommand):
-    """A command that answers with an exit code: 0 fine, 1 a guard said no, 2 it could not tell.
+    """A command whose exit code is its answer: 0 fine, 1 refused, 2 it could not be checked.
 
-    A subclass implements ``answer``, prints through ``say`` and ``tell``, and leaves the rest here.
+    A subclass implements ``answer`` and prints with ``say`` and ``tell``.
     """
 
     # The checks of other apps must not keep a deploy from running its migrations.
@@ -48,7 +48,7 @@ class GuardCommand(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Answer, and end with the exit code that the answer has."""
+        """Call ``answer``, and end with its exit code."""
         try:
             with _sigterm_as_interrupt():
                 returncode, message = self.answer(options)
@@ -90,7 +90,7 @@ def command_behind(name: str) -> Any:
 
 @contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, which ends a pod, unwind as Ctrl-C does: roll back, release, say so."""
+    """Treat SIGTERM, which ends a pod, as Ctrl-C: roll back, release the lock, report."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

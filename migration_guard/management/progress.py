@@ -1,17 +1,18 @@
-"""Progress of a run: one live line a migration on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live line on a terminal, plain lines elsewhere."""
 
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from django.core.management.base import OutputWrapper
 
 from migration_guard.reports.text import moment
 from migration_guard.running import events
 
-# Seconds between two lines about the same long migration where there is no terminal.
-PATIENCE = 10.0
-REFRESH = 0.2
+# Without a terminal, the seconds between two lines about the same migration.
+PATIENCE: Final = 10.0
+REFRESH: Final = 0.2
 
 
 class Progress:
@@ -27,7 +28,7 @@ class Progress:
         self._live = verbosity > 0 and stream.isatty()
         self._lock = threading.Lock()
         self._current = ""
-        self._started = self._told = 0.0
+        self._started = self._last_line_at = 0.0
         self._stop = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
@@ -47,7 +48,7 @@ class Progress:
             return
         with self._lock:
             if isinstance(event, events.Started):
-                self._started = self._told = time.monotonic()
+                self._started = self._last_line_at = time.monotonic()
                 self._current = event.id
             elif isinstance(event, events.Step):
                 self._current = f"{event.id}  statement {event.number}/{event.total}"
@@ -56,7 +57,7 @@ class Progress:
                     self._current = ""
                 self._erase()
                 if self._applied or not isinstance(event, events.Applied):
-                    self._write(_line(event) + "\n")
+                    self._write(_describe(event) + "\n")
 
     def _tick(self) -> None:
         while not self._stop.wait(REFRESH):
@@ -67,8 +68,8 @@ class Progress:
                 if self._live:
                     self._erase()
                     self._write(f"Applying {self._current}  {now - self._started:.1f} s")
-                elif now - self._told > PATIENCE:
-                    self._told = now
+                elif now - self._last_line_at > PATIENCE:
+                    self._last_line_at = now
                     self._write(f"Applying {self._current}  {now - self._started:.0f} s\n")
 
     def _erase(self) -> None:
@@ -80,7 +81,7 @@ class Progress:
         self._stream.flush()
 
 
-def _line(event: events.Event) -> str:  # noqa: PLR0911
+def _describe(event: events.Event) -> str:  # noqa: PLR0911
     match event:
         case events.Applied():
             at = moment(event.applied_at)

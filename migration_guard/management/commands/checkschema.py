@@ -1,4 +1,4 @@
-"""Tells whether a database keeps the schema contract; writes nothing to it."""
+"""Tells whether a database keeps the schema contract; writes nothing to the database."""
 
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Command(GuardCommand):
     formats = ("text", "json", "junit", "github", "sarif")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what is checked, by which contract, and how it is reported."""
+        """Add the options: tables, contracts, and the report."""
         super().add_arguments(parser)
         parser.add_argument(
             "tables", nargs="*", metavar="TABLE", help="Only these tables (default: all)."
@@ -64,15 +64,15 @@ class Command(GuardCommand):
         _add_fresh(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
-        """Check or write, report, and give the exit code."""
+        """Check or write, report, and return the exit code."""
         _refuse_nonsense(options)
         if options["write"] is not None:
             return self._write(options)
-        if _throwaway(options):
-            return self._told(self._prove(options), options)
-        # From the contract to the report: what is made for the one is still there for the other.
+        if _needs_fresh(options):
+            return self._end(self._prove(options), options)
+        # Few objects become garbage here: the report needs what the contract and the check made.
         with no_collection():
-            return self._told(self._check(options), options)
+            return self._end(self._check(options), options)
 
     def _write(self, options: dict[str, Any]) -> tuple[int, str]:
         contract, left_out = schema_check.describe(options["database"], options["tables"])
@@ -94,7 +94,7 @@ class Command(GuardCommand):
         return schema_check.check(contract, alias, allow_unknown=options["allow_unknown"])
 
     def _prove(self, options: dict[str, Any]) -> Checked:
-        # Imported late: a plain check needs no server to make databases on.
+        # Imported late: a plain check makes no database.
         from migration_guard.fresh.proving import Proof, prove
 
         alias = options["database"]
@@ -112,17 +112,17 @@ class Command(GuardCommand):
             ignore=tuple(options["ignore"]),
             allow_unknown=options["allow_unknown"],
         )
-        # The report lists what was applied; only a long migration is worth a line meanwhile.
+        # Without a line for each migration: the report lists them.
         with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
             return prove(proof, observe)
 
-    def _told(self, checked: Checked, options: dict[str, Any]) -> tuple[int, str]:
+    def _end(self, checked: Checked, options: dict[str, Any]) -> tuple[int, str]:
         self._report(checked, options)
         return checked.returncode, text.verdict(checked)
 
     def _report(self, checked: Checked, options: dict[str, Any]) -> None:
         if options["format"] != "text":
-            report = _rendered(checked, options["format"])
+            report = _render(checked, options["format"])
         else:
             report = self._text(checked, options)
         if options["output"] is not None:
@@ -179,16 +179,16 @@ def _add_fresh(parser: ArgumentParser) -> None:
     )
 
 
-def _throwaway(options: dict[str, Any]) -> bool:
+def _needs_fresh(options: dict[str, Any]) -> bool:
     return bool(options["fresh"] or options["drift"])
 
 
 def _refuse_nonsense(options: dict[str, Any]) -> None:
-    """Raise CannotTell for options that would have no effect: whoever gave them expects one."""
+    """Raise CannotTell for options that would have no effect."""
     needs = [
         ("timeline", "fresh", options["fresh"]),
-        ("template", "fresh", _throwaway(options)),
-        ("environment", "fresh", _throwaway(options)),
+        ("template", "fresh", _needs_fresh(options)),
+        ("environment", "fresh", _needs_fresh(options)),
         ("ignore", "drift", options["drift"]),
     ]
     for option, needed, given in needs:
@@ -199,7 +199,7 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
             "--drift compares all tables, and asks no contract.",
             "Leave TABLE and --contract out (--ignore PATTERN narrows it), or add --fresh.",
         )
-    if options["write"] is not None and _throwaway(options):
+    if options["write"] is not None and _needs_fresh(options):
         raise CannotTell(
             "--write describes the configured database, and checks nothing.",
             "Leave --fresh and --drift out.",
@@ -212,25 +212,28 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
 
 
 def _contract(options: dict[str, Any]) -> Callable[[], Contract]:
-    """Read the contract files; what is returned asks the database for what the models state."""
+    """Read the contract files; return a function that adds the contract of the models.
+
+    That function asks the database.
+    """
     alias = options["database"]
-    stated = schema_check.written(alias, options["contract"])
+    contract = schema_check.written(alias, options["contract"])
     models, tables = options["models"], options["tables"]
-    return lambda: schema_check.gather(alias, stated, models=models, tables=tables)
+    return lambda: schema_check.gather(alias, contract, models=models, tables=tables)
 
 
-def _rendered(checked: Checked, report: str) -> str:
-    """Return the report in a format for machines."""
-    # Imported late, like an XML library with them: a check for a person needs none.
+def _render(checked: Checked, report: str) -> str:
+    """Return the report in a format for programs."""
+    # Imported late, with an XML library: the text report needs none of them.
     if report == "sarif":
         from migration_guard.reports import sarif
 
-        return sarif.examined(checked, _meanings())
+        return sarif.examined(checked, _rule_meanings())
     module = import_module(f"migration_guard.reports.{report}")
     return str(module.examined(checked))
 
 
-def _meanings() -> Mapping[str, str]:
+def _rule_meanings() -> Mapping[str, str]:
     from migration_guard.fresh import drift
 
     return {**RULES, **drift.RULES}

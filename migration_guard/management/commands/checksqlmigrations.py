@@ -1,4 +1,4 @@
-"""Checks the SQL migrations without a database: the set, their order, their past, their danger."""
+"""Checks the SQL migrations without a database: names, order, past and danger."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ class Command(GuardCommand):
     formats: ClassVar = ("text", "json", "github", "sarif")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add what to compare with, and how strict to be."""
+        """Add the options: what to compare with, and how strict to be."""
         super().add_arguments(parser)
         parser.add_argument(
             "--base",
@@ -46,7 +46,7 @@ class Command(GuardCommand):
         )
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
-        """Explain, renumber or check; report, and give the exit code."""
+        """Explain, renumber or check; report, and return the exit code."""
         if options["explain"]:
             self.say(registry.explain(options["explain"]).rstrip())
             return 0, ""
@@ -56,46 +56,50 @@ class Command(GuardCommand):
         alias = options["database"]
         try:
             connection = connecting.known(alias)
-            asked = lint.LintRequest(
+            request = lint.LintRequest(
                 alias,
                 connection.vendor,
                 options["base"],
                 options["strict"],
-                options["server_version"] or _oldest(connection),
+                options["server_version"] or _oldest_server(connection),
             )
             settings = conf.load()
             if options["renumber"]:
-                for line in lint.renumber(settings, asked, datetime.now(UTC)):
+                for line in lint.renumber(settings, request, datetime.now(UTC)):
                     self.tell(line)
-            return lint.inspect(settings, asked)
+            return lint.inspect(settings, request)
         except GuardError as error:
             return Inspected(alias, error=error)
 
-    def _report(self, found: Inspected, options: dict[str, Any]) -> tuple[int, str]:
+    def _report(self, result: Inspected, options: dict[str, Any]) -> tuple[int, str]:
         if options["format"] == "json":
-            self.say(inspected.json(found))
+            self.say(inspected.json(result))
         elif options["format"] == "github":
-            self.say(github.problems(found.problems, found.error))
+            self.say(github.problems(result.problems, result.error))
         elif options["format"] == "sarif":
-            self.say(sarif.problems(found.problems, found.meanings, found.error))
-        elif found.error is None:
-            self._report_text(found, options["verbosity"])
-        if found.error is not None:
-            return found.returncode, str(found.error)
-        return found.returncode, inspected.summary(found) if found.returncode else ""
+            self.say(sarif.problems(result.problems, result.meanings, result.error))
+        elif result.error is None:
+            self._report_text(result, options["verbosity"])
+        if result.error is not None:
+            return result.returncode, str(result.error)
+        return result.returncode, inspected.summary(result) if result.returncode else ""
 
-    def _report_text(self, found: Inspected, verbosity: int) -> None:
+    def _report_text(self, result: Inspected, verbosity: int) -> None:
         least = Severity.ERROR if verbosity == 0 else Severity.INFO
-        shown = [one for one in found.problems if least is Severity.INFO or one in found.failing]
-        if shown:
-            self.say(inspected.text(shown) + "\n")
+        listed = [
+            problem
+            for problem in result.problems
+            if least is Severity.INFO or problem in result.failing
+        ]
+        if listed:
+            self.say(inspected.text(listed) + "\n")
         if verbosity:
-            self.tell(inspected.not_run(found.not_run))
-        if verbosity and not found.returncode:
-            self.say(inspected.summary(found))
+            self.tell(inspected.not_run(result.not_run))
+        if verbosity and not result.returncode:
+            self.say(inspected.summary(result))
 
 
-def _oldest(connection: BaseDatabaseWrapper) -> str:
-    """Return the oldest server that Django supports; squawk wants two numbers."""
+def _oldest_server(connection: BaseDatabaseWrapper) -> str:
+    """Return the version of the oldest server that Django supports, as squawk's two numbers."""
     oldest = connection.features.minimum_database_version or ()
     return ".".join(str(number) for number in (*oldest, 0)[:2]) if oldest else ""

@@ -17,7 +17,7 @@ class Command(GuardCommand):
     help = "Make the next SQL migration file and print its path."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the name, and what goes into the file."""
+        """Add the options: the name, the content and the folder."""
         super().add_arguments(parser)
         parser.add_argument(
             "name", metavar="NAME", help="Letters, digits, _ and -; spaces become _."
@@ -35,7 +35,7 @@ class Command(GuardCommand):
         )
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
-        """Make the file and print where it is."""
+        """Make the file and print its path."""
         as_json = options["format"] == "json"
         try:
             created = new_migration.create(

@@ -1,4 +1,4 @@
-"""Changes the migration history or the environment stamp by hand; each act is audited."""
+"""Changes the migration history or the environment stamp by hand, and audits each act."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -17,7 +17,7 @@ class Command(GuardCommand):
     help = "Correct the migration history or the environment stamp by hand, with an audit entry."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the acts, of which exactly one is to be chosen."""
+        """Add the acts; exactly one must be chosen."""
         super().add_arguments(parser)
         parser.add_argument("ids", nargs="*", metavar="ID", help="The migrations it is about.")
         acts = parser.add_mutually_exclusive_group(required=True)
@@ -53,8 +53,8 @@ class Command(GuardCommand):
         parser.add_argument("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
-        """Do the one act and say what is true now."""
-        wanted = Repair(
+        """Do the act that was chosen, and report."""
+        repair = Repair(
             action=options["action"] or Action.STAMP,
             reason=options["reason"],
             ids=tuple(options["ids"]),
@@ -62,7 +62,7 @@ class Command(GuardCommand):
             confirm=options["confirm"],
         )
         with Progress(self.stderr, options["verbosity"]) as observe:
-            repaired = repairing.repair(wanted, options["database"], observe)
+            repaired = repairing.repair(repair, options["database"], observe)
         if options["format"] == "json":
             self.say(json.repaired(repaired))
         elif repaired.error is None and options["verbosity"] > 0:

@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
@@ -15,7 +15,7 @@ from migration_guard.problems import errors
 from migration_guard.reports import json, text
 from migration_guard.results import Audited
 
-STANDARD_INPUT = "-"
+STANDARD_INPUT: Final = "-"
 
 
 class Command(GuardCommand):
@@ -35,7 +35,7 @@ class Command(GuardCommand):
         parser.add_argument("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
         parser.add_argument(
             "--expect-rows",
-            type=_number,
+            type=_row_count,
             metavar="N",
             help="Do not ask: commit if the statements write N rows in all, else roll back.",
         )
@@ -51,50 +51,50 @@ class Command(GuardCommand):
         """Run, ask, report."""
         from_input, expected = options["file"] == STANDARD_INPUT, options["expect_rows"]
         asks = options["interactive"] and not from_input and can_ask(self.stderr)
-        # Without a number it is refused, so there is no need to wait for the script.
+        # Without a number the run is refused: do not wait for the script.
         content = sys.stdin.buffer.read() if from_input and expected is not None else b""
-        wanted = Wanted(
+        request = Wanted(
             options["file"], options["reason"], expected, content if from_input else None
         )
         with ExitStack() as stack:
             observe = stack.enter_context(Progress(self.stderr, options["verbosity"]))
 
-            def confirm(found: Audited) -> str:
+            def confirm(audited: Audited) -> str:
                 stack.close()  # the live line must not run over the question
-                self.tell(text.audited(found, _cap(options)))
-                return self._confirm(found)
+                self.tell(text.audited(audited, _cap(options)))
+                return self._confirm(audited)
 
-            done = run.run(wanted, options["database"], confirm if asks else None, observe)
-        self._report(done, options, shown=asks and expected is None)
-        if done.error is not None:
-            return done.error.returncode, text.failure(done.error, errors(done.problems))
+            audited = run.run(request, options["database"], confirm if asks else None, observe)
+        self._report(audited, options, with_rows=not (asks and expected is None))
+        if audited.error is not None:
+            return audited.error.returncode, text.failure(audited.error, errors(audited.problems))
         return 0, ""
 
-    def _report(self, done: Audited, options: dict[str, Any], *, shown: bool) -> None:
-        """Print the result; ``shown``: the statements and their rows were, before the question."""
+    def _report(self, audited: Audited, options: dict[str, Any], *, with_rows: bool) -> None:
+        """Print the result, without the rows where the question listed them."""
         if options["format"] == "json":
-            self.say(json.audited(done))
+            self.say(json.audited(audited))
             return
-        rows = "" if shown or not done.statements else text.audited(done, _cap(options))
-        if not done.committed:
+        rows = text.audited(audited, _cap(options)) if with_rows and audited.statements else ""
+        if not audited.committed:
             self.tell(rows)
         elif options["verbosity"] > 0:
-            self.say("\n".join(filter(None, (rows, text.committed(done)))))
+            self.say("\n".join(filter(None, (rows, text.committed(audited)))))
 
-    def _confirm(self, found: Audited) -> str:
-        """Ask; return why not, nothing for yes."""
-        answer = ask(self.stderr, text.question(found, PATIENCE), PATIENCE)
+    def _confirm(self, audited: Audited) -> str:
+        """Ask, and return why the answer is no; an empty string for yes."""
+        answer = ask(self.stderr, text.question(audited, PATIENCE), PATIENCE)
         if answer is None:
             self.tell("")
             return f"No answer within {PATIENCE:g} s."
-        return "" if answer == found.name else "Not confirmed."
+        return "" if answer == audited.name else "Not confirmed."
 
 
 def _cap(options: dict[str, Any]) -> int | None:
     return text.ORDER_CAP if options["verbosity"] <= 1 else None
 
 
-def _number(given: str) -> int:
-    if given.isascii() and given.isdigit():
-        return int(given)
-    raise ArgumentTypeError(f"{given!r} is not a number of rows")
+def _row_count(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is not a number of rows")

@@ -65,8 +65,8 @@ class Command(GuardCommand):
         )
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
-        """Run or look, report, and give the exit code."""
-        chosen = Options(
+        """Run or look, report, and return the exit code."""
+        run_options = Options(
             target=options["target"],
             fake=tuple(options["fake"]),
             baseline=options["baseline"],
@@ -78,18 +78,20 @@ class Command(GuardCommand):
         )
         only_look = options["plan"] or options["check"]
         if only_look:
-            outcome = executor.look(options["database"], chosen)
+            outcome = executor.look(options["database"], run_options)
         else:
             with Progress(self.stderr, options["verbosity"]) as observe:
-                outcome = executor.run(options["database"], chosen, observe)
+                outcome = executor.run(options["database"], run_options, observe)
         self._report(outcome, options, only_look=only_look)
-        return self._verdict(outcome, check=options["check"])
+        return self._judge(outcome, check=options["check"])
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
         if options["format"] == "json":
             self.say(json.run(outcome))
         elif options["verbosity"] > 0:
-            warnings = [p for p in outcome.problems if p.severity is not Severity.ERROR]
+            warnings = [
+                problem for problem in outcome.problems if problem.severity is not Severity.ERROR
+            ]
             self.tell(text.problems(warnings))
             if only_look:
                 if outcome.error is None or outcome.plan.migrations:
@@ -98,12 +100,12 @@ class Command(GuardCommand):
                 cap = text.ORDER_CAP if options["verbosity"] == 1 else None
                 self.say(text.order(outcome.rows, cap))
 
-    def _verdict(self, outcome: Outcome, *, check: bool) -> tuple[int, str]:
-        found = errors(outcome.problems)
+    def _judge(self, outcome: Outcome, *, check: bool) -> tuple[int, str]:
+        problems = errors(outcome.problems)
         if outcome.error is not None:
-            return outcome.returncode, text.failure(outcome.error, found)
-        if found:
-            return 1, text.problems(found)
+            return outcome.returncode, text.failure(outcome.error, problems)
+        if problems:
+            return 1, text.problems(problems)
         if check and outcome.to_run:
             pending = ", ".join(migration.id for migration in outcome.to_run)
             return 1, f"{len(outcome.to_run)} pending: {pending}.\nRun manage.py runsqlmigrations."
