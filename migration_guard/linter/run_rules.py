@@ -30,12 +30,12 @@ def check(source: Source) -> tuple[tuple[Problem, ...], tuple[NotRun, ...]]:
         if reason is not None:
             not_met[reason].append(rule.slug)
         else:
-            problems += _without_allowed(rule.check(source), source)
+            problems += _drop_allowed(rule.check(source), source)
     not_run = [NotRun(tuple(slugs), *reason) for reason, slugs in not_met.items()]
     return tuple(sorted(problems, key=_sort_key)), tuple(not_run)
 
 
-def _without_allowed(problems: Iterator[Problem], source: Source) -> Iterator[Problem]:
+def _drop_allowed(problems: Iterator[Problem], source: Source) -> Iterator[Problem]:
     for problem in problems:
         file = source.by_path.get(problem.path) if problem.path is not None else None
         if file is None or problem.rule not in file.directives.allow:

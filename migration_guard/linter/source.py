@@ -75,7 +75,7 @@ class Source:
         return {file.path: file for file in self.files}
 
     @cached_property
-    def parsed(self) -> dict[str, tuple[ParsedStatement, ...]]:
+    def parse_trees(self) -> dict[str, tuple[ParsedStatement, ...]]:
         """The parse trees by migration id. A file that could not be split has none."""
         return {
             migration_id: tuple(_parse_all(script.statements))
@@ -90,7 +90,7 @@ class Source:
         return tuple(
             simulate(
                 Run(
-                    [(file, self.parsed.get(file.id)) for file in files],
+                    [(file, self.parse_trees.get(file.id)) for file in files],
                     baseline,
                     owned,
                     self.context.search_path,

@@ -76,8 +76,8 @@ def create(
             "--sql is blank.",
             "Give the SQL, leave the option out to write it later, or use --empty.",
         )
-    configured = {_real(path): path for path in reversed(folders)}
-    with _locked(configured):
+    configured = {_real_folder(path): path for path in reversed(folders)}
+    with _lock_folders(configured):
         names, problems = scan(folders)
         target = _choose_folder(names, folders, folder)
         digits = next_digits(names, target, datetime.now(UTC))
@@ -121,7 +121,7 @@ def next_digits(names: Sequence[FileName], folder: Path, now: datetime) -> str:
     return str(number).zfill(len(digits))
 
 
-def _real(folder: Path) -> Path:
+def _real_folder(folder: Path) -> Path:
     with suppress(OSError):
         return folder.resolve(strict=True)
     return folder  # scan() refuses it with the reason
@@ -129,9 +129,9 @@ def _real(folder: Path) -> Path:
 
 def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], chosen: Path | None) -> Path:
     if chosen is None:
-        return Path(names[-1].folder) if names else _real(folders[0])
-    target = _real(chosen)
-    if target not in map(_real, folders):
+        return Path(names[-1].folder) if names else _real_folder(folders[0])
+    target = _real_folder(chosen)
+    if target not in map(_real_folder, folders):
         names_of_folders = ", ".join(map(str, folders))
         raise CannotTell(
             f"{chosen} is not a migration folder of this database.",
@@ -141,7 +141,7 @@ def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], chosen: P
 
 
 @contextmanager
-def _locked(folders: Iterable[Path]) -> Iterator[None]:
+def _lock_folders(folders: Iterable[Path]) -> Iterator[None]:
     """Let one process at a time number a file. The lock ends with the process."""
     with ExitStack() as stack:
         for folder in sorted(folders):

@@ -249,7 +249,7 @@ def _transaction_control_problem(file: MigrationFile, statement: Statement, vend
     is_off = not file.directives.transaction
     return Problem(
         "transaction-control",
-        f"transaction control in the middle of the file: {_brief(statement, vendor)}",
+        f"transaction control in the middle of the file: {_excerpt(statement, vendor)}",
         "Close each BEGIN with a COMMIT; ROLLBACK, PREPARE TRANSACTION and autocommit are not "
         "for a migration."
         if is_off
@@ -263,7 +263,7 @@ def _transaction_control_problem(file: MigrationFile, statement: Statement, vend
 def _implicit_commit_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
     return Problem(
         "transaction-control",
-        f"a statement that commits by itself inside BEGIN … COMMIT: {_brief(statement, vendor)}",
+        f"a statement that commits by itself inside BEGIN … COMMIT: {_excerpt(statement, vendor)}",
         "MySQL and MariaDB commit at every DDL statement: move it out of the group.",
         path=file.path,
         line=statement.line,
@@ -279,7 +279,7 @@ def _meta_command_problem(file: MigrationFile, statement: Statement, vendor: str
         why = "only psql takes them, a migration has nobody who does"
     return Problem(
         "meta-command",
-        f"{what}: {_brief(statement, vendor)}",
+        f"{what}: {_excerpt(statement, vendor)}",
         f"Remove it: {why}.",
         path=file.path,
         line=statement.line,
@@ -298,7 +298,7 @@ def _touches_history_problem(file: MigrationFile, naming: Statement) -> Problem:
     )
 
 
-def _brief(statement: Statement, vendor: str) -> str:
+def _excerpt(statement: Statement, vendor: str) -> str:
     """Return the beginning of a statement, without its passwords."""
     return shorten(mask_secrets(statement.text, vendor))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from migration_guard.linter.order import tables
 from migration_guard.linter.order.builtin_types import BUILTIN_TYPES
 from migration_guard.linter.order.enumerations import object_type
-from migration_guard.linter.order.names import Name, name_of, qualified, strings
+from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import scope_of
 from migration_guard.linter.order.uses import CallUse, ColumnUse, TypeUse, type_use, uses
 
@@ -80,7 +80,7 @@ def _set_owner(sim: Simulation, node: Any, sequence: Relation) -> None:
         if option.def_elem.defname == "owned_by":
             names = strings(option.def_elem.arg.list.items)
             if len(names) > 1:
-                table = sim.require_relation(qualified(names[:-1]), 0)
+                table = sim.require_relation(qualified_name(names[:-1]), 0)
                 if table is not None:
                     sim.require_column(table, names[-1], 0)
                     table.owned.append(sequence)
@@ -100,13 +100,13 @@ def create_domain(sim: Simulation, node: Any) -> None:
     _create_type(sim, identifiers)
     if any(isinstance(use, TypeUse) and use.name.name not in BUILTIN_TYPES for use in base):
         # The CASCADE of another type may remove the domain too.
-        sim.catalogue.types[sim.catalogue.new_key(qualified(identifiers), "type")] = None
+        sim.catalogue.types[sim.catalogue.new_key(qualified_name(identifiers), "type")] = None
 
 
 def create_base_type_or_aggregate(sim: Simulation, node: Any) -> None:
     """Apply CREATE TYPE of a base type or a shell type, and CREATE AGGREGATE."""
     if object_type(node.kind) == "TYPE":
-        key = sim.catalogue.new_key(qualified(strings(node.defnames)), "type")
+        key = sim.catalogue.new_key(qualified_name(strings(node.defnames)), "type")
         sim.catalogue.record_making(key, sim.place(), plain=False)
         sim.catalogue.types[key] = None
     elif object_type(node.kind) == "AGGREGATE":
@@ -124,7 +124,7 @@ def create_composite_type(sim: Simulation, node: Any) -> None:
 
 
 def _create_type(sim: Simulation, identifiers: list[str]) -> None:
-    name = qualified(identifiers)
+    name = qualified_name(identifiers)
     sim.require_schema(name.schema)
     key = sim.catalogue.new_key(name, "type")
     sim.add_type_clash(name, key)

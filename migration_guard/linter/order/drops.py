@@ -12,7 +12,7 @@ from migration_guard.linter.order.enumerations import (
     is_cascade,
     object_type,
 )
-from migration_guard.linter.order.names import Name, identifiers, object_name, qualified
+from migration_guard.linter.order.names import Name, identifiers, object_name, qualified_name
 
 if TYPE_CHECKING:
     from migration_guard.linter.order.simulation import Simulation
@@ -28,7 +28,7 @@ def drop(sim: Simulation, node: Any) -> None:
             _drop_type(sim, node, object_name(dropped))
         elif kind in TABLE_PART_KINDS:
             if not node.missing_ok:
-                sim.require_relation(qualified(identifiers(dropped)[:-1]), 0)
+                sim.require_relation(qualified_name(identifiers(dropped)[:-1]), 0)
         elif kind == "SCHEMA":
             _drop_schema(sim, node, identifiers(dropped)[-1])
     if is_cascade(node.behavior) and kind not in RELATION_KINDS:

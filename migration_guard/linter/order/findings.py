@@ -78,7 +78,7 @@ def judge_missing(
 def add_freed(clashes: Iterable[Clash], catalogue: Catalogue) -> tuple[Clash, ...]:
     """Return the clashes, each with the place that removes the first object later."""
     return tuple(
-        replace(clash, freed=_first_after(catalogue.removals.get(clash.key, ()), clash.place))
+        replace(clash, freed=_first_place_after(catalogue.removals.get(clash.key, ()), clash.place))
         for clash in clashes
     )
 
@@ -97,6 +97,6 @@ def _judge(missing: Missing, catalogue: Catalogue, *, anything_may_exist: bool) 
     return missing
 
 
-def _first_after(places: Sequence[Place], start: Place) -> Place | None:
+def _first_place_after(places: Sequence[Place], start: Place) -> Place | None:
     later = (place for place in places if place.order > start.order)
     return min(later, key=lambda place: place.order, default=None)

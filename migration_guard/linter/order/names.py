@@ -24,7 +24,7 @@ def strings(nodes: Iterable[Any]) -> list[str]:
     return [node.string.sval for node in nodes if node.HasField("string")]
 
 
-def qualified(identifiers: Sequence[str]) -> Name:
+def qualified_name(identifiers: Sequence[str]) -> Name:
     """Return the name that a dotted list of identifiers spells."""
     return Name(identifiers[-2] if len(identifiers) > 1 else "", identifiers[-1])
 
@@ -40,4 +40,4 @@ def identifiers(node: Any) -> list[str]:
 
 def object_name(node: Any) -> Name:
     """Return the name of an object in DROP, COMMENT and the like."""
-    return qualified(identifiers(node))
+    return qualified_name(identifiers(node))

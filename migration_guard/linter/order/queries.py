@@ -29,7 +29,7 @@ def check_relations(sim: Simulation, node: Any) -> None:
     sim.require(use for use in uses(node) if not isinstance(use, CallUse))
 
 
-def run_select(sim: Simulation, node: Any) -> None:
+def apply_select(sim: Simulation, node: Any) -> None:
     """Apply a SELECT: its calls may change the schema, and INTO makes a table."""
     select_uses = uses(node)
     sim.require(select_uses)
@@ -159,11 +159,11 @@ def _output(target: Any, select: Any, ctes: set[str]) -> str | Item | None:
         return strings(target.val.func_call.funcname)[-1]
     if kind == "column_ref":
         last = target.val.column_ref.fields[-1]
-        return _star(select, ctes) if last.HasField("a_star") else str(last.string.sval)
+        return _star_source(select, ctes) if last.HasField("a_star") else str(last.string.sval)
     return None
 
 
-def _star(select: Any, ctes: set[str]) -> Item | None:
+def _star_source(select: Any, ctes: set[str]) -> Item | None:
     """Return the only relation that a query reads, None if it reads anything else."""
     if len(select.from_clause) != 1 or not select.from_clause[0].HasField("range_var"):
         return None

@@ -15,9 +15,9 @@ SEARCH_PATH: Final = "search_path"
 
 
 def is_ambiguous(statements: Iterable[ParsedStatement], path: SearchPath) -> bool:
-    """Return True if these statements make names whose schema is not known somewhere.
+    """Return True if the schema of a plain name is not known at some statement.
 
-    So it is if the path is not known, or if its first schema is not one that they create.
+    That is so if a path is not known, or if no statement creates its first schema.
     """
     if path is None:
         return True

@@ -64,7 +64,7 @@ class Simulation:
         return self._parsed.statement.text if self._parsed is not None else ""
 
     @contextmanager
-    def muted_if_may_exist(self, names: Sequence[str], *, if_not_exists: bool) -> Iterator[None]:
+    def mute_if_may_exist(self, names: Sequence[str], *, if_not_exists: bool) -> Iterator[None]:
         """Report nothing as missing if IF NOT EXISTS may make the statement do nothing."""
         self._is_muted = if_not_exists and self.catalogue.may_exist(*names)
         try:

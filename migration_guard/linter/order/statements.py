@@ -16,7 +16,7 @@ from migration_guard.linter.order.enumerations import (
     TYPE_KINDS,
     object_type,
 )
-from migration_guard.linter.order.names import identifiers, name_of, qualified, strings
+from migration_guard.linter.order.names import identifiers, name_of, qualified_name, strings
 from migration_guard.linter.order.search_path import SEARCH_PATH, path_of_set
 from migration_guard.linter.order.uses import uses
 
@@ -71,15 +71,15 @@ def _set(sim: Simulation, node: Any) -> None:
 def _comment(sim: Simulation, node: Any) -> None:
     kind, names = object_type(node.objtype), identifiers(node.object)
     if kind in RELATION_KINDS:
-        sim.require_relation(qualified(names), 0, RELATION_KINDS[kind])
+        sim.require_relation(qualified_name(names), 0, RELATION_KINDS[kind])
     elif kind == "COLUMN" and len(names) > 1:
-        table = sim.require_relation(qualified(names[:-1]), 0)
+        table = sim.require_relation(qualified_name(names[:-1]), 0)
         if table is not None:
             sim.require_column(table, names[-1], 0)
     elif kind in TYPE_KINDS:
-        sim.require_type(qualified(names), 0)
+        sim.require_type(qualified_name(names), 0)
     elif kind in TABLE_PART_KINDS:
-        sim.require_relation(qualified(names[:-1]), 0)
+        sim.require_relation(qualified_name(names[:-1]), 0)
     elif kind == "SCHEMA":
         sim.require_schema(names[-1])
 
@@ -93,7 +93,7 @@ def _grant(sim: Simulation, node: Any) -> None:
 
 
 def _alter_enum(sim: Simulation, node: Any) -> None:
-    sim.require_type(qualified(strings(node.type_name)), 0)
+    sim.require_type(qualified_name(strings(node.type_name)), 0)
 
 
 # Statements of unknown effect
@@ -129,7 +129,7 @@ _HANDLERS: Final[dict[str, Callable[[Simulation, Any], None]]] = {
     "create_foreign_table_stmt": creations.create_foreign_table,
     "alter_table_stmt": tables.alter,
     "create_table_as_stmt": queries.create_table_as,
-    "select_stmt": queries.run_select,
+    "select_stmt": queries.apply_select,
     "insert_stmt": queries.check_query,
     "update_stmt": queries.check_query,
     "delete_stmt": queries.check_query,

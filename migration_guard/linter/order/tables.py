@@ -30,7 +30,7 @@ def create(sim: Simulation, node: Any, kind: str = "table") -> None:
     if before is not None and node.if_not_exists:
         _create_again(sim, before, node)
         return
-    with sim.muted_if_may_exist([name.name], if_not_exists=node.if_not_exists):
+    with sim.mute_if_may_exist([name.name], if_not_exists=node.if_not_exists):
         _create_new(sim, node, kind, name, temporary=temporary)
 
 
@@ -200,7 +200,7 @@ def _add_column(sim: Simulation, table: Relation, name: Name, command: Any) -> N
             return
         if table.columns[column.colname] and table.is_sure:
             sim.add_clash("column", f"{table.key.name}.{column.colname}", table, column.colname)
-    with sim.muted_if_may_exist([table.key.name, column.colname], if_not_exists=command.missing_ok):
+    with sim.mute_if_may_exist([table.key.name, column.colname], if_not_exists=command.missing_ok):
         sim.require(type_use(column.type_name))
         place = sim.place(column.location)
         sim.catalogue.add_column(table, column.colname, place, plain=not command.missing_ok)

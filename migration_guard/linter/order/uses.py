@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from migration_guard.linter.order.names import Name, name_of, qualified, strings
+from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import EMPTY, Item, Scope
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", re.ASCII)
@@ -64,7 +64,7 @@ def type_use(type_name: Any) -> list[Use]:
     identifiers = strings(type_name.names)
     if not identifiers or identifiers[0] == "pg_catalog" or type_name.pct_type:
         return []
-    return [TypeUse(qualified(identifiers), type_name.location)]
+    return [TypeUse(qualified_name(identifiers), type_name.location)]
 
 
 @dataclass(slots=True)
@@ -234,7 +234,7 @@ class _Walker:
     def add_named_relation(self, text: str, location: int) -> None:
         """Add a relation that a literal names, unless that is quoted or an OID."""
         if _PLAIN_NAME.fullmatch(text):
-            self.uses.append(RelationUse(qualified(text.lower().split(".")), location))
+            self.uses.append(RelationUse(qualified_name(text.lower().split(".")), location))
 
     def visit_type_name(self, node: Any, _scope: Scope) -> None:
         """Add a type."""

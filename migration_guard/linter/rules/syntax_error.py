@@ -14,7 +14,7 @@ NEEDS = GRAMMAR
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each statement that the grammar of PostgreSQL 18 refuses."""
     for file in source.files:
-        for parsed in source.parsed.get(file.id, ()):
+        for parsed in source.parse_trees.get(file.id, ()):
             if parsed.error:
                 yield source.problem(
                     SLUG,
