@@ -152,26 +152,39 @@ def site_apps(install_apps: Callable[..., None]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the path of a SQLite database that `migrate` made for `site_apps`, once there is one."""
-    return tmp_path_factory.mktemp("site") / "template.sqlite3"
+def sqlite_site(tmp_path_factory: pytest.TempPathFactory) -> servers.FileTemplate:
+    """Give the template of a SQLite database that was migrated for `site_apps`."""
+    return servers.FileTemplate(tmp_path_factory.mktemp("site") / "template.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def postgres_site(postgres_server: servers.PostgresServer) -> Iterator[servers.PostgresTemplate]:
+    """Give the template of a PostgreSQL database that was migrated for `site_apps`."""
+    template = servers.PostgresTemplate(postgres_server, servers.unique_name())
+    yield template
+    with postgres_server.open() as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{template.name}"')
 
 
 @pytest.fixture
-def migrate_site(site_apps: None, site_template: Path) -> Callable[[], None]:
-    """Give a function that does what `migrate` does; on an empty SQLite database it copies a file."""
+def migrate_site(site_apps: None, request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Give a function that does what `migrate` does; an empty database becomes a copy."""
 
     def migrate() -> None:
-        settings = connections[servers.ALIAS].settings_dict
-        path = Path(str(settings["NAME"]))
-        is_empty = settings["ENGINE"].endswith("sqlite3") and not path.exists()
-        if is_empty and site_template.exists():
-            shutil.copyfile(site_template, path)
+        connection = connections[servers.ALIAS]
+        fixture = {"sqlite": "sqlite_site", "postgresql": "postgres_site"}.get(connection.vendor)
+        name, is_empty = (
+            str(connection.settings_dict["NAME"]),
+            not connection.introspection.table_names(),
+        )
+        servers.forget_connection(servers.ALIAS)
+        template = request.getfixturevalue(fixture) if fixture and is_empty else None
+        if template is not None and template.give(name):
             return
         call_command("migrate", verbosity=0)
-        if is_empty:
+        if template is not None:
             servers.forget_connection(servers.ALIAS)
-            shutil.copyfile(path, site_template)
+            template.take(name)
 
     return migrate
 

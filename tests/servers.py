@@ -154,6 +154,49 @@ class PostgresServer:
             with self.open() as connection:
                 connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def copy(self, source: str, target: str) -> bool:
+        """Replace `target` by a copy of `source`, unless somebody is connected to either."""
+        with self.open() as connection, contextlib.suppress(psycopg.errors.ObjectInUse):
+            connection.execute(f'DROP DATABASE IF EXISTS "{target}"')
+            connection.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+            return True
+        return False
+
+
+@dataclass
+class FileTemplate:
+    """A SQLite database to copy; its file exists once it was taken from one."""
+
+    path: Path
+
+    def take(self, name: str) -> None:
+        """Become a copy of this database."""
+        shutil.copyfile(name, self.path)
+
+    def give(self, name: str) -> bool:
+        """Return True if this database became a copy."""
+        if not self.path.exists():
+            return False
+        shutil.copyfile(self.path, name)
+        return True
+
+
+@dataclass
+class PostgresTemplate:
+    """A PostgreSQL database to copy, once it was taken from one."""
+
+    server: PostgresServer
+    name: str
+    is_made: bool = False
+
+    def take(self, name: str) -> None:
+        """Become a copy of this database, unless somebody is connected to it."""
+        self.is_made = self.server.copy(name, self.name)
+
+    def give(self, name: str) -> bool:
+        """Return True if this database became a copy: nobody is connected to it."""
+        return self.is_made and self.server.copy(self.name, name)
+
 
 @dataclass(frozen=True)
 class MariaDBServer:
