@@ -4,12 +4,10 @@ Library first: ``run`` and ``look`` return an Outcome and print nothing; what ha
 is told to an observer. A partial failure is a value: what was applied, and what failed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from itertools import zip_longest
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
@@ -100,8 +98,6 @@ class _Run:
         self.last: datetime | None = None
         # The migration that is being applied.
         self.current = ""
-        # Made before its turn: the task of the one that comes next.
-        self.ahead: Task | None = None
 
     def look(self) -> Outcome:
         return self._guarded(self._look)
@@ -297,23 +293,21 @@ class _Run:
             scripts = self._prepare()
             self._stop_at(self.outcome.problems)
             with passing_over(), interrupts.standing():
-                planned = self._to_run()
-                for each, following in zip_longest(planned, planned[1:]):
+                for planned in self._to_run():
                     lock.check()
-                    meanwhile = partial(self._look_ahead, following, scripts)
-                    if self._apply(each, scripts[each.id], meanwhile):
+                    if self._apply(planned, scripts[planned.id]):
                         break
                 else:
                     return
             lock.suspect()
             self._plan(present=True)
 
-    def _apply(self, planned: Planned, script: Script, meanwhile: Callable[[], None]) -> bool:
+    def _apply(self, planned: Planned, script: Script) -> bool:
         """Apply one migration; return whether the plan must be made again."""
         entry = planned.entry
         self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
-        task = self._task(planned, script)._replace(after=self.last, meanwhile=meanwhile)
+        task = self._task(planned, script)
         try:
             if in_one_transaction(script.file, self.session.vendor):
                 done = transactional.apply(task)
@@ -334,8 +328,6 @@ class _Run:
         return bool(done.cleared)
 
     def _task(self, planned: Planned, script: Script) -> Task:
-        if self.ahead is not None and self.ahead.script is script:
-            return self.ahead
         total = len(script.statements)
         return Task(
             session=self.session,
@@ -352,15 +344,6 @@ class _Run:
                 events.Retrying(planned.id, attempt, self.conf.lock_retries, delay, message)
             ),
         )
-
-    def _look_ahead(self, planned: Planned | None, scripts: Mapping[str, Script]) -> None:
-        """Make the task of what comes next, if that is quick: locks are held meanwhile."""
-        if planned is None or not (script := scripts[planned.id]).small:
-            return
-        with suppress(Exception):  # which is the next one's affair, not that of what runs
-            self.ahead = self._task(planned, script)
-            if in_one_transaction(script.file, self.session.vendor):
-                self.ahead = transactional.compose(self.ahead)
 
     def _failed(self, script: Script, error: StatementError) -> GuardError:
         entry = None

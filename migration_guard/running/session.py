@@ -6,7 +6,7 @@ go to the driver one a message and without parameters, so that ``%`` is plain te
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from typing import Any, NamedTuple, Self
 
@@ -96,10 +96,6 @@ class StatementError(Exception):
 
 class NotDoneError(Exception):
     """A statement ended without an error, and yet must not count as done."""
-
-
-class AnswerNeededError(Exception):
-    """What a session would send depends on what the server says to some of it."""
 
 
 class Session(ABC):
@@ -264,23 +260,9 @@ class Session(ABC):
             raise StatementError(error, self.kind(error), statement) from error
 
     @contextmanager
-    def batch(
-        self,
-        meanwhile: Callable[[], object],  # noqa: ARG002
-        composed: object = None,  # noqa: ARG002
-    ) -> Iterator[bool]:
-        """Let a driver that can do so send several statements before it waits for the first.
-
-        It may call ``meanwhile`` once while the server works. True: they begin with ``composed``.
-        """
-        yield False
-
-    def composing(self) -> AbstractContextManager[object]:
-        """Give what a block would send, for ``batch`` to begin with, while another one runs.
-
-        Nothing is sent: AnswerNeededError is raised where the block, or the driver, needs that.
-        """
-        raise AnswerNeededError
+    def batch(self) -> Iterator[None]:
+        """Let a driver that can do so send several statements before it waits for the first."""
+        yield
 
     # -- the history
 

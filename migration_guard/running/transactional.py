@@ -19,7 +19,6 @@ from migration_guard.history import CLEARED, History, Rows
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.preflight import Script, excludes_production
 from migration_guard.running.session import (
-    AnswerNeededError,
     Kind,
     Session,
     StatementError,
@@ -68,8 +67,7 @@ class Task(NamedTuple):
     """One migration to apply, with all that it takes; ``after`` is the last time in this run.
 
     ``out_of_order``: it runs after a higher number because the operator said so, which is audited.
-    ``stepwise``: wait for each statement before the next is sent. ``meanwhile`` may be called while
-    the server works. ``composed`` is what ``compose`` has made.
+    ``stepwise``: wait for each statement before the next is sent.
     """
 
     session: Session
@@ -83,17 +81,6 @@ class Task(NamedTuple):
     stepwise: bool
     step: Callable[[int], None]
     retrying: Callable[[int, float, str], None]
-    meanwhile: Callable[[], object] = lambda: None
-    composed: object = None
-
-
-def compose(task: Task) -> Task:
-    """Make what will be sent for a small migration, while another one runs; send nothing."""
-    if _together(task):
-        with suppress(AnswerNeededError), task.session.composing() as composed:
-            _fill(task, lambda _number: None)
-            return task._replace(composed=composed)
-    return task
 
 
 def apply(task: Task) -> Done:
@@ -207,24 +194,15 @@ def _work(task: Task) -> tuple[set[str], Callable[[], Rows] | None]:
     And, where one statement can do it, complete the claim: then its answer too.
     """
     session, script, history = task.session, task.script, task.history
-    before: set[str] = set()
-    together = _together(task)
-    with session.batch(task.meanwhile, task.composed) if together else nullcontext(False) as filled:
-        if not filled:
-            before = _fill(task, task.step)
-        elif script.units:
-            task.step(1)
+    with session.batch() if script.small and not task.stepwise else nullcontext():
+        before = _fill(task)
         if not session.completes_at_once:
             return before, None
         with session.failing():
             return before, session.complete(*history.completion(script.file.id, task.after))
 
 
-def _together(task: Task) -> bool:
-    return task.script.small and not task.stepwise
-
-
-def _fill(task: Task, step: Callable[[int], None]) -> set[str]:
+def _fill(task: Task) -> set[str]:
     """Claim, run and settle; return the ids that were in the history before, where they matter."""
     session, script, history = task.session, task.script, task.history
     before: set[str] = set()
@@ -235,7 +213,7 @@ def _fill(task: Task, step: Callable[[int], None]) -> set[str]:
         if reads_history(script):
             before = history.ids()
     for unit in script.units:
-        session.run(unit, script.file.text, step)
+        session.run(unit, script.file.text, task.step)
     with session.failing():
         session.settle()
     return before

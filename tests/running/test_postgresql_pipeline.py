@@ -88,35 +88,6 @@ def test_prepared_when_the_pipeline_failed_before_it_is_not_taken_for_prepared(d
     assert prepared == {}
 
 
-def test_pipeline_when_it_is_filled_ahead_prepares_nothing_and_uses_what_is(driver):
-    prepared = {}
-    now = Pipeline(driver, prepared)
-    now.add_prepared("SELECT %s", ("a",))
-    known = dict(prepared)
-    ahead = Pipeline(driver, prepared, ahead=True)
-    commands = ahead.add_prepared("SELECT %s", ("b",)), ahead.add_prepared("SELECT %s", (1,))
-    now.run()
-
-    ahead.run()
-
-    assert prepared == known
-    assert [ahead.rows(each) for each in commands] == [[("b",)], [(1,)]]
-    assert len(driver.execute("SELECT name FROM pg_prepared_statements").fetchall()) == 1
-
-
-def test_pipeline_when_anything_is_not_as_it_was_does_not_fit(postgres, driver):
-    prepared = {}
-    pipeline = Pipeline(driver, prepared, ahead=True)
-
-    assert pipeline.fits(driver, prepared)
-    assert not pipeline.fits(driver, {})
-    assert not pipeline.fits(postgres.connect(), prepared)
-    driver.execute("SET client_encoding = 'LATIN1'")
-    assert not pipeline.fits(driver, prepared)
-    driver.execute("RESET client_encoding")
-    assert pipeline.fits(driver, prepared)
-
-
 def test_run_together_when_one_fails_raises_its_error_and_the_rest_is_not_done(driver):
     assert run_together(driver, "BEGIN; COMMIT; SELECT 1, '%s'") == [(1, "%s")]
 

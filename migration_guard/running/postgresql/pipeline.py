@@ -57,25 +57,16 @@ class Command:
 class Pipeline:
     """Commands of one connection; ``stopped_at`` is the first that the last run did not do.
 
-    To ``prepared`` it adds what it will prepare, and takes back what the server did not answer;
-    nothing while it is filled ``ahead`` of its time.
+    To ``prepared`` it adds what it will prepare, and takes back what the server did not answer.
     """
 
-    def __init__(
-        self, driver: psycopg.Connection[Any], prepared: Prepared, *, ahead: bool = False
-    ) -> None:
+    def __init__(self, driver: psycopg.Connection[Any], prepared: Prepared) -> None:
         self.stopped_at: Command | None = None
-        self.ahead = ahead
         self._driver = driver
         self._prepared = prepared
         self._encoding = driver.info.encoding
         self._adapting = Transformer(driver)
         self._waiting: list[Command] = []
-
-    def fits(self, driver: psycopg.Connection[Any], prepared: Prepared) -> bool:
-        """Tell whether what waits here may be sent as it is."""
-        same = self._driver is driver and self._prepared is prepared
-        return same and self._encoding == driver.info.encoding
 
     def add(
         self, sql: str, params: Sequence[Any] = (), statement: Statement | None = None
@@ -99,8 +90,6 @@ class Pipeline:
         connection, key = self._driver.pgconn, (sql, types)
         name = self._prepared.get(key)
         if name is None:
-            if self.ahead:
-                return self.add(sql, params)
             text = (_numbered(sql) if params else sql).encode(self._encoding)
             name = self._prepared[key] = b"migration_guard_%d" % next(_NUMBERS)
             preparing = self._wait(Command(connection.send_prepare, (name, text, types)))
@@ -125,16 +114,15 @@ class Pipeline:
             command.rows = self._adapting.load_rows(0, result.ntuples, tuple)
         return command.rows or []
 
-    def run(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def run(self) -> None:
         """Send what waits, and read all answers; raise the error of the first that fails.
 
-        Beyond it the server passes over the rest. ``meanwhile`` is called once while the server
-        works. A signal closes the connection.
+        Beyond it the server passes over the rest. A signal closes the connection.
         """
         commands, self._waiting = self._waiting, []
         lost = None
         try:
-            self._driver.wait(self._exchange(commands, meanwhile))
+            self._driver.wait(self._exchange(commands))
         except BaseException as error:
             self._driver.close()  # what is left in it would answer to the next command
             if not isinstance(error, psycopg.Error):
@@ -150,16 +138,13 @@ class Pipeline:
         if lost is not None:
             raise lost
 
-    def _exchange(
-        self, commands: Sequence[Command], meanwhile: Callable[[], object]
-    ) -> PQGen[None]:
+    def _exchange(self, commands: Sequence[Command]) -> PQGen[None]:
         connection = self._driver.pgconn
         connection.enter_pipeline_mode()
         for command in commands:
             command.send(*command.arguments)
         connection.pipeline_sync()
         yield from send(connection)
-        meanwhile()
         for command in commands:
             found = yield from fetch_many(connection)
             if not found:

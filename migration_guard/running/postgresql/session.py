@@ -33,7 +33,6 @@ from migration_guard.running.postgresql.lock import AdvisoryLock
 from migration_guard.running.postgresql.pipeline import Pipeline, Prepared, run_together
 from migration_guard.running.postgresql.pooler import Pooling
 from migration_guard.running.session import (
-    AnswerNeededError,
     Doubt,
     Facts,
     Kind,
@@ -82,7 +81,6 @@ class PostgreSQLSession(Session):
         self._schema = ""
         self._lock_timeout = ""
         self._prepares = True
-        # Replaced, never emptied: a pipeline that was filled for the old one does not fit then.
         self._prepared: Prepared = {}
         self._pid = 0  # of the server's process
         self._looks_for_client = False
@@ -321,39 +319,19 @@ class PostgreSQLSession(Session):
             raise StatementError(NotDoneError(fault), Kind.OTHER, statement)
 
     @contextmanager
-    def batch(self, meanwhile: Callable[[], object], composed: object = None) -> Iterator[bool]:
+    def batch(self) -> Iterator[None]:
         """Send what follows in one pipeline; the error names the statement that failed."""
-        if (
-            isinstance(composed, _Transaction)
-            and composed.batch
-            and composed.batch.fits(self.driver, self._prepared)
-        ):
-            self._current, pipeline = composed, composed.batch
-            pipeline.ahead = False
-        else:
-            pipeline = Pipeline(self.driver, self._prepared)
-            self._current = _Transaction(pipeline)
+        pipeline = Pipeline(self.driver, self._prepared)
+        self._current = _Transaction(pipeline)
         try:
-            yield self._current is composed
-            self._send(pipeline, meanwhile)
+            yield
+            self._send(pipeline)
         finally:
             self._current.batch = None
 
-    @contextmanager
-    def composing(self) -> Iterator[object]:
-        """Fill a pipeline for later, while another one runs."""
-        pipeline = Pipeline(self.driver, self._prepared, ahead=True)
-        now, self._current = self._current, _Transaction(pipeline)
+    def _send(self, batch: Pipeline) -> None:
         try:
-            yield self._current
-        finally:
-            self._current = now
-
-    def _send(self, batch: Pipeline, meanwhile: Callable[[], object] = lambda: None) -> None:
-        if batch.ahead:
-            raise AnswerNeededError
-        try:
-            batch.run(meanwhile)
+            batch.run()
         except psycopg.Error as error:
             failed = batch.stopped_at.statement if batch.stopped_at else None
             raise StatementError(error, self.kind(error), failed) from error

@@ -1,62 +1,19 @@
-"""What is made before its turn, while the migration before it runs: sent once, and only if it fits."""
+"""Small files in a row on PostgreSQL: each is sent once, whatever stands around it."""
 
 from threading import Thread
 
 import pytest
-from django.db import connections
 
 from migration_guard.running import events, executor
-from migration_guard.running.postgresql.pipeline import Pipeline
-from migration_guard.running.session import AnswerNeededError
-from migration_guard.running.sqlite.session import SQLiteSession
-from tests.running.support import WAITING, applied, wait_until
+from tests.running.support import applied
 
 COUNTED = "SELECT nextval('runs')"  # which no rollback undoes
 FIRST = {"1_a.sql": "CREATE SEQUENCE runs; CREATE TABLE a (id int, name text)"}
 
 
-@pytest.fixture
-def fitted(monkeypatch):
-    """Give, for each migration but the first, whether what was made ahead was sent."""
-    found = []
-    real = Pipeline.fits
-
-    def fits(self, *args):
-        found.append(real(self, *args))
-        return found[-1]
-
-    monkeypatch.setattr(Pipeline, "fits", fits)
-    return found
-
-
 def runs(database):
     """Return how often `COUNTED` ran."""
     return database.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs")[0][0]
-
-
-def release_after_a_try(watcher, blocker):
-    """Let the blocker go when somebody has waited for its lock and given up."""
-
-    def waiting_now():
-        return watcher.execute(WAITING).fetchall()
-
-    wait_until(waiting_now)
-    wait_until(lambda: not waiting_now())
-    blocker.execute("ROLLBACK")
-
-
-def test_run_when_files_are_small_sends_what_was_made_ahead_once(
-    postgres, migrations, guard, fitted
-):
-    migrations({**FIRST, "2_b.sql": COUNTED, "3_c.sql": f"-- guard: lock_timeout = 7s\n{COUNTED}"})
-
-    result = guard("runsqlmigrations")
-
-    assert result.code == 0, result.err
-    assert fitted == [True, True]
-    assert runs(postgres) == 2
-    assert applied(postgres) == ["1_a", "2_b", "3_c"]
-    assert postgres.execute("SELECT sql FROM applied_migrations WHERE id = '2_b'") == [(COUNTED,)]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +59,8 @@ def test_run_when_a_file_is_odd_applies_it_and_those_around_it_once(
     assert postgres.execute("SELECT sql FROM applied_migrations WHERE id = '4_d'") == [(following,)]
 
 
-def test_run_when_what_was_made_ahead_must_be_tried_again_makes_it_anew(
-    postgres, migrations, guard, fitted
+def test_run_when_a_lock_stands_in_the_way_tries_the_migration_again_as_a_whole(
+    postgres, migrations, guard
 ):
     migrations(FIRST)
     assert guard("runsqlmigrations").code == 0
@@ -124,23 +81,21 @@ def test_run_when_what_was_made_ahead_must_be_tried_again_makes_it_anew(
     assert applied(postgres) == ["1_a", "2_b", "3_c", "4_d"]
     assert postgres.execute("SELECT id FROM a") == [(3,)]
     assert runs(postgres) >= 3
-    assert fitted == [True, True]  # the first try of 3_c, and 4_d
 
 
-def test_run_when_it_fails_sends_nothing_of_what_was_made_ahead(
-    postgres, migrations, guard, fitted
-):
+def test_run_when_a_migration_fails_sends_nothing_of_the_next(postgres, migrations, guard):
     migrations({**FIRST, "2_b.sql": "SELECT 1/0", "3_c.sql": COUNTED})
 
     result = guard("runsqlmigrations")
 
     assert result.code == 1
-    assert fitted == [True]
     assert applied(postgres) == ["1_a"]
     assert runs(postgres) == 0
 
 
-def test_events_when_much_is_made_ahead_come_in_the_order_of_the_work(postgres, migrations):
+def test_events_when_small_files_follow_each_other_come_in_the_order_of_the_work(
+    postgres, migrations
+):
     empty = "-- guard: allow = empty, only here\n"
     migrations({**FIRST, "2_b.sql": "SELECT 1; SELECT 2", "3_c.sql": "SELECT 3", "4_d.sql": empty})
     seen = []
@@ -154,8 +109,3 @@ def test_events_when_much_is_made_ahead_come_in_the_order_of_the_work(postgres, 
         (events.Started, "4_d"),
         (events.Applied, "4_d"),
     ]
-
-
-def test_composing_when_the_driver_sends_one_by_one_says_that_it_cannot(sqlite):
-    with pytest.raises(AnswerNeededError):
-        SQLiteSession(connections["default"]).composing()
