@@ -2,17 +2,16 @@
 
 Invariants: a row of the history exists if and only if the migration is applied; tables are
 addressed with the schema in which they were found, whatever a migration did to the search path;
-no password is stored. SQL runs through the callable that the caller gives, on the caller's
-connection and in the caller's transaction.
+no password is stored. SQL runs on the caller's connection and in the caller's transaction.
 """
 
 import getpass
 import json
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,12 +25,25 @@ from migration_guard.planning.history_rows import HistoryRow, JournalRow, Record
 from migration_guard.planning.names import MAX_DIGITS
 from migration_guard.sql.classify import has_secret, mask_text
 
-Rows = list[tuple[Any, ...]]
-Execute = Callable[[str, Sequence[Any]], Rows]
+Rows: TypeAlias = list[tuple[Any, ...]]
+# SQL with %s, and its parameters.
+StatementText: TypeAlias = tuple[str, Sequence[Any]]
 How = AppliedMigration.How
 
-MAX_STORED_BYTES = 256 * 1024
-CLEARED = "cleared"
+MAX_STORED_BYTES: Final = 256 * 1024
+CLEARED: Final = "cleared"
+
+
+class HistoryConnection(Protocol):
+    """What the history needs of the runner's connection; ``wrapper`` is Django's."""
+
+    wrapper: BaseDatabaseWrapper
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        """Run one statement; return its rows."""
+
+    def send(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement whose answer nobody reads."""
 
 
 class Identity(NamedTuple):
@@ -44,11 +56,9 @@ class Identity(NamedTuple):
 class History:
     """The own tables of one database, through one connection."""
 
-    def __init__(
-        self, connection: BaseDatabaseWrapper, execute: Execute, schema: str, identity: Identity
-    ) -> None:
+    def __init__(self, connection: HistoryConnection, schema: str, identity: Identity) -> None:
         self._connection = connection
-        self._execute = execute
+        self._wrapper = connection.wrapper
         self._schema = schema
         self._identity = identity
         self.table = self._qualified(AppliedMigration)
@@ -71,99 +81,99 @@ class History:
         """Return the applied migrations by id, in the order in which they were applied."""
         # As text, which Python reads in C: the loaders of Django and drivers take longer than the
         # query, and some fail without a word of what they read.
-        at = f"CAST(applied_at AS {'char' if self._connection.vendor == 'mysql' else 'text'})"
-        found = self._execute(
+        at = f"CAST(applied_at AS {'char' if self._wrapper.vendor == 'mysql' else 'text'})"
+        rows = self._connection.fetch(
             f"SELECT id, number, checksum, fingerprint, {at}, duration_ms, how "
-            f"FROM {self.table} ORDER BY applied_at, number, id",
-            (),
+            f"FROM {self.table} ORDER BY applied_at, number, id"
         )
         return {
             row[0]: HistoryRow(
-                row[0], int(row[1]), row[2], row[3], self._aware(row[4]), row[5], row[6]
+                row[0], int(row[1]), row[2], row[3], self.moment(row[4]), row[5], row[6]
             )
-            for row in found
+            for row in rows
         }
+
+    def has(self, migration_id: str) -> bool:
+        """Return whether the history has a row of this migration."""
+        sql = f"SELECT 1 FROM {self.table} WHERE id = %s"
+        return bool(self._connection.fetch(sql, (migration_id,)))
+
+    def applied_at(self, migration_id: str) -> datetime:
+        """Return the time of a row that is there."""
+        sql = f"SELECT applied_at FROM {self.table} WHERE id = %s"
+        return self.moment(self._connection.fetch(sql, (migration_id,))[0][0])
 
     def ids(self) -> set[str]:
         """Return the ids of all applied migrations."""
-        return {row[0] for row in self._execute(f"SELECT id FROM {self.table}", ())}
+        return {row[0] for row in self._connection.fetch(f"SELECT id FROM {self.table}")}
 
     def journal(self) -> dict[str, JournalRow]:
         """Return the running and failed migrations by id."""
-        found = self._execute(
+        rows = self._connection.fetch(
             "SELECT id, number, state, done, total, done_digest, doubt, note, statement, error "
-            f"FROM {self._journal}",
-            (),
+            f"FROM {self._journal}"
         )
         failed = JournalEntry.State.FAILED
-        return {
-            row[0]: JournalRow(row[0], int(row[1]), row[2] == failed, *row[3:]) for row in found
-        }
+        return {row[0]: JournalRow(row[0], int(row[1]), row[2] == failed, *row[3:]) for row in rows}
 
     def applied_sql(self, migration_id: str) -> str | None:
         """Return the SQL that was applied, or None where it was not stored."""
         sql = self._quote("sql")
-        found = self._execute(f"SELECT {sql} FROM {self.table} WHERE id = %s", (migration_id,))
-        return found[0][0] if found else None
+        rows = self._connection.fetch(
+            f"SELECT {sql} FROM {self.table} WHERE id = %s", (migration_id,)
+        )
+        return rows[0][0] if rows else None
 
     def was_adopted(self) -> bool:
-        """Tell whether rows of a table that the team had were ever taken over."""
+        """Return whether rows of a table that the team had were ever taken over."""
         sql = f"SELECT 1 FROM {self._audit} WHERE action = %s"
-        return bool(self._execute(sql, (How.ADOPTED.value,)))
+        return bool(self._connection.fetch(sql, (How.ADOPTED.value,)))
 
     def acts(self, action: str) -> int:
         """Return how many acts of that kind the audit holds."""
-        found = self._execute(f"SELECT COUNT(*) FROM {self._audit} WHERE action = %s", (action,))
-        return int(found[0][0])
+        rows = self._connection.fetch(
+            f"SELECT COUNT(*) FROM {self._audit} WHERE action = %s", (action,)
+        )
+        return int(rows[0][0])
 
     def stamp(self) -> str | None:
         """Return the environment that the database is stamped with, if it is."""
-        found = self._execute(f"SELECT environment FROM {self._stamp} WHERE id = 1", ())
-        return found[0][0] if found else None
+        rows = self._connection.fetch(f"SELECT environment FROM {self._stamp} WHERE id = 1")
+        return rows[0][0] if rows else None
 
     def _cleared(self) -> set[str]:
-        found = self._execute(
+        rows = self._connection.fetch(
             f"SELECT DISTINCT migration_id FROM {self._audit} WHERE action = %s", (CLEARED,)
         )
-        return {row[0] for row in found}
+        return {row[0] for row in rows}
 
     # -- the history
 
-    def claim(
-        self, file: MigrationFile, fingerprint: str, environment: str
-    ) -> tuple[str, Sequence[Any]]:
+    def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> StatementText:
         """Return the statement that inserts the row of ``file``, to be completed.
 
         A unique violation means that another process applied the migration.
         """
         return self._insertion(file, fingerprint, environment, How.RUN, None, None)
 
-    def complete(self, migration_id: str, duration_ms: int, after: datetime | None) -> datetime:
-        """Give the claimed row its time, later than ``after``, and return that time."""
-        now, params = self._now(after)
-        self._execute(
-            f"UPDATE {self.table} SET applied_at = {now}, duration_ms = %s WHERE id = %s",
-            (*params, duration_ms, migration_id),
-        )
-        return self._applied_at(migration_id)
+    def complete(
+        self, migration_id: str, after: datetime | None, duration_ms: int | None = None
+    ) -> StatementText:
+        """Return the statement that gives the claimed row its time, later than ``after``.
 
-    def completion(self, migration_id: str, after: datetime | None) -> tuple[str, Sequence[Any]]:
-        """Return the statement that does as ``complete``, for PostgreSQL.
-
-        It answers first with what ``completed`` reads; with no row where the claim is not of the
-        running transaction, which lasted as long as the migration takes.
+        Without ``duration_ms``, on PostgreSQL, the server computes it: the running transaction
+        lasted as long as the migration took. Then the statement returns time and duration; it
+        returns no row where the claim is not of this transaction.
         """
         now, params = self._now(after)
+        update = f"UPDATE {self.table} SET applied_at = {now}, duration_ms ="
+        if duration_ms is not None:
+            return f"{update} %s WHERE id = %s", (*params, duration_ms, migration_id)
         return (
-            f"UPDATE {self.table} SET applied_at = {now}, duration_ms = "
-            "EXTRACT(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000 "
+            f"{update} EXTRACT(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000 "
             "WHERE id = %s AND xmin = pg_catalog.pg_current_xact_id()::xid "
             "RETURNING CAST(applied_at AS text), duration_ms"
         ), (*params, migration_id)
-
-    def completed(self, row: Sequence[Any]) -> tuple[datetime, int]:
-        """Return the time and the milliseconds that ``completion`` wrote."""
-        return self._aware(row[0]), row[1]
 
     def record(
         self,
@@ -175,8 +185,10 @@ class History:
         after: datetime | None = None,
     ) -> datetime:
         """Insert a whole row; return its time, which is later than ``after``."""
-        self._execute(*self._insertion(file, fingerprint, environment, how, duration_ms, after))
-        return self._applied_at(file.id)
+        self._connection.send(
+            *self._insertion(file, fingerprint, environment, how, duration_ms, after)
+        )
+        return self.applied_at(file.id)
 
     def adopt(
         self,
@@ -189,7 +201,7 @@ class History:
     ) -> None:
         """Insert a row of a table that the team already had, with its time as it was."""
         sql = self.storable(file.text) if file is not None else None
-        self._execute(
+        self._connection.send(
             f"INSERT INTO {self.table} ({self._columns()}) VALUES "
             "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
@@ -209,14 +221,14 @@ class History:
     def accept_edit(self, file: MigrationFile, fingerprint: str) -> None:
         """Make the file as it is now the text of record."""
         sql = self._quote("sql")
-        self._execute(
+        self._connection.send(
             f"UPDATE {self.table} SET checksum = %s, fingerprint = %s, {sql} = %s WHERE id = %s",
             (file.checksum, fingerprint, self.storable(file.text), file.id),
         )
 
     def forget(self, migration_id: str) -> None:
         """Delete what the history and the journal have of one migration."""
-        self._execute(f"DELETE FROM {self.table} WHERE id = %s", (migration_id,))
+        self._connection.send(f"DELETE FROM {self.table} WHERE id = %s", (migration_id,))
         self.journal_close(migration_id)
 
     def _insertion(
@@ -227,7 +239,7 @@ class History:
         how: How,
         duration_ms: int | None,
         after: datetime | None,
-    ) -> tuple[str, Sequence[Any]]:
+    ) -> StatementText:
         now, params = self._now(after)
         return (
             f"INSERT INTO {self.table} ({self._columns()}) VALUES "
@@ -251,16 +263,12 @@ class History:
             "duration_ms, database_user, environment"
         )
 
-    def _applied_at(self, migration_id: str) -> datetime:
-        found = self._execute(f"SELECT applied_at FROM {self.table} WHERE id = %s", (migration_id,))
-        return self._aware(found[0][0])
-
     # -- the journal
 
     def journal_open(self, file: MigrationFile, total: int, environment: str) -> None:
         """Insert the entry of ``file``: the claim of a migration that is no single transaction."""
         now, params = self._now()
-        self._execute(
+        self._connection.send(
             f"INSERT INTO {self._journal} (id, number, state, done, total, done_digest, doubt, "
             "note, statement, error, started_at, updated_at, database_user, environment) VALUES "
             f"(%s, %s, %s, 0, %s, '', 0, '', '', '', {now}, {now}, %s, %s)",
@@ -280,14 +288,14 @@ class History:
         """Set columns of one entry, and the time of the change."""
         now, params = self._now()
         columns = ", ".join([*(f"{column} = %s" for column in values), f"updated_at = {now}"])
-        self._execute(
+        self._connection.send(
             f"UPDATE {self._journal} SET {columns} WHERE id = %s",
             (*values.values(), *params, migration_id),
         )
 
     def journal_close(self, migration_id: str) -> None:
         """Delete one entry."""
-        self._execute(f"DELETE FROM {self._journal} WHERE id = %s", (migration_id,))
+        self._connection.send(f"DELETE FROM {self._journal} WHERE id = %s", (migration_id,))
 
     # -- audit and stamp
 
@@ -296,7 +304,7 @@ class History:
     ) -> None:
         """Write down who did what, when and why."""
         now, params = self._now()
-        self._execute(
+        self._connection.send(
             f"INSERT INTO {self._audit} (at, who, database_user, action, migration_id, reason, "
             f"details) VALUES ({now}, %s, %s, %s, %s, %s, %s)",
             (
@@ -313,8 +321,8 @@ class History:
     def write_stamp(self, environment: str) -> None:
         """Stamp the database with its environment."""
         now, params = self._now()
-        self._execute(f"DELETE FROM {self._stamp} WHERE id = 1", ())
-        self._execute(
+        self._connection.send(f"DELETE FROM {self._stamp} WHERE id = 1")
+        self._connection.send(
             f"INSERT INTO {self._stamp} (id, environment, stamped_at, who) "
             f"VALUES (1, %s, {now}, %s)",
             (environment, *params, self._identity.who),
@@ -327,57 +335,56 @@ class History:
         # A character is a byte at least.
         if len(sql) > MAX_STORED_BYTES or len(sql.encode()) > MAX_STORED_BYTES:
             return None
-        if has_secret(sql, self._connection.vendor):
+        if has_secret(sql, self._wrapper.vendor):
             return None
         return sql if sql.isascii() or self._unicode() else None
 
     def _unicode(self) -> bool:
-        if self._connection.vendor != "postgresql":
+        if self._wrapper.vendor != "postgresql":
             return True
-        info = self._connection.connection.info
+        info = self._wrapper.connection.info
         return bool(info.parameter_status("server_encoding") == "UTF8")
 
     def _qualified(self, model: type[Any]) -> str:
         return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
 
     def _quote(self, name: str) -> str:
-        return self._connection.ops.quote_name(name)
+        return self._wrapper.ops.quote_name(name)
 
     def _now(self, after: datetime | None = None) -> tuple[str, tuple[Any, ...]]:
         """Return the server's clock as SQL with parameters; at least 1 µs later than ``after``."""
-        if self._connection.vendor == "postgresql":
+        if self._wrapper.vendor == "postgresql":
             if after is None:
                 return "clock_timestamp()", ()
             return "GREATEST(clock_timestamp(), %s::timestamptz + interval '1 microsecond')", (
                 after,
             )
-        if self._connection.vendor == "mysql":
-            now = self._execute("SELECT UTC_TIMESTAMP(6)", ())[0][0].replace(tzinfo=UTC)
+        if self._wrapper.vendor == "mysql":
+            now = self._connection.fetch("SELECT UTC_TIMESTAMP(6)")[0][0].replace(tzinfo=UTC)
         else:
             now = datetime.now(UTC)
         if after is not None:
             now = max(now, after + timedelta(microseconds=1))
         if not settings.USE_TZ:
             now = timezone.make_naive(now)
-        return "%s", (self._connection.ops.adapt_datetimefield_value(now),)
+        return "%s", (self._wrapper.ops.adapt_datetimefield_value(now),)
 
-    def _parsed(self, text: str) -> datetime:
+    def _parse(self, text: str) -> datetime:
         with suppress(ValueError):
-            if found := parse_datetime(text):
-                return found
+            if moment := parse_datetime(text):
+                return moment
         raise CannotTell(
             f'The history has a time that cannot be read: "{text}".',
             f"Correct applied_at in {self.table}, and run it again.",
         )
 
-    def _aware(self, value: Any) -> datetime:
-        """Return a time as the driver gives it (aware, naive, text or nothing) as an aware time."""
-        found = value if isinstance(value, datetime) else self._parsed(str(value))
-        if found.tzinfo is not UTC and timezone.is_naive(found):
-            zone = self._connection.timezone if settings.USE_TZ else None
-            found = timezone.make_aware(found, zone or timezone.get_default_timezone())
-        moment: datetime = found if found.tzinfo is UTC else found.astimezone(UTC)
-        return moment
+    def moment(self, value: Any) -> datetime:
+        """Return a time as the driver gives it (aware, naive or text) as an aware time."""
+        moment = value if isinstance(value, datetime) else self._parse(str(value))
+        if moment.tzinfo is not UTC and timezone.is_naive(moment):
+            zone = self._wrapper.timezone if settings.USE_TZ else None
+            moment = timezone.make_aware(moment, zone or timezone.get_default_timezone())
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def pad(number: int) -> str:
@@ -386,7 +393,7 @@ def pad(number: int) -> str:
 
 
 def is_applied(connection: BaseDatabaseWrapper, number: int) -> bool:
-    """Tell whether a migration of this number is applied; safe inside a transaction."""
+    """Return whether a migration of this number is applied; safe inside a transaction."""
     with connection.cursor() as cursor:
         # Asking a table that is not there would end the transaction.
         if AppliedMigration._meta.db_table not in connection.introspection.table_names(cursor):

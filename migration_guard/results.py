@@ -79,64 +79,6 @@ class Repaired(NamedTuple):
     error: GuardError | None = None
 
 
-class Touched(NamedTuple):
-    """One statement of a one-off script, and its rows.
-
-    ``rows`` are those that it wrote; ``answered`` is what the server answered, also for a
-    statement that only read, None where it tells no number. ``writes``: it is an INSERT or the
-    like. ``sql`` is its beginning, masked.
-    """
-
-    number: int
-    line: int
-    sql: str
-    writes: bool
-    rows: int
-    answered: int | None
-
-
-class TableRows(NamedTuple):
-    """The rows of one table that a script wrote, for whatever reason."""
-
-    table: str
-    inserted: int
-    updated: int
-    deleted: int
-
-
-class Audited(NamedTuple):
-    """What a one-off script did; unless ``committed``, nothing of it stays.
-
-    ``place`` describes the database, ``name`` is what a person types to commit. ``everything``
-    counts also what triggers and cascades wrote, None where the server does not tell; so do
-    ``tables`` (PostgreSQL alone). ``uncounted`` are tables that were emptied, rewritten or dropped
-    without a number of rows. ``expected`` is the total that was asked for, if one was.
-    """
-
-    database: str
-    file: str
-    vendor: str = ""
-    environment: str = ""
-    stamp: str | None = None
-    place: str = ""
-    name: str = ""
-    checksum: str = ""
-    expected: int | None = None
-    statements: tuple[Touched, ...] = ()
-    everything: int | None = None
-    tables: tuple[TableRows, ...] = ()
-    uncounted: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    committed: bool = False
-    problems: tuple[Problem, ...] = ()
-    error: GuardError | None = None
-
-    @property
-    def rows(self) -> int:
-        """The rows that the statements themselves wrote: the number that is confirmed."""
-        return sum(statement.rows for statement in self.statements)
-
-
 class Verdict(StrEnum):
     """What became of one assertion; an unknown one never passes silently."""
 

@@ -127,8 +127,8 @@ def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
         if alias in connections and connections[alias].vendor not in VENDORS:
             yield connections[alias]
         else:
-            with connecting.session(alias, read_only=True) as (session, _facts):
-                yield session.connection
+            with connecting.open_connection(alias, read_only=True) as (connection, _facts):
+                yield connection.wrapper
     except DatabaseError as error:
         raise CannotTell(
             f'The database "{alias}" could not be read: {str(error).strip()}',

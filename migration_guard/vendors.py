@@ -7,6 +7,8 @@ dotted paths, and a room is imported when its vendor is first used.
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
+_RUNNING: Final = "migration_guard.running"
+
 
 class Vendor(NamedTuple):
     """One supported vendor; ``title`` is its name for people, the other fields are dotted paths.
@@ -15,7 +17,11 @@ class Vendor(NamedTuple):
     """
 
     title: str
-    session: str
+    connection: str
+    transaction: str
+    statement_work: str
+    row_counter: str
+    run_lock: str
     reader: str
     host: str
 
@@ -23,19 +29,31 @@ class Vendor(NamedTuple):
 VENDORS: Final = {
     "postgresql": Vendor(
         "PostgreSQL",
-        session="migration_guard.running.postgresql.session.PostgreSQLSession",
+        connection=f"{_RUNNING}.postgresql.connection.PostgreSQLConnection",
+        transaction=f"{_RUNNING}.postgresql.transaction.PostgreSQLTransaction",
+        statement_work=f"{_RUNNING}.postgresql.statement_work.PostgreSQLStatementWork",
+        row_counter=f"{_RUNNING}.postgresql.row_counter.PostgreSQLRowCounter",
+        run_lock=f"{_RUNNING}.postgresql.lock.AdvisoryLock",
         reader="migration_guard.schema.readers.postgresql.read",
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
     ),
     "sqlite": Vendor(
         "SQLite",
-        session="migration_guard.running.sqlite.session.SQLiteSession",
+        connection=f"{_RUNNING}.sqlite.connection.SQLiteConnection",
+        transaction=f"{_RUNNING}.sqlite.transaction.SQLiteTransaction",
+        statement_work=f"{_RUNNING}.sqlite.statement_work.SQLiteStatementWork",
+        row_counter=f"{_RUNNING}.sqlite.row_counter.SQLiteRowCounter",
+        run_lock=f"{_RUNNING}.sqlite.lock.FileLock",
         reader="migration_guard.schema.readers.sqlite.read",
         host="migration_guard.fresh.sqlite.SQLiteHost",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",
-        session="migration_guard.running.mysql.session.MySQLSession",
+        connection=f"{_RUNNING}.mysql.connection.MySQLConnection",
+        transaction="",  # each DDL statement commits, so every file goes through the journal
+        statement_work=f"{_RUNNING}.mysql.statement_work.MySQLStatementWork",
+        row_counter=f"{_RUNNING}.mysql.row_counter.MySQLRowCounter",
+        run_lock=f"{_RUNNING}.mysql.lock.NamedLock",
         reader="migration_guard.schema.readers.mysql.read",
         host="migration_guard.fresh.mysql.MySQLHost",
     ),

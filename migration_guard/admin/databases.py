@@ -83,8 +83,8 @@ def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
     fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
     try:
         if connecting.configured(alias, read_only=True).connection is None:
-            # With a short time limit; the project's own may be minutes where no server answers.
-            with connecting.session(alias, read_only=True):
+            # Not with the project's patience, which may be minutes: a server that does not answer.
+            with connecting.open_connection(alias, read_only=True):
                 pass
         with reading(alias):
             list(model.objects.using(alias).order_by().values_list(*fields)[:1])

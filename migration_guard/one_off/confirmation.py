@@ -9,7 +9,7 @@ from django.core.management.base import OutputWrapper
 
 
 def can_ask(stream: OutputWrapper) -> bool:
-    """Tell whether a person sees what is written to ``stream``, and can type an answer."""
+    """Return whether a person sees what is written to ``stream``, and can type an answer."""
     return stream.isatty() and sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -18,7 +18,7 @@ def ask(stream: OutputWrapper, question: str, seconds: float) -> str | None:
 
     What was typed before the question was asked does not count.
     """
-    _forget_typed_ahead()
+    _discard_typed_ahead()
     stream.write(question, style_func=str, ending="")
     stream.flush()
     answers: list[bytes] = []
@@ -31,7 +31,7 @@ def ask(stream: OutputWrapper, question: str, seconds: float) -> str | None:
     return answers[0].decode(errors="replace").strip() if answers else None
 
 
-def _forget_typed_ahead() -> None:
+def _discard_typed_ahead() -> None:
     with suppress(ImportError, OSError):
         import termios
 

@@ -1,7 +1,8 @@
-"""A one-off script before the database is touched: asked for, read, found fit to run here."""
+"""Reading a one-off script, and checking that it may run here, before the database is touched."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from migration_guard.conf import Conf
 from migration_guard.exceptions import CannotTell, Refused
@@ -9,11 +10,11 @@ from migration_guard.one_off.script import parse_script
 from migration_guard.planning.preflight import Script
 from migration_guard.problems import place
 
-_STANDARD_INPUT = Path("<stdin>")
+_STANDARD_INPUT: Final = Path("<stdin>")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Request:
     """What to run: the ``file``, or ``content``, which came from standard input.
 
     ``expected`` is the number of rows that must be written, None to ask.
@@ -25,17 +26,17 @@ class Wanted:
     content: bytes | None = None
 
 
-def check_usage(wanted: Wanted, *, can_ask: bool) -> None:
-    """Raise CannotTell where the reason is none, or nobody can confirm the numbers."""
-    if not wanted.reason.strip():
+def check_usage(request: Request, *, can_ask: bool) -> None:
+    """Raise CannotTell where the reason is blank, or nobody can confirm the numbers."""
+    if not request.reason.strip():
         raise CannotTell(
             "--reason is blank.", "Say why, for those who read the audit: --reason TEXT."
         )
-    for what, given in (("--reason", wanted.reason), ("The name of the file", wanted.file)):
-        if not given.isascii() and given.encode(errors="replace").decode() != given:
+    for what, text in (("--reason", request.reason), ("The name of the file", request.file)):
+        if not text.isascii() and text.encode(errors="replace").decode() != text:
             raise CannotTell(f"{what} is not UTF-8.", "Nobody could read it in the audit.")
-    if wanted.expected is None and not can_ask:
-        why = "standard input holds the script" if wanted.content is not None else "no terminal"
+    if request.expected is None and not can_ask:
+        why = "standard input holds the script" if request.content is not None else "no terminal"
         raise CannotTell(
             f"Nobody can confirm the number of rows here ({why}), so nothing was run.",
             "Say how many rows the script must write: --expect-rows N; or run it on a terminal, "
@@ -43,13 +44,13 @@ def check_usage(wanted: Wanted, *, can_ask: bool) -> None:
         )
 
 
-def read_script(wanted: Wanted, loaded: Conf, vendor: str) -> Script:
+def read_script(request: Request, loaded: Conf, vendor: str) -> Script:
     """Return the script, all its statements in one unit.
 
     Raises CannotTell where it cannot be opened; Refused for a migration, for any problem in it, and
     where its environments exclude this one.
     """
-    path, content = _content(wanted)
+    path, content = _content(request)
     _refuse_migration(path, loaded)
     script, problems = parse_script(path, content, vendor, loaded.environments)
     if problems or script is None:
@@ -71,26 +72,26 @@ def refuse_environment(script: Script, environment: str, source: str) -> None:
         )
 
 
-def shown(wanted: Wanted) -> str:
+def display_name(request: Request) -> str:
     """Return the name of the script as a person and the audit know it."""
-    return "standard input" if wanted.content is not None else place(Path(wanted.file))
+    return "standard input" if request.content is not None else place(Path(request.file))
 
 
-def _content(wanted: Wanted) -> tuple[Path, bytes]:
-    if wanted.content is not None:
-        return _STANDARD_INPUT, wanted.content
-    path = Path(wanted.file)
+def _content(request: Request) -> tuple[Path, bytes]:
+    if request.content is not None:
+        return _STANDARD_INPUT, request.content
+    path = Path(request.file)
     try:
         return path, path.read_bytes()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise CannotTell(
-            f"{wanted.file} cannot be opened: {why}.", "Name a file of SQL that can be read."
+            f"{request.file} cannot be opened: {why}.", "Name a file of SQL that can be read."
         ) from error
 
 
 def _refuse_migration(path: Path, loaded: Conf) -> None:
-    folders = {folder.resolve() for found in loaded.dirs.values() for folder in found}
+    folders = {folder.resolve() for folders in loaded.dirs.values() for folder in folders}
     if path.resolve().parent in folders:
         raise Refused(
             f"{place(path)} lies in a folder of migrations, so it is one; nothing was run.",

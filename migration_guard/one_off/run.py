@@ -7,8 +7,7 @@ meanwhile; it creates no table and no file.
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -16,44 +15,45 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.history import History, Identity, who
 from migration_guard.one_off import preparation, row_counts
-from migration_guard.one_off.preparation import Wanted
+from migration_guard.one_off.preparation import Request
+from migration_guard.one_off.results import ScriptOutcome
 from migration_guard.one_off.script import first_write, notes
 from migration_guard.problems import Problem, place
-from migration_guard.results import Audited
 from migration_guard.running import connecting, events, failures, own_tables
-from migration_guard.running.locks import holding
-from migration_guard.running.session import Facts, Kind, Session, StatementError
-from migration_guard.running.transactional import Limits, Task, with_lock_retries
+from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
+from migration_guard.running.lock_retries import LockRetries
+from migration_guard.running.locks import RunLock, holding, run_lock
+from migration_guard.running.row_counter import counter_on
 from migration_guard.sql.classify import mask_secrets
 
-ACTION = "audited-sql"
+ACTION: Final = "audited-sql"
 # Seconds that a person has to confirm. The rows stay locked meanwhile, and the run lock too: this
 # is less than the 300 s (WAIT) that a deploy waits for it.
-PATIENCE = 120.0
+PATIENCE: Final = 120.0
 # How many statements an audit entry lists; all of them stand in its text.
-MAX_LISTED = 1000
+MAX_LISTED: Final = 1000
 
-_SAVEPOINT = "migration_guard"
-_NOT_RUN = "Nothing was run."
-_ROLLED_BACK = "It was rolled back: nothing was changed, and the audit has no entry of it."
-_LASTING = (
+_SAVEPOINT: Final = "migration_guard"
+_NOT_RUN: Final = "Nothing was run."
+_ROLLED_BACK: Final = "It was rolled back: nothing was changed, and the audit has no entry of it."
+_LASTING: Final = (
     "It was rolled back, but for what it did to tables whose storage engine knows no transactions: "
     "that stays."
 )
-_IN_DOUBT = "The script and its audit entry are both there, or neither is."
-_LOOK = (
+_IN_DOUBT: Final = "The script and its audit entry are both there, or neither is."
+_LOOK: Final = (
     f"SELECT at, who, reason FROM migration_guard_audit WHERE action = '{ACTION}' "
     "ORDER BY id DESC shows whether it is there"
 )
-_FIRST = {
+_FIRST: Final = {
     Kind.LOCKED: "end the blocking session or wait for it, and run it again",
     Kind.LOST: "see that the server is up, and run it again",
     Kind.READ_ONLY: "point DATABASES at a server that accepts writes, and run it again",
     Kind.ALONE: "a statement that no transaction can hold is for a migration, with "
     "-- guard: transaction = off",
 }
-# Told what would be committed; returns why not, nothing to commit.
-Confirm = Callable[[Audited], str]
+# Called with what would be committed; returns why not, nothing to commit.
+Confirm: TypeAlias = Callable[[ScriptOutcome], str]
 
 
 class _RolledBack(Exception):
@@ -66,40 +66,42 @@ class _RolledBack(Exception):
 
 
 def run(
-    wanted: Wanted,
+    request: Request,
     alias: str = DEFAULT_DB_ALIAS,
     confirm: Confirm | None = None,
     observe: events.Observer = lambda _event: None,
-) -> Audited:
+) -> ScriptOutcome:
     """Run the script, and commit it with its audit entry once its numbers are confirmed.
 
     ``confirm`` is asked unless a number was expected; None where there is nobody to ask. Nothing is
-    raised: ``Audited.error`` holds what stood in the way.
+    raised: ``ScriptOutcome.error`` holds what stood in the way.
     """
-    return _Run(wanted, alias, confirm, observe).run()
+    return _Run(request, alias, confirm, observe).run()
 
 
 class _Run:
     """One script from its file to its audit entry."""
 
     def __init__(
-        self, wanted: Wanted, alias: str, confirm: Confirm | None, observe: events.Observer
+        self, request: Request, alias: str, confirm: Confirm | None, observe: events.Observer
     ) -> None:
-        self.wanted = wanted
+        self.request = request
         self.alias = alias
         self.confirm = confirm
         self.observe = observe
-        self.outcome = Audited(alias, preparation.shown(wanted), expected=wanted.expected)
+        self.outcome = ScriptOutcome(
+            alias, preparation.display_name(request), expected=request.expected
+        )
         self.state = _NOT_RUN
-        self.committing = False
+        self.is_committing = False
 
-    def run(self) -> Audited:
+    def run(self) -> ScriptOutcome:
         try:
             self._run()
         except GuardError as error:
             self._fail(error)
         except StatementError as error:
-            self._fail(failures.step_failed(self.session, error))
+            self._fail(failures.step_failed(self.connection, error))
         except KeyboardInterrupt:
             self._fail(self._interrupted())
         return self.outcome
@@ -107,50 +109,48 @@ class _Run:
     def _fail(self, error: GuardError) -> None:
         """Note why it was not committed; what comes after the COMMIT changes nothing."""
         if not self.outcome.committed:
-            found = error.problems if isinstance(error, Refused) else ()
-            self._set(error=error, problems=found)
+            problems = error.problems if isinstance(error, Refused) else ()
+            self._set(error=error, problems=problems)
 
     def _run(self) -> None:
-        preparation.check_usage(self.wanted, can_ask=self.confirm is not None)
+        preparation.check_usage(self.request, can_ask=self.confirm is not None)
         self.conf = conf.load()
         vendor = connecting.configured(self.alias).vendor
         self._set(vendor=vendor, environment=self.conf.environment)
-        self.script = preparation.read_script(self.wanted, self.conf, vendor)
+        self.script = preparation.read_script(self.request, self.conf, vendor)
         remarks = tuple(notes(self.script, vendor))
         self._set(checksum=self.script.file.checksum, notes=remarks)
         # Looked at read-only first: a plain open would create a missing SQLite file.
-        with connecting.session(self.alias, read_only=True) as (session, _facts):
-            _require_own_tables(session)
-        with connecting.session(self.alias) as (session, facts):
-            self._open(session, facts)
-            with holding(session.run_lock(), self.conf.wait, self.observe):
-                self._locked()
+        with connecting.open_connection(self.alias, read_only=True) as (connection, _facts):
+            _require_own_tables(connection)
+        with connecting.open_connection(self.alias) as (connection, facts):
+            self._open(connection, facts)
+            lock = run_lock(connection)
+            with holding(lock, self.conf.wait, self.observe):
+                self._run_locked(lock)
 
-    def _open(self, session: Session, facts: Facts) -> None:
-        connecting.refuse_standby(session, facts)
-        self.session, self.facts = session, facts
-        self.history = History(
-            session.connection, session.own, facts.schema, Identity(who(), facts.user)
-        )
-        # A person is not to type the whole path of a file.
-        name = Path(facts.database).name if session.vendor == "sqlite" else facts.database
-        self._set(place=connecting.describe(session.connection), name=name)
+    def _open(self, connection: Connection, facts: Facts) -> None:
+        connecting.refuse_standby(connection, facts)
+        self.connection = connection
+        self.history = History(connection, facts.schema, Identity(who(), facts.user))
+        self.counter = counter_on(connection, self.history)
+        self._set(place=connecting.describe(connection.wrapper), name=facts.name)
 
     # -- under the run lock
 
-    def _locked(self) -> None:
-        with self.session.failing():
+    def _run_locked(self, lock: RunLock) -> None:
+        with self.connection.failing():
             self._set(stamp=self.history.stamp())
             acts = self.history.acts(ACTION)
-            self._refuse_plain_tables()
+            self._refuse_tables_without_transactions()
         if self.outcome.stamp is not None:
             preparation.refuse_environment(
                 self.script, self.outcome.stamp, "the database's own stamp"
             )
-        task = self._task()
-        self.observe(events.Started(task.script.file.id, 0, task.script.total))
+        self.observe(events.Started(self.script.file.id, 0, self.script.total))
+        limits = Limits.of(self.script.file.directives, self.conf)
         try:
-            with_lock_retries(task, lambda: self._work(task))
+            self._retries(lock, limits).run(lambda: self._work(limits))
             self._decide()
             self._commit()
         except StatementError as error:
@@ -164,13 +164,14 @@ class _Run:
             self._look_if_committed(acts)
             raise
         # It is committed: what fails now can change nothing.
-        with suppress(StatementError, self.session.driver_error):
-            self.session.clean()
+        with suppress(StatementError, self.connection.driver_error):
+            self.connection.clean()
 
-    def _refuse_plain_tables(self) -> None:
-        """Refuse what no rollback undoes, where the tables that are named tell it."""
-        for table in self.session.plain_tables():
-            statement = first_write(self.script, table, self.session.vendor)
+    def _refuse_tables_without_transactions(self) -> None:
+        """Refuse what no rollback undoes, where the statements name the tables."""
+        engines = self.counter.engines
+        for table in engines.tables_without_transactions() if engines is not None else ():
+            statement = first_write(self.script, table, self.connection.vendor)
             if statement is not None:
                 raise Refused(
                     f"{place(self.script.file.path, statement.line)}: the table {table} is of a "
@@ -179,42 +180,39 @@ class _Run:
                     f"Convert it: ALTER TABLE {table} ENGINE = InnoDB; or leave it out.",
                 )
 
-    def _task(self) -> Task:
-        script = self.script
-        return Task(
-            session=self.session,
-            history=self.history,
-            script=script,
-            fingerprint="",
-            environment=self.outcome.environment,
-            limits=Limits.of(script.file.directives, self.conf),
-            after=None,
-            out_of_order=False,
-            stepwise=True,
-            step=lambda number: self.observe(events.Step(script.file.id, number, script.total)),
-            retrying=lambda attempt, delay, message: self.observe(
-                events.Retrying(script.file.id, attempt, self.conf.lock_retries, delay, message)
+    def _retries(self, lock: RunLock, limits: Limits) -> LockRetries:
+        script, retries = self.script, self.conf.lock_retries
+        return LockRetries(
+            self.connection,
+            lock,
+            limits,
+            retries,
+            lambda attempt, delay, message: self.observe(
+                events.Retrying(script.file.id, attempt, retries, delay, message)
             ),
         )
 
-    def _work(self, task: Task) -> None:
+    def _step(self, number: int) -> None:
+        self.observe(events.Step(self.script.file.id, number, self.script.total))
+
+    def _work(self, limits: Limits) -> None:
         """Run and record; the transaction stays open, unless a lock stood in the way."""
-        session, tables = self.session, self.history.tables
+        connection, counter = self.connection, self.counter
         try:
-            with session.failing():
-                session.begin_script(task.limits.lock_timeout, task.limits.statement_timeout)
-                session.own(f"SAVEPOINT {_SAVEPOINT}")
-                before = session.state_of(tables)
-            counted = row_counts.run(session, task.script, task.step)
-            with session.failing():
+            with connection.failing():
+                counter.open(limits)
+                connection.send(f"SAVEPOINT {_SAVEPOINT}")
+                before = counter.own_tables_state()
+            counts = row_counts.run(connection, counter, self.script, self._step)
+            with connection.failing():
                 self._check_transaction()
-                if session.state_of(tables) != before:
+                if counter.own_tables_state() != before:
                     raise _RolledBack(
                         "It changed the migration history or what belongs to it.",
                         "Only manage.py repairsqlmigrations does that: take it out of the script "
                         "and of the code that it calls.",
                     )
-                if session.may_last():
+                if counter.engines is not None and counter.engines.outlast_rollback():
                     raise _RolledBack(
                         "It used a table whose storage engine knows no transactions (not InnoDB), "
                         "so no confirmation could take back what it did there.",
@@ -222,12 +220,12 @@ class _Run:
                         "ALTER TABLE … ENGINE = InnoDB.",
                     )
                 self._set(
-                    statements=counted.statements,
-                    everything=counted.everything,
-                    tables=counted.tables,
-                    uncounted=counted.uncounted,
+                    statements=counts.statements,
+                    everything=counts.everything,
+                    tables=counts.tables,
+                    uncounted=counts.uncounted,
                 )
-                self.history.audit(ACTION, "", self.wanted.reason.strip(), self._details())
+                self.history.audit(ACTION, "", self.request.reason.strip(), self._details())
         except StatementError:
             self._roll_back()
             raise
@@ -235,9 +233,9 @@ class _Run:
     def _check_transaction(self) -> None:
         """Make sure that it is still the transaction that was begun: it has the savepoint."""
         try:
-            self.session.own(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-        except self.session.driver_error as error:
-            if self.session.kind(error) is Kind.LOST:
+            self.connection.send(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        except self.connection.driver_error as error:
+            if self.connection.kind(error) is Kind.LOST:
                 raise
             self.state = (
                 "What the script did before that is committed, and the audit has no entry of it."
@@ -248,7 +246,7 @@ class _Run:
             ) from error
 
     def _details(self) -> dict[str, Any]:
-        outcome, vendor = self.outcome, self.session.vendor
+        outcome, vendor = self.outcome, self.connection.vendor
         return {
             "file": outcome.file,
             "checksum": outcome.checksum,
@@ -259,7 +257,7 @@ class _Run:
             "everything": outcome.everything,
             "tables": [table._asdict() for table in outcome.tables],
             "uncounted": list(outcome.uncounted),
-            "statements": [one._asdict() for one in outcome.statements[:MAX_LISTED]],
+            "statements": [statement._asdict() for statement in outcome.statements[:MAX_LISTED]],
             "statement_count": len(outcome.statements),
             "environment": outcome.environment,
             "stamp": outcome.stamp,
@@ -269,7 +267,7 @@ class _Run:
 
     def _decide(self) -> None:
         """Return if it is to be committed."""
-        expected, outcome = self.wanted.expected, self.outcome
+        expected, outcome = self.request.expected, self.outcome
         if expected is None:
             self._ask()
         elif outcome.rows != expected:
@@ -286,42 +284,42 @@ class _Run:
             )
 
     def _ask(self) -> None:
-        with self.session.failing():
+        with self.connection.failing():
             # The server ends what a frozen client holds.
-            self.session.idle_up_to(PATIENCE * 1.25)
+            self.counter.idle_up_to(PATIENCE * 1.25)
         why = self.confirm(self.outcome) if self.confirm is not None else "Nobody was asked."
         if why:
             raise _RolledBack(why, "To run it again, repeat the command.")
 
     def _commit(self) -> None:
-        self.committing = True
+        self.is_committing = True
         try:
-            with self.session.failing():
-                self.session.commit()
+            with self.connection.failing():
+                self.connection.commit()
         except StatementError as error:
             error.committing = True
             raise
         self._set(committed=True)
-        self.committing = False
+        self.is_committing = False
 
     def _look_if_committed(self, acts: int) -> None:
         """After an interrupt, which may have come behind the COMMIT, look for one act more."""
-        with suppress(StatementError, self.session.driver_error):
-            if self.committing and self.history.acts(ACTION) > acts:
+        with suppress(StatementError, self.connection.driver_error):
+            if self.is_committing and self.history.acts(ACTION) > acts:
                 self._set(committed=True)
 
     def _roll_back(self) -> None:
-        undone = True
+        is_undone = True
         with suppress(Exception):
-            undone = self.session.roll_back_all()
-            self.session.clean()
+            is_undone = self.counter.rollback()
+            self.connection.clean()
         if self.state in (_NOT_RUN, _ROLLED_BACK):
-            self.state = _ROLLED_BACK if undone else _LASTING
+            self.state = _ROLLED_BACK if is_undone else _LASTING
 
     # -- what went wrong
 
     def _failed(self, error: StatementError) -> Refused:
-        lines, line = failures.described(self.session, self.script, error)
+        lines, line = failures.describe_failure(self.connection, self.script, error)
         # Without a statement it is a step of ours, or what waited for the commit.
         cause = "remove the cause" if error.statement is None else f"correct {self.outcome.file}"
         first = _FIRST.get(error.kind, f"{cause}, and run it again")
@@ -329,11 +327,11 @@ class _Run:
             self.state, first = _IN_DOUBT, _LOOK
         message, hint = "\n".join([*lines, self.state]), f"Next: {first}."
         path = self.script.file.path
-        found = Problem("script-failed", message, hint, path=path, line=line)
-        return Refused(message, hint, [found])
+        problem = Problem("script-failed", message, hint, path=path, line=line)
+        return Refused(message, hint, [problem])
 
     def _interrupted(self) -> Refused:
-        if self.committing:
+        if self.is_committing:
             return Refused(f"Interrupted during COMMIT.\n{_IN_DOUBT}", f"Next: {_LOOK}.")
         return Refused(f"Interrupted.\n{self.state}", "To run it again, repeat the command.")
 
@@ -341,10 +339,10 @@ class _Run:
         self.outcome = self.outcome._replace(**values)
 
 
-def _require_own_tables(session: Session) -> None:
-    if not own_tables.present(session):
+def _require_own_tables(connection: Connection) -> None:
+    if not own_tables.are_present(connection):
         raise CannotTell(
-            f'The database "{session.connection.alias}" has no migration history, so there is no '
+            f'The database "{connection.wrapper.alias}" has no migration history, so there is no '
             "audit that could hold an account of the script; nothing was run.",
             "manage.py runsqlmigrations creates it. If you expected one: check --database.",
         )

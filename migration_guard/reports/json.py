@@ -8,7 +8,7 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.new_migration import NewMigration
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
-from migration_guard.results import Assertion, Audited, Built, Checked, Outcome, Repaired
+from migration_guard.results import Assertion, Built, Checked, Outcome, Repaired
 
 
 def run(outcome: Outcome) -> str:
@@ -40,32 +40,6 @@ def repaired(done: Repaired) -> str:
             "migrations": [change.id for change in done.changes],
             "environment": done.environment,
             "problems": [] if done.error is None else [error_fields(done.error)],
-        }
-    )
-
-
-def audited(done: Audited) -> str:
-    """Return what ``runauditedsql --format json`` prints."""
-    found = [problem_fields(problem) for problem in done.problems]
-    if done.error is not None and not found:
-        found.append(error_fields(done.error))
-    return dump(
-        {
-            "database": done.database,
-            "vendor": done.vendor,
-            "environment": done.environment,
-            "stamp": done.stamp,
-            "file": done.file,
-            "checksum": done.checksum or None,
-            "committed": done.committed,
-            "rows": done.rows,
-            "expected": done.expected,
-            "everything": done.everything,
-            "tables": [table._asdict() for table in done.tables],
-            "uncounted": list(done.uncounted),
-            "statements": [statement._asdict() for statement in done.statements],
-            "notes": list(done.notes),
-            "problems": found,
         }
     )
 

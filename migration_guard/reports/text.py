@@ -14,13 +14,10 @@ from migration_guard.problems import Problem
 from migration_guard.results import (
     Action,
     Assertion,
-    Audited,
     Change,
     Checked,
     Outcome,
     Repaired,
-    TableRows,
-    Touched,
     Verdict,
 )
 
@@ -76,43 +73,6 @@ def repaired(done: Repaired) -> str:
     else:
         lines = [_changed(done.action, change) for change in done.changes]
     return "\n".join([*lines, "It is in the audit. Next: manage.py runsqlmigrations --plan"])
-
-
-def audited(done: Audited, cap: int | None = ORDER_CAP) -> str:
-    """Return the rows that each statement of a script touched; the last ``cap`` statements."""
-    first = 0 if cap is None else max(0, len(done.statements) - cap)
-    lines = [f"{done.file} on {done.place} (environment {done.stamp or done.environment}):"]
-    if first:
-        lines.append(f"  … {first} earlier statements (--verbosity 2 lists all)")
-    shown = [(f"line {one.line}", _rows_of(one), one.sql) for one in done.statements[first:]]
-    places = max(len(place) for place, _rows, _sql in shown)
-    widths = max(len(rows) for _place, rows, _sql in shown)
-    lines += [
-        f"{number:3}. {place:<{places}}  {rows:>{widths}}  {sql}"
-        for number, (place, rows, sql) in enumerate(shown, first + 1)
-    ]
-    lines.append(f"Written by the statements themselves: {_count(done.rows, 'row')}.")
-    if done.everything is not None and done.everything != done.rows:
-        lines.append(f"With what triggers, cascades and code wrote: {done.everything}.")
-    lines += [f"{_INDENT}{_table_rows(table)}" for table in done.tables]
-    lines += [f"Not counted: {table}." for table in done.uncounted]
-    lines += [f"Note: {note}" for note in done.notes]
-    return "\n".join(lines)
-
-
-def committed(done: Audited) -> str:
-    """Return the last word on a script that was committed."""
-    return f"Committed: {_count(done.rows, 'row')} of {done.name}; it is in the audit."
-
-
-def question(done: Audited, seconds: float) -> str:
-    """Return what a person is asked before a script is committed."""
-    locked = "The whole database stays" if done.vendor == "sqlite" else "The rows stay"
-    return (
-        f"Nothing is committed yet. {locked} locked, and other runs wait, until you answer "
-        f"({seconds:g} s at most).\n"
-        f"To commit, type the name of the database, {done.name}; anything else rolls back: "
-    )
 
 
 def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
@@ -223,18 +183,6 @@ def _not_run(checked: Checked) -> list[str]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _rows_of(one: Touched) -> str:
-    if one.writes or one.rows:
-        return _count(one.rows, "row")
-    return "-" if one.answered is None else f"{_count(one.answered, 'row')} read"
-
-
-def _table_rows(table: TableRows) -> str:
-    counts = {"inserted": table.inserted, "updated": table.updated, "deleted": table.deleted}
-    said = ", ".join(f"{count} {done}" for done, count in counts.items() if count)
-    return f"{table.table}: {said}"
 
 
 def _came_in(row: HistoryRow) -> str:

@@ -20,11 +20,11 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.names import number_of
 from migration_guard.running import own_tables
-from migration_guard.running.session import Facts, Session
+from migration_guard.running.connection import Connection, Facts
 
 
 def adopt(
-    session: Session,
+    connection: Connection,
     facts: Facts,
     history: History,
     files: FileSet,
@@ -36,34 +36,34 @@ def adopt(
     Rows keep their times; a time without a zone is read in the session's. Digests are filled in
     from the files, so that an edit from now on is seen.
     """
-    set_aside = own_tables.columns_of(session, own_tables.SET_ASIDE) is not None
-    columns = own_tables.columns_of(session, own_tables.TABLE)
+    set_aside = own_tables.columns_of(connection, own_tables.SET_ASIDE) is not None
+    columns = own_tables.columns_of(connection, own_tables.TABLE)
     if columns is not None and "checksum" not in columns and not set_aside:
         if not {"id", "applied_at"} <= set(columns):
             raise own_tables.foreign(columns)
-        _read(session, facts, own_tables.TABLE)  # refuses before anything is changed
-        _refuse_elsewhere(session, facts)
-        _set_aside(session, facts)
+        _read(connection, facts, own_tables.TABLE)  # refuses before anything is changed
+        _refuse_elsewhere(facts)
+        _set_aside(connection, facts)
     elif not set_aside:
         raise CannotTell(
             f"There is no table {own_tables.TABLE}(id, applied_at) to adopt.",
             "Run manage.py runsqlmigrations without --adopt.",
         )
-    own_tables.ensure(session, facts)
-    with session.transaction(lock_timeout):
-        return _copy(session, history, facts, files, environment)
+    own_tables.ensure(connection, facts)
+    with connection.transaction(lock_timeout):
+        return _copy(connection, history, facts, files, environment)
 
 
-def refuse_unfinished(session: Session, facts: Facts, history: History) -> None:
+def refuse_unfinished(connection: Connection, facts: Facts, history: History) -> None:
     """Raise CannotTell where an adoption was interrupted: our history is empty, and lies.
 
     To be called while the history is empty.
     """
-    quote = session.connection.ops.quote_name
+    quote = connection.wrapper.ops.quote_name
     table = f"{quote(facts.schema)}.{quote(own_tables.SET_ASIDE)}"
     try:
-        waiting = session.own(f"SELECT 1 FROM {table}")
-    except session.driver_error:
+        waiting = connection.fetch(f"SELECT 1 FROM {table}")
+    except connection.driver_error:
         return
     if waiting and not history.was_adopted():
         raise CannotTell(
@@ -73,22 +73,19 @@ def refuse_unfinished(session: Session, facts: Facts, history: History) -> None:
         )
 
 
-def _refuse_elsewhere(session: Session, facts: Facts) -> None:
+def _refuse_elsewhere(facts: Facts) -> None:
     """Raise CannotTell where our tables would be made in another schema than the team's table."""
-    if session.vendor != "postgresql":
-        return
-    schema = session.own("SELECT current_schema()")[0][0]
-    if schema != facts.schema:
+    if facts.new_tables != facts.schema:
         raise CannotTell(
             f'{own_tables.TABLE} is in the schema "{facts.schema}", and new tables are made in '
-            f'"{schema}". Nothing was changed.',
+            f'"{facts.new_tables}". Nothing was changed.',
             f'Put "{facts.schema}" first in the search_path (OPTIONS in DATABASES), or move the '
             "table.",
         )
 
 
-def _set_aside(session: Session, facts: Facts) -> None:
-    with session.connection.schema_editor() as editor:
+def _set_aside(connection: Connection, facts: Facts) -> None:
+    with connection.wrapper.schema_editor() as editor:
         try:
             editor.alter_db_table(AppliedMigration, own_tables.TABLE, own_tables.SET_ASIDE)
         except DatabaseError as error:
@@ -99,29 +96,29 @@ def _set_aside(session: Session, facts: Facts) -> None:
 
 
 def _copy(
-    session: Session, history: History, facts: Facts, files: FileSet, environment: str
+    connection: Connection, history: History, facts: Facts, files: FileSet, environment: str
 ) -> list[str]:
     by_id = {file.id: file for file in files.files}
     adopted = []
     known = history.ids()
-    for migration_id, number, applied_at in _read(session, facts, own_tables.SET_ASIDE):
+    for migration_id, number, applied_at in _read(connection, facts, own_tables.SET_ASIDE):
         if migration_id in known:
             continue
         file = by_id.get(migration_id)
-        digest = fingerprint(file.text, session.vendor) if file is not None else None
+        digest = fingerprint(file.text, connection.vendor) if file is not None else None
         history.adopt(migration_id, number, applied_at, file, digest, environment)
         history.audit("adopted", migration_id, "--adopt")
         adopted.append(migration_id)
     return adopted
 
 
-def _read(session: Session, facts: Facts, table: str) -> list[tuple[str, int, Any]]:
+def _read(connection: Connection, facts: Facts, table: str) -> list[tuple[str, int, Any]]:
     """Return (id, number, applied_at as a parameter) of each row, in the order of time."""
-    quote = session.connection.ops.quote_name
-    rows = session.own(
+    quote = connection.wrapper.ops.quote_name
+    rows = connection.fetch(
         f"SELECT id, applied_at FROM {quote(facts.schema)}.{quote(table)} ORDER BY applied_at, id"
     )
-    return [(str(row[0]), _number(str(row[0])), _time(session, row[1])) for row in rows]
+    return [(str(row[0]), _number(str(row[0])), _time(connection, row[1])) for row in rows]
 
 
 def _number(migration_id: str) -> int:
@@ -135,7 +132,7 @@ def _number(migration_id: str) -> int:
     return number
 
 
-def _time(session: Session, value: Any) -> Any:
+def _time(connection: Connection, value: Any) -> Any:
     """Return a time as the driver gave it as a parameter for a column of Django's."""
     moment = parse_datetime(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
@@ -145,10 +142,8 @@ def _time(session: Session, value: Any) -> Any:
         )
     if timezone.is_naive(moment):
         moment = moment.replace(
-            tzinfo=session.connection.timezone or timezone.get_default_timezone()
+            tzinfo=connection.wrapper.timezone or timezone.get_default_timezone()
         )
     if not settings.USE_TZ:
         moment = timezone.make_naive(moment)
-    if session.vendor == "postgresql":
-        return moment
-    return session.connection.ops.adapt_datetimefield_value(moment)
+    return connection.wrapper.ops.adapt_datetimefield_value(moment)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -13,15 +12,13 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.running import interrupts
+from migration_guard.running.connection import Connection, Facts, StatementError
 from migration_guard.running.failures import step_failed
-from migration_guard.running.session import Facts, Session, StatementError
 from migration_guard.sql.classify import mask_text
 from migration_guard.vendors import VENDORS, load
 
-# Seconds.
-_LOOK_TIMEOUT = 10
 # A shorter password than this could be any word of a message.
-_TELLING = 4
+_SHORTEST_PASSWORD: Final = 4
 
 
 def known(alias: str) -> BaseDatabaseWrapper:
@@ -67,8 +64,8 @@ def configured(alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False) -> Bas
 
 
 @contextmanager
-def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, Facts]]:
-    """Open a session on a connection of its own, which stands for ``alias`` meanwhile.
+def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Connection, Facts]]:
+    """Open a connection of the app's own, which stands for ``alias`` until it is closed.
 
     So Django's own code (its migration recorder, routers, signals) uses the same connection. An
     in-memory SQLite database lives in its one connection, so that one is used as it is.
@@ -79,43 +76,42 @@ def session(alias: str, *, read_only: bool = False) -> Iterator[tuple[Session, F
     """
     original = configured(alias, read_only=read_only)
     in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
-    connection = original if in_memory else original.copy()
+    wrapper = original if in_memory else original.copy()
     if not in_memory:
-        _configure(connection, read_only=read_only)
-        connections[alias] = connection
+        _configure(wrapper, read_only=read_only)
+        connections[alias] = wrapper
     try:
-        opened, facts = _connect(connection)
+        connection, facts = _connect(wrapper)
         try:
-            yield opened, facts
-        except (GuardError, StatementError, Error, opened.driver_error) as error:
-            if interrupts.behind(error):
+            yield connection, facts
+        except (GuardError, StatementError, Error, connection.driver_error) as error:
+            if interrupts.is_behind(error):
                 raise KeyboardInterrupt from error
             if isinstance(error, GuardError | StatementError):
                 raise
-            cause = error.__cause__ if isinstance(error.__cause__, opened.driver_error) else error
-            refused = StatementError(cause, opened.kind(cause), None)
-            raise step_failed(opened, refused) from error
+            cause = (
+                error.__cause__ if isinstance(error.__cause__, connection.driver_error) else error
+            )
+            refused = StatementError(cause, connection.kind(cause), None)
+            raise step_failed(connection, refused) from error
     finally:
         if not in_memory:
             # Django's SQLite backend would keep one in memory, which stands for a missing file.
-            BaseDatabaseWrapper.close(connection)
+            BaseDatabaseWrapper.close(wrapper)
             connections[alias] = original
 
 
-def _connect(connection: BaseDatabaseWrapper) -> tuple[Session, Facts]:
-    opened: Session = load(VENDORS[connection.vendor].session)(connection)
+def _connect(wrapper: BaseDatabaseWrapper) -> tuple[Connection, Facts]:
+    connection = _class_of(wrapper)(wrapper)
     try:
-        connection.ensure_connection()
-        return opened, opened.facts()
+        wrapper.ensure_connection()
+        return connection, connection.facts()
     # A driver raises TypeError for an option that it does not know.
-    except (Error, opened.driver_error, ImproperlyConfigured, TypeError) as error:
+    except (Error, connection.driver_error, ImproperlyConfigured, TypeError) as error:
         raise CannotTell(
-            f"No connection to {describe(connection)}: "
-            + _without_password(connection, str(error).strip()),
-            "Check NAME and OPTIONS in DATABASES, and that the folder of the file exists."
-            if connection.vendor == "sqlite"
-            else opened.remedy(error)
-            or "Check that the server runs, and host, port, user and password in DATABASES.",
+            f"No connection to {describe(wrapper)}: "
+            + _without_password(wrapper, str(error).strip()),
+            connection.remedy(error, connected=False),
         ) from error
 
 
@@ -130,9 +126,9 @@ def elsewhere(alias: str, name: str) -> BaseDatabaseWrapper:
     return connection
 
 
-def refuse_standby(session: Session, facts: Facts) -> None:
+def refuse_standby(connection: Connection, facts: Facts) -> None:
     """Raise CannotTell on a standby, and Refused where the sessions accept no writes."""
-    name = describe(session.connection)
+    name = describe(connection.wrapper)
     if facts.standby:
         raise CannotTell(
             f"{name} is a standby, which accepts no writes.",
@@ -149,7 +145,7 @@ def refuse_standby(session: Session, facts: Facts) -> None:
 def _without_password(connection: BaseDatabaseWrapper, message: str) -> str:
     """Return a driver's message without what somebody wrote into the wrong key of DATABASES."""
     password = str(connection.settings_dict.get("PASSWORD") or "")
-    if len(password) >= _TELLING:
+    if len(password) >= _SHORTEST_PASSWORD:
         message = message.replace(password, "***")
     return mask_text(message)
 
@@ -176,48 +172,13 @@ def _refuse_psycopg2() -> None:
         )
 
 
-def _configure(connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
-    settings = connection.settings_dict
-    settings.update(
+def _configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:
+    wrapper.settings_dict.update(
         AUTOCOMMIT=True, ATOMIC_REQUESTS=False, CONN_MAX_AGE=0, CONN_HEALTH_CHECKS=False
     )
-    options = settings["OPTIONS"]
-    if connection.vendor == "postgresql":
-        for key in ("pool", "server_side_binding", "isolation_level"):
-            options.pop(key, None)
-        options.setdefault("application_name", "migration_guard")
-        if read_only:
-            # Who only looks does not wait for the network's own limit, which is minutes.
-            options.setdefault("connect_timeout", _LOOK_TIMEOUT)
-    elif connection.vendor == "mysql":
-        options["isolation_level"] = "read committed"
-        options["charset"] = "utf8mb4"  # the files are UTF-8
-        if connection.Database.__name__ == "MySQLdb":  # type: ignore[attr-defined]
-            options["multi_statements"] = False
-    elif read_only:
-        # An init_command such as PRAGMA journal_mode would write.
-        options.pop("init_command", None)
-        settings["NAME"] = _read_only_uri(str(settings["NAME"]))
-    else:
-        # Django's own steps too: a lock that is taken late cannot be waited for.
-        options["transaction_mode"] = "IMMEDIATE"
+    _class_of(wrapper).configure(wrapper, read_only=read_only)
 
 
-def _read_only_uri(name: str) -> str:
-    """Return the URI that reads the file; of one that is not there yet, an empty database."""
-    uri = name if name.startswith("file:") else f"file:{quote(str(Path(name).resolve()))}"
-    path = Path(unquote(urlsplit(uri).path))
-    if not path.exists():
-        return ":memory:"
-    # A reader would make the files of the write-ahead log, and could not take them away again.
-    still = "" if Path(f"{path}-wal").exists() or not _write_ahead(path) else "&immutable=1"
-    return f"{uri}{'&' if '?' in uri else '?'}mode=ro{still}"
-
-
-def _write_ahead(path: Path) -> bool:
-    """Tell whether the file is in WAL mode (SQLite, "Database File Format", 1.3.3)."""
-    try:
-        with path.open("rb") as file:
-            return file.read(20)[18:] == b"\2\2"
-    except OSError:  # opening it as a database says it better
-        return False
+def _class_of(wrapper: BaseDatabaseWrapper) -> type[Connection]:
+    of_vendor: type[Connection] = load(VENDORS[wrapper.vendor].connection)
+    return of_vendor

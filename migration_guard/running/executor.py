@@ -1,7 +1,7 @@
 """The runner: from a plan to migrations that are applied and recorded.
 
-Library first: ``run`` and ``look`` return an Outcome and print nothing; what happens on the way
-is told to an observer. A partial failure is a value: what was applied, and what failed.
+Library first: ``run`` and ``look`` return an Outcome and print nothing; an observer hears what
+happens on the way. A partial failure is a value: what was applied, and what failed.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,15 +35,11 @@ from migration_guard.running import (
     requirements,
     transactional,
 )
+from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
 from migration_guard.running.garbage_collection import no_collection, passing_over
-from migration_guard.running.locks import Held, holding
-from migration_guard.running.session import Facts, Kind, Session, StatementError
-from migration_guard.running.transactional import (
-    AppliedByAnotherError,
-    HistoryChangedError,
-    Limits,
-    Task,
-)
+from migration_guard.running.lock_retries import LockRetries
+from migration_guard.running.locks import HeldLock, RunLock, holding, run_lock
+from migration_guard.running.task import AppliedByAnotherError, HistoryChangedError, Task
 from migration_guard.sql.classify import has_secret
 
 
@@ -98,51 +94,53 @@ class _Run:
         self.last: datetime | None = None
         # The migration that is being applied.
         self.current = ""
+        self.lock: RunLock
 
     def look(self) -> Outcome:
-        return self._guarded(self._look)
+        return self._guard(self._look)
 
     def run(self) -> Outcome:
-        return self._guarded(self._run)
+        return self._guard(self._run)
 
-    def _guarded(self, work: Callable[[], None]) -> Outcome:
+    def _guard(self, work: Callable[[], None]) -> Outcome:
         try:
             work()
         except GuardError as error:
-            found = error.problems if isinstance(error, Refused) else ()
-            self._set(error=error, problems=(*self.outcome.problems, *found))
+            problems = error.problems if isinstance(error, Refused) else ()
+            self._set(error=error, problems=(*self.outcome.problems, *problems))
         except KeyboardInterrupt:
             self._set(error=failures.interrupted(self.applied))
         except StatementError as error:
-            self._set(error=failures.step_failed(self.session, error))
+            self._set(error=failures.step_failed(self.connection, error))
         self._set(applied=tuple(self.applied))
         return self.outcome
 
     def _look(self) -> None:
         self._read_files(read_only=True)
-        with connecting.session(self.alias, read_only=True) as (session, facts):
-            self._open(session, facts)
-            self._plan(present=own_tables.present(session))
+        with connecting.open_connection(self.alias, read_only=True) as (connection, facts):
+            self._open(connection, facts)
+            self._plan(present=own_tables.are_present(connection))
             self._prepare()
 
     def _run(self) -> None:
         self._read_files()
         self._stop_at(self.files.problems)
-        with connecting.session(self.alias) as (session, facts):
-            connecting.refuse_standby(session, facts)
-            self._open(session, facts)
+        with connecting.open_connection(self.alias) as (connection, facts):
+            connecting.refuse_standby(connection, facts)
+            self._open(connection, facts)
             wait = self.conf.wait if self.options.wait is None else self.options.wait
-            with holding(session.run_lock(), wait, self.observe) as lock:
+            self.lock = run_lock(connection)
+            with holding(self.lock, wait, self.observe) as held:
                 try:
-                    self._locked(lock)
+                    self._run_locked(held)
                 except (GuardError, StatementError, KeyboardInterrupt):
                     self._look_again()
                     raise
 
-    def _locked(self, lock: Held) -> None:
+    def _run_locked(self, lock: HeldLock) -> None:
         if self.options.adopt:
             self._adopt()
-        own_tables.ensure(self.session, self.facts)
+        own_tables.ensure(self.connection, self.facts)
         self._plan(present=True)
         if self.recorded.stamp is None:
             self._stamp()
@@ -169,9 +167,9 @@ class _Run:
         self.files = planning_files.read(folders, vendor, self.conf.environments)
         self._set(problems=self.files.problems)
         if not self.files.files and not self.files.problems:
-            listed = ", ".join(str(folder) for folder in folders)
+            names = ", ".join(str(folder) for folder in folders)
             raise CannotTell(
-                f"There is no migration in {listed}.",
+                f"There is no migration in {names}.",
                 "Make the first one: manage.py makesqlmigration NAME; or correct "
                 'MIGRATION_GUARD["DIRS"].',
             )
@@ -179,20 +177,19 @@ class _Run:
             marking.check_number(self.files, self.options.target)
             marking.check_number(self.files, self.options.baseline)
 
-    def _open(self, session: Session, facts: Facts) -> None:
-        self.session, self.facts = session, facts
-        self.history = self._history(session)
+    def _open(self, connection: Connection, facts: Facts) -> None:
+        self.connection, self.facts = connection, facts
+        self.history = self._history(connection)
 
-    def _history(self, session: Session) -> History:
-        identity = Identity(who(), self.facts.user)
-        return History(session.connection, session.own, self.facts.schema, identity)
+    def _history(self, connection: Connection) -> History:
+        return History(connection, self.facts.schema, Identity(who(), self.facts.user))
 
     @no_collection()
     def _plan(self, *, present: bool) -> None:
-        with self.session.failing():
+        with self.connection.failing():
             self.recorded = self.history.recorded() if present else RecordedHistory({}, {})
             if present and not self.recorded.rows:
-                adopting.refuse_unfinished(self.session, self.facts, self.history)
+                adopting.refuse_unfinished(self.connection, self.facts, self.history)
         outcome = self.outcome
         plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
         problems = [self._with_diff(problem, plan) for problem in plan.problems]
@@ -212,11 +209,11 @@ class _Run:
         """
         if not self.outcome.plan.migrations:
             return
-        unreached = (StatementError, DatabaseError, self.session.driver_error)
-        for reached in (nullcontext(self.session), self.session.another()):
-            with suppress(*unreached), reached as session:
-                session.rollback()
-                recorded = self._history(session).recorded()
+        errors_of_reaching = (StatementError, DatabaseError, self.connection.driver_error)
+        for opening in (nullcontext(self.connection), self.connection.another()):
+            with suppress(*errors_of_reaching), opening as connection:
+                connection.rollback()
+                recorded = self._history(connection).recorded()
                 outcome = self.outcome
                 plan = make_plan(self.files.files, recorded, outcome.environment, outcome.vendor)
                 self._set(plan=plan, rows=tuple(recorded.rows.values()))
@@ -241,19 +238,20 @@ class _Run:
 
     @no_collection()
     def _prepare(self) -> dict[str, Script]:
-        """Split all that will run, and look whether it may; raise nothing, note problems."""
+        """Split all that will run, and note the problems that stand in its way."""
         files = [planned.file for planned in self._to_run() if planned.file is not None]
-        scripts, problems = prepare(files, self.session.vendor)
-        problems += requirements.unmet(self.session, files) + self.session.unfit(files)
+        scripts, problems = prepare(files, self.connection.vendor)
+        problems += requirements.unmet(self.connection, files)
+        problems += requirements.missing_session(self.connection, files)
         self._set(problems=(*self.outcome.problems, *problems))
         return scripts
 
     def _stop_at(self, problems: Sequence[Problem]) -> None:
-        found = errors(problems)
+        stopping = errors(problems)
         if self.options.allow_out_of_order:
-            found = [problem for problem in found if problem.rule != "out-of-order"]
-        if found:
-            count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
+            stopping = [problem for problem in stopping if problem.rule != "out-of-order"]
+        if stopping:
+            count = f"{len(stopping)} problem{'s' if len(stopping) > 1 else ''}"
             further = "further " if self.applied else ""
             raise Refused(f"{count}; no {further}migration was run.")
 
@@ -261,13 +259,14 @@ class _Run:
 
     def _adopt(self) -> None:
         environment, limit = self.outcome.environment, self.conf.lock_timeout
-        session, facts, history = self.session, self.facts, self.history
-        adopted = adopting.adopt(session, facts, history, self.files, environment, limit)
+        adopted = adopting.adopt(
+            self.connection, self.facts, self.history, self.files, environment, limit
+        )
         for migration_id in adopted:
             self.observe(events.Recorded(migration_id, How.ADOPTED))
 
     def _stamp(self) -> None:
-        with self.session.transaction(self.conf.lock_timeout):
+        with self.connection.transaction(self.conf.lock_timeout):
             self.history.write_stamp(self.outcome.environment)
 
     def _mark(self) -> None:
@@ -279,14 +278,14 @@ class _Run:
             how, chosen = How.FAKE, marking.choose_fakes(plan, self.options.fake)
             reason = "--fake"
         environment, limit = self.outcome.environment, self.conf.lock_timeout
-        marking.mark(self.session, self.history, chosen, how, environment, reason, limit)
+        marking.mark(self.connection, self.history, chosen, how, environment, reason, limit)
         self.applied += [planned.id for planned in chosen]
         for planned in chosen:
             self.observe(events.Recorded(planned.id, how))
 
     # -- migrations
 
-    def _apply_all(self, lock: Held) -> None:
+    def _apply_all(self, lock: HeldLock) -> None:
         """Apply in order; where the history moved on under us, plan again."""
         while True:
             self._stop_at(self.outcome.problems)
@@ -309,7 +308,7 @@ class _Run:
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
         task = self._task(planned, script)
         try:
-            if in_one_transaction(script.file, self.session.vendor):
+            if in_one_transaction(script.file, self.connection.vendor):
                 done = transactional.apply(task)
             else:
                 done = journaled.apply(task, entry)
@@ -330,29 +329,38 @@ class _Run:
     def _task(self, planned: Planned, script: Script) -> Task:
         total = len(script.statements)
         return Task(
-            session=self.session,
+            connection=self.connection,
             history=self.history,
             script=script,
-            fingerprint=fingerprint(script.file.text, self.session.vendor),
+            fingerprint=fingerprint(script.file.text, self.connection.vendor),
             environment=self.outcome.environment,
-            limits=Limits.of(script.file.directives, self.conf),
+            retries=self._retries(script),
             after=self.last,
             out_of_order=planned.state is State.OUT_OF_ORDER,
             stepwise=self.options.stepwise,
             step=lambda number: self.observe(events.Step(planned.id, number, total)),
-            retrying=lambda attempt, delay, message: self.observe(
-                events.Retrying(planned.id, attempt, self.conf.lock_retries, delay, message)
+        )
+
+    def _retries(self, script: Script) -> LockRetries:
+        retries = self.conf.lock_retries
+        return LockRetries(
+            self.connection,
+            self.lock,
+            Limits.of(script.file.directives, self.conf),
+            retries,
+            lambda attempt, delay, message: self.observe(
+                events.Retrying(script.file.id, attempt, retries, delay, message)
             ),
         )
 
     def _failed(self, script: Script, error: StatementError) -> GuardError:
         entry = None
-        if not in_one_transaction(script.file, self.session.vendor):
-            with suppress(self.session.driver_error):
+        if not in_one_transaction(script.file, self.connection.vendor):
+            with suppress(self.connection.driver_error):
                 if error.kind is Kind.LOST:
-                    self.session.fresh()
+                    self.connection.fresh()
                 entry = self.history.journal().get(script.file.id)
-        return failures.migration_failed(self.session, script, error, entry, self.applied)
+        return failures.migration_failed(self.connection, script, error, entry, self.applied)
 
     def _set(self, **values: Any) -> None:
         self.outcome = self.outcome._replace(**values)

@@ -7,7 +7,7 @@ from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.preflight import Script, in_one_transaction, shorten
 from migration_guard.problems import Problem, place
-from migration_guard.running.session import Kind, Session, StatementError
+from migration_guard.running.connection import Connection, Kind, StatementError
 from migration_guard.sql.classify import has_secret, mask_secrets
 
 RUN_AGAIN = "run manage.py runsqlmigrations again"
@@ -24,7 +24,7 @@ class MigrationFailed(Refused):
 
 
 def migration_failed(
-    session: Session,
+    connection: Connection,
     script: Script,
     error: StatementError,
     entry: JournalRow | None,
@@ -34,20 +34,20 @@ def migration_failed(
 
     ``entry`` is what the journal says of it, ``applied`` are the ids applied before it in this run.
     """
-    lines, line = described(session, script, error)
-    state, next_step = _state_and_next(script, error, entry, session.vendor)
+    lines, line = describe_failure(connection, script, error)
+    state, next_step = _state_and_next(script, error, entry, connection.vendor)
     return _failed(script, lines, state, next_step, applied, line)
 
 
-def described(
-    session: Session, script: Script, error: StatementError
+def describe_failure(
+    connection: Connection, script: Script, error: StatementError
 ) -> tuple[list[str], int | None]:
     """Return the lines that say what failed, where, and why; and the line of the file."""
-    path, line = _place(session, script, error)
+    path, line = _place(connection, script, error)
     lines = [f"{script.file.id} failed at {place(path, line)}" + _which(script, error)]
     if error.statement is not None:
-        lines.append(_indent(_shown(error.statement.text, session.vendor)))
-    lines.append(server_message(session, error))
+        lines.append(_indent(_shorten(error.statement.text, connection.vendor)))
+    lines.append(server_message(connection, error))
     if error.blockers:
         lines.append(f"Blocked by:\n{_indent(error.blockers)}")
     return lines, line
@@ -71,19 +71,14 @@ def history_changed(script: Script, error: Exception, applied: Sequence[str]) ->
     )
 
 
-def step_failed(session: Session, error: StatementError) -> GuardError:
+def step_failed(connection: Connection, error: StatementError) -> GuardError:
     """Build the error for a step of the runner's own that the database refused."""
-    message = f"The database refused a step of the run: {session.message(error.error)}"
+    message = f"The database refused a step of the run: {connection.message(error.error)}"
     if error.kind is Kind.READ_ONLY:
         return Refused(message, "Run against a database that accepts writes.")
     if error.kind is Kind.LOCKED:
         return Refused(message, f"Nothing was changed; {RUN_AGAIN}.")
-    return CannotTell(
-        message,
-        session.remedy(error.error)
-        or "The user of DATABASES needs the right to read and write the own tables, and two "
-        "connections at once.",
-    )
+    return CannotTell(message, connection.remedy(error.error, connected=True))
 
 
 class Interrupted(Refused):
@@ -150,20 +145,22 @@ _FIRST = {
 }
 
 
-def server_message(session: Session, error: StatementError) -> str:
+def server_message(connection: Connection, error: StatementError) -> str:
     """Return the server's message, withheld where it could quote a password."""
-    if error.statement is not None and has_secret(error.statement.text, session.vendor):
+    if error.statement is not None and has_secret(error.statement.text, connection.vendor):
         code = getattr(error.error, "sqlstate", None) or type(error.error).__name__
         return f"{code}: the statement holds a password, so the server's message is withheld."
     if error.kind is Kind.LOST:
-        return f"The connection was lost: {session.message(error.error)}"
-    return session.message(error.error)
+        return f"The connection was lost: {connection.message(error.error)}"
+    return connection.message(error.error)
 
 
-def _place(session: Session, script: Script, error: StatementError) -> tuple[Path, int | None]:
+def _place(
+    connection: Connection, script: Script, error: StatementError
+) -> tuple[Path, int | None]:
     if error.statement is None:
         return script.file.path, None
-    position = session.position(error.error, error.statement.text)
+    position = connection.position(error.error, error.statement.text)
     return (
         script.file.path,
         error.statement.line + error.statement.text.count("\n", 0, position),
@@ -177,7 +174,7 @@ def _which(script: Script, error: StatementError) -> str:
     return f", statement {statements.index(error.statement) + 1} of {len(statements)}:"
 
 
-def _shown(sql: str, vendor: str) -> str:
+def _shorten(sql: str, vendor: str) -> str:
     sql = mask_secrets(sql, vendor)
     return sql if len(sql) <= _SHOWN_SQL else shorten(sql, _SHOWN_SQL)
 

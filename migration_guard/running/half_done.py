@@ -2,7 +2,7 @@
 
 from migration_guard.exceptions import Refused
 from migration_guard.planning.history_rows import JournalRow
-from migration_guard.running.transactional import Task
+from migration_guard.running.task import Task
 from migration_guard.sql.statements import Statement
 
 

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Final
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def behind(error: BaseException) -> bool:
-    """Tell whether the error came of unwinding from an interrupt, and hides it."""
+def is_behind(error: BaseException) -> bool:
+    """Return whether the error came of unwinding from an interrupt, and hides it."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__context__
@@ -23,7 +24,9 @@ class _Standing:
 
     def __init__(self) -> None:
         self.handlers = {
-            int(each): found for each in _SIGNALS if callable(found := signal.getsignal(each))
+            int(number): handler
+            for number in _SIGNALS
+            if callable(handler := signal.getsignal(number))
         }
         self.holding = False
         self.held: list[tuple[int, FrameType | None]] = []

@@ -3,13 +3,14 @@
 The claim is the committed journal entry. It counts the statements done, with a digest of their
 text, so that the next run goes on at the statement that failed, and refuses if the part already
 done was edited. Where the vendor can, a statement commits together with its count; only one that
-commits by itself can be in doubt, and then the vendor's session looks what became of it.
+commits by itself can be in doubt, and then the vendor's room finds out what became of it.
 """
 
 import hashlib
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
@@ -17,25 +18,18 @@ from migration_guard.planning.digests import feed
 from migration_guard.planning.history_rows import HistoryRow, JournalRow
 from migration_guard.planning.preflight import Unit
 from migration_guard.running import half_done
+from migration_guard.running.connection import Kind, StatementError
 from migration_guard.running.failures import server_message
-from migration_guard.running.session import Doubt, Kind, StatementError
-from migration_guard.running.transactional import (
-    AppliedByAnotherError,
-    Done,
-    HistoryChangedError,
-    Task,
-    audit_order,
-    check_writes,
-    reads_history,
-    with_lock_retries,
-)
-from migration_guard.sql.classify import is_session, makes_temporary, mask_secrets, words
+from migration_guard.running.history_changes import audit_order, check_changes, reads_history
+from migration_guard.running.statement_work import Effect, work_on
+from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
+from migration_guard.sql.classify import is_session, mask_secrets, words
 from migration_guard.sql.lexer import normalized
 from migration_guard.sql.statements import Statement
 
-HISTORY_CHANGED = "changed the migration history"
+HISTORY_CHANGED: Final = "changed the migration history"
 # First words of statements that run code, which may write what it likes and commit on its way.
-_CODE = {"CALL", "DO", "EXECUTE", "PREPARE"}
+_CODE: Final = {"CALL", "DO", "EXECUTE", "PREPARE"}
 
 
 def apply(task: Task, entry: JournalRow | None) -> Done:
@@ -52,22 +46,21 @@ class _Run:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.session = task.session
+        self.connection = task.connection
+        self.work = work_on(task.connection, task.history)
         self.file = task.script.file
         self._digest = hashlib.sha256()
         self._cleared: tuple[str, ...] = ()
         self._done = 0
-        self._ours = False
+        self._has_entry = False
 
     def apply(self, entry: JournalRow | None) -> Done:
         started = time.monotonic()
-        before = self.task.history.rows() if self._opaque() else None
+        before = self.task.history.rows() if self._runs_code() else None
         try:
-            with self.session.failing():
-                self.session.fresh()
-                self.session.limit(
-                    self.task.limits.lock_timeout, self.task.limits.statement_timeout
-                )
+            with self.connection.failing():
+                self.connection.fresh()
+                self.connection.limit(self.task.retries.limits)
             if entry is None:
                 self._claim()
             done = self._resume(entry) if entry is not None else 0
@@ -77,40 +70,37 @@ class _Run:
             return self._finish(before, started)
         except StatementError as error:
             if error.kind is not Kind.LOST:
-                self._fail(server_message(self.session, error), error.statement)
+                self._fail(server_message(self.connection, error), error.statement)
             raise
         except HistoryChangedError as error:
             self._fail(f"{HISTORY_CHANGED}: {error}", None)
             raise
         finally:
-            with suppress(StatementError, self.session.driver_error):
-                self.session.rollback()
-                self.session.clean()
+            with suppress(StatementError, self.connection.driver_error):
+                self.connection.rollback()
+                self.connection.clean()
 
     # -- where to begin
 
     def _claim(self) -> None:
         script = self.task.script
         try:
-            with self.session.failing():
-                self.session.begin()
+            with self.work.recording():
                 self.task.history.journal_open(script.file, script.total, self.task.environment)
                 # Inserted first, then looked: who applied it meanwhile has closed its entry.
-                if script.file.id in self.task.history.ids():
-                    self.session.rollback()
+                if self.task.history.has(script.file.id):
                     raise AppliedByAnotherError
-                self.session.commit()
         except StatementError as error:
-            self.session.rollback()
+            self.connection.rollback()
             if error.kind is Kind.DUPLICATE:
                 raise AppliedByAnotherError from error
             raise
-        self._ours = True
+        self._has_entry = True
 
     def _resume(self, entry: JournalRow) -> int:
         """Check what is done against the file, and bring the session to where it was."""
-        entry = self._settled(entry)
-        self._done, self._ours = entry.done, True
+        entry = self._read_again(entry)
+        self._done, self._has_entry = entry.done, True
         units = self.task.script.units
         if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
             raise half_done.changed_history(self.task, entry)
@@ -120,55 +110,54 @@ class _Run:
         at_edge = entry.done in {0, *(unit.last for unit in units)}
         if not at_edge or (entry.done and self._digest.hexdigest() != entry.done_digest):
             raise half_done.edited(self.task, entry)
-        vendor = self.session.vendor
+        vendor = self.connection.vendor
         statements = [statement for unit in finished for statement in unit.statements]
-        for statement in statements:
-            if makes_temporary(statement.text, vendor):
-                raise half_done.session_lost(self.task, entry, statement, "made a temporary table")
-        rest = [one for unit in units if unit.last > entry.done for one in unit.statements]
-        if lost := self.session.unrepeatable(statements, rest):
+        rest = [
+            statement for unit in units if unit.last > entry.done for statement in unit.statements
+        ]
+        if lost := self.work.unrepeatable(statements, rest):
             raise half_done.session_lost(self.task, entry, *lost)
         self._note(state=JournalEntry.State.RUNNING, total=self.task.script.total, error="")
         for statement in statements:
             if is_session(statement.text, vendor):
-                with self.session.failing(statement):
-                    self.session.execute(statement, self.file.text)
+                with self.connection.failing(statement):
+                    self.connection.execute(statement, self.file.text)
         return self._settle_doubt(entry) if entry.doubt else entry.done
 
-    def _settled(self, entry: JournalRow) -> JournalRow:
-        """Read the entry again, behind a COMMIT that was on its way when its client died."""
+    def _read_again(self, entry: JournalRow) -> JournalRow:
+        """Read the entry behind a COMMIT that was on its way when its client died."""
         self._note()
-        with self.session.failing():
-            found = self.task.history.journal().get(entry.id)
-        if found is None:
+        with self.connection.failing():
+            now = self.task.history.journal().get(entry.id)
+        if now is None:
             raise AppliedByAnotherError
-        return found
+        return now
 
     def _settle_doubt(self, entry: JournalRow) -> int:
         """Find out what became of the statement that was interrupted; return what is done."""
-        became = with_lock_retries(self.task, lambda: self._became(entry))
+        effect = self.task.retries.run(lambda: self._effect(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
         same = unit is not None and self._masked(unit.statements[0]) == entry.statement
-        if became is Doubt.DONE and unit is not None and same:
+        if effect is Effect.DONE and unit is not None and same:
             self._count(unit, self._ids())
             return unit.last
-        if became is Doubt.NOT_DONE or self.file.directives.rerun_safe:
+        if effect is Effect.NOT_DONE or self.file.directives.rerun_safe:
             self._note(doubt=0, note="", statement="")
             return entry.done
         raise half_done.in_doubt(self.task, entry)
 
-    def _became(self, entry: JournalRow) -> Doubt:
-        with self.session.failing():
-            return self.session.mend(entry.statement, entry.note, failed=False)
+    def _effect(self, entry: JournalRow) -> Effect:
+        with self.connection.failing():
+            return self.work.what_became_of(entry.statement, entry.note, failed=False)
 
     # -- units
 
     def _run_unit(self, unit: Unit) -> None:
         """Run one unit together with its count, or alone if it cannot run in a transaction."""
         self.task.step(unit.first)
-        if not self.session.runs_alone(unit):
+        if not self.work.runs_alone(unit):
             try:
-                with_lock_retries(self.task, lambda: self._run_counted(unit))
+                self.task.retries.run(lambda: self._run_counted(unit))
             except StatementError as error:
                 if error.kind is not Kind.ALONE or len(unit.statements) > 1:
                     raise
@@ -179,56 +168,53 @@ class _Run:
     def _run_counted(self, unit: Unit) -> None:
         digest, done = self._digest.copy(), self._done
         try:
-            with self.session.failing():
-                self.session.begin()
+            with self.connection.failing():
+                self.work.begin()
                 before = self._ids()
-                self.session.watch(self.task.history.table)
-            self.session.run(
+            self.work.run(
                 unit, self.file.text, lambda number: self.task.step(unit.first + number - 1)
             )
-            with self.session.failing():
-                self.session.as_owner()
-                self._cleared += check_writes(self.task, before)
+            with self.connection.failing():
+                self._cleared += check_changes(self.task, self.work.changes(), before)
                 self._count_row(unit)
-                self.session.commit()
+                self.connection.commit()
         except BaseException:
             self._digest, self._done = digest, done
             with suppress(Exception):
-                self.session.rollback()
+                self.connection.rollback()
             raise
 
     def _run_alone(self, unit: Unit) -> None:
         """Note the intent, run, check, count: a kill in between leaves a doubt, not a lie."""
         statement = unit.statements[0]
         text = self._masked(statement)
-        with self.session.failing():
+        with self.connection.failing():
             ids = self._ids()
 
         def attempt() -> None:
-            with self.session.failing(statement):
-                before = self.session.before_alone(text)
+            with self.connection.failing(statement):
+                before = self.work.note_before(text)
             self._intend(doubt=unit.last, note=before, statement=text)
             try:
-                with self.session.waiting(self.file.directives.lock_timeout):
-                    self.session.run(unit, self.file.text, lambda _: None)
+                self.work.run_alone(unit, self.file.text, self.file.directives.lock_timeout)
             except StatementError as error:
                 if error.kind is not Kind.LOST and not self._settle_failure(text, before):
                     # It may have committed a part: never again by itself.
                     error.kind = Kind.OTHER
                 raise
 
-        with_lock_retries(self.task, attempt)
+        self.task.retries.run(attempt)
         self._count(unit, ids)
 
     def _settle_failure(self, text: str, before: str) -> bool:
         """Clear what a failed statement left; if it may have committed, keep the doubt.
 
-        Returns whether it is certain that nothing of it was done.
+        Returns whether surely nothing of it was done.
         """
         with suppress(StatementError):
-            with self.session.failing():
-                became = self.session.mend(text, before, failed=True)
-            if became is Doubt.NOT_DONE:
+            with self.connection.failing():
+                effect = self.work.what_became_of(text, before, failed=True)
+            if effect is Effect.NOT_DONE:
                 self._note(doubt=0, note="", statement="")
                 return True
         return False
@@ -236,31 +222,22 @@ class _Run:
     # -- the journal
 
     def _note(self, **values: object) -> None:
-        with self.session.failing():
-            self.session.begin()
-            self.session.as_owner()
+        with self.work.recording():
             self.task.history.journal_write(self.file.id, **values)
-            self.session.commit()
 
     def _intend(self, **values: object) -> None:
         """Note a statement that will run alone, unless another run has noted or counted it."""
-        with self.session.failing():
-            self.session.begin()
-            self.session.as_owner()
-            if self._still_ours().doubt:
+        with self.work.recording():
+            if self._lock_entry().doubt:
                 raise AppliedByAnotherError
             self.task.history.journal_write(self.file.id, **values)
-            self.session.commit()
 
     def _count(self, unit: Unit, before: set[str]) -> None:
-        with self.session.failing():
-            self.session.begin()
-            self.session.as_owner()
-            self._cleared += check_writes(self.task, before)
+        with self.work.recording():
+            self._cleared += check_changes(self.task, self.work.changes(), before)
             self._count_row(unit)
-            self.session.commit()
 
-    def _still_ours(self) -> JournalRow:
+    def _lock_entry(self) -> JournalRow:
         """Lock the entry, and see that no other run has counted on; else roll back."""
         self.task.history.journal_write(self.file.id)
         entry = self.task.history.journal().get(self.file.id)
@@ -269,7 +246,7 @@ class _Run:
         return entry
 
     def _count_row(self, unit: Unit) -> None:
-        self._still_ours()
+        self._lock_entry()
         self._digest_unit(unit)
         self.task.history.journal_write(
             self.file.id,
@@ -284,14 +261,14 @@ class _Run:
     def _digest_unit(self, unit: Unit) -> None:
         """Add to the digest what the database sees of the statements: no comments, no space."""
         for statement in unit.statements:
-            tokens = "\0".join((*normalized(statement.text, self.session.vendor), ""))
+            tokens = "\0".join((*normalized(statement.text, self.connection.vendor), ""))
             self._digest.update(f"{tokens}\0".encode())
             if statement.data:
                 feed(self._digest, self.file.text[slice(*statement.data)])
             self._digest.update(b"\0")
 
     def _masked(self, statement: Statement) -> str:
-        return mask_secrets(statement.text, self.session.vendor)
+        return mask_secrets(statement.text, self.connection.vendor)
 
     # -- the end
 
@@ -299,21 +276,22 @@ class _Run:
         """Return the ids in the history, where they must be compared."""
         return self.task.history.ids() if reads_history(self.task.script) else set()
 
-    def _opaque(self) -> bool:
-        """Tell whether the file has code whose writes no transaction of ours can count."""
+    def _runs_code(self) -> bool:
+        """Return whether the file has code whose writes no transaction of ours can count."""
         if reads_history(self.task.script):
             return False
-        vendor = self.session.vendor
-        firsts = {"".join(words(one.text, vendor, 1)) for one in self.task.script.statements}
+        vendor = self.connection.vendor
+        firsts = {
+            "".join(words(statement.text, vendor, 1)) for statement in self.task.script.statements
+        }
         return bool(firsts & _CODE)
 
     def _finish(self, before: Mapping[str, HistoryRow] | None, started: float) -> Done:
         """Turn the journal entry into the history row, in one transaction."""
         history = self.task.history
-        self.session.fresh()
-        with self.session.failing():
-            self.session.begin()
-            self._still_ours()
+        self.connection.fresh()
+        with self.work.recording():
+            self._lock_entry()
             if before is not None and history.rows() != before:
                 raise HistoryChangedError("it changed rows there")
             duration = round((time.monotonic() - started) * 1000)
@@ -327,7 +305,6 @@ class _Run:
             )
             audit_order(self.task)
             history.journal_close(self.file.id)
-            self.session.commit()
         return Done(applied_at, duration, self._cleared)
 
     def _fail(self, error: str, statement: Statement | None) -> None:
@@ -335,16 +312,13 @@ class _Run:
 
         Raises AppliedByAnotherError where the statement met what another run had done meanwhile.
         """
-        self.session.rollback()
+        self.connection.rollback()
         values = {"state": JournalEntry.State.FAILED, "error": error}
         if statement is not None:
             values["statement"] = self._masked(statement)
-        with suppress(StatementError, self.session.driver_error):
-            self.session.fresh()
-            with self.session.failing():
-                self.session.begin()
-                self.session.as_owner()
-                if self._ours:
-                    self._still_ours()
+        with suppress(StatementError, self.connection.driver_error):
+            self.connection.fresh()
+            with self.work.recording():
+                if self._has_entry:
+                    self._lock_entry()
                 self.task.history.journal_write(self.file.id, **values)
-                self.session.commit()

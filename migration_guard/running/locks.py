@@ -1,20 +1,60 @@
-"""Waiting for the run lock, with a word about who holds it."""
+"""The run lock, and waiting for it with a word about who holds it."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from migration_guard.exceptions import Refused
+from migration_guard.running.connection import Connection
 from migration_guard.running.events import Observer, Waiting
-from migration_guard.running.session import RunLock
+from migration_guard.vendors import VENDORS, load
 
 # Between two tries, in seconds.
-POLL = 0.2
+POLL: Final = 0.2
 # The lock's connection is looked at between migrations, but not more often than this (seconds).
-CHECK_EVERY = 1.0
+CHECK_EVERY: Final = 1.0
 
 
-class Held:
+class RunLock(ABC):
+    """The lock that makes concurrent runs wait for one another in an orderly way.
+
+    Correctness does not rest on it: each migration is claimed by a unique key as well.
+    """
+
+    @abstractmethod
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free."""
+
+    @abstractmethod
+    def holder(self) -> str:
+        """Describe who holds it: pid, application and since when, as far as the vendor knows."""
+
+    @abstractmethod
+    def is_held(self) -> bool:
+        """Return whether this process still holds it."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give it back and close its connection."""
+
+    @abstractmethod
+    def blockers(self) -> str:
+        """Describe the sessions that block the run's connection now.
+
+        It is called from another thread while the run's connection waits.
+        """
+
+
+def run_lock(connection: Connection) -> RunLock:
+    """Return the run lock of this database, not yet taken."""
+    with connection.failing():
+        lock: RunLock = load(VENDORS[connection.vendor].run_lock)(connection)
+    return lock
+
+
+class HeldLock:
     """A run lock that is held; ``check`` raises Refused once it is lost."""
 
     def __init__(self, lock: RunLock) -> None:
@@ -22,14 +62,14 @@ class Held:
         self._checked = time.monotonic()
 
     def suspect(self) -> None:
-        """Another run was at work meanwhile: look at the next check, however soon it comes."""
+        """Look at the connection in the next check: another run was at work meanwhile."""
         self._checked = float("-inf")
 
     def check(self) -> None:
-        """Make sure that the lock is still ours."""
+        """Raise Refused if the lock is lost."""
         if time.monotonic() - self._checked < CHECK_EVERY:
             return
-        if not self._lock.held():
+        if not self._lock.is_held():
             raise Refused(
                 "The run lock was lost: its connection has ended. What was applied stays applied.",
                 "Run manage.py runsqlmigrations again.",
@@ -38,11 +78,11 @@ class Held:
 
 
 @contextmanager
-def holding(lock: RunLock, wait: float, observe: Observer) -> Iterator[Held]:
+def holding(lock: RunLock, wait: float, observe: Observer) -> Iterator[HeldLock]:
     """Hold ``lock``, waiting up to ``wait`` seconds; raise Refused if it stays taken."""
     try:
         deadline = time.monotonic() + wait
-        told = ""
+        announced = ""
         while not lock.try_acquire():
             holder = lock.holder() or "holder unknown"
             if time.monotonic() >= deadline:
@@ -51,10 +91,10 @@ def holding(lock: RunLock, wait: float, observe: Observer) -> Iterator[Held]:
                     f"Gave up after {wait:g} s; nothing was changed.",
                     "Wait for it, or look what it does; it gives the lock back when it ends.",
                 )
-            if holder != told:
+            if holder != announced:
                 observe(Waiting(holder))
-                told = holder
+                announced = holder
             time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
-        yield Held(lock)
+        yield HeldLock(lock)
     finally:
         lock.release()

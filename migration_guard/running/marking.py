@@ -8,7 +8,7 @@ from migration_guard.history import History, How
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.plan import Plan, Planned, State
-from migration_guard.running.session import Session
+from migration_guard.running.connection import Connection
 
 
 def check_number(files: FileSet, number: int | None) -> None:
@@ -80,7 +80,7 @@ def _refuse_marking(planned: Planned) -> None:
 
 
 def mark(
-    session: Session,
+    connection: Connection,
     history: History,
     chosen: Sequence[Planned],
     how: How,
@@ -90,11 +90,11 @@ def mark(
 ) -> None:
     """Record ``chosen`` as applied, all or none, with an audit entry each."""
     after = None
-    with session.transaction(lock_timeout):
+    with connection.transaction(lock_timeout):
         for planned in chosen:
             if planned.file is None:
                 continue
-            digest = fingerprint(planned.file.text, session.vendor)
+            digest = fingerprint(planned.file.text, connection.vendor)
             after = history.record(planned.file, digest, environment, how, None, after)
             history.journal_close(planned.id)
             history.audit(how, planned.id, reason)

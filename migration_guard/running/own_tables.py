@@ -22,7 +22,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from migration_guard import migrations
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
-from migration_guard.running.session import Facts, Kind, Session
+from migration_guard.running.connection import Connection, Facts, Kind
 
 APP = "migration_guard"
 # What Django raises where the migrations of any app cannot be loaded.
@@ -32,12 +32,12 @@ TABLE = AppliedMigration._meta.db_table
 SET_ASIDE = f"{TABLE}_before_adoption"
 
 
-def present(session: Session) -> bool:
-    """Tell whether the history table exists and is ours; writes nothing.
+def are_present(connection: Connection) -> bool:
+    """Return whether the history table exists and is ours; writes nothing.
 
     Raises CannotTell for a foreign table of that name.
     """
-    columns = columns_of(session, TABLE)
+    columns = columns_of(connection, TABLE)
     if columns is None:
         return False
     ours = {field.column for field in AppliedMigration._meta.concrete_fields}
@@ -46,19 +46,19 @@ def present(session: Session) -> bool:
     return True
 
 
-def ensure(session: Session, facts: Facts) -> None:
+def ensure(connection: Connection, facts: Facts) -> None:
     """Create or upgrade the own tables; one query when they are current.
 
     Raises CannotTell where a router denies the app, the user lacks the right, or a foreign table
     has the name.
     """
-    connection = session.connection
-    applied = applied_django_migrations(session)
+    wrapper = connection.wrapper
+    applied = applied_django_migrations(connection)
     if _migrations() <= applied:
         return
-    if not router.allow_migrate(connection.alias, APP):
+    if not router.allow_migrate(wrapper.alias, APP):
         raise CannotTell(
-            f'A database router denies the app {APP} on the database "{connection.alias}", so its '
+            f'A database router denies the app {APP} on the database "{wrapper.alias}", so its '
             "history table cannot be created.",
             f'Let allow_migrate() return True: if app_label == "{APP}": return True',
         )
@@ -67,13 +67,13 @@ def ensure(session: Session, facts: Facts) -> None:
             "No schema of the search_path exists, so there is no place for the history table.",
             "Create the schema, or correct search_path in OPTIONS or of the database user.",
         )
-    if session.vendor == "mysql":
-        _drop_remains(session)
+    if not wrapper.features.can_rollback_ddl:
+        _drop_remains(connection)
     if not any(app == APP for app, _ in applied):
-        columns = columns_of(session, TABLE)
+        columns = columns_of(connection, TABLE)
         if columns is not None:
             raise foreign(columns)
-    _migrate(session, facts)
+    _migrate(connection, facts)
 
 
 def foreign(columns: Sequence[str]) -> CannotTell:
@@ -97,64 +97,64 @@ def broken(error: Exception) -> CannotTell:
     )
 
 
-def columns_of(session: Session, table: str) -> list[str] | None:
+def columns_of(connection: Connection, table: str) -> list[str] | None:
     """Return the columns of a table that an unqualified name finds, None where there is none."""
-    connection = session.connection
-    with connection.cursor() as cursor:
-        if table not in connection.introspection.table_names(cursor):
+    wrapper = connection.wrapper
+    with wrapper.cursor() as cursor:
+        if table not in wrapper.introspection.table_names(cursor):
             return None
-        description = connection.introspection.get_table_description(cursor, table)
+        description = wrapper.introspection.get_table_description(cursor, table)
     return [column.name for column in description]
 
 
-def applied_django_migrations(session: Session) -> set[tuple[str, str]]:
+def applied_django_migrations(connection: Connection) -> set[tuple[str, str]]:
     """Return (app, name) of the Django migrations that are applied."""
     table = MigrationRecorder.Migration._meta.db_table
     try:
-        return {(row[0], row[1]) for row in session.own(f"SELECT app, name FROM {table}")}
-    except session.driver_error:
-        with session.connection.cursor() as cursor:
-            if table in session.connection.introspection.table_names(cursor):
+        return {(row[0], row[1]) for row in connection.fetch(f"SELECT app, name FROM {table}")}
+    except connection.driver_error:
+        with connection.wrapper.cursor() as cursor:
+            if table in connection.wrapper.introspection.table_names(cursor):
                 raise
         return set()  # no such table: nothing is applied
 
 
-def _drop_remains(session: Session) -> None:
+def _drop_remains(connection: Connection) -> None:
     """Drop the tables of a run that died while it made them: ours to the column, and empty.
 
     Nothing can be recorded before all of them are there.
     """
-    quote = session.connection.ops.quote_name
+    quote = connection.wrapper.ops.quote_name
     remains = []
     for model in (AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry):
-        columns = columns_of(session, model._meta.db_table)
+        columns = columns_of(connection, model._meta.db_table)
         if columns is not None:
             table = quote(model._meta.db_table)
             ours = [field.column for field in model._meta.concrete_fields]
-            if columns != ours or session.own(f"SELECT 1 FROM {table} LIMIT 1"):
+            if columns != ours or connection.fetch(f"SELECT 1 FROM {table} LIMIT 1"):
                 return
             remains.append(table)
     for table in remains:
-        session.own(f"DROP TABLE {table}")
+        connection.send(f"DROP TABLE {table}")
 
 
 def _migrations() -> set[tuple[str, str]]:
     return {(APP, module.name) for module in pkgutil.iter_modules(migrations.__path__)}
 
 
-def _migrate(session: Session, facts: Facts) -> None:
+def _migrate(connection: Connection, facts: Facts) -> None:
     try:
-        with _undisturbed(session.connection):
-            executor = MigrationExecutor(session.connection)
+        with _all_or_none(connection.wrapper):
+            executor = MigrationExecutor(connection.wrapper)
             executor.migrate(executor.loader.graph.leaf_nodes(APP))
     except LOADER_ERRORS as error:
         raise broken(error) from error
     except DatabaseError as error:
         cause = error.__cause__
-        if isinstance(cause, session.driver_error) and session.kind(cause) is Kind.READ_ONLY:
+        if isinstance(cause, connection.driver_error) and connection.kind(cause) is Kind.READ_ONLY:
             raise
         # Another process may have made them just now: `migrate` takes no lock.
-        if _migrations() <= applied_django_migrations(session):
+        if _migrations() <= applied_django_migrations(connection):
             return
         raise CannotTell(
             f"The history table cannot be created: {str(error).strip()}",
@@ -164,25 +164,21 @@ def _migrate(session: Session, facts: Facts) -> None:
 
 
 @contextmanager
-def _undisturbed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def _all_or_none(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
     """Make them all or none: Django commits its record of a migration behind the migration.
 
     SQLite has no lock that spans a run: this holds the write lock from the first look to the end.
-    Django would also look there for rows without their parent in all tables, and refuse old ones;
+    There Django would also look for rows without their parent in all tables, and refuse old ones;
     the own tables have no foreign keys.
     """
-    if connection.vendor == "mysql":
-        # It commits each CREATE TABLE by itself: see _drop_remains.
+    if not wrapper.features.can_rollback_ddl:
+        # The server commits each CREATE TABLE by itself: see _drop_remains.
         yield
         return
-    if connection.vendor != "sqlite":
-        with transaction.atomic(connection.alias):
-            yield
-        return
-    connection.check_constraints = lambda *_args: None  # type: ignore[method-assign]
+    wrapper.check_constraints = lambda *_args: None  # type: ignore[method-assign]
     try:
         # Inside the transaction the pragma that the schema editor asks for would do nothing.
-        with connection.constraint_checks_disabled(), transaction.atomic(connection.alias):
+        with wrapper.constraint_checks_disabled(), transaction.atomic(wrapper.alias):
             yield
     finally:
-        del connection.check_constraints
+        del wrapper.check_constraints

@@ -25,8 +25,8 @@ from migration_guard.planning.plan import Planned, State, make_plan
 from migration_guard.problems import errors
 from migration_guard.results import Action, Change, Repaired
 from migration_guard.running import connecting, events, failures, own_tables
-from migration_guard.running.locks import holding
-from migration_guard.running.session import Facts, Session, StatementError
+from migration_guard.running.connection import Connection, Facts, StatementError
+from migration_guard.running.locks import holding, run_lock
 from migration_guard.sql.statements import SQLError
 
 PRODUCTION = "production"
@@ -75,14 +75,14 @@ def repair(
 class _Target:
     """The database that is repaired, with its files, under the lock and in a transaction."""
 
-    session: Session
+    connection: Connection
     facts: Facts
     history: History
     conf: Conf
     files: FileSet
 
     def plan(self, recorded: RecordedHistory) -> dict[str, Planned]:
-        plan = make_plan(self.files.files, recorded, self.conf.environment, self.session.vendor)
+        plan = make_plan(self.files.files, recorded, self.conf.environment, self.connection.vendor)
         return {planned.id: planned for planned in plan.migrations}
 
 
@@ -112,20 +112,20 @@ def _repair(wanted: Repair, loaded: Conf, outcome: Repaired, observe: events.Obs
     else:
         files = planning_files.read(loaded.folders(alias), outcome.vendor, loaded.environments)
     # Looked at read-only first: a plain open would create a missing SQLite file.
-    with connecting.session(alias, read_only=True) as (session, _facts):
-        _require_own_tables(session)
-    with connecting.session(alias) as (session, facts):
+    with connecting.open_connection(alias, read_only=True) as (connection, _facts):
+        _require_own_tables(connection)
+    with connecting.open_connection(alias) as (connection, facts):
         identity = Identity(who(), facts.user)
-        history = History(session.connection, session.own, facts.schema, identity)
-        target = _Target(session, facts, history, loaded, files)
+        history = History(connection, facts.schema, identity)
+        target = _Target(connection, facts, history, loaded, files)
         try:
             with (
-                holding(session.run_lock(), loaded.wait, observe),
-                session.transaction(loaded.lock_timeout),
+                holding(run_lock(connection), loaded.wait, observe),
+                connection.transaction(loaded.lock_timeout),
             ):
                 return _act(target, wanted, outcome)
         except StatementError as error:
-            raise failures.step_failed(session, error) from error
+            raise failures.step_failed(connection, error) from error
 
 
 def _environment(name: str, loaded: Conf) -> str:
@@ -139,10 +139,10 @@ def _environment(name: str, loaded: Conf) -> str:
         ) from error
 
 
-def _require_own_tables(session: Session) -> None:
-    if not own_tables.present(session):
+def _require_own_tables(connection: Connection) -> None:
+    if not own_tables.are_present(connection):
         raise CannotTell(
-            f'The database "{session.connection.alias}" has no migration history, so there is '
+            f'The database "{connection.wrapper.alias}" has no migration history, so there is '
             "nothing to repair.",
             "manage.py runsqlmigrations creates it. If you expected one: check --database.",
         )
@@ -190,7 +190,7 @@ def _accept_edits(target: _Target, wanted: Repair, chosen: Sequence[Planned]) ->
                 "Just edit the file, or record it with --mark-applied if this database has it.",
             )
         file = _sound_file(target, planned)
-        digest = _fingerprint(file, target.session.vendor)
+        digest = _fingerprint(file, target.connection.vendor)
         if (planned.row.checksum, planned.row.fingerprint) == (file.checksum, digest):
             raise Refused(
                 f"{planned.id} is as it was when it was applied; {_UNCHANGED}.", _SHOW_STATES
@@ -212,7 +212,7 @@ def _mark_applied(target: _Target, wanted: Repair, chosen: Sequence[Planned]) ->
                 f"must not count as applied; {_UNCHANGED}.",
                 "If this database is of another environment, see --stamp.",
             )
-        digest = _fingerprint(file, target.session.vendor)
+        digest = _fingerprint(file, target.connection.vendor)
         before = _before(target, planned)
         last = target.history.record(file, digest, target.conf.environment, How.FAKE, None, last)
         target.history.journal_close(planned.id)

@@ -1,39 +1,63 @@
-"""``-- guard: requires``: Django migrations that must be applied before a file may run."""
+"""What must be there before a file may run: Django migrations, and a session that lasts."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 
 from migration_guard.conf import nearest
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.preflight import in_one_transaction
 from migration_guard.problems import Problem
+from migration_guard.running.connection import Connection
 from migration_guard.running.own_tables import (
     LOADER_ERRORS,
     applied_django_migrations,
     broken,
 )
-from migration_guard.running.session import Session
+
+DIRECTLY: Final = (
+    "Let the runner connect to the server itself, or to a pool in session mode: an alias of its "
+    "own in DATABASES, and --database ALIAS."
+)
 
 
-def unmet(session: Session, files: Sequence[MigrationFile]) -> list[Problem]:
+def missing_session(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:
+    """Return a problem for each file that needs a session where a pooler keeps none."""
+    if connection.keeps_session:
+        return []
+    return [
+        Problem(
+            "transaction-pooling",
+            f"{file.id} has transaction = off, so it needs a session of its own, and the "
+            "connection goes through a pooler in transaction mode, which has none",
+            DIRECTLY,
+            path=file.path,
+        )
+        for file in files
+        if not in_one_transaction(file, connection.vendor)
+    ]
+
+
+def unmet(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:
     """Return a problem for each Django migration that ``files`` require and that is not applied."""
     required = {key for file in files for key in file.directives.requires}
-    if not required or required <= applied_django_migrations(session):
+    if not required or required <= applied_django_migrations(connection):
         return []
     # The loader knows which migrations a squashed one replaces; it is slow, so it comes second.
-    loader = _loader(session)
-    alias = session.connection.alias
+    loader = _loader(connection)
+    alias = connection.wrapper.alias
     return [
         _problem(file, key, loader, alias)
         for file in files
         for key in file.directives.requires
-        if key not in loader.applied_migrations and not _switched_off(key[0])
+        if key not in loader.applied_migrations and not _is_switched_off(key[0])
     ]
 
 
-def _switched_off(app: str) -> bool:
-    """Tell whether ``app`` has its tables from its models: a test run with ``--no-migrations``."""
+def _is_switched_off(app: str) -> bool:
+    """Return whether a test run with ``--no-migrations`` made the tables of ``app``."""
     if app not in apps.app_configs:
         return False
     module, explicit = MigrationLoader.migrations_module(app)
@@ -45,7 +69,7 @@ def _problem(
 ) -> Problem:
     app, name = key
     if key not in loader.disk_migrations:
-        near = nearest(name, [known for label, known in loader.disk_migrations if label == app])
+        near = nearest(name, [other for label, other in loader.disk_migrations if label == app])
         return Problem(
             "unknown-requirement",
             f"{file.id} requires {app}.{name}, which is no Django migration of this project",
@@ -61,8 +85,8 @@ def _problem(
     )
 
 
-def _loader(session: Session) -> MigrationLoader:
+def _loader(connection: Connection) -> MigrationLoader:
     try:
-        return MigrationLoader(session.connection)
+        return MigrationLoader(connection.wrapper)
     except LOADER_ERRORS as error:
         raise broken(error) from error

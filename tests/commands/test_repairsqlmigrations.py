@@ -10,6 +10,7 @@ from migration_guard.management.commands import repairsqlmigrations
 from migration_guard.models import AppliedMigration
 from migration_guard.results import Action
 from migration_guard.running import connecting, repairing
+from migration_guard.running.locks import run_lock
 from migration_guard.running.repairing import Repair
 
 A = "CREATE TABLE a (id integer);\n"
@@ -524,8 +525,8 @@ def test_repair_when_another_run_holds_the_lock_waits_and_gives_up(
     applied({"0001_a.sql": A})
     migrations({"0001_a.sql": A}, ENVIRONMENT="dev", WAIT=0)
 
-    with connecting.session("default") as (session, _facts):
-        lock = session.run_lock()
+    with connecting.open_connection("default") as (connection, _facts):
+        lock = run_lock(connection)
         try:
             assert lock.try_acquire()
             result = repair("--stamp", "staging")
@@ -555,8 +556,8 @@ def test_repair_when_terminated_while_it_waits_changes_nothing(database, applied
     applied({"0001_a.sql": A})
     before = tables(database)
 
-    with connecting.session("default") as (session, _facts):
-        lock = session.run_lock()
+    with connecting.open_connection("default") as (connection, _facts):
+        lock = run_lock(connection)
         try:
             assert lock.try_acquire()
             process = guard_process.start("repairsqlmigrations", "--stamp", "staging", *WHY)

@@ -133,7 +133,9 @@ def main() -> None:
     import django.db.backends.postgresql.base
     import django.db.migrations.executor
 
-    import migration_guard.running.postgresql.session  # noqa: F401
+    import migration_guard.running.postgresql.lock
+    import migration_guard.running.postgresql.statement_work
+    import migration_guard.running.postgresql.transaction  # noqa: F401
 
     running: dict[int, int] = {}  # process -> number
     buffer = b""

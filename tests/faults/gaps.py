@@ -98,7 +98,7 @@ def _run(gap: int, how: str, writer: int) -> int:
 
 @contextlib.contextmanager
 def _counting(gap: int, how: str, writer: int) -> Iterator[None]:
-    """Count the messages of all sessions, one byte each, and strike before number `gap`.
+    """Count the messages of all connections, one byte each, and strike before number `gap`.
 
     Those that make the own tables go through Django's cursors; there, only a kill is tried.
     """
@@ -107,7 +107,7 @@ def _counting(gap: int, how: str, writer: int) -> Iterator[None]:
 
     from migration_guard.vendors import VENDORS, load
 
-    session_class = load(VENDORS[connection.vendor].session)
+    connection_class = load(VENDORS[connection.vendor].connection)
     count = 0
 
     def counted(owner: type[Any], name: str) -> None:
@@ -125,22 +125,23 @@ def _counting(gap: int, how: str, writer: int) -> Iterator[None]:
 
         setattr(owner, name, call)
 
-    counted(session_class, "own")
-    counted(session_class, "execute")
+    for name in ("fetch", "send", "send_prepared", "execute"):
+        if name in vars(connection_class):
+            counted(connection_class, name)
     if how == "kill":
         counted(CursorWrapper, "execute")
     yield
 
 
-def _lose(session: Any) -> None:
-    """Let the server end the session's connection, and see it gone."""
-    other = session.connection.copy()
+def _lose(lost: Any) -> None:
+    """Let the server end a connection, and see it gone."""
+    other = lost.wrapper.copy()
     with other.cursor() as cursor:
-        if session.vendor == "postgresql":
-            pid = session.driver.info.backend_pid
+        if lost.vendor == "postgresql":
+            pid = lost.driver.info.backend_pid
             cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
         else:
-            cursor.execute(f"KILL {session.driver.thread_id()}")
+            cursor.execute(f"KILL {lost.driver.thread_id()}")
     other.close()
 
 

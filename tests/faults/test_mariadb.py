@@ -193,7 +193,11 @@ def definitions(database, statement):
     """Return what the runner notes before the statement."""
     from django.db import connection
 
-    from migration_guard.running.mysql.session import MySQLSession
+    from migration_guard.history import History, Identity
+    from migration_guard.running.mysql.connection import MySQLConnection
+    from migration_guard.running.mysql.statement_work import MySQLStatementWork
 
     connection.ensure_connection()
-    return MySQLSession(connection).before_alone(statement).partition(" ")[2]
+    opened = MySQLConnection(connection)
+    history = History(opened, "", Identity("", ""))
+    return MySQLStatementWork(opened, history).note_before(statement).partition(" ")[2]

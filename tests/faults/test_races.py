@@ -10,6 +10,7 @@ import time
 import pytest
 from django.db import connections
 
+from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.lock import AdvisoryLock
 from tests.faults.record import rounds
 from tests.faults.support import empty
@@ -143,9 +144,10 @@ def test_wait_when_another_run_holds_the_lock_gives_up_in_time_and_names_the_hol
 
 def test_run_lock_when_a_try_fails_has_no_transaction_left(postgres):
     """CREATE INDEX CONCURRENTLY would wait for its end, which would wait for the build's run."""
-    connection = connections["default"]
-    connection.ensure_connection()
-    first, second = AdvisoryLock(connection, "public"), AdvisoryLock(connection, "public")
+    wrapper = connections["default"]
+    wrapper.ensure_connection()
+    connection = PostgreSQLConnection(wrapper)
+    first, second = AdvisoryLock(connection), AdvisoryLock(connection)
 
     tries = (first.try_acquire(), second.try_acquire())
     states = postgres.execute(

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from migration_guard.history import History, Identity
 from migration_guard.running import connecting
-from migration_guard.running.session import Kind, StatementError
-from tests.running.support import sleeping, wait_until, waiting
+from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.row_counter import counter_on
+from tests.running.support import sleeping, wait_until
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, n integer); INSERT INTO users VALUES (1, 0)"
 UPDATE = "UPDATE users SET n = n + 1;"
@@ -289,12 +291,13 @@ def test_server_when_its_own_idle_limit_is_shorter_lets_the_person_answer(databa
 
 @ON_SERVERS
 def test_server_when_the_client_is_frozen_ends_the_transaction(database):
-    with connecting.session("default") as (session, _facts):
-        session.begin()
-        session.idle_up_to(1)
-        wait_until(lambda: not sessions(database))
-        with pytest.raises(StatementError) as caught, session.failing():
-            session.own("SELECT 1")
+    with connecting.open_connection("default") as (connection, facts):
+        history = History(connection, facts.schema, Identity("", ""))
+        connection.begin()
+        counter_on(connection, history).idle_up_to(1)
+        time.sleep(2.5)
+        with pytest.raises(StatementError) as caught, connection.failing():
+            connection.fetch("SELECT 1")
 
     assert caught.value.kind is Kind.LOST
 

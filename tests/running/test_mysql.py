@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from migration_guard.history import History, Identity
 from migration_guard.models import AppliedMigration
 from migration_guard.running import connecting
+from migration_guard.running.statement_work import work_on
 from tests.running.support import applied, wait_until
 
 SEVEN = [
@@ -435,8 +437,9 @@ def test_drop_when_in_doubt_and_one_of_two_is_gone_is_refused(mariadb, migration
         mariadb.execute(f"CREATE TABLE {table} (n int)")
     migrations({"1_a.sql": script("DROP TABLE a, b"), "0_own.sql": script("DO 1")})
     assert guard("runsqlmigrations", "--target", "0").code == 0
-    with connecting.session("default") as (session, _facts):
-        _, _, before = session.before_alone("DROP TABLE a, b").partition(" ")
+    with connecting.open_connection("default") as (connection, facts):
+        work = work_on(connection, History(connection, facts.schema, Identity("", "")))
+        _, _, before = work.note_before("DROP TABLE a, b").partition(" ")
     doubt(mariadb, "DROP TABLE a, b", before)
     mariadb.execute("DROP TABLE a")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migration_guard.running.postgresql import session
+from migration_guard.running.postgresql import cleaning
 from tests.running.support import applied
 
 TABLE = "CREATE TABLE {} (id integer PRIMARY KEY)"
@@ -98,7 +98,7 @@ def test_run_when_the_database_writes_dates_in_german_reads_them_and_keeps_their
 def test_commit_when_only_the_clean_up_behind_it_fails_counts_and_the_run_goes_on(
     postgres, migrations, guard, monkeypatch
 ):
-    monkeypatch.setattr(session, "_CLEAN", "SELECT 1 / 0")
+    monkeypatch.setattr(cleaning, "CLEAN_BUT_PREPARED", "SELECT 1 / 0")
     migrations({"1_a.sql": TABLE.format("a"), "2_b.sql": TABLE.format("b")})
 
     result = guard("runsqlmigrations")

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
-from migration_guard.one_off import run
+from migration_guard.one_off import report, run
 from migration_guard.one_off.confirmation import ask, can_ask
-from migration_guard.one_off.preparation import Wanted
+from migration_guard.one_off.preparation import Request
+from migration_guard.one_off.results import ScriptOutcome
 from migration_guard.one_off.run import PATIENCE
 from migration_guard.problems import errors
-from migration_guard.reports import json, text
-from migration_guard.results import Audited
+from migration_guard.reports import text
 
 STANDARD_INPUT: Final = "-"
 
@@ -53,45 +53,46 @@ class Command(GuardCommand):
         asks = options["interactive"] and not from_input and can_ask(self.stderr)
         # Without a number the run is refused: do not wait for the script.
         content = sys.stdin.buffer.read() if from_input and expected is not None else b""
-        request = Wanted(
+        request = Request(
             options["file"], options["reason"], expected, content if from_input else None
         )
         with ExitStack() as stack:
             observe = stack.enter_context(Progress(self.stderr, options["verbosity"]))
 
-            def confirm(audited: Audited) -> str:
+            def confirm(outcome: ScriptOutcome) -> str:
                 stack.close()  # the live line must not run over the question
-                self.tell(text.audited(audited, _cap(options)))
-                return self._confirm(audited)
+                self.tell(report.render_rows(outcome, _cap(options)))
+                return self._confirm(outcome)
 
-            audited = run.run(request, options["database"], confirm if asks else None, observe)
-        self._report(audited, options, with_rows=not (asks and expected is None))
-        if audited.error is not None:
-            return audited.error.returncode, text.failure(audited.error, errors(audited.problems))
+            done = run.run(request, options["database"], confirm if asks else None, observe)
+        self._report(done, options, with_rows=not asks or expected is not None)
+        if done.error is not None:
+            return done.error.returncode, text.failure(done.error, errors(done.problems))
         return 0, ""
 
-    def _report(self, audited: Audited, options: dict[str, Any], *, with_rows: bool) -> None:
-        """Print the result, without the rows where the question listed them."""
+    def _report(self, done: ScriptOutcome, options: dict[str, Any], *, with_rows: bool) -> None:
+        """Print the result; the rows only if they were not printed before the question."""
         if options["format"] == "json":
-            self.say(json.audited(audited))
+            self.say(report.render_json(done))
             return
-        rows = text.audited(audited, _cap(options)) if with_rows and audited.statements else ""
-        if not audited.committed:
+        has_rows = with_rows and done.statements
+        rows = report.render_rows(done, _cap(options)) if has_rows else ""
+        if not done.committed:
             self.tell(rows)
         elif options["verbosity"] > 0:
-            self.say("\n".join(filter(None, (rows, text.committed(audited)))))
+            self.say("\n".join(filter(None, (rows, report.render_commit(done)))))
 
-    def _confirm(self, audited: Audited) -> str:
-        """Ask, and return why the answer is no; an empty string for yes."""
-        answer = ask(self.stderr, text.question(audited, PATIENCE), PATIENCE)
+    def _confirm(self, outcome: ScriptOutcome) -> str:
+        """Ask; return why not, nothing for yes."""
+        answer = ask(self.stderr, report.render_question(outcome, PATIENCE), PATIENCE)
         if answer is None:
             self.tell("")
             return f"No answer within {PATIENCE:g} s."
-        return "" if answer == audited.name else "Not confirmed."
+        return "" if answer == outcome.name else "Not confirmed."
 
 
 def _cap(options: dict[str, Any]) -> int | None:
-    return text.ORDER_CAP if options["verbosity"] <= 1 else None
+    return report.LIST_CAP if options["verbosity"] <= 1 else None
 
 
 def _row_count(text: str) -> int:

@@ -2,57 +2,81 @@
 
 import hashlib
 from contextlib import suppress
+from typing import Final
 
-from migration_guard.running.session import RunLock, Session
+from migration_guard.planning.preflight import shorten
+from migration_guard.running.locks import RunLock
+from migration_guard.running.mysql.connection import MySQLConnection
+from migration_guard.sql.classify import mask_secrets
 
 # In seconds, the most that wait_timeout takes: a connection that owns something idles meanwhile.
-YEAR = 31_536_000
+YEAR: Final = 31_536_000
 
 
 class NamedLock(RunLock):
     """GET_LOCK on a connection of its own; it goes with the connection."""
 
-    def __init__(self, session: Session) -> None:
-        self._waits = session
-        self._connection = session.connection.copy()
-        self._connection.connect()
-        self._session = type(session)(self._connection)
-        self._session.own(f"SET SESSION wait_timeout = {YEAR}")
-        database = self._session.facts().database
+    def __init__(self, connection: MySQLConnection) -> None:
+        self._waiting = connection
+        self._connection = MySQLConnection(connection.wrapper.copy())
+        self._connection.wrapper.connect()
+        self._connection.send(f"SET SESSION wait_timeout = {YEAR}")
+        database = self._connection.facts().database
         # The name is global to the server, and at most 64 characters long.
         digest = hashlib.sha256(database.encode()).hexdigest()
         self._name = f"migration_guard {digest[:40]}"
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free; else save the session that waits from wait_timeout."""
-        with self._session.failing():
-            taken = bool(self._session.own("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
-            if not taken:
-                self._waits.own("SELECT 1")
-        return taken
+        with self._connection.failing():
+            is_taken = bool(self._connection.fetch("SELECT GET_LOCK(%s, 0)", (self._name,))[0][0])
+            if not is_taken:
+                self._waiting.send("SELECT 1")
+        return is_taken
 
     def holder(self) -> str:
         """Describe the connection that holds it."""
-        found = self._session.own(
+        holders = self._connection.fetch(
             "SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p "
             "WHERE p.id = IS_USED_LOCK(%s)",
             (self._name,),
         )
         return ", ".join(
             f"connection {thread} ({user}@{host}), idle for {time} s"
-            for thread, user, host, time in found
+            for thread, user, host, time in holders
         )
 
-    def held(self) -> bool:
-        """Tell whether the connection, and with it the lock, is still there."""
+    def is_held(self) -> bool:
+        """Return whether the connection, and with it the lock, is still there."""
         try:
             sql = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
-            return bool(self._session.own(sql, (self._name,))[0][0])
-        except self._session.driver_error:
+            return bool(self._connection.fetch(sql, (self._name,))[0][0])
+        except self._connection.driver_error:
             return False
 
     def release(self) -> None:
         """Give it back at once: the server notices the end of its connection when it gets to it."""
-        with suppress(self._session.driver_error):
-            self._session.own("SELECT RELEASE_LOCK(%s)", (self._name,))
-        self._connection.close()
+        with suppress(self._connection.driver_error):
+            self._connection.send("SELECT RELEASE_LOCK(%s)", (self._name,))
+        self._connection.wrapper.close()
+
+    def blockers(self) -> str:
+        """Describe the open transactions of other sessions (needs the PROCESS privilege)."""
+        # Not on the lock's own connection, which the run may use at the same time.
+        other = MySQLConnection(self._waiting.wrapper.copy())
+        try:
+            other.wrapper.connect()
+            transactions = other.fetch(
+                "SELECT t.trx_mysql_thread_id, p.user, p.host, t.trx_started, p.info "
+                "FROM information_schema.innodb_trx t "
+                "JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
+                "WHERE t.trx_mysql_thread_id <> %s",
+                (self._waiting.thread,),
+            )
+        finally:
+            other.wrapper.close()
+        return "\n".join(
+            f"connection {thread} ({user}@{host}), in its transaction since {since}: "
+            + shorten(mask_secrets(query or "", other.vendor), 200)
+            for thread, user, host, since, query in transactions
+        )

@@ -2,46 +2,75 @@
 
 A build that fails or is killed leaves an INVALID index, which no plan uses and every write pays
 for; REINDEX leaves its copy (_ccnew) or the original (_ccold). Sources: PostgreSQL manual,
-"Building Indexes Concurrently", "Rebuilding Indexes Concurrently".
+"Building Indexes Concurrently", "Rebuilding Indexes Concurrently"; "The Cumulative Statistics
+System", pg_stat_activity.
 """
 
+from typing import Final
+
+import psycopg
 from psycopg import sql as pg
 
 from migration_guard.history import Rows
-from migration_guard.running.session import Doubt, Session
+from migration_guard.running.connection import Connection
+from migration_guard.running.statement_work import Effect
 from migration_guard.sql.classify import ConcurrentIndex, concurrent_index, index_if_missing
 
+# In characters; the server cuts a query at track_activity_query_size bytes.
+_COMPARED: Final = 200
 
-def note(session: Session, sql: str) -> str:
+
+def refuse_running(connection: Connection, sql: str) -> None:
+    """Raise LockNotAvailable, so that it is tried again, while another process runs ``sql``.
+
+    A server may not notice that nobody waits for the end of a long statement. Whoever cleaned up
+    behind it now, or ran it again, would do so twice.
+    """
+    # Not by process number: behind a pooler, the number that was noted could be a stranger's.
+    running = connection.fetch(
+        "SELECT pid, date_trunc('second', clock_timestamp() - query_start)::text "
+        "FROM pg_catalog.pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND state = 'active' AND left(query, %s) = left(%s, %s)",
+        (_COMPARED, sql, _COMPARED),
+    )
+    for pid, age in running:
+        raise psycopg.errors.LockNotAvailable(
+            f"pid {pid} still runs the statement that was interrupted, for {age} now: "
+            f"wait for its end, or SELECT pg_terminate_backend({pid})"
+        )
+
+
+def note(connection: Connection, sql: str) -> str:
     """Return the oids of the indexes, or of a REINDEX's remains, that are there before it."""
     index = concurrent_index(sql)
     if index is None or index.action == "drop":
         return ""
     find = _indexes if index.action == "create" else _copies
-    return ",".join(str(row[0]) for row in find(session, index))
+    return ",".join(str(row[0]) for row in find(connection, index))
 
 
-def mend(session: Session, sql: str, before: str, *, failed: bool) -> Doubt:
-    """Tell whether a concurrent statement took effect; drop an INVALID index that it made.
+def clear(connection: Connection, sql: str, before: str, *, failed: bool) -> Effect:
+    """Return whether a concurrent statement took effect; drop an INVALID index that it made.
 
-    ``before`` is the note from before it ran; ``failed``: the server answered with an error.
+    ``before`` is the note from before it ran; ``failed`` says that the server answered with an
+    error.
     """
     index = concurrent_index(sql)
     if index is not None and index.action == "create":
-        return _mend_create(session, index, set(before.split(",")))
+        return _clear_create(connection, index, set(before.split(",")))
     if index is not None and index.action == "drop":
-        return Doubt.NOT_DONE if failed or _exists(session, index) else Doubt.DONE
+        return Effect.NOT_DONE if failed or _exists(connection, index) else Effect.DONE
     if index is not None:
-        _drop_copies(session, index, set(before.split(",")))
-    return Doubt.NOT_DONE
+        _drop_copies(connection, index, set(before.split(",")))
+    return Effect.NOT_DONE
 
 
-def verify(session: Session, sql: str) -> str:
-    """Return why IF NOT EXISTS, which did nothing, must not count, or an empty string."""
+def why_invalid(connection: Connection, sql: str) -> str:
+    """Return why an IF NOT EXISTS that did nothing must not count, or an empty string."""
     index = index_if_missing(sql)
     if index is None:
         return ""
-    for _oid, bare, name, valid in _indexes(session, index):
+    for _oid, bare, name, valid in _indexes(connection, index):
         if not valid and bare == index.name:
             return (
                 f"the index {name} is INVALID, and this migration did not make it: "
@@ -50,32 +79,32 @@ def verify(session: Session, sql: str) -> str:
     return ""
 
 
-def _mend_create(session: Session, index: ConcurrentIndex, before: set[str]) -> Doubt:
-    became = Doubt.NOT_DONE
-    for oid, bare, name, valid in _indexes(session, index):
+def _clear_create(connection: Connection, index: ConcurrentIndex, before: set[str]) -> Effect:
+    effect = Effect.NOT_DONE
+    for oid, bare, name, valid in _indexes(connection, index):
         if str(oid) in before or index.name not in (None, bare):
             continue
         if valid:
-            became = Doubt.DONE
+            effect = Effect.DONE
         else:
-            session.own(f"DROP INDEX CONCURRENTLY {name}")
-    return became
+            connection.send(f"DROP INDEX CONCURRENTLY {name}")
+    return effect
 
 
-def _drop_copies(session: Session, index: ConcurrentIndex, before: set[str]) -> None:
-    for oid, name in _copies(session, index):
+def _drop_copies(connection: Connection, index: ConcurrentIndex, before: set[str]) -> None:
+    for oid, name in _copies(connection, index):
         if str(oid) not in before:
-            session.own(f"DROP INDEX CONCURRENTLY {name}")
+            connection.send(f"DROP INDEX CONCURRENTLY {name}")
 
 
-def _copies(session: Session, index: ConcurrentIndex) -> Rows:
+def _copies(connection: Connection, index: ConcurrentIndex) -> Rows:
     """Return (oid, quoted qualified name) of what REINDEX left on the tables, those in use apart.
 
     A table's partitions and its TOAST table are rebuilt with it.
     """
     name = _quoted(index.schema, index.name) if index.name else None
     table = _quoted(index.schema, index.table) if index.table else None
-    return session.own(
+    return connection.fetch(
         "WITH named AS (SELECT COALESCE((SELECT indrelid FROM pg_catalog.pg_index "
         "WHERE indexrelid = to_regclass(%s)), to_regclass(%s))::oid AS oid), "
         "tree AS (SELECT c.oid, c.reltoastrelid FROM pg_catalog.pg_class c "
@@ -95,12 +124,12 @@ def _copies(session: Session, index: ConcurrentIndex) -> Rows:
     )
 
 
-def _indexes(session: Session, index: ConcurrentIndex) -> Rows:
+def _indexes(connection: Connection, index: ConcurrentIndex) -> Rows:
     """Return (oid, name, quoted qualified name, valid) of the indexes on the table.
 
     Of a partitioned table they count as valid: they are while their parts are attached one by one.
     """
-    return session.own(
+    return connection.fetch(
         "SELECT i.indexrelid, c.relname, format('%%I.%%I', n.nspname, c.relname), "
         "i.indisvalid OR c.relkind = 'I' "
         "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
@@ -110,9 +139,9 @@ def _indexes(session: Session, index: ConcurrentIndex) -> Rows:
     )
 
 
-def _exists(session: Session, index: ConcurrentIndex) -> bool:
+def _exists(connection: Connection, index: ConcurrentIndex) -> bool:
     name = _quoted(index.schema, index.name)
-    return bool(session.own("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
+    return bool(connection.fetch("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
 
 
 def _quoted(*parts: str | None) -> str:

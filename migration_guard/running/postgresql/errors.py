@@ -1,10 +1,12 @@
 """What PostgreSQL's errors mean. Source: PostgreSQL manual, Appendix A, "Error Codes"."""
 
+from typing import Final
+
 import psycopg
 
-from migration_guard.running.session import Kind
+from migration_guard.running.connection import Kind
 
-_KINDS = {
+_KINDS: Final = {
     "55P03": Kind.LOCKED,  # lock_not_available
     "40P01": Kind.LOCKED,  # deadlock_detected
     "23505": Kind.DUPLICATE,
@@ -17,7 +19,7 @@ _KINDS = {
     "57P05": Kind.LOST,
 }
 # What may be wrong with a statement that was prepared before, and not with the same unprepared.
-_STALE = {
+_STALE: Final = {
     "26000",  # invalid_sql_statement_name: it was dropped
     "42P05",  # duplicate_prepared_statement
     "0A000",  # feature_not_supported: its result has other types now
@@ -30,7 +32,7 @@ def kind(error: Exception) -> Kind:
 
 
 def is_stale(error: Exception) -> bool:
-    """Tell whether what failed may go well if it is not prepared before."""
+    """Return whether a prepared statement failed that may go well unprepared."""
     return getattr(error, "sqlstate", None) in _STALE
 
 
@@ -51,6 +53,6 @@ def message(error: Exception) -> str:
 
 
 def position(error: Exception) -> int:
-    """Return the 0-based character of the statement at which the server points (0: not told)."""
-    found = error.diag.statement_position if isinstance(error, psycopg.Error) else None
-    return int(found) - 1 if found else 0
+    """Return the 0-based character of the statement at which the server points (0: unknown)."""
+    position = error.diag.statement_position if isinstance(error, psycopg.Error) else None
+    return int(position) - 1 if position else 0

@@ -1,18 +1,18 @@
 """PostgreSQL's run lock. Source: PostgreSQL manual, "Advisory Locks"."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import psycopg
-from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
 from migration_guard.planning.preflight import shorten
-from migration_guard.running.postgresql.pooler import PATIENCE, patience
-from migration_guard.running.session import RunLock
+from migration_guard.running.locks import RunLock
+from migration_guard.running.postgresql.connection import PostgreSQLConnection
+from migration_guard.running.postgresql.pooler import PATIENCE, Pooling, patience
 from migration_guard.sql.classify import mask_secrets
 
 
@@ -26,59 +26,50 @@ class AdvisoryLock(RunLock):
     ends its transaction. An idle READ COMMITTED transaction with the lock has none.
     """
 
-    def __init__(
-        self,
-        connection: BaseDatabaseWrapper,
-        schema: str,
-        pooled: Callable[[int], None] | None = None,
-        stay_awake: Callable[[], object] = lambda: None,
-    ) -> None:
-        """Connect; behind a pooler, ``pooled`` is told the server's process before and after.
-
-        ``stay_awake`` is called at each try that fails: idle_session_timeout would end the session
-        that waits for this lock.
-        """
-        self._connection = connection.copy()
-        self._pooled = pooled
-        self._stay_awake = stay_awake
-        if pooled is not None:
-            options = self._connection.settings_dict["OPTIONS"]
+    def __init__(self, connection: PostgreSQLConnection) -> None:
+        """Connect; behind a pooler, ``connection`` learns of the server's process at each try."""
+        self._waiting = connection
+        self._is_pooled = connection.pooling is not Pooling.DIRECT
+        self._wrapper = connection.wrapper.copy()
+        if self._is_pooled:
+            options = self._wrapper.settings_dict["OPTIONS"]
             options.setdefault("connect_timeout", int(PATIENCE))
-        self._connection.ensure_connection()
-        digest = hashlib.sha256(f"migration_guard {schema}".encode()).digest()
+        self._wrapper.ensure_connection()
+        digest = hashlib.sha256(f"migration_guard {connection.schema}".encode()).digest()
         self._key = (
             int.from_bytes(digest[:4], signed=True),
             int.from_bytes(digest[4:8], signed=True),
         )
 
     def _query(self, sql: str, params: Sequence[Any] = ()) -> Rows:
-        cursor = psycopg.ClientCursor(self._connection.connection)
+        cursor = psycopg.ClientCursor(self._wrapper.connection)
         cursor.execute(sql, params or None)
         return cursor.fetchall() if cursor.description else []
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free."""
-        if self._pooled is not None:
-            with patience(self._connection.connection):
+        if self._is_pooled:
+            with patience(self._wrapper.connection):
                 process = self._query("SELECT pg_backend_pid()")[0][0]
-            self._pooled(process)
+            self._waiting.judge_pooling(process)
         self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
         if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
             self._query("ROLLBACK")
-            self._stay_awake()
+            # idle_session_timeout would end the session that waits for this lock.
+            self._waiting.send("SELECT 1")
             return False
         # transaction_timeout came with PostgreSQL 17.
         self._query(
             "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings WHERE name IN "
             "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
         )
-        if self._pooled is not None:
-            self._pooled(self._query("SELECT pg_backend_pid()")[0][0])
+        if self._is_pooled:
+            self._waiting.judge_pooling(self._query("SELECT pg_backend_pid()")[0][0])
         return True
 
     def holder(self) -> str:
         """Describe the session that holds it."""
-        found = self._query(
+        holders = self._query(
             "SELECT a.pid, a.application_name, "
             "to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
             "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
@@ -88,27 +79,27 @@ class AdvisoryLock(RunLock):
             "WHERE datname = current_database())",
             tuple(half % 2**32 for half in self._key),
         )
-        return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in found)
+        return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in holders)
 
-    def blockers(self, pid: int) -> str:
-        """Describe the sessions that block the server's process ``pid``, with query and age."""
+    def blockers(self) -> str:
+        """Describe the sessions that block the run's connection, with query and age."""
         # Within a transaction the activity is read once, unless the reading is thrown away.
         self._query("SELECT pg_catalog.pg_stat_clear_snapshot()")
-        found = self._query(
+        blocking = self._query(
             "SELECT pid, usename, application_name, state, "
             "date_trunc('second', clock_timestamp() - xact_start)::text, query "
             "FROM pg_catalog.pg_stat_activity "
             "WHERE pid = ANY(pg_catalog.pg_blocking_pids(%s))",
-            (pid,),
+            (self._waiting.pid,),
         )
         return "\n".join(
             f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
             f"in its transaction for {age}: {shorten(mask_secrets(query or '', 'postgresql'), 200)}"
-            for pid, user, app, state, age, query in found
+            for pid, user, app, state, age, query in blocking
         )
 
-    def held(self) -> bool:
-        """Tell whether the connection, and with it the lock, is still there."""
+    def is_held(self) -> bool:
+        """Return whether the connection, and with it the lock, is still there."""
         try:
             self._query("SHOW transaction_isolation")  # which takes no snapshot
         except psycopg.Error:
@@ -119,6 +110,6 @@ class AdvisoryLock(RunLock):
         """End the transaction, so that the next run need not wait for the connection's end."""
         # Where it cannot be asked to, it ends with the connection.
         with suppress(psycopg.Error):
-            if self._connection.connection.info.transaction_status == TransactionStatus.INTRANS:
+            if self._wrapper.connection.info.transaction_status == TransactionStatus.INTRANS:
                 self._query("ROLLBACK")
-        self._connection.close()
+        self._wrapper.close()

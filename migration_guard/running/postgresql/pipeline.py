@@ -9,21 +9,23 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import psycopg
+from psycopg import generators
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from migration_guard.history import Rows
 from migration_guard.sql.statements import Statement
 
-_DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
-_NUMBERS = count(1)  # of prepared statements: a name is never given twice
+# psycopg does not promise these names; without them the runner sends statement by statement.
+IS_AVAILABLE: Final = all(hasattr(generators, name) for name in ("execute", "fetch_many", "send"))
+_DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
+_NUMBERS: Final = count(1)  # of prepared statements: a name is never given twice
 # Statements that the server has prepared: their names, by text and types of parameters.
 Key = tuple[str, tuple[int, ...]]
 Prepared = dict[Key, bytes]
@@ -49,7 +51,7 @@ class Command:
         self.prepares: Key | None = None
 
     @property
-    def answered(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the server did it."""
         return self.result is not None and self.result.status in _DONE
 
@@ -85,7 +87,7 @@ class Pipeline:
         return self._wait(Command(send, (text, None, None, None, form), statement))
 
     def add_prepared(self, sql: str, params: Sequence[Any]) -> Command:
-        """As ``add``, for what comes again: parsed and planned once, as long as none forgets it."""
+        """As ``add``, for what comes again: parsed and planned once, until somebody drops it."""
         values, types, formats = self._adapted(params)
         connection, key = self._driver.pgconn, (sql, types)
         name = self._prepared.get(key)
@@ -129,10 +131,10 @@ class Pipeline:
                 raise
             lost = error  # the server may have said why, before it hung up
         finally:
-            self.stopped_at = next((each for each in commands if not each.answered), None)
-            for each in commands:
-                if each.prepares and not each.answered:
-                    del self._prepared[each.prepares]
+            self.stopped_at = next((command for command in commands if not command.is_done), None)
+            for command in commands:
+                if command.prepares and not command.is_done:
+                    del self._prepared[command.prepares]
         if self.stopped_at is not None and self.stopped_at.result is not None:
             raise error_from_result(self.stopped_at.result, encoding=self._encoding) from lost
         if lost is not None:
@@ -144,13 +146,13 @@ class Pipeline:
         for command in commands:
             command.send(*command.arguments)
         connection.pipeline_sync()
-        yield from send(connection)
+        yield from generators.send(connection)
         for command in commands:
-            found = yield from fetch_many(connection)
-            if not found:
+            results = yield from generators.fetch_many(connection)
+            if not results:
                 raise psycopg.OperationalError(connection.get_error_message())
-            command.result = found[0]
-        for last in (yield from fetch_many(connection)):
+            command.result = results[0]
+        for last in (yield from generators.fetch_many(connection)):
             if last.status != ExecStatus.PIPELINE_SYNC:
                 raise error_from_result(last, encoding=self._encoding)
         connection.exit_pipeline_mode()
@@ -159,7 +161,7 @@ class Pipeline:
 def run_together(driver: psycopg.Connection[Any], sql: str) -> Rows:
     """Run several statements in one message; return the rows of the last, as text."""
     driver.pgconn.send_query(sql.encode(driver.info.encoding))
-    results = driver.wait(execute(driver.pgconn))
+    results = driver.wait(generators.execute(driver.pgconn))
     for result in results:
         if result.status not in _DONE:
             raise error_from_result(result, encoding=driver.info.encoding)
@@ -174,4 +176,4 @@ def run_together(driver: psycopg.Connection[Any], sql: str) -> Rows:
 def _numbered(sql: str) -> str:
     """Return ``sql`` with $1, $2 … where it has %s, and % where it has %%."""
     numbers = count(1)
-    return re.sub("%[%s]", lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", sql)
+    return re.sub("%[%s]", lambda match: "%" if match[0] == "%%" else f"${next(numbers)}", sql)

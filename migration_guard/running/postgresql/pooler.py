@@ -8,32 +8,26 @@ client. Source: PgBouncer manual, "Features" and "Configuration".
 import re
 import socket
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import in_one_transaction
-from migration_guard.problems import Problem
+from migration_guard.running.requirements import DIRECTLY
 
 # How long a pooler may take to find a free server connection, in seconds.
-PATIENCE = 30.0
-DIRECTLY = (
-    "Let the runner connect to the server itself, or to a pool in session mode: an alias of its "
-    "own in DATABASES, and --database ALIAS."
-)
-_TWO = (
+PATIENCE: Final = 30.0
+_TWO: Final = (
     "See that the server behind the pooler runs. The run lock has a connection of its own, so the "
     "runner needs two at once: raise the pool's size to 2 or more, or wait until others give "
     f"theirs back. {DIRECTLY}"
 )
 # What a pooler says in the place of the server, and what to do about it.
-_REMEDIES = {
+_REMEDIES: Final = {
     "query_wait_timeout": _TWO,
     "client_login_timeout": _TWO,
     "no more connections allowed": _TWO,
@@ -44,7 +38,7 @@ _REMEDIES = {
     f"SET or ALTER DATABASE … SET, and take it out of OPTIONS in DATABASES. {DIRECTLY}",
 }
 # The settings that PgBouncer keeps for each client, wherever it goes.
-KEPT = {
+KEPT: Final = {
     "application_name",
     "client_encoding",
     "DateStyle",
@@ -52,7 +46,7 @@ KEPT = {
     "standard_conforming_strings",
     "TimeZone",
 }
-_OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=")
+_OPTION: Final = re.compile(r"(?:-c\s*|--)([\w.-]+)=")
 
 
 class Pooling(Enum):
@@ -73,7 +67,7 @@ def in_transaction_mode(own: Collection[int], other: int) -> bool:
 
 def remedy(message: str) -> str:
     """Return what to do about a message of the pooler's own, or an empty string."""
-    return next((said for text, said in _REMEDIES.items() if text in message), "")
+    return next((hint for text, hint in _REMEDIES.items() if text in message), "")
 
 
 def refuse_lost_options(connection: BaseDatabaseWrapper, known: Collection[str]) -> None:
@@ -81,8 +75,8 @@ def refuse_lost_options(connection: BaseDatabaseWrapper, known: Collection[str])
 
     ``known`` are the settings that the client or the session made.
     """
-    asked = _OPTION.findall(connection.settings_dict["OPTIONS"].get("options", ""))
-    names = [name.replace("-", "_").lower() for name in asked]
+    options = _OPTION.findall(connection.settings_dict["OPTIONS"].get("options", ""))
+    names = [name.replace("-", "_").lower() for name in options]
     # A setting with a dot is an extension's, or nobody's, and not listed.
     lost = {name for name in names if "." not in name} - {name.lower() for name in known}
     if lost:
@@ -106,21 +100,6 @@ def refuse_lost_settings(settings: Collection[tuple[str, str]], role: str) -> No
             "transaction mode, where this does not last and reaches other clients.",
             f"Set it with ALTER ROLE … SET or ALTER DATABASE … SET instead. {DIRECTLY}",
         )
-
-
-def session_needed(files: Sequence[MigrationFile]) -> list[Problem]:
-    """Return a problem for each file that is no single transaction."""
-    return [
-        Problem(
-            "transaction-pooling",
-            f"{file.id} has transaction = off, so it needs a session of its own, and the "
-            "connection goes through a pooler in transaction mode, which has none",
-            DIRECTLY,
-            path=file.path,
-        )
-        for file in files
-        if not in_one_transaction(file, "postgresql")
-    ]
 
 
 @contextmanager

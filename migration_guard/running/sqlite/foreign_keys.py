@@ -8,7 +8,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from migration_guard.history import Rows
-from migration_guard.running.session import Session
+from migration_guard.running.connection import Connection
 
 
 class Orphan(NamedTuple):
@@ -27,14 +27,14 @@ class Orphans(NamedTuple):
     rows: tuple[Orphan, ...] = ()
 
 
-def find(session: Session) -> Orphans:
+def find(connection: Connection) -> Orphans:
     """Return the orphans of the whole database, as ``PRAGMA foreign_key_check`` finds them."""
-    tables = session.own("SELECT name, rootpage FROM main.sqlite_master WHERE type = 'table'")
+    tables = connection.fetch("SELECT name, rootpage FROM main.sqlite_master WHERE type = 'table'")
     try:
-        rows = session.own("PRAGMA main.foreign_key_check")
+        rows = connection.fetch("PRAGMA main.foreign_key_check")
     except sqlite3.OperationalError:
         # One table refers to columns that are not unique; the others can be checked.
-        rows = [row for name, _root in tables for row in _find_in(session, name)]
+        rows = [row for name, _root in tables for row in _find_in(connection, name)]
     roots: dict[str, int] = {row[0]: row[1] for row in tables}
     return Orphans(
         frozenset(tables),
@@ -63,9 +63,9 @@ def refuse_new(before: Orphans, after: Orphans) -> None:
         )
 
 
-def _find_in(session: Session, table: str) -> Rows:
+def _find_in(connection: Connection, table: str) -> Rows:
     try:
-        name = session.connection.ops.quote_name(table)
-        return session.own(f"PRAGMA main.foreign_key_check({name})")
+        name = connection.wrapper.ops.quote_name(table)
+        return connection.fetch(f"PRAGMA main.foreign_key_check({name})")
     except sqlite3.OperationalError as error:
         return [(table, None, str(error), 0)]

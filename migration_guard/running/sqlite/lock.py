@@ -1,10 +1,13 @@
 """SQLite's run lock. Source: sqlite.org, "File Locking And Concurrency"."""
 
 import sqlite3
+from typing import Final
 
-from migration_guard.running.session import Kind, RunLock, Session, StatementError
+from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.locks import RunLock
+from migration_guard.running.sqlite.connection import SQLiteConnection
 
-LOCK_SUFFIX = "-guard-lock"
+LOCK_SUFFIX: Final = "-guard-lock"
 
 
 class FileLock(RunLock):
@@ -14,11 +17,11 @@ class FileLock(RunLock):
     never deleted: whoever waits for it would wait for a file that is no more.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        path = session.own("PRAGMA database_list")[0][2]
+    def __init__(self, connection: SQLiteConnection) -> None:
+        self._waiting = connection
+        path = connection.fetch("PRAGMA database_list")[0][2]
         # A database in memory has no path, and no other process.
-        self._connection = (
+        self._file = (
             sqlite3.connect(f"{path}{LOCK_SUFFIX}", timeout=0, isolation_level=None)
             if path
             else None
@@ -27,34 +30,38 @@ class FileLock(RunLock):
     def try_acquire(self) -> bool:
         """Take the lock if it is free, and nobody else is writing."""
         try:
-            with self._session.failing():
-                if self._connection is not None and not self._connection.in_transaction:
-                    self._connection.execute("BEGIN EXCLUSIVE")
+            with self._waiting.failing():
+                if self._file is not None and not self._file.in_transaction:
+                    self._file.execute("BEGIN EXCLUSIVE")
                 self._wait_for_writers()
         except StatementError as error:
             if error.kind is not Kind.LOCKED:
                 raise
             return False
-        self._session.be_patient()
+        self._waiting.be_patient()
         return True
 
     def _wait_for_writers(self) -> None:
-        """See that no other program writes to the file."""
-        self._session.own("PRAGMA busy_timeout = 0")
-        self._session.own("BEGIN IMMEDIATE")
-        self._session.own("ROLLBACK")
+        """Fail while another program writes to the file."""
+        self._waiting.send("PRAGMA busy_timeout = 0")
+        self._waiting.send("BEGIN IMMEDIATE")
+        self._waiting.send("ROLLBACK")
 
     def holder(self) -> str:
-        """Tell what is in the way; SQLite does not know who."""
-        if self._connection is None or self._connection.in_transaction:
+        """Describe what is in the way; SQLite does not know who."""
+        if self._file is None or self._file.in_transaction:
             return "another process is writing to the file"
         return f"another process holds {LOCK_SUFFIX}, the lock beside the file"
 
-    def held(self) -> bool:
-        """Tell that it is held: only its own process can end it."""
+    def is_held(self) -> bool:
+        """Return True: only its own process can end it."""
         return True
 
     def release(self) -> None:
         """Close the file beside the database."""
-        if self._connection is not None:
-            self._connection.close()
+        if self._file is not None:
+            self._file.close()
+
+    def blockers(self) -> str:
+        """Return nothing: SQLite does not know who writes."""
+        return ""

@@ -1,0 +1,257 @@
+"""What every part of the runner needs of a database connection; one subclass for each vendor.
+
+A connection is in autocommit, and the runner types its own BEGIN and COMMIT. Statements go to the
+driver one a message and without parameters, so that ``%`` is plain text.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.conf import Conf
+from migration_guard.history import Rows
+from migration_guard.planning.directives import Directives
+from migration_guard.planning.preflight import Unit
+from migration_guard.running import interrupts
+from migration_guard.sql.statements import Statement
+
+# Called with the number of the statement that is about to run, counted from 1.
+Progress: TypeAlias = Callable[[int], None]
+# Called with the rows that a statement touched or returned; None where the server does not say.
+Answer: TypeAlias = Callable[[int | None], None]
+
+
+class Kind(Enum):
+    """What a driver's error means for the runner."""
+
+    LOCKED = auto()  # rolled back, may be tried again
+    DUPLICATE = auto()  # a unique key is taken
+    ALONE = auto()  # cannot run inside a transaction; nothing happened
+    DONE_BEFORE = auto()  # what the statement makes exists, or what it drops does not
+    READ_ONLY = auto()  # the target accepts no writes
+    LOST = auto()  # the connection is gone
+    FULL = auto()  # there is no room for what the statement writes
+    OTHER = auto()
+
+
+class Facts(NamedTuple):
+    """What one query at the start says about a database.
+
+    ``name`` is what a person calls it: on SQLite the file without its folder. ``schema`` holds the
+    own tables, or will: a schema (PostgreSQL), the database (MySQL), ``main`` (SQLite).
+    ``new_tables`` is the schema in which an unqualified CREATE TABLE makes a table.
+    """
+
+    database: str
+    name: str
+    user: str
+    schema: str
+    new_tables: str
+    read_only: bool
+    standby: bool
+
+
+class Limits(NamedTuple):
+    """The time-outs of one migration in seconds (None: no limit)."""
+
+    lock_timeout: float | None
+    statement_timeout: float | None = None
+
+    @classmethod
+    def of(cls, directives: Directives, settings: Conf) -> "Limits":
+        """Return what the file says (0: no limit), else what the settings say."""
+        return cls(
+            _first(directives.lock_timeout, settings.lock_timeout),
+            _first(directives.statement_timeout, settings.statement_timeout),
+        )
+
+
+class StatementError(Exception):
+    """A driver refused one statement; ``statement`` is None for a step of the runner's own.
+
+    ``committing`` says that it was the COMMIT, so a lost connection leaves the outcome open.
+    ``blockers`` describes the sessions that held the lock.
+    """
+
+    def __init__(self, error: Exception, kind: Kind, statement: Statement | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.kind = kind
+        self.statement = statement
+        self.committing = False
+        self.blockers = ""
+
+
+class NotDoneError(Exception):
+    """A statement ended without an error, and yet must not count as done."""
+
+
+class Connection(ABC):
+    """A vendor's connection, as the runner drives it; ``wrapper`` is Django's connection."""
+
+    # Whether the session lasts from one transaction to the next; a pooler may end it.
+    keeps_session = True
+    # What to do about a connection that cannot be made, and about a step that is refused.
+    _connect_remedy: ClassVar = (
+        "Check that the server runs, and host, port, user and password in DATABASES."
+    )
+    _step_remedy: ClassVar = (
+        "The user of DATABASES needs the right to read and write the own tables, and two "
+        "connections at once."
+    )
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        self.wrapper = wrapper
+
+    @property
+    def vendor(self) -> str:
+        """Django's name of the vendor."""
+        return self.wrapper.vendor
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection; raises the driver's error while there is none."""
+        if self.wrapper.connection is None:
+            raise self.wrapper.Database.InterfaceError("not connected")  # type: ignore[attr-defined]
+        return self.wrapper.connection
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """The base class of the driver's errors."""
+        error: type[Exception] = self.wrapper.Database.Error  # type: ignore[attr-defined]
+        return error
+
+    # -- facts
+
+    @staticmethod
+    @abstractmethod
+    def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:
+        """Set the vendor's options of a connection that is not open yet."""
+
+    @abstractmethod
+    def facts(self) -> Facts:
+        """Read the facts; also remembers the state that ``clean`` restores."""
+
+    @abstractmethod
+    def kind(self, error: Exception) -> Kind:
+        """Classify a driver's error."""
+
+    @abstractmethod
+    def message(self, error: Exception) -> str:
+        """Return the server's message, with its code, detail and hint."""
+
+    def position(self, error: Exception, sql: str) -> int:  # noqa: ARG002
+        """Return the 0-based character of ``sql`` at which the error points (0: unknown)."""
+        return 0
+
+    def remedy(self, error: Exception, *, connected: bool) -> str:  # noqa: ARG002
+        """Return what to do about an error of connecting, or of a step of the runner."""
+        return self._step_remedy if connected else self._connect_remedy
+
+    @contextmanager
+    def another(self) -> Iterator[Self]:
+        """Open another connection to the same database."""
+        wrapper = self.wrapper.copy()
+        try:
+            wrapper.ensure_connection()
+            yield type(self)(wrapper)
+        finally:
+            wrapper.close()
+
+    # -- statements
+
+    @abstractmethod
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        """Run one statement of the runner's own, with ``%s`` parameters; return its rows."""
+
+    @abstractmethod
+    def send(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement of the runner's own whose answer nobody reads."""
+
+    @abstractmethod
+    def execute(self, statement: Statement, source: str) -> int | None:
+        """Run one statement of a file; return the rows that it touched or returned.
+
+        ``source`` holds its inline COPY data. Returns None where the server gives no number.
+        """
+
+    def run(
+        self,
+        unit: Unit,
+        source: str,
+        before: Progress,
+        after: Answer = lambda _rows: None,
+    ) -> None:
+        """Run the statements of ``unit`` in order; raise StatementError for the one that fails."""
+        for number, statement in enumerate(unit.statements, 1):
+            before(number)
+            with self.failing(statement):
+                rows = self.execute(statement, source)
+            after(rows)
+
+    @contextmanager
+    def failing(self, statement: Statement | None = None) -> Iterator[None]:
+        """Turn a driver's error into a StatementError that names ``statement``."""
+        try:
+            yield
+        except self.driver_error as error:
+            raise StatementError(error, self.kind(error), statement) from error
+
+    # -- transactions
+
+    @abstractmethod
+    def begin(self, limits: Limits | None = None) -> None:
+        """Start the transaction of a migration, or of a unit of one, under these limits.
+
+        None keeps the limits that were set last.
+        """
+
+    @abstractmethod
+    def limit(self, limits: Limits) -> None:
+        """Set both time-outs for what follows."""
+
+    def commit(self) -> None:
+        """Commit; a signal waits for the answer."""
+        with interrupts.deferred():
+            self.send("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back, whatever the state; a lost connection has rolled back by itself."""
+        with suppress(self.driver_error):
+            self.send("ROLLBACK")
+
+    @contextmanager
+    def transaction(self, lock_timeout: float | None) -> Iterator[None]:
+        """Commit what the runner itself writes in the block, or leave nothing of it.
+
+        A lock is waited for as long as ``lock_timeout`` says, in seconds, None for no limit.
+        """
+        try:
+            with self.failing():
+                self.begin(Limits(lock_timeout))
+                yield
+                self.commit()
+        except BaseException:
+            with suppress(Exception):
+                self.rollback()
+            raise
+        finally:
+            with suppress(StatementError, self.driver_error):
+                self.clean()
+
+    # -- the session
+
+    def clean(self) -> None:
+        """Drop what a file left in the session, after its commit or rollback."""
+
+    @abstractmethod
+    def fresh(self) -> None:
+        """Give a file that is no single transaction a clean session."""
+
+
+def _first(directive: float | None, setting: float | None) -> float | None:
+    return setting if directive is None else directive or None

@@ -1,0 +1,46 @@
+"""What a migration did to the history, which most may not touch."""
+
+from migration_guard.history import CLEARED
+from migration_guard.planning.preflight import Script, excludes_production
+from migration_guard.running.task import HistoryChangedError, Task
+from migration_guard.running.transaction import HistoryChanges
+
+
+def reads_history(script: Script) -> bool:
+    """Return whether the ids in the history must be compared before and after the file."""
+    return script.touches_history or excludes_production(script.file)
+
+
+def check_changes(task: Task, changes: HistoryChanges | None, before: set[str]) -> tuple[str, ...]:
+    """Return the ids whose markers this transaction removed, after writing them to the audit.
+
+    ``before`` are the ids in the history before it; ``changes`` is None where the server does not
+    count. Raises HistoryChangedError where it changed what it may not: anything in a file that may
+    run in production, and in others anything but removing markers of other migrations.
+    """
+    file, history = task.script.file, task.history
+    if not (reads_history(task.script) if changes is None else any(changes)):
+        return ()
+    if not excludes_production(file) and changes is not None:
+        raise HistoryChangedError(_describe(changes))
+    after = history.ids()
+    cleared = tuple(sorted(before - after))
+    has_written = changes is not None and (changes.inserted or changes.updated)
+    if after - before - {file.id} or has_written:
+        raise HistoryChangedError("it inserted or updated rows there")
+    if cleared and not excludes_production(file):
+        raise HistoryChangedError("it deleted rows there")
+    for migration_id in cleared:
+        history.audit(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
+    return cleared
+
+
+def audit_order(task: Task) -> None:
+    """Write down that the migration runs after a higher number because the operator said so."""
+    if task.out_of_order:
+        task.history.audit("out-of-order", task.script.file.id, "--allow-out-of-order")
+
+
+def _describe(changes: HistoryChanges) -> str:
+    verbs = [verb for verb, count in zip(changes._fields, changes, strict=True) if count]
+    return f"it {' and '.join(verbs)} rows there"

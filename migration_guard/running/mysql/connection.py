@@ -1,0 +1,211 @@
+"""MySQL and MariaDB: the connection.
+
+Each DDL statement commits by itself, so every file goes through the journal. Source: MariaDB
+knowledge base, "SQL statements that cause an implicit commit".
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.history import Rows
+from migration_guard.planning.preflight import Unit
+from migration_guard.running import interrupts
+from migration_guard.running.connection import (
+    Answer,
+    Connection,
+    Facts,
+    Kind,
+    Limits,
+    Progress,
+)
+from migration_guard.sql.statements import Statement
+
+_KINDS: Final = {
+    1205: Kind.LOCKED,  # lock wait timeout
+    1213: Kind.LOCKED,  # deadlock
+    1062: Kind.DUPLICATE,
+    1021: Kind.FULL,  # the server waits for room on the disk
+    1114: Kind.FULL,  # the table is full
+    1792: Kind.READ_ONLY,
+    1836: Kind.READ_ONLY,
+    1053: Kind.LOST,  # shutdown in progress
+    1927: Kind.LOST,  # connection was killed (MariaDB)
+    2006: Kind.LOST,
+    2013: Kind.LOST,
+    2055: Kind.LOST,
+    4031: Kind.LOST,  # disconnected for inactivity (MySQL)
+}
+# The server runs with an option that forbids the statement: read-only is one of several.
+_OPTION_FORBIDS: Final = 1290
+# Too many connections: of the server, of the user, of the user at once.
+_TOO_MANY: Final = {1040, 1203, 1226}
+# Seconds that the server may take to note that a connection was closed.
+_LEAVING: Final = 5.0
+# In seconds, the most that a lock time-out takes.
+_NO_LIMIT: Final = 31_536_000
+_AT_LINE: Final = re.compile(r"at line (\d+)$")
+
+
+class MySQLConnection(Connection):
+    """A MySQLdb (or PyMySQL) connection in autocommit."""
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        super().__init__(wrapper)
+        # Making the own tables leaves traces too.
+        self._is_used = True
+        # The server's number of this connection.
+        self.thread = 0
+
+    @property
+    def is_mariadb(self) -> bool:
+        """Whether the server is MariaDB."""
+        return bool(self.wrapper.mysql_is_mariadb)  # type: ignore[attr-defined]
+
+    # -- facts
+
+    @staticmethod
+    def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:  # noqa: ARG004
+        """Set isolation and character set, and let a message hold one statement."""
+        options = wrapper.settings_dict["OPTIONS"]
+        options["isolation_level"] = "read committed"
+        options["charset"] = "utf8mb4"  # the files are UTF-8
+        if wrapper.Database.__name__ == "MySQLdb":  # type: ignore[attr-defined]
+            options["multi_statements"] = False
+
+    def facts(self) -> Facts:
+        """Read the facts; a server that is read-only for others is a replica."""
+        variable = "tx_read_only" if self.is_mariadb else "transaction_read_only"
+        database, user, server_read_only, read_only = self.fetch(
+            f"SELECT DATABASE(), CURRENT_USER(), @@global.read_only, @@session.{variable}"
+        )[0]
+        # MariaDB 12 gives a word.
+        standby = str(server_read_only).upper() not in ("0", "OFF")
+        schema = database or ""
+        return Facts(database, database, user, schema, schema, bool(read_only), standby=standby)
+
+    def kind(self, error: Exception) -> Kind:
+        """Classify by the server's error number."""
+        if error_code(error) == _OPTION_FORBIDS and "read" in self.message(error):
+            return Kind.READ_ONLY
+        if isinstance(error, self.wrapper.Database.InterfaceError):  # type: ignore[attr-defined]
+            return Kind.LOST  # the driver closed the connection at an earlier error
+        return _KINDS.get(error_code(error), Kind.OTHER)
+
+    def message(self, error: Exception) -> str:
+        """Return the server's error number and message."""
+        if len(error.args) > 1:
+            return f"ERROR {error.args[0]}: {error.args[1]}"
+        return str(error)
+
+    def position(self, error: Exception, sql: str) -> int:
+        """Return the beginning of the line that a syntax error names."""
+        match = _AT_LINE.search(self.message(error))
+        lines = sql.split("\n")[: int(match[1]) - 1] if match else []
+        return sum(len(line) + 1 for line in lines)
+
+    # -- statements
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        """Run one statement of the runner's own; return its rows."""
+        cursor = self.driver.cursor()
+        try:
+            cursor.execute(sql, params or None)
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            cursor.close()
+
+    def send(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement of the runner's own."""
+        self.fetch(sql, params)
+
+    def execute(self, statement: Statement, source: str) -> int | None:  # noqa: ARG002
+        """Run one statement, and read all results of a CALL."""
+        self._is_used = True
+        cursor = self.driver.cursor()
+        try:
+            cursor.execute(statement.text)
+            # A statement without a number of rows answers with 0.
+            rows: int = cursor.rowcount
+            has_rows = cursor.description or rows
+            while cursor.nextset():
+                pass
+        finally:
+            cursor.close()
+        return rows if has_rows else None
+
+    def run(
+        self,
+        unit: Unit,
+        source: str,
+        before: Progress,
+        after: Answer = lambda _rows: None,
+    ) -> None:
+        """Run the statements; a signal ends the one that runs on the server too."""
+        # Asked for now: another thread must not touch a connection that waits.
+        thread = self.driver.thread_id()
+        with interrupts.breaking(lambda: self._kill_query(thread)):
+            super().run(unit, source, before, after)
+
+    def _kill_query(self, thread: int) -> None:
+        other = self.wrapper.copy()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(f"KILL QUERY {thread}")
+        finally:
+            other.close()
+
+    # -- transactions
+
+    def begin(self, limits: Limits | None = None) -> None:
+        """Start a transaction: it holds data changes until the first statement that commits."""
+        self.send("START TRANSACTION")
+        if limits is not None:
+            self.limit(limits)
+
+    def limit(self, limits: Limits) -> None:
+        """Set both time-outs; MySQL (not MariaDB) limits only SELECT statements in time."""
+        # Asked for here: while a statement runs, no other thread may touch the connection.
+        self.thread = self.driver.thread_id()
+        seconds = _NO_LIMIT if limits.lock_timeout is None else max(1, round(limits.lock_timeout))
+        self.send(
+            "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
+            (seconds, seconds),
+        )
+        statement_timeout = limits.statement_timeout or 0
+        if self.is_mariadb:
+            self.send("SET SESSION max_statement_time = %s", (statement_timeout,))
+        else:
+            self.send("SET SESSION max_execution_time = %s", (int(statement_timeout * 1000),))
+
+    # -- the session
+
+    def fresh(self) -> None:
+        """Connect anew, unless nothing of a file ran on this connection."""
+        if self._is_used:
+            self.wrapper.close()
+            self._connect()
+            self._is_used = False
+
+    def _connect(self) -> None:
+        """Connect; where connections are limited, once the server has noted the end of the last."""
+        deadline = time.monotonic() + _LEAVING
+        while True:
+            try:
+                # Not ensure_connection(), which would wrap the driver's errors in Django's.
+                self.wrapper.connect()
+            except self.driver_error as error:
+                if error_code(error) not in _TOO_MANY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+
+def error_code(error: Exception) -> int:
+    """Return the server's error number; 0 for an error of the driver's own."""
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else 0

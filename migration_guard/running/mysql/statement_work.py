@@ -1,0 +1,108 @@
+"""MySQL and MariaDB: units, and what became of DDL that was interrupted.
+
+Sources: MariaDB knowledge base, "Atomic DDL" (10.6); MySQL manual, "Atomic Data Definition
+Statement Support" (8.0).
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from migration_guard.planning.preflight import Unit
+from migration_guard.running.connection import Kind
+from migration_guard.running.mysql import session_state
+from migration_guard.running.mysql.connection import MySQLConnection, error_code
+from migration_guard.running.mysql.ddl_targets import targets
+from migration_guard.running.statement_work import Effect, StatementWork
+from migration_guard.sql.classify import makes_temporary, transactional_dml, words
+from migration_guard.sql.statements import Statement
+
+_LOCK_TIMEOUT: Final = 1205
+# No such database, table, routine, trigger, event, sequence; or no view, no sequence.
+_ABSENT: Final = {1049, 1146, 1305, 1347, 1360, 1539, 4089, 4091}
+# Interrupted, they may simply be run again: only the session knows of them, or the effect is one.
+_HARMLESS: Final = {
+    *("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "FLUSH", "GRANT", "USE", "LOCK", "UNLOCK"),
+    *("PREPARE", "DEALLOCATE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"),
+}
+_RUNS_CODE: Final = {"CALL", "EXECUTE", "BEGIN"}
+_COUNTER: Final = re.compile(r" AUTO_INCREMENT=\d+")
+
+
+class MySQLStatementWork(StatementWork):
+    """Data changes in transactions, and DDL, which commits by itself."""
+
+    _connection: MySQLConnection
+
+    def changes(self) -> None:
+        """Return None: the server does not count by table."""
+        return
+
+    def runs_alone(self, unit: Unit) -> bool:
+        """Return whether the statement commits by itself; a transaction would not hold it."""
+        return not all(
+            transactional_dml(statement.text, self._connection.vendor)
+            for statement in unit.statements
+        )
+
+    def unrepeatable(
+        self, done: Sequence[Statement], rest: Sequence[Statement]
+    ) -> tuple[Statement, str] | None:
+        """Find temporary tables, and user variables, prepared statements and last ids too."""
+        return super().unrepeatable(done, rest) or session_state.unrepeatable(done, rest)
+
+    def note_before(self, sql: str) -> str:
+        """Note which connection runs ``sql``, and how the object that it changes is defined."""
+        return f"{self._connection.driver.thread_id()} {self._definition(sql)}"
+
+    def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:
+        """Compare the definition with the one noted: DDL is atomic, so it is the old or the new.
+
+        Raises OperationalError (a lock wait) while the server still runs what was interrupted: it
+        does not notice that the client is gone before the statement ends.
+        """
+        word = "".join(words(sql, self._connection.vendor, 1))
+        if failed and word not in _RUNS_CODE:
+            return Effect.NOT_DONE
+        thread, _, before = note.partition(" ")
+        if not failed:
+            self._refuse_running(thread)
+        if word in _HARMLESS or makes_temporary(sql, self._connection.vendor):
+            return Effect.NOT_DONE
+        now = self._definition(sql)
+        if not now or not before:
+            return Effect.UNKNOWN
+        changed = [new != old for new, old in zip(now.split(), before.split(), strict=True)]
+        if any(changed) and not all(changed):
+            return Effect.UNKNOWN  # of several objects, one
+        return Effect.DONE if all(changed) else Effect.NOT_DONE
+
+    def _refuse_running(self, thread: str) -> None:
+        connection = self._connection
+        running = connection.fetch(
+            # After a restart of the server, the number may be a stranger's.
+            "SELECT id FROM information_schema.processlist WHERE id = %s "
+            "AND command IN ('Query', 'Killed') AND user = SUBSTRING_INDEX(USER(), '@', 1)",
+            (thread or 0,),
+        )
+        if running and thread != str(connection.driver.thread_id()):
+            raise connection.wrapper.Database.OperationalError(  # type: ignore[attr-defined]
+                _LOCK_TIMEOUT,
+                f"connection {thread} still runs the statement that was interrupted: "
+                f"wait for its end, or KILL {thread}",
+            )
+
+    def _definition(self, sql: str) -> str:
+        """Return a digest of each object's definition, or ``absent``; nothing if unknown."""
+        digests = [self._digest(kind, name) for kind, name in targets(sql)]
+        return " ".join(digests) if all(digests) else ""
+
+    def _digest(self, kind: str, name: str) -> str:
+        try:
+            rows = self._connection.fetch(f"SHOW CREATE {kind} {name}")
+        except self._connection.driver_error as error:
+            if self._connection.kind(error) in (Kind.LOST, Kind.LOCKED):
+                raise
+            return "absent" if error_code(error) in _ABSENT else ""
+        return hashlib.sha256(_COUNTER.sub("", repr(rows)).encode()).hexdigest()

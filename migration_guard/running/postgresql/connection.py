@@ -1,0 +1,344 @@
+"""PostgreSQL: the connection.
+
+Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); psycopg manual,
+"Pipeline mode support".
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Final
+
+import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
+
+from migration_guard.history import Rows
+from migration_guard.planning.preflight import Unit
+from migration_guard.running.connection import (
+    Answer,
+    Connection,
+    Facts,
+    Kind,
+    Limits,
+    NotDoneError,
+    Progress,
+    StatementError,
+)
+from migration_guard.running.postgresql import cleaning, concurrent_indexes, errors, pooler
+from migration_guard.running.postgresql.pipeline import Pipeline, Prepared
+from migration_guard.running.postgresql.pooler import Pooling
+from migration_guard.sql.classify import index_if_missing
+from migration_guard.sql.statements import Statement
+
+COPY_CHUNK: Final = 256 * 1024
+LOOK_FOR_CLIENT: Final = "2s"
+_TRANSACTION_TIMEOUT: Final = 170_000  # the version that brought it
+_LOOK_TIMEOUT: Final = 10  # seconds
+
+
+class PostgreSQLConnection(Connection):
+    """A psycopg 3 connection in autocommit."""
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        super().__init__(wrapper)
+        self.start = cleaning.Start()
+        self.schema = ""
+        self.pooling = Pooling.DIRECT
+        self.pid = 0  # of the server's process
+        # What waits to be sent, while statements are sent together.
+        self.pipeline: Pipeline | None = None
+        self.prepared: Prepared = {}
+        self.may_prepare = True
+        self.lock_timeout = ""  # the limit that was set last, as the server writes it
+        self._is_reset = False  # since then, no statement of a file has run
+        self._looks_for_client = False
+
+    @property
+    def keeps_session(self) -> bool:  # type: ignore[override]
+        """Whether no pooler gives the session to another client at a commit."""
+        return self.pooling is not Pooling.TRANSACTION
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has ended."""
+        return bool(self.driver.closed or self.driver.broken)
+
+    # -- facts
+
+    @staticmethod
+    def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:
+        """Take out the options that change how transactions work."""
+        options = wrapper.settings_dict["OPTIONS"]
+        for key in ("pool", "server_side_binding", "isolation_level"):
+            options.pop(key, None)
+        options.setdefault("application_name", "migration_guard")
+        if read_only:
+            # Who only looks does not wait for the network's own limit, which is minutes.
+            options.setdefault("connect_timeout", _LOOK_TIMEOUT)
+
+    def facts(self) -> Facts:
+        """Read the facts, and the settings that Django made when it connected."""
+        with pooler.patience(self.driver):
+            if not (self.driver.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
+                self.send("SET DateStyle = 'ISO'")  # psycopg reads no other; D-M-Y stays as it is
+            row = self._fetch_facts()
+        database, user, role, self.schema, read_only, standby, self.pid, settings, new_tables = row
+        own = [(name, value) for name, value, source in settings if source == "session"]
+        self.start = cleaning.Start(role=role, settings=tuple(own))
+        if self.pid != self.driver.info.backend_pid:
+            self.pooling = Pooling.SESSION  # as long as nothing else shows
+            pooler.refuse_lost_options(self.wrapper, {name for name, *_ in settings})
+        self._looks_for_client = self._can_look_for_client()
+        return Facts(
+            database, database, user, self.schema, new_tables or "", read_only, standby=standby
+        )
+
+    def _fetch_facts(self) -> tuple[Any, ...]:
+        return self.fetch(
+            "SELECT current_database(), session_user, current_setting('role'), "
+            "COALESCE((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+            "ON n.oid = c.relnamespace WHERE c.oid = to_regclass('applied_migrations')), "
+            "current_schema(), ''), "
+            "current_setting('default_transaction_read_only') = 'on', pg_is_in_recovery(), "
+            "pg_backend_pid(), ARRAY(SELECT ARRAY[name, current_setting(name), source] "
+            "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client')), current_schema()"
+        )[0]
+
+    def _can_look_for_client(self) -> bool:
+        """Return whether the server can notice, within a statement, that its client is gone."""
+        try:
+            # Outside a transaction this sets nothing; some operating systems refuse it.
+            return bool(
+                self.fetch(
+                    "SELECT set_config(name, %s, true) FROM pg_catalog.pg_settings "
+                    "WHERE name = 'client_connection_check_interval' AND setting = '0'",
+                    (LOOK_FOR_CLIENT,),
+                )
+            )
+        except psycopg.Error:
+            return False
+
+    def kind(self, error: Exception) -> Kind:
+        """Classify by the connection's state, and by SQLSTATE."""
+        return Kind.LOST if self.is_lost else errors.kind(error)
+
+    def message(self, error: Exception) -> str:
+        """Return SQLSTATE, primary message, detail, hint and context."""
+        return errors.message(error)
+
+    def position(self, error: Exception, sql: str) -> int:  # noqa: ARG002
+        """Return the character at which the server points."""
+        return errors.position(error)
+
+    def remedy(self, error: Exception, *, connected: bool) -> str:
+        """Return what to do about an error; a pooler's own messages have their own remedies."""
+        return pooler.remedy(str(error)) or super().remedy(error, connected=connected)
+
+    def judge_pooling(self, other: int) -> None:
+        """Find out how the pooler works, now that the lock's connection has process ``other``."""
+        with pooler.patience(self.driver):
+            own = {self.pid, *(self.fetch("SELECT pg_backend_pid()")[0][0] for _ in range(2))}
+        if pooler.in_transaction_mode(own, other):
+            pooler.refuse_lost_settings(self.start.settings, self.start.role)
+            self.pooling = Pooling.TRANSACTION
+            self.start = self.start.only(pooler.KEPT)
+
+    # -- statements
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        """Run one statement, and what waits before it; return its rows."""
+        if self.pipeline is not None:
+            command = self.pipeline.add(sql, params)
+            self.flush()
+            return self.pipeline.rows(command)
+        cursor = self._run(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+    def send(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement; it waits while statements are sent together."""
+        if self.pipeline is not None:
+            self.pipeline.add(sql, params)
+        else:
+            self._run(sql, params)
+
+    def send_prepared(self, sql: str, params: Sequence[Any] = ()) -> Callable[[], Rows]:
+        """Send a statement that each migration sends: the server plans it only once.
+
+        Returns what reads its rows; while statements are sent together, after ``flush``.
+        """
+        if self.pipeline is None:
+            rows = self.fetch(sql, params)
+            return lambda: rows
+        prepares = self.may_prepare and self.pooling is Pooling.DIRECT
+        add = self.pipeline.add_prepared if prepares else self.pipeline.add
+        return partial(self.pipeline.rows, add(sql, params))
+
+    def flush(self) -> None:
+        """Send what waits; the error names the statement that failed."""
+        if self.pipeline is None:
+            return
+        try:
+            self.pipeline.run()
+        except psycopg.Error as error:
+            stopped_at = self.pipeline.stopped_at
+            failed = stopped_at.statement if stopped_at else None
+            raise StatementError(error, self.kind(error), failed) from error
+
+    def _run(self, sql: str, params: Sequence[Any]) -> "psycopg.Cursor[Any]":
+        cursor = psycopg.Cursor(self.driver)
+        with self.closing_on_signal():
+            cursor.execute(sql, params or None, prepare=False)
+        return cursor
+
+    def execute(self, statement: Statement, source: str) -> int | None:
+        """Run one statement in the extended protocol, which refuses a second one behind it."""
+        self._is_reset = False
+        try:
+            if self.pipeline is not None:
+                self.pipeline.add(statement.text, statement=statement)
+                return None
+            cursor = psycopg.Cursor(self.driver)
+            with self.closing_on_signal():
+                if statement.data is None:
+                    cursor.execute(statement.text, prepare=False, binary=True)
+                else:
+                    with cursor.copy(statement.text) as copy:
+                        _stream(copy, source, statement.data)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start : error.end]
+            raise psycopg.DataError(f"client_encoding cannot hold {character!r}") from error
+        return cursor.rowcount if cursor.rowcount >= 0 else None
+
+    def run(
+        self,
+        unit: Unit,
+        source: str,
+        before: Progress,
+        after: Answer = lambda _rows: None,
+    ) -> None:
+        """Run the statements; where they are sent together, only the first is announced."""
+        if self.pipeline is not None:
+            before(1)
+            super().run(unit, source, lambda _number: None, after)
+        else:
+            super().run(unit, source, before, after)
+        for statement in unit.statements:
+            if index_if_missing(statement.text):
+                self._refuse_invalid(statement)
+
+    def _refuse_invalid(self, statement: Statement) -> None:
+        """Refuse an INVALID index, which IF NOT EXISTS takes for done."""
+        with self.failing(statement):
+            reason = concurrent_indexes.why_invalid(self, statement.text)
+        if reason:
+            raise StatementError(NotDoneError(reason), Kind.OTHER, statement)
+
+    @contextmanager
+    def closing_on_signal(self) -> Iterator[None]:
+        """Close the connection when a signal comes: psycopg leaves it within a command.
+
+        The server rolls back what it loses.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.driver.close()
+            raise
+
+    # -- transactions
+
+    def begin(self, limits: Limits | None = None) -> None:
+        """Start a transaction in READ COMMITTED, whatever the project's settings."""
+        self._is_reset = False
+        self.send("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        if limits is None:
+            return
+        if self.pooling is Pooling.TRANSACTION:
+            self._reset()  # the process may have been left unclean by another client
+            self.pid = self.fetch("SELECT pg_backend_pid()")[0][0]
+        self.limit(limits)
+
+    def limit(self, limits: Limits) -> None:
+        """Set both time-outs for this session; ``settle`` and ``clean`` undo it.
+
+        Lift what a role may have against long transactions of the application. And let the server
+        end the statement of a runner that was killed: else a long one keeps its locks, and its
+        claim, to its end.
+        """
+        settings = [
+            ("lock_timeout", _milliseconds(limits.lock_timeout)),
+            ("statement_timeout", _milliseconds(limits.statement_timeout)),
+        ]
+        if self.driver.info.server_version >= _TRANSACTION_TIMEOUT:
+            settings.append(("transaction_timeout", "0"))
+        self._is_reset = False
+        if self._looks_for_client:
+            settings.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
+        rows = self.send_prepared(cleaning.set_config(tuple(settings)))
+        if self.pipeline is None:
+            self.lock_timeout = rows()[0][0]
+
+    def rollback(self) -> None:
+        """Roll back if there is something to; a broken connection has rolled back by itself."""
+        self._is_reset, self.pipeline = False, None
+        if self.is_lost or self.driver.info.transaction_status == TransactionStatus.IDLE:
+            return
+        with suppress(psycopg.Error):
+            if self.pooling is Pooling.TRANSACTION:
+                # In one message: the next one may reach another process of the server.
+                self.send(f"ROLLBACK; {cleaning.DEALLOCATE_OWN}; {cleaning.UNLOCK}")
+            else:
+                self.send("ROLLBACK")
+
+    @contextmanager
+    def transaction(self, lock_timeout: float | None) -> Iterator[None]:
+        """Commit what the runner itself writes in the block, or leave nothing of it."""
+        with super().transaction(lock_timeout):
+            yield
+            self.settle()  # a pooler may hand the session on at the commit
+
+    # -- the session
+
+    def settle(self) -> None:
+        """Fire deferred triggers under the file's own settings, then undo session changes."""
+        self.send("SET CONSTRAINTS ALL IMMEDIATE")
+        if self.pooling is Pooling.TRANSACTION:
+            # After the commit it would be too late: the session is another client's then.
+            for statement in (*cleaning.DROP, cleaning.DEALLOCATE_OWN, cleaning.UNLOCK):
+                self.send(statement)
+        self._reset()
+        self._is_reset = True
+
+    def clean(self) -> None:
+        """Drop cursors, LISTENs, temporary tables, prepared statements and advisory locks.
+
+        And undo session changes, where ``settle`` has not done so for good.
+        """
+        if self.is_lost or self.pooling is Pooling.TRANSACTION:
+            return
+        self.prepared = {}
+        resets = () if self._is_reset else (cleaning.RESET_ALL, self.start.set_again())
+        # One message: without parameters it goes to the server as it is.
+        with self.failing():
+            self.send("; ".join((cleaning.CLEAN, *resets)))
+
+    def _reset(self) -> None:
+        """Put role and settings back to what Django had set at the start."""
+        self.send(cleaning.RESET_ALL)
+        self.send_prepared(self.start.set_again())
+
+    def fresh(self) -> None:
+        """Start a file in a clean session."""
+        self.clean()
+
+
+def _milliseconds(limit: float | None) -> str:
+    return str(int((limit or 0) * 1000)) + "ms"
+
+
+def _stream(copy: psycopg.Copy, source: str, data: tuple[int, int]) -> None:
+    """Send the inline data in chunks."""
+    start, end = data
+    for offset in range(start, end, COPY_CHUNK):
+        copy.write(source[offset : min(offset + COPY_CHUNK, end)])

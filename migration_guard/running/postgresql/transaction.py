@@ -1,0 +1,94 @@
+"""PostgreSQL: the transaction of one migration, whose statements are sent together.
+
+Each statement costs as much as a small ALTER. So the claim and its completion answer with the
+counters of the history, and the COMMIT goes with the cleaning.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+
+import psycopg
+
+from migration_guard.history import History
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.preflight import Script
+from migration_guard.running import interrupts
+from migration_guard.running.connection import Limits, Progress, StatementError
+from migration_guard.running.postgresql import cleaning, counters, errors, pipeline
+from migration_guard.running.postgresql.connection import PostgreSQLConnection
+from migration_guard.running.postgresql.pooler import Pooling
+from migration_guard.running.transaction import HistoryChanges, MigrationTransaction
+
+
+class PostgreSQLTransaction(MigrationTransaction):
+    """A transaction whose statements go to the server in one pipeline, if they may."""
+
+    _connection: PostgreSQLConnection
+
+    def __init__(self, connection: PostgreSQLConnection, history: History) -> None:
+        super().__init__(connection, history)
+        self._changes: HistoryChanges | None = None
+
+    def open(self, limits: Limits, *, together: bool) -> None:
+        """Start the transaction; statements sent together wait until an answer is needed."""
+        connection = self._connection
+        if together and pipeline.IS_AVAILABLE:
+            connection.pipeline = pipeline.Pipeline(connection.driver, connection.prepared)
+        connection.begin(limits)
+
+    def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
+        """Insert the history row, and let the answer hold the counters of the history."""
+        sql, params = self._history.claim(file, fingerprint, environment)
+        self._claimed = self._connection.send_prepared(f"{sql} RETURNING {counters.OF_ROW}", params)
+
+    def run(self, script: Script, step: Progress) -> None:
+        """Run all statements, fire deferred triggers, and undo session changes."""
+        for unit in script.units:
+            self._connection.run(unit, script.file.text, step)
+        self._connection.settle()
+
+    def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:
+        """Complete the claim, send what waits, and read time, duration and counters."""
+        connection = self._connection
+        sql, params = self._history.complete(migration_id, after)
+        completed = connection.send_prepared(f"{sql}, {counters.OF_ROW}", params)
+        connection.flush()
+        connection.pipeline = None
+        if not completed():
+            return None
+        ((applied_at, duration_ms, *now),) = completed()
+        (before,) = self._claimed()
+        # The completion itself is an update.
+        self._changes = counters.changes(before, now, own_updates=1)
+        return self._history.moment(applied_at), duration_ms
+
+    def changes(self) -> HistoryChanges | None:
+        """Return the difference of the counters from the claim to its completion."""
+        return self._changes
+
+    def commit(self) -> None:
+        """Commit and clean in one round trip, where the session is ours and libpq's is at hand."""
+        connection = self._connection
+        if connection.pooling is Pooling.TRANSACTION or not pipeline.IS_AVAILABLE:
+            connection.commit()
+            connection.clean()
+            return
+        with interrupts.deferred(), connection.closing_on_signal():
+            rows = pipeline.run_together(
+                connection.driver, f"COMMIT; {cleaning.CLEAN_BUT_PREPARED}"
+            )
+        names = {name.decode() for name in connection.prepared.values()}
+        if {*rows[0][1]} != names:
+            connection.prepared = {}
+            # The COMMIT was answered; what is lost shows itself later.
+            with suppress(psycopg.Error):
+                connection.send("DEALLOCATE ALL")
+
+    def is_ours_to_retry(self, error: StatementError) -> bool:
+        """Return whether a prepared statement of ours went stale. Disables further preparing."""
+        connection = self._connection
+        is_own_step = error.statement is None and not error.committing
+        if not (connection.may_prepare and is_own_step and errors.is_stale(error.error)):
+            return False
+        connection.may_prepare = False
+        return True

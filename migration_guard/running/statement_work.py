@@ -1,0 +1,94 @@
+"""The statements of a file that is no single transaction; only ``journaled`` uses it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum, auto
+
+from migration_guard.history import History
+from migration_guard.planning.preflight import Unit
+from migration_guard.running.connection import Connection, Progress
+from migration_guard.running.transaction import HistoryChanges
+from migration_guard.sql.classify import makes_temporary
+from migration_guard.sql.statements import Statement
+from migration_guard.vendors import VENDORS, load
+
+
+class Effect(Enum):
+    """What became of a statement that was sent, and whose end was not seen."""
+
+    DONE = auto()
+    NOT_DONE = auto()
+    UNKNOWN = auto()
+
+
+class StatementWork(ABC):
+    """Runs units in transactions or alone, and finds out what became of an interrupted one."""
+
+    def __init__(self, connection: Connection, history: History) -> None:
+        self._connection = connection
+        self._history = history
+
+    def begin(self) -> None:
+        """Start the transaction of a unit, and count what happens to the history from then on."""
+        self._connection.begin()
+
+    def run(self, unit: Unit, source: str, step: Progress) -> None:
+        """Run a unit in its transaction; what follows there is written as the connected user."""
+        self._connection.run(unit, source, step)
+
+    def run_alone(self, unit: Unit, source: str, lock_timeout: float | None) -> None:  # noqa: ARG002
+        """Run a unit outside a transaction, waiting for locks as such a statement must.
+
+        ``lock_timeout`` is what the file itself says, in seconds.
+        """
+        self._connection.run(unit, source, lambda _number: None)
+
+    @abstractmethod
+    def changes(self) -> HistoryChanges | None:
+        """Return what the unit did to the history; None where the server does not count."""
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Commit what the block writes to the own tables, as the user who connected."""
+        with self._connection.failing():
+            self._connection.begin()
+            yield
+            self._connection.commit()
+
+    @abstractmethod
+    def runs_alone(self, unit: Unit) -> bool:
+        """Return whether ``unit`` surely commits by itself; else a transaction is tried."""
+
+    def unrepeatable(
+        self,
+        done: Sequence[Statement],
+        rest: Sequence[Statement],  # noqa: ARG002
+    ) -> tuple[Statement, str] | None:
+        """Return a statement of ``done`` whose session held what ``rest`` needs, and what.
+
+        The words go on from "It".
+        """
+        # Whatever the rest names: code may use the table without its text saying so.
+        for statement in done:
+            if makes_temporary(statement.text, self._connection.vendor):
+                return statement, "made a temporary table"
+        return None
+
+    @abstractmethod
+    def note_before(self, sql: str) -> str:
+        """Return a note of what is there before ``sql`` runs alone."""
+
+    @abstractmethod
+    def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:
+        """Find out what became of ``sql``, and clear its remains.
+
+        ``failed`` says that the server answered with an error; else it was interrupted. Raises an
+        error of the kind LOCKED while the server still runs it.
+        """
+
+
+def work_on(connection: Connection, history: History) -> StatementWork:
+    """Return the statement work of this vendor."""
+    work: StatementWork = load(VENDORS[connection.vendor].statement_work)(connection, history)
+    return work

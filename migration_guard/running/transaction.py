@@ -1,0 +1,82 @@
+"""One transaction that applies and records one migration; only ``transactional`` uses it."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import NamedTuple
+
+from migration_guard.history import History
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.preflight import Script
+from migration_guard.running.connection import (
+    Connection,
+    Limits,
+    Progress,
+    StatementError,
+)
+from migration_guard.vendors import VENDORS, load
+
+
+class HistoryChanges(NamedTuple):
+    """Row counts of the changes to the history, or statement counts where there are no rows."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+class MigrationTransaction(ABC):
+    """The transaction of one migration, from BEGIN to COMMIT; it may be opened again."""
+
+    def __init__(self, connection: Connection, history: History) -> None:
+        self._connection = connection
+        self._history = history
+
+    @abstractmethod
+    def open(self, limits: Limits, *, together: bool) -> None:
+        """Start the transaction; ``together`` lets the driver send statements without waiting."""
+
+    @abstractmethod
+    def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
+        """Insert the history row of ``file``, and count what happens to the history from then on.
+
+        A unique violation means that another process applied the migration.
+        """
+
+    @abstractmethod
+    def run(self, script: Script, step: Progress) -> None:
+        """Run all statements, and check what waits for the commit."""
+
+    @abstractmethod
+    def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:
+        """Give the claimed row its time, later than ``after``, and its duration in milliseconds.
+
+        Returns both, or None where the claim is gone or the transaction has ended.
+        """
+
+    @abstractmethod
+    def changes(self) -> HistoryChanges | None:
+        """Return what the statements did to the history; None where the server does not count."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Commit, and clean the session.
+
+        An error may come before the commit or after it; the history tells which.
+        """
+
+    def rollback(self) -> None:
+        """Roll back, and clean the session."""
+        self._connection.rollback()
+        self._connection.clean()
+
+    def is_ours_to_retry(self, error: StatementError) -> bool:  # noqa: ARG002
+        """Return whether the runner itself caused the error, and a second try avoids it."""
+        return False
+
+
+def transaction_on(connection: Connection, history: History) -> MigrationTransaction:
+    """Return the transaction of this vendor, not yet open."""
+    transaction: MigrationTransaction = load(VENDORS[connection.vendor].transaction)(
+        connection, history
+    )
+    return transaction
