@@ -1,12 +1,13 @@
-"""A one-off script, which is no migration: its bytes -> its statements, and what is wrong with it.
+"""Parsing a one-off script, which is no migration, into its statements and its problems.
 
 Pure. All of it runs in one transaction that a person may still roll back, so whatever no rollback
 undoes is a problem here, before the database is touched.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from migration_guard.planning import files
 from migration_guard.planning.files import MigrationFile
@@ -27,24 +28,26 @@ from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, Token, significant
 from migration_guard.sql.statements import Statement, split
 
-WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "LOAD"})
+WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "LOAD"})
 
 # What preflight finds that is as wrong here as in a migration.
-_SHARED = {"unterminated", "meta-command", "not-utf8"}
-_READING = frozenset({"SELECT", "VALUES", "TABLE"})
-_ALONE: dict[str, set[tuple[str, ...]]] = {
-    "postgresql": {("VACUUM",), ("ALTER", "SYSTEM")}
-    | {(verb, what) for verb in ("CREATE", "DROP") for what in ("DATABASE", "TABLESPACE")},
-    "sqlite": {("PRAGMA",), ("VACUUM",), ("ATTACH",), ("DETACH",)},
+_SHARED: Final = {"unterminated", "meta-command", "not-utf8"}
+_READING: Final = frozenset({"SELECT", "VALUES", "TABLE"})
+_SCHEMA: Final = {"CREATE", "ALTER", "DROP"}
+# Functions whose effect no rollback takes back, though the statement runs in a transaction.
+_LASTING_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "postgresql": ("setval",),
+    "mysql": (),
+    "sqlite": (),
 }
-_ELSEWHERE: dict[str, set[tuple[str, str]]] = {
-    "postgresql": {("TO", "PROGRAM"), ("FROM", "PROGRAM")},
-    "mysql": {("INTO", "OUTFILE"), ("INTO", "DUMPFILE")},
-    "sqlite": set(),
-}
-_TEXTS = (Kind.STRING, Kind.DOLLAR)
-_SCHEMA = {"CREATE", "ALTER", "DROP"}
-_OF_THE_SERVER = {"GLOBAL", "PERSIST", "PERSIST_ONLY"}
+# The first words of statements that no transaction can hold.
+_ALONE_ON_POSTGRESQL: Final = (
+    *(("VACUUM",), ("ALTER", "SYSTEM"), ("CREATE", "DATABASE"), ("DROP", "DATABASE")),
+    *(("CREATE", "TABLESPACE"), ("DROP", "TABLESPACE")),
+)
+_ALONE_ON_SQLITE: Final = (("PRAGMA",), ("VACUUM",), ("ATTACH",), ("DETACH",))
+_SERVER_SCOPES: Final = {"GLOBAL", "PERSIST", "PERSIST_ONLY"}
+_TEXTS: Final = (Kind.STRING, Kind.DOLLAR)
 
 
 def parse_script(
@@ -58,8 +61,8 @@ def parse_script(
     file, problems = files.parse(name, raw, environments)
     if file is None:
         return None, problems
-    scripts, found = prepare([file], vendor)
-    problems += [problem for problem in found if problem.rule in _SHARED]
+    scripts, preflight_problems = prepare([file], vendor)
+    problems += [problem for problem in preflight_problems if problem.rule in _SHARED]
     if file.id not in scripts:
         return None, problems
     statements = split(file.text, vendor)
@@ -79,16 +82,16 @@ def verb(sql: str, vendor: str) -> str:
 
 
 def answers_for_itself(sql: str, vendor: str) -> bool:
-    """Tell whether the number that the server answers is that of all rows the statement names.
+    """Return whether the server's number is that of all rows that the statement names.
 
-    Not so for a second INSERT, UPDATE or DELETE inside a WITH, nor for a SELECT, DO, CALL or
+    It is not for a second INSERT, UPDATE or DELETE inside a WITH, nor for a SELECT, DO, CALL or
     EXECUTE, which can write too.
     """
     first = "".join(words(sql, vendor, 1))
     if first != "WITH":
         return first in WRITING
-    found = (token for token in significant(sql, dialect(vendor)) if token.kind is Kind.WORD)
-    writing = sum(token.text.upper() in WRITING for token in found)
+    tokens = (token for token in significant(sql, dialect(vendor)) if token.kind is Kind.WORD)
+    writing = sum(token.text.upper() in WRITING for token in tokens)
     return writing == 1 and verb(sql, vendor) in WRITING
 
 
@@ -109,8 +112,9 @@ def notes(script: Script, vendor: str) -> Iterator[str]:
                 f"line {statement.line} changes the schema of this database alone; a migration "
                 "(manage.py makesqlmigration) reaches all."
             )
-        if vendor == "postgresql" and mentions(statement.text, "setval", vendor):
-            yield f"line {statement.line} names setval(), which no rollback takes back."
+        for function in _LASTING_FUNCTIONS[vendor]:
+            if mentions(statement.text, function, vendor):
+                yield f"line {statement.line} names {function}(), which no rollback takes back."
 
 
 def brief(sql: str, vendor: str) -> str:
@@ -130,38 +134,38 @@ def _outer(sql: str, vendor: str) -> Iterator[Token]:
 
 def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterator[Problem]:
     sql = statement.text
-    shown = brief(sql, vendor)
+    beginning = brief(sql, vendor)
     if control(sql, vendor) is not None:
         yield Problem(
             "transaction-control",
-            f"transaction control: {shown}",
+            f"transaction control: {beginning}",
             "Remove it: the whole script is one transaction, which the command begins, and commits "
             "once its numbers are confirmed.",
             path=file.path,
             line=statement.line,
         )
-    elif _runs_alone(sql, vendor):
+    elif _RUNS_ALONE[vendor](sql):
         yield Problem(
             "no-rollback",
-            f"a statement that cannot run inside a transaction, or that commits it: {shown}",
+            f"a statement that cannot run inside a transaction, or that commits it: {beginning}",
             "Nobody could take it back after seeing the numbers. Leave it out; changes of the "
             "schema and maintenance are for a migration: manage.py makesqlmigration NAME.",
             path=file.path,
             line=statement.line,
         )
-    elif _writes_elsewhere(sql, vendor):
+    elif _WRITES_ELSEWHERE[vendor](sql):
         yield Problem(
             "no-rollback",
-            f"a statement that writes a file or starts a program on the server: {shown}",
+            f"a statement that writes a file or starts a program on the server: {beginning}",
             "Nobody could take it back after seeing the numbers. Leave it out.",
             path=file.path,
             line=statement.line,
         )
-    named = next((name for name in OWN_TABLES if mentions(sql, name, vendor)), None)
-    if named and "touches-history" not in file.directives.allow:
+    own_table = next((name for name in OWN_TABLES if mentions(sql, name, vendor)), None)
+    if own_table and "touches-history" not in file.directives.allow:
         yield Problem(
             "touches-history",
-            f"the script names {named}: {shown}",
+            f"the script names {own_table}: {beginning}",
             "Only manage.py repairsqlmigrations changes the history and what belongs to it. If the "
             "script only reads the table: -- guard: allow = touches-history, <reason>.",
             path=file.path,
@@ -169,30 +173,59 @@ def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterato
         )
 
 
-def _runs_alone(sql: str, vendor: str) -> bool:
-    if vendor == "mysql":
-        return not transactional_dml(sql, vendor) or _sets_the_server(sql, vendor)
+def _runs_alone_on_postgresql(sql: str) -> bool:
+    if "CONCURRENTLY" in _outer_words(sql, "postgresql"):
+        return words(sql, "postgresql", 1) != ("REFRESH",)
+    return _begins_with(sql, "postgresql", _ALONE_ON_POSTGRESQL)
+
+
+def _runs_alone_on_mysql(sql: str) -> bool:
+    """Return whether a statement commits, or sets what belongs to the whole server."""
+    tokens = [token.text.upper() for token in significant(sql, dialect("mysql"))]
+    sets_server = tokens[:1] == ["SET"] and not _SERVER_SCOPES.isdisjoint(tokens)
+    return sets_server or not transactional_dml(sql, "mysql")
+
+
+def _runs_alone_on_sqlite(sql: str) -> bool:
+    return _begins_with(sql, "sqlite", _ALONE_ON_SQLITE)
+
+
+def _begins_with(sql: str, vendor: str, beginnings: Sequence[tuple[str, ...]]) -> bool:
     head = words(sql, vendor, 2)
-    if vendor == "postgresql" and "CONCURRENTLY" in _outer_words(sql, vendor):
-        return head[:1] != ("REFRESH",)
-    return any(head[: len(alone)] == alone for alone in _ALONE[vendor])
+    return any(head[: len(beginning)] == beginning for beginning in beginnings)
 
 
-def _writes_elsewhere(sql: str, vendor: str) -> bool:
-    """Tell it of PostgreSQL's COPY, and of MySQL's SELECT … INTO OUTFILE."""
-    if vendor == "postgresql" and words(sql, vendor, 1) != ("COPY",):
+_RUNS_ALONE: Final[dict[str, Callable[[str], bool]]] = {
+    "postgresql": _runs_alone_on_postgresql,
+    "mysql": _runs_alone_on_mysql,
+    "sqlite": _runs_alone_on_sqlite,
+}
+
+
+def _copies_to_server(sql: str) -> bool:
+    """Return whether a COPY writes a file, or starts a program, on PostgreSQL's server."""
+    if words(sql, "postgresql", 1) != ("COPY",):
         return False
-    tokens = significant(sql, dialect(vendor)) if vendor == "mysql" else _outer(sql, vendor)
     return any(
-        (before.text.upper(), token.text.upper()) in _ELSEWHERE[vendor]
-        or (before.text.upper() == "TO" and token.kind in _TEXTS and vendor == "postgresql")
-        for before, token in pairwise(tokens)
+        (before.text.upper() in ("TO", "FROM") and token.text.upper() == "PROGRAM")
+        or (before.text.upper() == "TO" and token.kind in _TEXTS)
+        for before, token in pairwise(_outer(sql, "postgresql"))
     )
 
 
-def _sets_the_server(sql: str, vendor: str) -> bool:
-    found = [token.text.upper() for token in significant(sql, dialect(vendor))]
-    return found[:1] == ["SET"] and not _OF_THE_SERVER.isdisjoint(found)
+def _selects_into_file(sql: str) -> bool:
+    """Return whether a SELECT writes a file on MySQL's server."""
+    return any(
+        before.text.upper() == "INTO" and token.text.upper() in ("OUTFILE", "DUMPFILE")
+        for before, token in pairwise(significant(sql, dialect("mysql")))
+    )
+
+
+_WRITES_ELSEWHERE: Final[dict[str, Callable[[str], bool]]] = {
+    "postgresql": _copies_to_server,
+    "mysql": _selects_into_file,
+    "sqlite": lambda _sql: False,  # there is no server that could
+}
 
 
 def _about_the_whole(file: MigrationFile, statements: Collection[Statement]) -> Iterator[Problem]:
@@ -200,13 +233,13 @@ def _about_the_whole(file: MigrationFile, statements: Collection[Statement]) -> 
         hint = "Write the SQL; nothing was run."
         yield Problem("empty", "the script has no statement", hint, path=file.path)
     directives = file.directives
-    idle = {
+    is_set = {
         "transaction = off": not directives.transaction,
         "requires": bool(directives.requires),
         "rerun": directives.rerun_safe,
         **{f"allow = {rule}": rule != "touches-history" for rule in directives.allow},
     }
-    for name in (name for name, given in idle.items() if given):
+    for name in (name for name, value in is_set.items() if value):
         yield Problem(
             "bad-directive",
             f'the directive "{name}" means nothing in a script that is no migration',

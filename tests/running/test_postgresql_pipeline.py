@@ -1,11 +1,17 @@
 """Statements that go to PostgreSQL together, and what comes back of them."""
 
+import importlib
+
 import psycopg
 import pytest
+from psycopg import generators
 from psycopg.pq import TransactionStatus
 
+from migration_guard.running import events, executor
+from migration_guard.running.postgresql import pipeline as pipeline_module
 from migration_guard.running.postgresql.pipeline import Pipeline, run_together
 from migration_guard.sql.statements import split
+from tests.running.support import applied
 
 
 @pytest.fixture
@@ -95,3 +101,36 @@ def test_run_together_when_one_fails_raises_its_error_and_the_rest_is_not_done(d
         run_together(driver, "SELECT 1; SELECT 1/0; CREATE TABLE a (id int)")
 
     assert driver.execute("SELECT to_regclass('a')").fetchall() == [(None,)]
+
+
+# -- a psycopg without the names that the pipeline takes from it
+
+
+@pytest.fixture(params=["execute", "fetch_many", "send"])
+def lacking(request):
+    """Take a name away from psycopg, as a newer one may."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(generators, request.param)
+        importlib.reload(pipeline_module)
+    # Given back at once, since psycopg calls some of them by these names itself.
+    yield
+    importlib.reload(pipeline_module)
+
+
+def test_run_when_psycopg_lacks_a_name_sends_statement_by_statement(postgres, migrations, lacking):
+    migrations(
+        {
+            "1_a.sql": "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)",
+            "2_b.sql": "INSERT INTO a VALUES (2); SELECT 1/0",
+        }
+    )
+    seen = []
+
+    outcome = executor.run(observe=seen.append)
+
+    steps = [(event.id, event.number) for event in seen if isinstance(event, events.Step)]
+    assert steps == [("1_a", 1), ("1_a", 2), ("2_b", 1), ("2_b", 2)]
+    assert "2_b failed" in outcome.error.message
+    assert "statement 2 of 2" in outcome.error.message
+    assert applied(postgres) == ["1_a"]
+    assert postgres.execute("SELECT id FROM a") == [(1,)]
