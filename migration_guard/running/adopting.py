@@ -100,9 +100,9 @@ def _copy(
 ) -> list[str]:
     by_id = {file.id: file for file in files.files}
     adopted = []
-    known = history.ids()
+    recorded = history.ids()
     for migration_id, number, applied_at in _read(connection, facts, own_tables.SET_ASIDE):
-        if migration_id in known:
+        if migration_id in recorded:
             continue
         file = by_id.get(migration_id)
         digest = fingerprint(file.text, connection.vendor) if file is not None else None

@@ -49,7 +49,7 @@ class Repair:
 
 
 def repair(
-    wanted: Repair,
+    request: Repair,
     alias: str = DEFAULT_DB_ALIAS,
     observe: events.Observer = lambda _event: None,
 ) -> Repaired:
@@ -57,13 +57,13 @@ def repair(
 
     Nothing is raised: ``Repaired.error`` holds what stood in the way.
     """
-    outcome = Repaired(alias, wanted.action)
+    outcome = Repaired(alias, request.action)
     try:
-        _check_usage(wanted)
+        _check_usage(request)
         loaded = conf.load()
         outcome = outcome._replace(environment=loaded.environment)
         outcome = outcome._replace(vendor=connecting.configured(alias).vendor)
-        return _repair(wanted, loaded, outcome, observe)
+        return _repair(request, loaded, outcome, observe)
     except GuardError as error:
         return outcome._replace(error=error)
     except KeyboardInterrupt:
@@ -86,29 +86,31 @@ class _Target:
         return {planned.id: planned for planned in plan.migrations}
 
 
-def _check_usage(wanted: Repair) -> None:
-    if not wanted.reason.strip():
+def _check_usage(request: Repair) -> None:
+    if not request.reason.strip():
         raise CannotTell(
             "--reason is blank.", "Say why, for those who read the audit: --reason TEXT."
         )
-    if wanted.action is Action.STAMP:
-        if wanted.ids:
+    if request.action is Action.STAMP:
+        if request.ids:
             raise CannotTell(
                 "--stamp is about the whole database and takes no migration id.",
-                f"Leave out {' '.join(wanted.ids)}.",
+                f"Leave out {' '.join(request.ids)}.",
             )
         return
-    if wanted.confirm is not None:
-        raise CannotTell("--confirm belongs to --stamp.", f"--{wanted.action} does without it.")
-    if not wanted.ids:
-        raise CannotTell(f"--{wanted.action} needs the id of at least one migration.", _SHOW_STATES)
+    if request.confirm is not None:
+        raise CannotTell("--confirm belongs to --stamp.", f"--{request.action} does without it.")
+    if not request.ids:
+        raise CannotTell(
+            f"--{request.action} needs the id of at least one migration.", _SHOW_STATES
+        )
 
 
-def _repair(wanted: Repair, loaded: Conf, outcome: Repaired, observe: events.Observer) -> Repaired:
+def _repair(request: Repair, loaded: Conf, outcome: Repaired, observe: events.Observer) -> Repaired:
     alias = outcome.database
     files = FileSet((), ())
-    if wanted.action is Action.STAMP:
-        wanted = replace(wanted, environment=_environment(wanted.environment, loaded))
+    if request.action is Action.STAMP:
+        request = replace(request, environment=_environment(request.environment, loaded))
     else:
         files = planning_files.read(loaded.folders(alias), outcome.vendor, loaded.environments)
     # Looked at read-only first: a plain open would create a missing SQLite file.
@@ -123,7 +125,7 @@ def _repair(wanted: Repair, loaded: Conf, outcome: Repaired, observe: events.Obs
                 holding(run_lock(connection), loaded.wait, observe),
                 connection.transaction(loaded.lock_timeout),
             ):
-                return _act(target, wanted, outcome)
+                return _act(target, request, outcome)
         except StatementError as error:
             raise failures.step_failed(connection, error) from error
 
@@ -148,20 +150,20 @@ def _require_own_tables(connection: Connection) -> None:
         )
 
 
-def _act(target: _Target, wanted: Repair, outcome: Repaired) -> Repaired:
+def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
     recorded = target.history.recorded()
     stamp = recorded.stamp or target.conf.environment
-    if wanted.action is Action.STAMP:
-        _stamp(target, wanted, stamp)
-        return outcome._replace(environment=wanted.environment, was=recorded.stamp)
-    if wanted.action is Action.FORGET:
+    if request.action is Action.STAMP:
+        _stamp(target, request, stamp)
+        return outcome._replace(environment=request.environment, was=recorded.stamp)
+    if request.action is Action.FORGET:
         _refuse_production(target, recorded.stamp)
-    chosen = _choose(target.plan(recorded), wanted.ids)
-    _ACTS[wanted.action](target, wanted, chosen)
+    chosen = _choose(target.plan(recorded), request.ids)
+    _ACTS[request.action](target, request, chosen)
     after = target.plan(target.history.recorded())
     changes = tuple(
-        Change(one.id, one.state, after[one.id].state if one.id in after else None)
-        for one in chosen
+        Change(planned.id, planned.state, after[planned.id].state if planned.id in after else None)
+        for planned in chosen
     )
     return outcome._replace(environment=stamp, was=recorded.stamp, changes=changes)
 
@@ -181,7 +183,7 @@ def _choose(plan: dict[str, Planned], ids: Sequence[str]) -> list[Planned]:
 # -- the acts
 
 
-def _accept_edits(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
+def _accept_edits(target: _Target, request: Repair, chosen: Sequence[Planned]) -> None:
     for planned in chosen:
         if planned.row is None:
             raise Refused(
@@ -197,10 +199,10 @@ def _accept_edits(target: _Target, wanted: Repair, chosen: Sequence[Planned]) ->
             )
         before = _before(target, planned)
         target.history.accept_edit(file, digest)
-        _audit(target, wanted, planned.id, {**before, "accepted_checksum": file.checksum})
+        _audit(target, request, planned.id, {**before, "accepted_checksum": file.checksum})
 
 
-def _mark_applied(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
+def _mark_applied(target: _Target, request: Repair, chosen: Sequence[Planned]) -> None:
     last: datetime | None = None
     for planned in chosen:
         if planned.row is not None:
@@ -216,10 +218,10 @@ def _mark_applied(target: _Target, wanted: Repair, chosen: Sequence[Planned]) ->
         before = _before(target, planned)
         last = target.history.record(file, digest, target.conf.environment, How.FAKE, None, last)
         target.history.journal_close(planned.id)
-        _audit(target, wanted, planned.id, before)
+        _audit(target, request, planned.id, before)
 
 
-def _forget(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
+def _forget(target: _Target, request: Repair, chosen: Sequence[Planned]) -> None:
     for planned in chosen:
         if planned.row is None and planned.entry is None:
             raise Refused(
@@ -229,7 +231,7 @@ def _forget(target: _Target, wanted: Repair, chosen: Sequence[Planned]) -> None:
             )
         before = _before(target, planned)
         target.history.forget(planned.id)
-        _audit(target, wanted, planned.id, before)
+        _audit(target, request, planned.id, before)
 
 
 _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
@@ -239,18 +241,18 @@ _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
 }
 
 
-def _stamp(target: _Target, wanted: Repair, stamp: str) -> None:
+def _stamp(target: _Target, request: Repair, stamp: str) -> None:
     """Stamp the database; ``stamp`` is what it counts as until now."""
-    name, new = target.facts.database, wanted.environment
+    name, new = target.facts.database, request.environment
     old = target.history.stamp()
     if old == new:
         raise Refused(f'The database "{name}" is stamped {new} already; {_UNCHANGED}.')
-    if wanted.confirm not in (None, name):
+    if request.confirm not in (None, name):
         raise Refused(
-            f'--confirm says "{wanted.confirm}", and this database is "{name}"; {_UNCHANGED}.',
+            f'--confirm says "{request.confirm}", and this database is "{name}"; {_UNCHANGED}.',
             f"Check --database. If it is the one you mean: --confirm {shlex.quote(name)}",
         )
-    if stamp == PRODUCTION and new != PRODUCTION and wanted.confirm is None:
+    if stamp == PRODUCTION and new != PRODUCTION and request.confirm is None:
         raise Refused(
             f'The database "{name}" is production. Stamped {new}, it would run migrations that '
             f"must never run there; {_UNCHANGED}.",
@@ -258,7 +260,7 @@ def _stamp(target: _Target, wanted: Repair, stamp: str) -> None:
             f"--confirm {shlex.quote(name)}",
         )
     target.history.write_stamp(new)
-    _audit(target, wanted, "", {"from": old, "to": new})
+    _audit(target, request, "", {"from": old, "to": new})
 
 
 def _refuse_production(target: _Target, stamp: str | None) -> None:
@@ -289,13 +291,15 @@ def _sound_file(target: _Target, planned: Planned) -> MigrationFile:
             f"{planned.id} has no file whose text could be recorded; {_UNCHANGED}.",
             "Restore the file from version control and repeat.",
         )
-    found = errors(one for one in target.files.problems if one.path == planned.file.path)
-    if found:
-        listed = "; ".join(f"{one.place}: {one.message}" for one in found)
+    problems = errors(
+        problem for problem in target.files.problems if problem.path == planned.file.path
+    )
+    if problems:
+        listed = "; ".join(f"{problem.place}: {problem.message}" for problem in problems)
         raise Refused(
             f"{planned.id} has a problem of its own; {_UNCHANGED}. {listed}.",
             "Correct the file first, and repeat.",
-            found,
+            problems,
         )
     return planned.file
 
@@ -326,5 +330,5 @@ def _before(target: _Target, planned: Planned) -> dict[str, Any]:
     return details
 
 
-def _audit(target: _Target, wanted: Repair, migration_id: str, details: dict[str, Any]) -> None:
-    target.history.audit(wanted.action, migration_id, wanted.reason.strip(), details)
+def _audit(target: _Target, request: Repair, migration_id: str, details: dict[str, Any]) -> None:
+    target.history.audit(request.action, migration_id, request.reason.strip(), details)

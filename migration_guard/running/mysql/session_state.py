@@ -28,7 +28,7 @@ def unrepeatable(
     User variables whose values cannot be had again, prepared statements, last ids. The words go on
     from "It".
     """
-    needed = [list(normalized(one.text, "mysql")) for one in rest]
+    needed = [list(normalized(statement.text, "mysql")) for statement in rest]
     reads = {name for tokens in needed for name in _variables(tokens)}
     executes = {name for tokens in needed for name in _prepared(tokens)}
     of_last = _OF_LAST.intersection(needed[0] if needed else ())

@@ -26,13 +26,17 @@ from migration_guard.running.connection import (
     StatementError,
 )
 from migration_guard.running.postgresql import cleaning, concurrent_indexes, errors, pooler
+from migration_guard.running.postgresql.facts import (
+    LOOK_FOR_CLIENT,
+    can_look_for_client,
+    fetch_facts,
+)
 from migration_guard.running.postgresql.pipeline import Pipeline, Prepared
 from migration_guard.running.postgresql.pooler import Pooling
 from migration_guard.sql.classify import index_if_missing
 from migration_guard.sql.statements import Statement
 
 COPY_CHUNK: Final = 256 * 1024
-LOOK_FOR_CLIENT: Final = "2s"
 _TRANSACTION_TIMEOUT: Final = 170_000  # the version that brought it
 _LOOK_TIMEOUT: Final = 10  # seconds
 
@@ -82,42 +86,23 @@ class PostgreSQLConnection(Connection):
         with pooler.patience(self.driver):
             if not (self.driver.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
                 self.send("SET DateStyle = 'ISO'")  # psycopg reads no other; D-M-Y stays as it is
-            row = self._fetch_facts()
-        database, user, role, self.schema, read_only, standby, self.pid, settings, new_tables = row
-        own = [(name, value) for name, value, source in settings if source == "session"]
-        self.start = cleaning.Start(role=role, settings=tuple(own))
+            facts = fetch_facts(self.fetch)
+        own = [(name, value) for name, value, source in facts.settings if source == "session"]
+        self.start = cleaning.Start(role=facts.role, settings=tuple(own))
+        self.schema, self.pid = facts.schema, facts.pid
         if self.pid != self.driver.info.backend_pid:
             self.pooling = Pooling.SESSION  # as long as nothing else shows
-            pooler.refuse_lost_options(self.wrapper, {name for name, *_ in settings})
-        self._looks_for_client = self._can_look_for_client()
+            pooler.refuse_lost_options(self.wrapper, {name for name, *_ in facts.settings})
+        self._looks_for_client = can_look_for_client(self.fetch)
         return Facts(
-            database, database, user, self.schema, new_tables or "", read_only, standby=standby
+            database=facts.database,
+            name=facts.database,
+            user=facts.user,
+            schema=facts.schema,
+            new_tables=facts.new_tables or "",
+            read_only=facts.read_only,
+            standby=facts.standby,
         )
-
-    def _fetch_facts(self) -> tuple[Any, ...]:
-        return self.fetch(
-            "SELECT current_database(), session_user, current_setting('role'), "
-            "COALESCE((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-            "ON n.oid = c.relnamespace WHERE c.oid = to_regclass('applied_migrations')), "
-            "current_schema(), ''), "
-            "current_setting('default_transaction_read_only') = 'on', pg_is_in_recovery(), "
-            "pg_backend_pid(), ARRAY(SELECT ARRAY[name, current_setting(name), source] "
-            "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client')), current_schema()"
-        )[0]
-
-    def _can_look_for_client(self) -> bool:
-        """Return whether the server can notice, within a statement, that its client is gone."""
-        try:
-            # Outside a transaction this sets nothing; some operating systems refuse it.
-            return bool(
-                self.fetch(
-                    "SELECT set_config(name, %s, true) FROM pg_catalog.pg_settings "
-                    "WHERE name = 'client_connection_check_interval' AND setting = '0'",
-                    (LOOK_FOR_CLIENT,),
-                )
-            )
-        except psycopg.Error:
-            return False
 
     def kind(self, error: Exception) -> Kind:
         """Classify by the connection's state, and by SQLSTATE."""
@@ -134,15 +119,6 @@ class PostgreSQLConnection(Connection):
     def remedy(self, error: Exception, *, connected: bool) -> str:
         """Return what to do about an error; a pooler's own messages have their own remedies."""
         return pooler.remedy(str(error)) or super().remedy(error, connected=connected)
-
-    def judge_pooling(self, other: int) -> None:
-        """Find out how the pooler works, now that the lock's connection has process ``other``."""
-        with pooler.patience(self.driver):
-            own = {self.pid, *(self.fetch("SELECT pg_backend_pid()")[0][0] for _ in range(2))}
-        if pooler.in_transaction_mode(own, other):
-            pooler.refuse_lost_settings(self.start.settings, self.start.role)
-            self.pooling = Pooling.TRANSACTION
-            self.start = self.start.only(pooler.KEPT)
 
     # -- statements
 
@@ -223,16 +199,13 @@ class PostgreSQLConnection(Connection):
             super().run(unit, source, lambda _number: None, after)
         else:
             super().run(unit, source, before, after)
+        # IF NOT EXISTS takes an INVALID index for done.
         for statement in unit.statements:
             if index_if_missing(statement.text):
-                self._refuse_invalid(statement)
-
-    def _refuse_invalid(self, statement: Statement) -> None:
-        """Refuse an INVALID index, which IF NOT EXISTS takes for done."""
-        with self.failing(statement):
-            reason = concurrent_indexes.why_invalid(self, statement.text)
-        if reason:
-            raise StatementError(NotDoneError(reason), Kind.OTHER, statement)
+                with self.failing(statement):
+                    reason = concurrent_indexes.why_invalid(self, statement.text)
+                if reason:
+                    raise StatementError(NotDoneError(reason), Kind.OTHER, statement)
 
     @contextmanager
     def closing_on_signal(self) -> Iterator[None]:

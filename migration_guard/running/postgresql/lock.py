@@ -11,6 +11,7 @@ from psycopg.pq import TransactionStatus
 from migration_guard.history import Rows
 from migration_guard.planning.preflight import shorten
 from migration_guard.running.locks import RunLock
+from migration_guard.running.postgresql import pooler
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import PATIENCE, Pooling, patience
 from migration_guard.sql.classify import mask_secrets
@@ -27,7 +28,7 @@ class AdvisoryLock(RunLock):
     """
 
     def __init__(self, connection: PostgreSQLConnection) -> None:
-        """Connect; behind a pooler, ``connection`` learns of the server's process at each try."""
+        """Connect; behind a pooler, each try may show how the pooler works."""
         self._waiting = connection
         self._is_pooled = connection.pooling is not Pooling.DIRECT
         self._wrapper = connection.wrapper.copy()
@@ -51,7 +52,7 @@ class AdvisoryLock(RunLock):
         if self._is_pooled:
             with patience(self._wrapper.connection):
                 process = self._query("SELECT pg_backend_pid()")[0][0]
-            self._waiting.judge_pooling(process)
+            self._judge_pooling(process)
         self._query("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
         if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
             self._query("ROLLBACK")
@@ -64,8 +65,18 @@ class AdvisoryLock(RunLock):
             "('idle_in_transaction_session_timeout', 'transaction_timeout', 'statement_timeout')"
         )
         if self._is_pooled:
-            self._waiting.judge_pooling(self._query("SELECT pg_backend_pid()")[0][0])
+            self._judge_pooling(self._query("SELECT pg_backend_pid()")[0][0])
         return True
+
+    def _judge_pooling(self, process: int) -> None:
+        """Find out how the pooler works, now that this connection has the server's ``process``."""
+        waiting = self._waiting
+        with patience(waiting.driver):
+            own = {waiting.pid, *(waiting.fetch("SELECT pg_backend_pid()")[0][0] for _ in range(2))}
+        if pooler.in_transaction_mode(own, process):
+            pooler.refuse_lost_settings(waiting.start.settings, waiting.start.role)
+            waiting.pooling = Pooling.TRANSACTION
+            waiting.start = waiting.start.only(pooler.KEPT)
 
     def holder(self) -> str:
         """Describe the session that holds it."""

@@ -70,15 +70,15 @@ def remedy(message: str) -> str:
     return next((hint for text, hint in _REMEDIES.items() if text in message), "")
 
 
-def refuse_lost_options(connection: BaseDatabaseWrapper, known: Collection[str]) -> None:
+def refuse_lost_options(connection: BaseDatabaseWrapper, settings: Collection[str]) -> None:
     """Raise CannotTell where the pooler ignored what OPTIONS asks of the server at the start.
 
-    ``known`` are the settings that the client or the session made.
+    ``settings`` are those that the client or the session made.
     """
     options = _OPTION.findall(connection.settings_dict["OPTIONS"].get("options", ""))
     names = [name.replace("-", "_").lower() for name in options]
     # A setting with a dot is an extension's, or nobody's, and not listed.
-    lost = {name for name in names if "." not in name} - {name.lower() for name in known}
+    lost = {name for name in names if "." not in name} - {name.lower() for name in settings}
     if lost:
         raise CannotTell(
             "The pooler ignored what OPTIONS in DATABASES sets at the start: "

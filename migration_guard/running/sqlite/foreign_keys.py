@@ -48,8 +48,8 @@ def refuse_new(before: Orphans, after: Orphans) -> None:
     In a table that was rebuilt or renamed the rowids say nothing, so there the number decides.
     """
     same = before.tables & after.tables
-    known = Counter(row for row in before.rows if row[:2] in same)
-    new = list((Counter(row for row in after.rows if row[:2] in same) - known).elements())
+    old = Counter(row for row in before.rows if row[:2] in same)
+    new = list((Counter(row for row in after.rows if row[:2] in same) - old).elements())
     moved = [row for row in after.rows if row[:2] not in same]
     if len(moved) > sum(row[:2] not in same for row in before.rows):
         new += moved
