@@ -34,7 +34,7 @@ def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
 
     No database is asked. Raises CannotTell for an unknown one, or a file that cannot be read.
     """
-    connecting.known(alias)
+    connecting.project_connection(alias)
     files = files or conf.load().contracts.get(alias, ())
     return contracts.load(*files) if files else None
 

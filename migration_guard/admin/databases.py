@@ -62,7 +62,7 @@ def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
     """
     from migration_guard.running import connecting
 
-    connection = connecting.configured(alias, read_only=True)
+    connection = connecting.supported_connection(alias, read_only=True)
     _refuse_missing_file(connection)
     try:
         with transaction.atomic(alias) if connection.in_atomic_block else nullcontext():
@@ -82,7 +82,7 @@ def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
 
     fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
     try:
-        if connecting.configured(alias, read_only=True).connection is None:
+        if connecting.supported_connection(alias, read_only=True).connection is None:
             # Not with the project's patience, which may be minutes: a server that does not answer.
             with connecting.open_connection(alias, read_only=True):
                 pass

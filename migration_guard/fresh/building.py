@@ -119,7 +119,7 @@ def _steps(alias: str, files: FileSet) -> tuple[Step, ...]:
     try:
         django_executor = MigrationExecutor(connection)
     except own_tables.LOADER_ERRORS as error:
-        raise own_tables.broken(error) from error
+        raise own_tables.loader_error(error) from error
     loader = django_executor.loader
     plan = django_executor.migration_plan(loader.graph.leaf_nodes())
     waiting = [_described(migration, loader.graph.node_map) for migration, _ in plan]

@@ -21,14 +21,14 @@ class MySQLHost(Host):
     """The server of a configured database, with no database selected."""
 
     def __init__(self, alias: str) -> None:
-        settings = connecting.configured(alias).settings_dict
+        settings = connecting.supported_connection(alias).settings_dict
         self._configured = str(settings["NAME"] or "")
-        self._connection = connecting.elsewhere(alias, "")
+        self._connection = connecting.connection_to(alias, "")
         try:
             # It owns a database, and has nothing to do while that is built.
             self._query(f"SET SESSION wait_timeout = {YEAR}")
         except DatabaseError as error:
-            described = connecting.describe(connecting.elsewhere(alias, self._configured))
+            described = connecting.describe(connecting.connection_to(alias, self._configured))
             raise CannotTell(
                 f"No connection to the server of {described}: {str(error).strip()}",
                 "Check that the server runs, and host, port, user and password in DATABASES.",

@@ -49,7 +49,7 @@ class PostgreSQLHost(Host):
     templates = True
 
     def __init__(self, alias: str) -> None:
-        configured = connecting.configured(alias).settings_dict
+        configured = connecting.supported_connection(alias).settings_dict
         self._configured = str(configured["NAME"] or "")
         self._template = str(configured["TEST"].get("TEMPLATE") or "")
         self._connection = _open(alias, self._configured)
@@ -213,7 +213,7 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
     """Connect to the maintenance database; where that is forbidden, to the configured one."""
     first: Exception | None = None
     for name in dict.fromkeys((MAINTENANCE, configured)):
-        connection = connecting.elsewhere(alias, name)
+        connection = connecting.connection_to(alias, name)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_PATIENT)
@@ -222,7 +222,7 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
         else:
             return connection
     raise CannotTell(
-        f"No connection to {connecting.describe(connecting.elsewhere(alias, MAINTENANCE))}: "
+        f"No connection to {connecting.describe(connecting.connection_to(alias, MAINTENANCE))}: "
         f"{str(first).strip()}",
         "Check that the server runs, and host, port, user and password in DATABASES. A throwaway "
         "database is made through the server itself, not through a pooler.",

@@ -75,7 +75,7 @@ def prove(proof: Proof, observe: events.Observer = lambda _event: None) -> Check
 
 def _prove(proof: Proof, checked: Checked, observe: events.Observer) -> Checked:
     started = perf_counter()
-    checked = checked._replace(vendor=connecting.configured(proof.alias).vendor)
+    checked = checked._replace(vendor=connecting.supported_connection(proof.alias).vendor)
     actual = _read(proof.alias) if proof.drift else None
     environment = _environment(proof, actual)
     with host_of(proof.alias) as host, _built(proof, host, environment, observe) as built:

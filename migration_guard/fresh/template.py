@@ -87,7 +87,7 @@ def _django() -> list[bytes]:
     try:
         loader = MigrationLoader(None)
     except own_tables.LOADER_ERRORS as error:
-        raise own_tables.broken(error) from error
+        raise own_tables.loader_error(error) from error
     parts = []
     for (app, name), migration in sorted(loader.disk_migrations.items()):
         parts += [f"{app}.{name}".encode(), _source(migration.__module__)]

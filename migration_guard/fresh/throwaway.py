@@ -26,7 +26,7 @@ def host_of(alias: str) -> Iterator[Host]:
 
     Raises CannotTell.
     """
-    settings = connecting.configured(alias).settings_dict
+    settings = connecting.supported_connection(alias).settings_dict
     configured = {str(connections.settings[other]["NAME"]) for other in connections.settings}
     if PREFIX in str(settings["NAME"]):
         raise CannotTell(

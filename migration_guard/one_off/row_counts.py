@@ -43,11 +43,13 @@ def run(
     statements = tuple(counting.statement_rows)
     if before is None or after is None or not after.tables:
         return ScriptCounts(statements)
-    tables = tuple(TableRows(name, *counts[:3]) for name, counts in _written(before, after))
+    tables = tuple(
+        TableRows(name, *counts[:3]) for name, counts in _table_differences(before, after)
+    )
     # By table, SQLite does not count; and the total of PostgreSQL lacks what a TRUNCATE took back.
     everything = max(_rows(before, after), after.total - before.total)
     uncounted = [_BLIND] if counting.is_blind else []
-    uncounted += _uncounted(before, after)
+    uncounted += _lost_tables(before, after)
     return ScriptCounts(statements, everything, tables, tuple(uncounted))
 
 
@@ -108,10 +110,10 @@ class _Counting:
 
 def _rows(before: Tally, after: Tally) -> int:
     """Return the rows that were written to permanent tables between two tallies."""
-    return sum(sum(counts[:3]) for _name, counts in _written(before, after))
+    return sum(sum(counts[:3]) for _name, counts in _table_differences(before, after))
 
 
-def _written(before: Tally, after: Tally) -> Iterator[tuple[str, TableCounts]]:
+def _table_differences(before: Tally, after: Tally) -> Iterator[tuple[str, TableCounts]]:
     """Yield each table that was written to, with the rows between two tallies."""
     for name, now in sorted(after.tables.items()):
         then = before.tables.get(name, TableCounts(0, 0, 0, now.file))
@@ -122,7 +124,7 @@ def _written(before: Tally, after: Tally) -> Iterator[tuple[str, TableCounts]]:
             yield name, TableCounts(rows[0], rows[1], rows[2], now.file)
 
 
-def _uncounted(before: Tally, after: Tally) -> Iterator[str]:
+def _lost_tables(before: Tally, after: Tally) -> Iterator[str]:
     """Yield the tables that lost rows, or may have, of which the server gives no number."""
     for name, then in sorted(before.tables.items()):
         now = after.tables.get(name)

@@ -22,7 +22,7 @@ from migration_guard.problems import Problem, place
 from migration_guard.running import connecting, events, failures, own_tables
 from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
 from migration_guard.running.lock_retries import LockRetries
-from migration_guard.running.locks import RunLock, holding, run_lock
+from migration_guard.running.locks import RunLock, hold, run_lock
 from migration_guard.running.row_counter import counter_on
 from migration_guard.sql.classify import mask_secrets
 
@@ -101,9 +101,9 @@ class _Run:
         except GuardError as error:
             self._fail(error)
         except StatementError as error:
-            self._fail(failures.step_failed(self.connection, error))
+            self._fail(failures.step_failure(self.connection, error))
         except KeyboardInterrupt:
-            self._fail(self._interrupted())
+            self._fail(self._interruption())
         return self.outcome
 
     def _fail(self, error: GuardError) -> None:
@@ -115,7 +115,7 @@ class _Run:
     def _run(self) -> None:
         preparation.check_usage(self.request, can_ask=self.confirm is not None)
         self.conf = conf.load()
-        vendor = connecting.configured(self.alias).vendor
+        vendor = connecting.supported_connection(self.alias).vendor
         self._set(vendor=vendor, environment=self.conf.environment)
         self.script = preparation.read_script(self.request, self.conf, vendor)
         remarks = tuple(notes(self.script, vendor))
@@ -126,7 +126,7 @@ class _Run:
         with connecting.open_connection(self.alias) as (connection, facts):
             self._open(connection, facts)
             lock = run_lock(connection)
-            with holding(lock, self.conf.wait, self.observe):
+            with hold(lock, self.conf.wait, self.observe):
                 self._run_locked(lock)
 
     def _open(self, connection: Connection, facts: Facts) -> None:
@@ -155,7 +155,7 @@ class _Run:
             self._commit()
         except StatementError as error:
             self._roll_back()
-            raise self._failed(error) from error
+            raise self._failure(error) from error
         except _RolledBack as no:
             self._roll_back()
             raise Refused(f"{no.fact}\n{self.state}", no.hint) from no
@@ -318,7 +318,7 @@ class _Run:
 
     # -- what went wrong
 
-    def _failed(self, error: StatementError) -> Refused:
+    def _failure(self, error: StatementError) -> Refused:
         lines, line = failures.describe_failure(self.connection, self.script, error)
         # Without a statement it is a step of ours, or what waited for the commit.
         cause = "remove the cause" if error.statement is None else f"correct {self.outcome.file}"
@@ -330,7 +330,7 @@ class _Run:
         problem = Problem("script-failed", message, hint, path=path, line=line)
         return Refused(message, hint, [problem])
 
-    def _interrupted(self) -> Refused:
+    def _interruption(self) -> Refused:
         if self.is_committing:
             return Refused(f"Interrupted during COMMIT.\n{_IN_DOUBT}", f"Next: {_LOOK}.")
         return Refused(f"Interrupted.\n{self.state}", "To run it again, repeat the command.")

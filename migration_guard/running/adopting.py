@@ -40,7 +40,7 @@ def adopt(
     columns = own_tables.columns_of(connection, own_tables.TABLE)
     if columns is not None and "checksum" not in columns and not set_aside:
         if not {"id", "applied_at"} <= set(columns):
-            raise own_tables.foreign(columns)
+            raise own_tables.foreign_table_error(columns)
         _read(connection, facts, own_tables.TABLE)  # refuses before anything is changed
         _refuse_elsewhere(facts)
         _set_aside(connection, facts)

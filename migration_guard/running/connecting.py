@@ -13,7 +13,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection, Facts, StatementError
-from migration_guard.running.failures import step_failed
+from migration_guard.running.failures import step_failure
 from migration_guard.sql.classify import mask_text
 from migration_guard.vendors import VENDORS, load
 
@@ -21,7 +21,7 @@ from migration_guard.vendors import VENDORS, load
 _SHORTEST_PASSWORD: Final = 4
 
 
-def known(alias: str) -> BaseDatabaseWrapper:
+def project_connection(alias: str) -> BaseDatabaseWrapper:
     """Return the project's connection ``alias``, of any vendor, not yet opened.
 
     Raises CannotTell for an unknown alias, and where the driver is missing.
@@ -41,13 +41,15 @@ def known(alias: str) -> BaseDatabaseWrapper:
         ) from error
 
 
-def configured(alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False) -> BaseDatabaseWrapper:
+def supported_connection(
+    alias: str = DEFAULT_DB_ALIAS, *, read_only: bool = False
+) -> BaseDatabaseWrapper:
     """Return the project's connection ``alias``, not yet opened, if the app can work with it.
 
-    Raises CannotTell as ``known`` does, for an unsupported vendor or driver, and inside a
-    transaction; who only reads may do so there (a web request with ``ATOMIC_REQUESTS``).
+    Raises CannotTell as ``project_connection`` does, for an unsupported vendor or driver, and
+    inside a transaction; who only reads may do so there (a web request with ``ATOMIC_REQUESTS``).
     """
-    connection = known(alias)
+    connection = project_connection(alias)
     if connection.vendor not in VENDORS:
         raise CannotTell(
             f'The database "{alias}" is {connection.display_name}, which is not supported.',
@@ -74,7 +76,7 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
     Raises CannotTell where the database cannot be reached, and a GuardError for what the database
     refuses and no other place expects.
     """
-    original = configured(alias, read_only=read_only)
+    original = supported_connection(alias, read_only=read_only)
     in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
     wrapper = original if in_memory else original.copy()
     if not in_memory:
@@ -93,7 +95,7 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
                 error.__cause__ if isinstance(error.__cause__, connection.driver_error) else error
             )
             refused = StatementError(cause, connection.kind(cause), None)
-            raise step_failed(connection, refused) from error
+            raise step_failure(connection, refused) from error
     finally:
         if not in_memory:
             # Django's SQLite backend would keep one in memory, which stands for a missing file.
@@ -115,12 +117,12 @@ def _connect(wrapper: BaseDatabaseWrapper) -> tuple[Connection, Facts]:
         ) from error
 
 
-def elsewhere(alias: str, name: str) -> BaseDatabaseWrapper:
+def connection_to(alias: str, name: str) -> BaseDatabaseWrapper:
     """Return a connection of its own to another database beside that of ``alias``, not yet open.
 
-    Raises CannotTell as ``configured`` does.
+    Raises CannotTell as ``supported_connection`` does.
     """
-    connection = configured(alias).copy()
+    connection = supported_connection(alias).copy()
     connection.settings_dict["NAME"] = name
     _configure(connection, read_only=False)
     return connection

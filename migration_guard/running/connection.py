@@ -216,7 +216,7 @@ class Connection(ABC):
 
     def commit(self) -> None:
         """Commit; a signal waits for the answer."""
-        with interrupts.deferred():
+        with interrupts.defer_signals():
             self.send("COMMIT")
 
     def rollback(self) -> None:

@@ -36,9 +36,9 @@ from migration_guard.running import (
     transactional,
 )
 from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
-from migration_guard.running.garbage_collection import no_collection, passing_over
+from migration_guard.running.garbage_collection import freeze_objects, no_collection
 from migration_guard.running.lock_retries import LockRetries
-from migration_guard.running.locks import HeldLock, RunLock, holding, run_lock
+from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
 from migration_guard.running.task import AppliedByAnotherError, HistoryChangedError, Task
 from migration_guard.sql.classify import has_secret
 
@@ -109,9 +109,9 @@ class _Run:
             problems = error.problems if isinstance(error, Refused) else ()
             self._set(error=error, problems=(*self.outcome.problems, *problems))
         except KeyboardInterrupt:
-            self._set(error=failures.interrupted(self.applied))
+            self._set(error=failures.interruption(self.applied))
         except StatementError as error:
-            self._set(error=failures.step_failed(self.connection, error))
+            self._set(error=failures.step_failure(self.connection, error))
         self._set(applied=tuple(self.applied))
         return self.outcome
 
@@ -130,7 +130,7 @@ class _Run:
             self._open(connection, facts)
             wait = self.conf.wait if self.options.wait is None else self.options.wait
             self.lock = run_lock(connection)
-            with holding(self.lock, wait, self.observe) as held:
+            with hold(self.lock, wait, self.observe) as held:
                 try:
                     self._run_locked(held)
                 except (GuardError, StatementError, KeyboardInterrupt):
@@ -161,7 +161,7 @@ class _Run:
         self.conf = conf.load()
         environment = self.options.environment or self.conf.environment
         environment = conf.environment(environment, self.conf.environments)
-        vendor = connecting.configured(self.alias, read_only=read_only).vendor
+        vendor = connecting.supported_connection(self.alias, read_only=read_only).vendor
         self._set(vendor=vendor, environment=environment)
         folders = self.conf.folders(self.alias)
         self.files = planning_files.read(folders, vendor, self.conf.environments)
@@ -241,7 +241,7 @@ class _Run:
         """Split all that will run, and note the problems that stand in its way."""
         files = [planned.file for planned in self._to_run() if planned.file is not None]
         scripts, problems = prepare(files, self.connection.vendor)
-        problems += requirements.unmet(self.connection, files)
+        problems += requirements.unmet_requirements(self.connection, files)
         problems += requirements.missing_session(self.connection, files)
         self._set(problems=(*self.outcome.problems, *problems))
         return scripts
@@ -291,7 +291,7 @@ class _Run:
             self._stop_at(self.outcome.problems)
             scripts = self._prepare()
             self._stop_at(self.outcome.problems)
-            with passing_over(), interrupts.standing():
+            with freeze_objects(), interrupts.keep_handlers():
                 for planned in self._to_run():
                     lock.check()
                     if self._apply(planned, scripts[planned.id]):
@@ -316,9 +316,9 @@ class _Run:
             self.observe(events.AppliedElsewhere(planned.id))
             return True
         except HistoryChangedError as error:
-            raise failures.history_changed(script, error, self.applied) from error
+            raise failures.history_change_failure(script, error, self.applied) from error
         except StatementError as error:
-            raise self._failed(script, error) from error
+            raise self._failure(script, error) from error
         self.last = done.applied_at
         self.applied.append(planned.id)
         self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
@@ -353,14 +353,14 @@ class _Run:
             ),
         )
 
-    def _failed(self, script: Script, error: StatementError) -> GuardError:
+    def _failure(self, script: Script, error: StatementError) -> GuardError:
         entry = None
         if not in_one_transaction(script.file, self.connection.vendor):
             with suppress(self.connection.driver_error):
                 if error.kind is Kind.LOST:
                     self.connection.fresh()
                 entry = self.history.journal().get(script.file.id)
-        return failures.migration_failed(self.connection, script, error, entry, self.applied)
+        return failures.migration_failure(self.connection, script, error, entry, self.applied)
 
     def _set(self, **values: Any) -> None:
         self.outcome = self.outcome._replace(**values)

@@ -23,7 +23,7 @@ class MigrationFailed(Refused):
     account = ""
 
 
-def migration_failed(
+def migration_failure(
     connection: Connection,
     script: Script,
     error: StatementError,
@@ -36,7 +36,7 @@ def migration_failed(
     """
     lines, line = describe_failure(connection, script, error)
     state, next_step = _state_and_next(script, error, entry, connection.vendor)
-    return _failed(script, lines, state, next_step, applied, line)
+    return _failure(script, lines, state, next_step, applied, line)
 
 
 def describe_failure(
@@ -53,12 +53,14 @@ def describe_failure(
     return lines, line
 
 
-def history_changed(script: Script, error: Exception, applied: Sequence[str]) -> MigrationFailed:
+def history_change_failure(
+    script: Script, error: Exception, applied: Sequence[str]
+) -> MigrationFailed:
     """Build the message of a migration that did to the history what it may not."""
     lines = [
         f"{script.file.id} ({place(script.file.path)}) changed the migration history: {error}."
     ]
-    return _failed(
+    return _failure(
         script,
         lines,
         f"{script.file.id} is not recorded as applied, and what one transaction holds was rolled "
@@ -71,7 +73,7 @@ def history_changed(script: Script, error: Exception, applied: Sequence[str]) ->
     )
 
 
-def step_failed(connection: Connection, error: StatementError) -> GuardError:
+def step_failure(connection: Connection, error: StatementError) -> GuardError:
     """Build the error for a step of the runner's own that the database refused."""
     message = f"The database refused a step of the run: {connection.message(error.error)}"
     if error.kind is Kind.READ_ONLY:
@@ -85,7 +87,7 @@ class Interrupted(Refused):
     """Ctrl-C or SIGTERM ended the run."""
 
 
-def interrupted(applied: Sequence[str]) -> Interrupted:
+def interruption(applied: Sequence[str]) -> Interrupted:
     """Build the error for Ctrl-C or SIGTERM."""
     before = ", ".join(applied) if applied else "none"
     return Interrupted(
@@ -96,7 +98,7 @@ def interrupted(applied: Sequence[str]) -> Interrupted:
     )
 
 
-def _failed(
+def _failure(
     script: Script,
     lines: list[str],
     state: str,

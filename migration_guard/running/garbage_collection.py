@@ -21,7 +21,7 @@ def no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def passing_over() -> Iterator[None]:
+def freeze_objects() -> Iterator[None]:
     """Let the collector pass over all that there is now: thousands of files that are still needed.
 
     What a long run makes on its way it collects as ever.

@@ -21,7 +21,7 @@ def _finish_by_hand(task: Task) -> str:
     )
 
 
-def edited(task: Task, entry: JournalRow) -> HalfDoneError:
+def edited_error(task: Task, entry: JournalRow) -> HalfDoneError:
     """Refuse because the statements that are done were edited since."""
     return HalfDoneError(
         f"{_half_done(task, entry)} Since then the part that is done was edited, "
@@ -31,7 +31,9 @@ def edited(task: Task, entry: JournalRow) -> HalfDoneError:
     )
 
 
-def session_lost(task: Task, entry: JournalRow, statement: Statement, lost: str) -> HalfDoneError:
+def session_lost_error(
+    task: Task, entry: JournalRow, statement: Statement, lost: str
+) -> HalfDoneError:
     """Refuse because ``statement``, which is done, ``lost`` what only its session had."""
     return HalfDoneError(
         f"{_half_done(task, entry)} It {lost} (line {statement.line}), which went "
@@ -40,7 +42,7 @@ def session_lost(task: Task, entry: JournalRow, statement: Statement, lost: str)
     )
 
 
-def changed_history(task: Task, entry: JournalRow) -> HalfDoneError:
+def changed_history_error(task: Task, entry: JournalRow) -> HalfDoneError:
     """Refuse because the statements, all done, changed the migration history."""
     return HalfDoneError(
         f"{task.script.file.id} ran to its end and {entry.error}. It could not be rolled back, so "
@@ -50,7 +52,7 @@ def changed_history(task: Task, entry: JournalRow) -> HalfDoneError:
     )
 
 
-def in_doubt(task: Task, entry: JournalRow) -> HalfDoneError:
+def in_doubt_error(task: Task, entry: JournalRow) -> HalfDoneError:
     """Refuse because a statement that commits by itself was interrupted."""
     return HalfDoneError(
         f"{_half_done(task, entry)} Statement {entry.doubt} commits by itself and was interrupted: "

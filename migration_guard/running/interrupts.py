@@ -55,8 +55,8 @@ _in_place: list[_Standing] = []  # one at most
 
 
 @contextmanager
-def standing() -> Iterator[None]:
-    """Make what is ``deferred`` in this block cheap: the handlers are put in place once."""
+def keep_handlers() -> Iterator[None]:
+    """Make what is ``defer_signals`` in this block cheap: the handlers are put in place once."""
     if _in_place or threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread alone
         return
@@ -73,7 +73,7 @@ def standing() -> Iterator[None]:
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """Hold the first signal back until the end; a second one gets through.
 
     A driver that is interrupted in a COMMIT cannot tell any more what became of it.
@@ -81,12 +81,12 @@ def deferred() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    with standing(), _in_place[0].holding_back():
+    with keep_handlers(), _in_place[0].holding_back():
         yield
 
 
 @contextmanager
-def breaking(stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` from another thread as soon as a signal comes inside this block.
 
     A driver that waits in C hears of no signal: the handler runs only when it comes back, which

@@ -103,20 +103,20 @@ class _Run:
         self._done, self._has_entry = entry.done, True
         units = self.task.script.units
         if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
-            raise half_done.changed_history(self.task, entry)
+            raise half_done.changed_history_error(self.task, entry)
         finished = [unit for unit in units if unit.last <= entry.done]
         for unit in finished:
             self._digest_unit(unit)
         at_edge = entry.done in {0, *(unit.last for unit in units)}
         if not at_edge or (entry.done and self._digest.hexdigest() != entry.done_digest):
-            raise half_done.edited(self.task, entry)
+            raise half_done.edited_error(self.task, entry)
         vendor = self.connection.vendor
         statements = [statement for unit in finished for statement in unit.statements]
         rest = [
             statement for unit in units if unit.last > entry.done for statement in unit.statements
         ]
         if lost := self.work.unrepeatable(statements, rest):
-            raise half_done.session_lost(self.task, entry, *lost)
+            raise half_done.session_lost_error(self.task, entry, *lost)
         self._note(state=JournalEntry.State.RUNNING, total=self.task.script.total, error="")
         for statement in statements:
             if is_session(statement.text, vendor):
@@ -137,14 +137,14 @@ class _Run:
         """Find out what became of the statement that was interrupted; return what is done."""
         effect = self.task.retries.run(lambda: self._effect(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
-        same = unit is not None and self._masked(unit.statements[0]) == entry.statement
+        same = unit is not None and self._mask(unit.statements[0]) == entry.statement
         if effect is Effect.DONE and unit is not None and same:
             self._count(unit, self._ids())
             return unit.last
         if effect is Effect.NOT_DONE or self.file.directives.rerun_safe:
             self._note(doubt=0, note="", statement="")
             return entry.done
-        raise half_done.in_doubt(self.task, entry)
+        raise half_done.in_doubt_error(self.task, entry)
 
     def _effect(self, entry: JournalRow) -> Effect:
         with self.connection.failing():
@@ -157,7 +157,7 @@ class _Run:
         self.task.step(unit.first)
         if not self.work.runs_alone(unit):
             try:
-                self.task.retries.run(lambda: self._run_counted(unit))
+                self.task.retries.run(lambda: self._run_in_transaction(unit))
             except StatementError as error:
                 if error.kind is not Kind.ALONE or len(unit.statements) > 1:
                     raise
@@ -165,7 +165,7 @@ class _Run:
                 return
         self._run_alone(unit)
 
-    def _run_counted(self, unit: Unit) -> None:
+    def _run_in_transaction(self, unit: Unit) -> None:
         digest, done = self._digest.copy(), self._done
         try:
             with self.connection.failing():
@@ -187,7 +187,7 @@ class _Run:
     def _run_alone(self, unit: Unit) -> None:
         """Note the intent, run, check, count: a kill in between leaves a doubt, not a lie."""
         statement = unit.statements[0]
-        text = self._masked(statement)
+        text = self._mask(statement)
         with self.connection.failing():
             ids = self._ids()
 
@@ -267,7 +267,7 @@ class _Run:
                 feed(self._digest, self.file.text[slice(*statement.data)])
             self._digest.update(b"\0")
 
-    def _masked(self, statement: Statement) -> str:
+    def _mask(self, statement: Statement) -> str:
         return mask_secrets(statement.text, self.connection.vendor)
 
     # -- the end
@@ -315,7 +315,7 @@ class _Run:
         self.connection.rollback()
         values = {"state": JournalEntry.State.FAILED, "error": error}
         if statement is not None:
-            values["statement"] = self._masked(statement)
+            values["statement"] = self._mask(statement)
         with suppress(StatementError, self.connection.driver_error):
             self.connection.fresh()
             with self.work.recording():

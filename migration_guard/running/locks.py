@@ -78,7 +78,7 @@ class HeldLock:
 
 
 @contextmanager
-def holding(lock: RunLock, wait: float, observe: Observer) -> Iterator[HeldLock]:
+def hold(lock: RunLock, wait: float, observe: Observer) -> Iterator[HeldLock]:
     """Hold ``lock``, waiting up to ``wait`` seconds; raise Refused if it stays taken."""
     try:
         deadline = time.monotonic() + wait

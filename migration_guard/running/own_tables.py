@@ -42,7 +42,7 @@ def are_present(connection: Connection) -> bool:
         return False
     ours = {field.column for field in AppliedMigration._meta.concrete_fields}
     if not ours <= set(columns):
-        raise foreign(columns)
+        raise foreign_table_error(columns)
     return True
 
 
@@ -72,11 +72,11 @@ def ensure(connection: Connection, facts: Facts) -> None:
     if not any(app == APP for app, _ in applied):
         columns = columns_of(connection, TABLE)
         if columns is not None:
-            raise foreign(columns)
+            raise foreign_table_error(columns)
     _migrate(connection, facts)
 
 
-def foreign(columns: Sequence[str]) -> CannotTell:
+def foreign_table_error(columns: Sequence[str]) -> CannotTell:
     """Build the error for a table of that name that is not ours."""
     listed = ", ".join(columns)
     if {"id", "applied_at"} <= set(columns):
@@ -89,7 +89,7 @@ def foreign(columns: Sequence[str]) -> CannotTell:
     return CannotTell(f"The database has a table {TABLE} of its own, with columns {listed}.", hint)
 
 
-def broken(error: Exception) -> CannotTell:
+def loader_error(error: Exception) -> CannotTell:
     """Build the error for Django migrations that cannot be loaded."""
     return CannotTell(
         f"Django's own migrations cannot be loaded: {error}",
@@ -148,7 +148,7 @@ def _migrate(connection: Connection, facts: Facts) -> None:
             executor = MigrationExecutor(connection.wrapper)
             executor.migrate(executor.loader.graph.leaf_nodes(APP))
     except LOADER_ERRORS as error:
-        raise broken(error) from error
+        raise loader_error(error) from error
     except DatabaseError as error:
         cause = error.__cause__
         if isinstance(cause, connection.driver_error) and connection.kind(cause) is Kind.READ_ONLY:

@@ -26,7 +26,7 @@ from migration_guard.problems import errors
 from migration_guard.results import Action, Change, Repaired
 from migration_guard.running import connecting, events, failures, own_tables
 from migration_guard.running.connection import Connection, Facts, StatementError
-from migration_guard.running.locks import holding, run_lock
+from migration_guard.running.locks import hold, run_lock
 from migration_guard.sql.statements import SQLError
 
 PRODUCTION = "production"
@@ -62,7 +62,7 @@ def repair(
         _check_usage(request)
         loaded = conf.load()
         outcome = outcome._replace(environment=loaded.environment)
-        outcome = outcome._replace(vendor=connecting.configured(alias).vendor)
+        outcome = outcome._replace(vendor=connecting.supported_connection(alias).vendor)
         return _repair(request, loaded, outcome, observe)
     except GuardError as error:
         return outcome._replace(error=error)
@@ -122,12 +122,12 @@ def _repair(request: Repair, loaded: Conf, outcome: Repaired, observe: events.Ob
         target = _Target(connection, facts, history, loaded, files)
         try:
             with (
-                holding(run_lock(connection), loaded.wait, observe),
+                hold(run_lock(connection), loaded.wait, observe),
                 connection.transaction(loaded.lock_timeout),
             ):
                 return _act(target, request, outcome)
         except StatementError as error:
-            raise failures.step_failed(connection, error) from error
+            raise failures.step_failure(connection, error) from error
 
 
 def _environment(name: str, loaded: Conf) -> str:

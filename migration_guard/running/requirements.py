@@ -14,7 +14,7 @@ from migration_guard.running.connection import Connection
 from migration_guard.running.own_tables import (
     LOADER_ERRORS,
     applied_django_migrations,
-    broken,
+    loader_error,
 )
 
 DIRECTLY: Final = (
@@ -40,7 +40,7 @@ def missing_session(connection: Connection, files: Sequence[MigrationFile]) -> l
     ]
 
 
-def unmet(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:
+def unmet_requirements(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:
     """Return a problem for each Django migration that ``files`` require and that is not applied."""
     required = {key for file in files for key in file.directives.requires}
     if not required or required <= applied_django_migrations(connection):
@@ -89,4 +89,4 @@ def _loader(connection: Connection) -> MigrationLoader:
     try:
         return MigrationLoader(connection.wrapper)
     except LOADER_ERRORS as error:
-        raise broken(error) from error
+        raise loader_error(error) from error

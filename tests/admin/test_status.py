@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
-from migration_guard.running import connecting
+from migration_guard.running.postgresql import connection as postgresql_connection
 from tests.admin.test_detail import visible
 
 FILES = {
@@ -421,7 +421,7 @@ def test_list_when_the_server_takes_the_connection_and_never_answers_does_not_wa
     sqlite, admin, settings, second, postgres_server, monkeypatch
 ):
     site = admin(FILES)
-    monkeypatch.setattr(connecting, "_LOOK_TIMEOUT", 2)
+    monkeypatch.setattr(postgresql_connection, "_LOOK_TIMEOUT", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         second(
             settings,

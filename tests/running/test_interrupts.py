@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from migration_guard.running.interrupts import breaking, deferred, standing
+from migration_guard.running.interrupts import defer_signals, keep_handlers, stop_on_signal
 
 
 def test_deferred_when_one_signal_comes_then_it_waits_for_the_end():
@@ -14,7 +14,7 @@ def test_deferred_when_one_signal_comes_then_it_waits_for_the_end():
         signal.raise_signal(signal.SIGINT)
         done.append("the commit")
 
-    with pytest.raises(KeyboardInterrupt), deferred():
+    with pytest.raises(KeyboardInterrupt), defer_signals():
         work()
 
     assert done == ["the commit"]
@@ -30,7 +30,7 @@ def test_deferred_when_a_second_signal_comes_then_it_gets_through():
         signal.raise_signal(signal.SIGINT)
         done.append("never")
 
-    with pytest.raises(KeyboardInterrupt), deferred():
+    with pytest.raises(KeyboardInterrupt), defer_signals():
         work()
 
     assert done == ["the first is held back"]
@@ -43,9 +43,9 @@ def test_deferred_when_the_handlers_stand_already_then_each_block_holds_one_sign
         signal.raise_signal(signal.SIGINT)
         done.append(number)
 
-    with standing():
+    with keep_handlers():
         for number in range(2):
-            with pytest.raises(KeyboardInterrupt), deferred(), deferred():
+            with pytest.raises(KeyboardInterrupt), defer_signals(), defer_signals():
                 work(number)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -57,7 +57,7 @@ def test_deferred_when_the_handlers_stand_already_then_each_block_holds_one_sign
 def test_breaking_when_it_is_interrupted_then_the_driver_is_stopped():
     stopped = []
 
-    with pytest.raises(KeyboardInterrupt), breaking(lambda: stopped.append(1)):
+    with pytest.raises(KeyboardInterrupt), stop_on_signal(lambda: stopped.append(1)):
         signal.raise_signal(signal.SIGINT)
 
     assert stopped == [1]
@@ -68,7 +68,7 @@ def test_breaking_when_the_signal_is_another_then_the_driver_goes_on():
     before = signal.signal(signal.SIGUSR1, lambda *_: handled.append(1))
 
     try:
-        with breaking(lambda: stopped.append(1)):
+        with stop_on_signal(lambda: stopped.append(1)):
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -55,8 +55,8 @@ class Command(GuardCommand):
     def _inspect(self, options: dict[str, Any]) -> Inspected:
         alias = options["database"]
         try:
-            connection = connecting.known(alias)
-            request = lint.LintRequest(
+            connection = connecting.project_connection(alias)
+            asked = lint.Asked(
                 alias,
                 connection.vendor,
                 options["base"],

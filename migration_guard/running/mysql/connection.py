@@ -147,7 +147,7 @@ class MySQLConnection(Connection):
         """Run the statements; a signal ends the one that runs on the server too."""
         # Asked for now: another thread must not touch a connection that waits.
         thread = self.driver.thread_id()
-        with interrupts.breaking(lambda: self._kill_query(thread)):
+        with interrupts.stop_on_signal(lambda: self._kill_query(thread)):
             super().run(unit, source, before, after)
 
     def _kill_query(self, thread: int) -> None:

@@ -30,13 +30,13 @@ def unrepeatable(
     """
     needed = [list(normalized(statement.text, "mysql")) for statement in rest]
     reads = {name for tokens in needed for name in _variables(tokens)}
-    executes = {name for tokens in needed for name in _prepared(tokens)}
+    executes = {name for tokens in needed for name in _prepared_names(tokens)}
     of_last = _OF_LAST.intersection(needed[0] if needed else ())
     for statement in done:
         tokens = list(normalized(statement.text, "mysql"))
         if lost := sorted(_assigned_by_chance(tokens) & reads):
             return statement, f"gave the variable @{lost[0]} a value"
-        if _prepared(tokens) & executes:
+        if _prepared_names(tokens) & executes:
             return statement, "prepared a statement"
         if of_last and "".join(words(statement.text, "mysql", 1)) in _LEAVES_LAST:
             return done[-1], f"left what {of_last.pop()}() in line {rest[0].line} asks for"
@@ -80,6 +80,6 @@ def _set_by_chance(tokens: Sequence[str]) -> set[str]:
     return assigned if reads or calls - _PURE or "select" in tokens else set()
 
 
-def _prepared(tokens: Sequence[str]) -> set[str]:
+def _prepared_names(tokens: Sequence[str]) -> set[str]:
     """Return the prepared statement that a PREPARE makes or an EXECUTE runs."""
     return set(tokens[1:2]) if tokens[:1] in (["prepare"], ["execute"]) else set()

@@ -102,8 +102,8 @@ def _copies(connection: Connection, index: ConcurrentIndex) -> Rows:
 
     A table's partitions and its TOAST table are rebuilt with it.
     """
-    name = _quoted(index.schema, index.name) if index.name else None
-    table = _quoted(index.schema, index.table) if index.table else None
+    name = _quote(index.schema, index.name) if index.name else None
+    table = _quote(index.schema, index.table) if index.table else None
     return connection.fetch(
         "WITH named AS (SELECT COALESCE((SELECT indrelid FROM pg_catalog.pg_index "
         "WHERE indexrelid = to_regclass(%s)), to_regclass(%s))::oid AS oid), "
@@ -135,14 +135,14 @@ def _indexes(connection: Connection, index: ConcurrentIndex) -> Rows:
         "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE i.indrelid = to_regclass(%s)",
-        (_quoted(index.schema, index.table),),
+        (_quote(index.schema, index.table),),
     )
 
 
 def _exists(connection: Connection, index: ConcurrentIndex) -> bool:
-    name = _quoted(index.schema, index.name)
+    name = _quote(index.schema, index.name)
     return bool(connection.fetch("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
 
 
-def _quoted(*parts: str | None) -> str:
+def _quote(*parts: str | None) -> str:
     return pg.Identifier(*filter(None, parts)).as_string()

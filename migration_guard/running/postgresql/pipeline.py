@@ -79,8 +79,8 @@ class Pipeline:
         """
         send = self._driver.pgconn.send_query_params
         if params:
-            values, types, formats = self._adapted(params)
-            text = _numbered(sql).encode(self._encoding)
+            values, types, formats = self._adapt(params)
+            text = _number_parameters(sql).encode(self._encoding)
             return self._wait(Command(send, (text, values, types, formats)))
         form = Format.TEXT if statement is None else Format.BINARY
         text = sql.encode(self._encoding)
@@ -88,17 +88,17 @@ class Pipeline:
 
     def add_prepared(self, sql: str, params: Sequence[Any]) -> Command:
         """As ``add``, for what comes again: parsed and planned once, until somebody drops it."""
-        values, types, formats = self._adapted(params)
+        values, types, formats = self._adapt(params)
         connection, key = self._driver.pgconn, (sql, types)
         name = self._prepared.get(key)
         if name is None:
-            text = (_numbered(sql) if params else sql).encode(self._encoding)
+            text = (_number_parameters(sql) if params else sql).encode(self._encoding)
             name = self._prepared[key] = b"migration_guard_%d" % next(_NUMBERS)
             preparing = self._wait(Command(connection.send_prepare, (name, text, types)))
             preparing.prepares = key
         return self._wait(Command(connection.send_query_prepared, (name, values, formats)))
 
-    def _adapted(
+    def _adapt(
         self, params: Sequence[Any]
     ) -> tuple[Sequence[Any], tuple[int, ...], Sequence[Format] | None]:
         values = self._adapting.dump_sequence(params, [PyFormat.AUTO] * len(params))
@@ -173,7 +173,7 @@ def run_together(driver: psycopg.Connection[Any], sql: str) -> Rows:
 
 
 @lru_cache(maxsize=64)
-def _numbered(sql: str) -> str:
+def _number_parameters(sql: str) -> str:
     """Return ``sql`` with $1, $2 … where it has %s, and % where it has %%."""
     numbers = count(1)
     return re.sub("%[%s]", lambda match: "%" if match[0] == "%%" else f"${next(numbers)}", sql)

@@ -73,7 +73,7 @@ class PostgreSQLTransaction(MigrationTransaction):
             connection.commit()
             connection.clean()
             return
-        with interrupts.deferred(), connection.closing_on_signal():
+        with interrupts.defer_signals(), connection.closing_on_signal():
             rows = pipeline.run_together(
                 connection.driver, f"COMMIT; {cleaning.CLEAN_BUT_PREPARED}"
             )

@@ -202,7 +202,7 @@ class SQLiteConnection(Connection):
             orphans = foreign_keys.find(self) if checks else foreign_keys.Orphans()
         self.driver.set_authorizer(self.own_table_writes.authorize)
         try:
-            with interrupts.breaking(self.driver.interrupt):
+            with interrupts.stop_on_signal(self.driver.interrupt):
                 super().run(unit, source, before, after)
         finally:
             self.driver.set_authorizer(None)
