@@ -83,7 +83,7 @@ def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
     fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
     try:
         if connecting.supported_connection(alias, read_only=True).connection is None:
-            # Not with the project's patience, which may be minutes: a server that does not answer.
+            # With a short time limit; the project's own may be minutes where no server answers.
             with connecting.open_connection(alias, read_only=True):
                 pass
         with reading(alias):

@@ -14,7 +14,8 @@ from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
 from migration_guard.running.connection import StatementError
-from migration_guard.sql.classify import mentions, words
+from migration_guard.sql.classify import mentions
+from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split
 
 _STATE = (

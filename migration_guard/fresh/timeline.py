@@ -43,7 +43,7 @@ class Timeline:
         # A connection of its own: that of the build is in the middle of its work.
         name = str(connections.settings[alias]["NAME"])
         self._connection = connecting.connection_to(alias, name)
-        self._last = whole(self._connection)
+        self._last = read_database(self._connection)
         self.chapters: list[Chapter] = []
         self.problems: list[Problem] = []
 

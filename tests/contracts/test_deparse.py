@@ -103,8 +103,8 @@ def test_spelling_when_asked_then_nothing_stays_behind(prices):
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_spelling_when_the_session_only_reads_then_the_server_still_answers(prices):
     with connecting.open_connection("default", read_only=True) as (connection, _facts):
-        known = snapshot(connection.wrapper)
-        ask = Ask(known.table("prices"), "check", "price between 0 and 99")
+        known = read_snapshot(connection.wrapper)
+        ask = Question(known.table("prices"), "check", "price between 0 and 99")
 
         assert "99" in speller(connection.wrapper)(ask)
 

@@ -16,7 +16,7 @@ from migration_guard.history import History, Identity
 from migration_guard.running import connecting
 from migration_guard.running.connection import Kind, StatementError
 from migration_guard.running.row_counter import counter_on
-from tests.running.support import sleeping, wait_until
+from tests.running.support import sleeping, wait_until, waiting
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, n integer); INSERT INTO users VALUES (1, 0)"
 UPDATE = "UPDATE users SET n = n + 1;"
@@ -295,7 +295,7 @@ def test_server_when_the_client_is_frozen_ends_the_transaction(database):
         history = History(connection, facts.schema, Identity("", ""))
         connection.begin()
         counter_on(connection, history).idle_up_to(1)
-        time.sleep(2.5)
+        wait_until(lambda: not sessions(database))
         with pytest.raises(StatementError) as caught, connection.failing():
             connection.fetch("SELECT 1")
 

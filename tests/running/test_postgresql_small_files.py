@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 
 from migration_guard.running import events, executor
-from tests.running.support import applied
+from tests.running.support import WAITING, applied, wait_until
 
 COUNTED = "SELECT nextval('runs')"  # which no rollback undoes
 FIRST = {"1_a.sql": "CREATE SEQUENCE runs; CREATE TABLE a (id int, name text)"}
@@ -14,6 +14,17 @@ FIRST = {"1_a.sql": "CREATE SEQUENCE runs; CREATE TABLE a (id int, name text)"}
 def runs(database):
     """Return how often `COUNTED` ran."""
     return database.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM runs")[0][0]
+
+
+def release_after_a_try(watcher, blocker):
+    """Let the blocker go when somebody has waited for its lock and given up."""
+
+    def waiting_now():
+        return watcher.execute(WAITING).fetchall()
+
+    wait_until(waiting_now)
+    wait_until(lambda: not waiting_now())
+    blocker.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize(

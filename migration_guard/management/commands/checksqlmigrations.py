@@ -56,7 +56,7 @@ class Command(GuardCommand):
         alias = options["database"]
         try:
             connection = connecting.project_connection(alias)
-            asked = lint.Asked(
+            request = lint.LintRequest(
                 alias,
                 connection.vendor,
                 options["base"],

@@ -65,13 +65,13 @@ class Command(GuardCommand):
                 return self._confirm(outcome)
 
             done = run.run(request, options["database"], confirm if asks else None, observe)
-        self._report(done, options, with_rows=not asks or expected is not None)
+        self._report(done, options, with_rows=not (asks and expected is None))
         if done.error is not None:
             return done.error.returncode, text.failure(done.error, errors(done.problems))
         return 0, ""
 
     def _report(self, done: ScriptOutcome, options: dict[str, Any], *, with_rows: bool) -> None:
-        """Print the result; the rows only if they were not printed before the question."""
+        """Print the result, without the rows where the question listed them."""
         if options["format"] == "json":
             self.say(report.render_json(done))
             return
@@ -83,7 +83,7 @@ class Command(GuardCommand):
             self.say("\n".join(filter(None, (rows, report.render_commit(done)))))
 
     def _confirm(self, outcome: ScriptOutcome) -> str:
-        """Ask; return why not, nothing for yes."""
+        """Ask, and return why the answer is no; an empty string for yes."""
         answer = ask(self.stderr, report.render_question(outcome, PATIENCE), PATIENCE)
         if answer is None:
             self.tell("")
