@@ -1,4 +1,4 @@
-"""A question to the person at the terminal, with a time limit; no answer is an answer too."""
+"""Asking the person at the terminal, with a time limit."""
 
 import os
 import sys

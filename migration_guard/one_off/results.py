@@ -35,7 +35,7 @@ class ScriptOutcome(NamedTuple):
     """What a one-off script did; unless ``committed``, nothing of it stays.
 
     ``place`` describes the database, ``name`` is what a person types to commit. ``everything``
-    counts also what triggers and cascades wrote, None where the server does not tell; so do
+    counts also what triggers and cascades wrote, None where the server does not count; so do
     ``tables`` (PostgreSQL alone). ``uncounted`` are tables that were emptied, rewritten or dropped
     without a number of rows. ``expected`` is the total that was asked for, if one was.
     """

@@ -86,7 +86,7 @@ class _Counting:
         self._before = self.tally() if counts else None
 
     def end(self, answered: int | None) -> None:
-        """Note what the statement did that started last; ``answered`` is the server's number."""
+        """Note what the last statement did; ``answered`` is the server's number."""
         number = len(self.statement_rows) + 1
         statement, vendor = self._statements[number - 1], self._connection.vendor
         writes = verb(statement.text, vendor) in WRITING

@@ -1,4 +1,4 @@
-"""A one-off script that is no migration: run, counted, confirmed, recorded.
+"""Running a one-off script that is no migration, once its row counts are confirmed.
 
 Invariants: the script and its audit entry are committed together, or neither is; nothing is
 committed whose numbers nobody confirmed; it runs under the run lock, so no migration runs
@@ -107,7 +107,7 @@ class _Run:
         return self.outcome
 
     def _fail(self, error: GuardError) -> None:
-        """Note why it was not committed; what comes after the COMMIT changes nothing."""
+        """Note why it was not committed, unless it was."""
         if not self.outcome.committed:
             problems = error.problems if isinstance(error, Refused) else ()
             self._set(error=error, problems=problems)
@@ -231,7 +231,7 @@ class _Run:
             raise
 
     def _check_transaction(self) -> None:
-        """Make sure that it is still the transaction that was begun: it has the savepoint."""
+        """Raise _RolledBack if the script ended the transaction, and with it the savepoint."""
         try:
             self.connection.send(f"RELEASE SAVEPOINT {_SAVEPOINT}")
         except self.connection.driver_error as error:

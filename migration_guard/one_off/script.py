@@ -74,7 +74,7 @@ def parse_script(
 
 
 def verb(sql: str, vendor: str) -> str:
-    """Return the first word of a statement in upper case; of a WITH the one that it leads to."""
+    """Return the first word of a statement in upper case; for a WITH, that of its main part."""
     first = "".join(words(sql, vendor, 1))
     if first != "WITH":
         return first

@@ -55,7 +55,7 @@ def adopt(
 
 
 def refuse_unfinished(connection: Connection, facts: Facts, history: History) -> None:
-    """Raise CannotTell where an adoption was interrupted: our history is empty, and lies.
+    """Raise CannotTell where an adoption was interrupted, so that our history lacks its rows.
 
     To be called while the history is empty.
     """

@@ -1,4 +1,4 @@
-"""Connections of the app's own: whatever the project's settings, in autocommit and unpooled."""
+"""Opening connections of the app's own, in autocommit and unpooled, whatever the project says."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,7 +153,7 @@ def _without_password(connection: BaseDatabaseWrapper, message: str) -> str:
 
 
 def describe(connection: BaseDatabaseWrapper) -> str:
-    """Return the database as a person knows it: vendor, name, host, user; never the password."""
+    """Return vendor, name, host and user of a database, as a person knows it."""
     settings = connection.settings_dict
     parts = [f'the {VENDORS[connection.vendor].title} database "{settings["NAME"]}"']
     if settings.get("HOST"):

@@ -1,4 +1,4 @@
-"""What the executor tells while it works; a command turns it into lines.
+"""What the executor reports while it works; a command turns it into lines.
 
 Tuples, which are quicker to define than dataclasses: every deploy imports them.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Waiting(NamedTuple):
-    """Another run holds the lock; ``holder`` describes it, as far as the database tells."""
+    """Another run holds the lock; ``holder`` describes it, as far as the database knows."""
 
     holder: str
 

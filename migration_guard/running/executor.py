@@ -1,4 +1,4 @@
-"""The runner: from a plan to migrations that are applied and recorded.
+"""The runner, which applies and records the migrations of a plan.
 
 Library first: ``run`` and ``look`` return an Outcome and print nothing; an observer hears what
 happens on the way. A partial failure is a value: what was applied, and what failed.
@@ -65,7 +65,7 @@ class Options:
 
 
 def look(alias: str = DEFAULT_DB_ALIAS, options: Options = Options()) -> Outcome:
-    """Return the plan; write nothing, and take no lock."""
+    """Return the plan without writing anything or taking a lock."""
     return _Run(alias, options, lambda _event: None).look()
 
 
@@ -82,7 +82,7 @@ def run(
 
 
 class _Run:
-    """One run (or look) from its first file to its outcome; holds what an outcome is made of."""
+    """One run, or look, from its first file to its outcome."""
 
     def __init__(self, alias: str, options: Options, observe: events.Observer) -> None:
         self.alias = alias
@@ -203,9 +203,9 @@ class _Run:
         )
 
     def _look_again(self) -> None:
-        """See what the database has after a failure, and whether an interrupt came behind a COMMIT.
+        """Read the history after a failure: an interrupt may have come behind a COMMIT.
 
-        Without an answer, what is not known to be applied is not said to be.
+        Without an answer, only what is surely applied is reported as applied.
         """
         if not self.outcome.plan.migrations:
             return
@@ -286,7 +286,7 @@ class _Run:
     # -- migrations
 
     def _apply_all(self, lock: HeldLock) -> None:
-        """Apply in order; where the history moved on under us, plan again."""
+        """Apply in order; plan again where another run has changed the history."""
         while True:
             self._stop_at(self.outcome.problems)
             scripts = self._prepare()

@@ -1,4 +1,4 @@
-"""What the runner says when something went wrong: fact, place, state left, next step."""
+"""The messages of a run that failed: the fact, its place, the state left, the next step."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _SHOWN_SQL = 500
 
 
 class MigrationFailed(Refused):
-    """A migration failed; ``problems`` holds the one finding, with file and line.
+    """A migration failed; ``problems`` holds one problem, with file and line.
 
     ``account`` is what happened and where, without the state of the database and the next step.
     """
@@ -42,7 +42,7 @@ def migration_failure(
 def describe_failure(
     connection: Connection, script: Script, error: StatementError
 ) -> tuple[list[str], int | None]:
-    """Return the lines that say what failed, where, and why; and the line of the file."""
+    """Return the lines that say what failed, where and why, and the line number in the file."""
     path, line = _place(connection, script, error)
     lines = [f"{script.file.id} failed at {place(path, line)}" + _which(script, error)]
     if error.statement is not None:

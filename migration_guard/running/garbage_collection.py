@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Hold back the collector, a fifth of the time of a large check and of a long history.
+    """Switch the collector off: it takes a fifth of the time of a large check or a long history.
 
-    It would walk the facts over and over as they grow in number, and find no garbage.
+    It would walk the values over and over as they grow in number, and find no garbage.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -22,9 +22,9 @@ def no_collection() -> Iterator[None]:
 
 @contextmanager
 def freeze_objects() -> Iterator[None]:
-    """Let the collector pass over all that there is now: thousands of files that are still needed.
+    """Keep the collector from looking at what exists now: thousands of files that are still needed.
 
-    What a long run makes on its way it collects as ever.
+    It still collects what a long run makes on its way.
     """
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""Why a half-done migration cannot go on by itself, and what to do about it."""
+"""The errors of a half-done migration that cannot go on by itself, with what to do about it."""
 
 from migration_guard.exceptions import Refused
 from migration_guard.planning.history_rows import JournalRow
@@ -34,7 +34,7 @@ def edited_error(task: Task, entry: JournalRow) -> HalfDoneError:
 def session_lost_error(
     task: Task, entry: JournalRow, statement: Statement, lost: str
 ) -> HalfDoneError:
-    """Refuse because ``statement``, which is done, ``lost`` what only its session had."""
+    """Refuse because what ``statement`` made, which ``lost`` names, went with its session."""
     return HalfDoneError(
         f"{_half_done(task, entry)} It {lost} (line {statement.line}), which went "
         "with its session, so the run cannot go on behind it. Nothing was changed.",

@@ -56,7 +56,7 @@ _in_place: list[_Standing] = []  # one at most
 
 @contextmanager
 def keep_handlers() -> Iterator[None]:
-    """Make what is ``defer_signals`` in this block cheap: the handlers are put in place once."""
+    """Put the handlers in place once, which makes each ``defer_signals`` in this block cheap."""
     if _in_place or threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread alone
         return
@@ -76,7 +76,7 @@ def keep_handlers() -> Iterator[None]:
 def defer_signals() -> Iterator[None]:
     """Hold the first signal back until the end; a second one gets through.
 
-    A driver that is interrupted in a COMMIT cannot tell any more what became of it.
+    A driver that is interrupted in a COMMIT no longer knows what became of it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""A migration that cannot be one transaction: statement by statement, through the journal.
+"""Applying a migration that cannot be one transaction, through the journal.
 
 The claim is the committed journal entry. It counts the statements done, with a digest of their
 text, so that the next run goes on at the statement that failed, and refuses if the part already
@@ -42,7 +42,7 @@ def apply(task: Task, entry: JournalRow | None) -> Done:
 
 
 class _Run:
-    """One pass over one file; ``_digest`` is that of the statements done."""
+    """One pass over one file; ``_digest`` is the digest of the statements that are done."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -134,7 +134,7 @@ class _Run:
         return now
 
     def _settle_doubt(self, entry: JournalRow) -> int:
-        """Find out what became of the statement that was interrupted; return what is done."""
+        """Find out what became of the interrupted statement; return the count of those done."""
         effect = self.task.retries.run(lambda: self._effect(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
         same = unit is not None and self._mask(unit.statements[0]) == entry.statement
@@ -185,7 +185,7 @@ class _Run:
             raise
 
     def _run_alone(self, unit: Unit) -> None:
-        """Note the intent, run, check, count: a kill in between leaves a doubt, not a lie."""
+        """Note the intent, run the statement, and count it; a kill in between leaves a doubt."""
         statement = unit.statements[0]
         text = self._mask(statement)
         with self.connection.failing():
@@ -207,7 +207,7 @@ class _Run:
         self._count(unit, ids)
 
     def _settle_failure(self, text: str, before: str) -> bool:
-        """Clear what a failed statement left; if it may have committed, keep the doubt.
+        """Clear what a failed statement left, and the doubt unless it may have committed.
 
         Returns whether surely nothing of it was done.
         """
@@ -238,7 +238,7 @@ class _Run:
             self._count_row(unit)
 
     def _lock_entry(self) -> JournalRow:
-        """Lock the entry, and see that no other run has counted on; else roll back."""
+        """Lock the entry; raise AppliedByAnotherError if another run has counted on."""
         self.task.history.journal_write(self.file.id)
         entry = self.task.history.journal().get(self.file.id)
         if entry is None or entry.done != self._done:
@@ -259,7 +259,7 @@ class _Run:
         self._done = unit.last
 
     def _digest_unit(self, unit: Unit) -> None:
-        """Add to the digest what the database sees of the statements: no comments, no space."""
+        """Add the statements to the digest, without comments and white space."""
         for statement in unit.statements:
             tokens = "\0".join((*normalized(statement.text, self.connection.vendor), ""))
             self._digest.update(f"{tokens}\0".encode())
@@ -308,7 +308,7 @@ class _Run:
         return Done(applied_at, duration, self._cleared)
 
     def _fail(self, error: str, statement: Statement | None) -> None:
-        """Write the failure down; with the connection gone, the entry stays `running`.
+        """Write the failure down; if the connection is lost, the entry stays ``running``.
 
         Raises AppliedByAnotherError where the statement met what another run had done meanwhile.
         """

@@ -29,7 +29,7 @@ class RunLock(ABC):
 
     @abstractmethod
     def holder(self) -> str:
-        """Describe who holds it: pid, application and since when, as far as the vendor knows."""
+        """Describe who holds it and since when, as far as the vendor knows."""
 
     @abstractmethod
     def is_held(self) -> bool:
@@ -62,7 +62,7 @@ class HeldLock:
         self._checked = time.monotonic()
 
     def suspect(self) -> None:
-        """Look at the connection in the next check: another run was at work meanwhile."""
+        """Make the next check look at the connection, because another run was at work."""
         self._checked = float("-inf")
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Recording migrations without running them: ``--fake`` and ``--baseline``, each act audited."""
+"""Recording migrations without running them (``--fake``, ``--baseline``); each is audited."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from migration_guard.running.connection import Connection
 
 
 def check_number(files: FileSet, number: int | None) -> None:
-    """Raise CannotTell where an option names a ``number`` that no file has: a slip of the keys."""
+    """Raise CannotTell where an option names a ``number`` that no file has."""
     if number is not None and all(file.number != number for file in files.files):
         raise CannotTell(
             f"There is no migration with the number {number}; nothing was changed.",
@@ -62,7 +62,7 @@ def choose_baseline(plan: Plan, number: int) -> list[Planned]:
 
 
 def _refuse_marking(planned: Planned) -> None:
-    """Raise Refused where the record would be a lie: applied, half done, or not for this place."""
+    """Raise Refused for a migration that is applied, half done, or not for this environment."""
     if planned.row is not None:
         raise Refused(f"{planned.id} is applied already; nothing was changed.")
     if planned.entry is not None:

@@ -1,7 +1,7 @@
-"""The app's own tables: made, upgraded, or taken over from a table that the team had.
+"""Making and upgrading the app's own tables, or taking over a table that the team had.
 
 They are created by the app's own Django migrations through ``MigrationExecutor``; ``migrate``
-would also tell other apps (``pre_migrate``, ``post_migrate``).
+would also send signals to other apps (``pre_migrate``, ``post_migrate``).
 """
 
 import pkgutil
@@ -120,7 +120,7 @@ def applied_django_migrations(connection: Connection) -> set[tuple[str, str]]:
 
 
 def _drop_remains(connection: Connection) -> None:
-    """Drop the tables of a run that died while it made them: ours to the column, and empty.
+    """Drop the own tables that a run left which died while it made them: they are empty.
 
     Nothing can be recorded before all of them are there.
     """
@@ -165,7 +165,7 @@ def _migrate(connection: Connection, facts: Facts) -> None:
 
 @contextmanager
 def _all_or_none(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
-    """Make them all or none: Django commits its record of a migration behind the migration.
+    """Make all own tables or none: Django commits its record of a migration after the migration.
 
     SQLite has no lock that spans a run: this holds the write lock from the first look to the end.
     There Django would also look for rows without their parent in all tables, and refuse old ones;

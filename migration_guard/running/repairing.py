@@ -1,4 +1,4 @@
-"""Changing the history or the environment stamp by hand: nothing else does.
+"""Changing the history or the environment stamp by hand, which nothing else does.
 
 Invariants: a repair happens as a whole, together with its audit entries, or not at all; what it
 decides rests on what the database says inside that transaction, under the run lock; it creates no
@@ -36,7 +36,7 @@ _SHOW_STATES = "manage.py runsqlmigrations --plan shows the state of each migrat
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One act by hand: on the migrations ``ids``, or on the stamp (``environment``, ``confirm``).
+    """One act on the migrations ``ids``, or on the stamp (``environment``, ``confirm``).
 
     ``confirm`` is the database's name, typed by the person who says that it is not production.
     """
@@ -242,7 +242,7 @@ _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
 
 
 def _stamp(target: _Target, request: Repair, stamp: str) -> None:
-    """Stamp the database; ``stamp`` is what it counts as until now."""
+    """Stamp the database; ``stamp`` is the environment that it counts as now."""
     name, new = target.facts.database, request.environment
     old = target.history.stamp()
     if old == new:
@@ -315,7 +315,7 @@ def _fingerprint(file: MigrationFile, vendor: str) -> str:
 
 
 def _before(target: _Target, planned: Planned) -> dict[str, Any]:
-    """Return what the database has of a migration, for the audit: enough to put it back."""
+    """Return what the audit needs to put a migration's rows back."""
     row, entry = planned.row, planned.entry
     details: dict[str, Any] = {"state": planned.state}
     if row is not None:

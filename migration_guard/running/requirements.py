@@ -1,4 +1,4 @@
-"""What must be there before a file may run: Django migrations, and a session that lasts."""
+"""What a file needs before it may run: Django migrations, and a session that lasts."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -191,7 +191,7 @@ class MySQLConnection(Connection):
             self._is_used = False
 
     def _connect(self) -> None:
-        """Connect; where connections are limited, once the server has noted the end of the last."""
+        """Connect; where connections are limited, wait until the server lets the last one go."""
         deadline = time.monotonic() + _LEAVING
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Which objects a DDL statement of MySQL changes: those whose definitions tell whether it was done.
+"""The objects that a DDL statement of MySQL changes, whose definitions show whether it was done.
 
 Pure: it reads the statement alone.
 """

@@ -55,7 +55,7 @@ class NamedLock(RunLock):
             return False
 
     def release(self) -> None:
-        """Give it back at once: the server notices the end of its connection when it gets to it."""
+        """Give it back at once: the server may notice the end of its connection late."""
         with suppress(self._connection.driver_error):
             self._connection.send("SELECT RELEASE_LOCK(%s)", (self._name,))
         self._connection.wrapper.close()

@@ -1,4 +1,4 @@
-"""What a MySQL session knows that another one cannot: variables, prepared statements, last ids.
+"""State that only one MySQL session has: user variables, prepared statements, last ids.
 
 Pure: it reads the statements alone.
 """
@@ -72,7 +72,7 @@ def _assigned_by_chance(tokens: Sequence[str]) -> set[str]:
 
 
 def _set_by_chance(tokens: Sequence[str]) -> set[str]:
-    """Read a SET: a value of constants, server variables and pure functions is fixed."""
+    """Return the variables of a SET whose values come of more than constants and pure functions."""
     places = list(_variable_places(tokens))
     assigned = {name for index, name in places if tokens[index : index + 1] in (["="], [":="])}
     reads = {name for index, name in places if tokens[index : index + 1] not in (["="], [":="])}

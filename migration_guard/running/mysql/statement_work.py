@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: units, and what became of DDL that was interrupted.
+"""MySQL and MariaDB: the statements of a file, and what became of an interrupted one.
 
 Sources: MariaDB knowledge base, "Atomic DDL" (10.6); MySQL manual, "Atomic Data Definition
 Statement Support" (8.0).
@@ -57,7 +57,7 @@ class MySQLStatementWork(StatementWork):
         return f"{self._connection.driver.thread_id()} {self._definition(sql)}"
 
     def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:
-        """Compare the definition with the one noted: DDL is atomic, so it is the old or the new.
+        """Compare the definition with the one noted; DDL is atomic, so it is the old or the new.
 
         Raises OperationalError (a lock wait) while the server still runs what was interrupted: it
         does not notice that the client is gone before the statement ends.

@@ -23,8 +23,8 @@ _COMPARED: Final = 200
 def refuse_running(connection: Connection, sql: str) -> None:
     """Raise LockNotAvailable, so that it is tried again, while another process runs ``sql``.
 
-    A server may not notice that nobody waits for the end of a long statement. Whoever cleaned up
-    behind it now, or ran it again, would do so twice.
+    A server may not notice that its client is gone. Cleaning up or running the statement again now
+    would do the work twice.
     """
     # Not by process number: behind a pooler, the number that was noted could be a stranger's.
     running = connection.fetch(

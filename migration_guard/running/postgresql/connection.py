@@ -209,7 +209,7 @@ class PostgreSQLConnection(Connection):
 
     @contextmanager
     def closing_on_signal(self) -> Iterator[None]:
-        """Close the connection when a signal comes: psycopg leaves it within a command.
+        """Close the connection when a signal comes, because psycopg leaves it within a command.
 
         The server rolls back what it loses.
         """

@@ -1,4 +1,4 @@
-"""Statements that are sent together: libpq's pipeline mode, and several in one message.
+"""Sending statements together, by libpq's pipeline mode or several in one message.
 
 psycopg's cursors and its own pipeline, a packet for each statement, are most of what a small
 migration costs its client. Sources: libpq manual, "Pipeline Mode"; psycopg manual, "psycopg.pq";
@@ -87,7 +87,7 @@ class Pipeline:
         return self._wait(Command(send, (text, None, None, None, form), statement))
 
     def add_prepared(self, sql: str, params: Sequence[Any]) -> Command:
-        """As ``add``, for what comes again: parsed and planned once, until somebody drops it."""
+        """Let a statement wait that comes again; the server parses and plans it only once."""
         values, types, formats = self._adapt(params)
         connection, key = self._driver.pgconn, (sql, types)
         name = self._prepared.get(key)

@@ -1,7 +1,7 @@
-"""What stands between the runner and PostgreSQL: nothing, or a pooler, and in which mode.
+"""Finding out whether a pooler stands between the runner and PostgreSQL, and in which mode.
 
-A pooler cannot be asked, but it gives itself away: the process id that it tells a client is not
-that of the server's process, and in transaction mode the server's process changes under an idle
+A pooler has no query for it, but two signs: the process id that it gives a client is not that of
+the server's process, and in transaction mode the server's process changes under an idle
 client. Source: PgBouncer manual, "Features" and "Configuration".
 """
 
@@ -58,9 +58,9 @@ class Pooling(Enum):
 
 
 def in_transaction_mode(own: Collection[int], other: int) -> bool:
-    """Judge by the server's processes: those that answered us, and one that answered another.
+    """Return whether several processes serve one client, or two clients share one.
 
-    A process that two clients share, or a client that several processes serve.
+    ``own`` are the server's processes that answered us, ``other`` answered another connection.
     """
     return len(own) > 1 or other in own
 

@@ -78,7 +78,7 @@ class PostgreSQLStatementWork(StatementWork):
         return concurrent_indexes.note(self._connection, sql)
 
     def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:
-        """Look what a statement left; drop an INVALID index that it made.
+        """Find out what a statement left; drop an INVALID index that it made.
 
         Raises LockNotAvailable while the server still runs what was interrupted.
         """

@@ -67,7 +67,7 @@ class PostgreSQLTransaction(MigrationTransaction):
         return self._changes
 
     def commit(self) -> None:
-        """Commit and clean in one round trip, where the session is ours and libpq's is at hand."""
+        """Commit and clean, in one round trip where possible."""
         connection = self._connection
         if connection.pooling is Pooling.TRANSACTION or not pipeline.IS_AVAILABLE:
             connection.commit()

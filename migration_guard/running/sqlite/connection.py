@@ -63,7 +63,7 @@ class OwnTableWrites:
     def authorize(
         self, action: int, table: str | None, _column: str | None, database: str | None, *_: object
     ) -> int:
-        """Note an access to an own table, and allow it: what SQLite calls while it compiles."""
+        """Note an access to an own table, and allow it; SQLite calls this for each statement."""
         # VACUUM copies the history into a database of its own, which has another name.
         if database == "main" and table is not None and table.lower() in OWN_TABLES:
             self._seen.add((table.lower(), action))
@@ -297,7 +297,7 @@ def runs_alone(sql: str) -> bool:
 
 
 def _read_only_uri(name: str) -> str:
-    """Return the URI that reads the file; of one that is not there yet, an empty database."""
+    """Return the URI that reads the file, or an empty database if there is no file yet."""
     uri = name if name.startswith("file:") else f"file:{quote(str(Path(name).resolve()))}"
     path = Path(unquote(urlsplit(uri).path))
     if not path.exists():

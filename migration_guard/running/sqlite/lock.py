@@ -14,7 +14,7 @@ class FileLock(RunLock):
     """BEGIN EXCLUSIVE on an empty database beside the file; it goes with the process.
 
     SQLite's own lock, on the whole file, is what the migrations need themselves. The empty file is
-    never deleted: whoever waits for it would wait for a file that is no more.
+    never deleted: a process that waits for it would wait for a file that is gone.
     """
 
     def __init__(self, connection: SQLiteConnection) -> None:

@@ -21,7 +21,7 @@ class SQLiteTransaction(MigrationTransaction):
         self._started = 0.0
 
     def open(self, limits: Limits, *, together: bool) -> None:  # noqa: ARG002
-        """Start the transaction; no server is there that could be sent several statements."""
+        """Start the transaction; without a server, nothing is sent together."""
         self._started = time.monotonic()
         self._connection.begin(limits)
 
