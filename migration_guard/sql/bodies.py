@@ -1,7 +1,7 @@
 """Statements with a body whose own statements end in `;`.
 
-A body ends at an END in the place of a statement, so that neither CASE … END nor a column called
-`end` is mistaken for it: no grammar lets a statement begin with END inside such a body.
+A body ends at an END that stands where a statement begins. No grammar lets a statement of a body
+begin with END, so neither CASE … END nor a column called `end` is mistaken for the end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from migration_guard.sql.runs import BLOCKS, body_pattern, closed_pattern
+from migration_guard.sql.runs import body_pattern, closed_pattern, end_pattern
 from migration_guard.sql.scanner import Kind, Token, gap, significant, skip_gap
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Body:
-    """A body that is open: `what` and `start` name it, `segment` is where its statement begins."""
+    """An open body. `what` and `start` name it; its current statement begins at `segment`."""
 
     what: str
     start: int
@@ -32,53 +32,38 @@ class Body:
     is_new: bool = True
 
     def end(self, text: str, lexis: Dialect, terminator: int) -> int:
-        """Return the offset after the END that closes the body; -1 if not known at this `;`.
-
-        At the first one the whole body is tried in one match. If that fails it takes steps.
-        """
+        """Return the offset after the END that closes the body; -1 if it is not at this `;`."""
         if self.is_new:
+            # The first time the whole body is tried in one match.
             self.is_new = False
-            found = body_pattern(lexis).match(text, terminator)
-            if found and not self._may_hold_more(text, lexis, found.start(1)):
-                return found.end(1)
+            body = body_pattern(lexis).match(text, terminator)
+            # One match cannot see inner blocks and DELIMITER.
+            if body and not (lexis.blocks and _INNER.search(text, self.segment, body.start(1))):
+                return body.end(1)
         return self._end_after(text, lexis, terminator)
-
-    def _may_hold_more(self, text: str, lexis: Dialect, end: int) -> bool:
-        """Tell whether what one match cannot know may stand in the body: blocks and DELIMITER."""
-        return lexis.vendor == "mysql" and bool(_INNER.search(text, self.segment, end))
 
     def _end_after(self, text: str, lexis: Dialect, terminator: int) -> int:
         """Return the offset after the END that follows a `;` and closes the body; -1 if none."""
-        if lexis.vendor == "mysql":
-            self.depth += _blocks_opened(text, lexis, self.segment, terminator)
+        if lexis.blocks:
+            self.depth += _count_inner_begins(text, lexis, self.segment, terminator)
         self.segment = skip_gap(text, lexis, terminator + 1)
-        found = _word("END", lexis).match(text, self.segment)
-        if not found:
+        end = end_pattern(lexis).match(text, self.segment)
+        if not end:
             return -1
-        after = skip_gap(text, lexis, found.end())
-        if lexis.vendor == "sqlite" and text[after : after + 1] not in {"", ";"}:
-            return -1
-        if lexis.vendor == "mysql":
-            self.depth -= not _word(BLOCKS, lexis).match(text, after)
-            if self.depth:
-                return -1
-        return found.end()
+        self.depth -= 1
+        return -1 if self.depth else end.end()
 
 
 def open_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
     """Return the body that the statement at `start` opens before its first terminator."""
+    body = None
     if _plain_head(lexis).match(text, start):
-        if lexis.vendor == "sqlite":
-            return Body("trigger body", start, start)
-        if plain := _PLAIN[lexis.vendor](text, lexis, start, terminator):
-            return plain
-    if lexis.vendor == "postgresql" and not _ATOMIC.search(text, start, terminator):
-        return None
-    return _OPENERS[lexis.vendor](_words(text, lexis, start, terminator), start)
+        body = _PLAIN[lexis.vendor](text, lexis, start, terminator)
+    return body or _OPENERS[lexis.vendor](text, lexis, start, terminator)
 
 
 def _words(text: str, lexis: Dialect, start: int, stop: int) -> Iterator[Token]:
-    """Yield the significant tokens up to `stop` and one more, unquoted words in upper case."""
+    """Yield the significant tokens up to `stop` and the next, unquoted words in upper case."""
     for token in significant(text, lexis, start):
         if token.kind is Kind.WORD:
             yield Token(token.kind, token.text.upper(), token.start)
@@ -89,23 +74,28 @@ def _words(text: str, lexis: Dialect, start: int, stop: int) -> Iterator[Token]:
 
 
 def _plain_atomic(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
-    """Do what `_atomic` does, where nothing but closed content stands before BEGIN ATOMIC."""
-    found = _begin_atomic(lexis).search(text, start, terminator)
-    if not found or not closed_pattern(lexis).fullmatch(text, start, found.start()):
+    """Return what `_atomic` returns, if only closed content stands before BEGIN ATOMIC."""
+    begin = _begin_atomic(lexis).search(text, start, terminator)
+    if not begin or not closed_pattern(lexis).fullmatch(text, start, begin.start()):
         return None
-    first = skip_gap(text, lexis, found.end())
+    first = skip_gap(text, lexis, begin.end())
     is_empty = _word("END", lexis).match(text, first)
-    return None if is_empty else Body("BEGIN ATOMIC body", found.start(), first)
+    return None if is_empty else Body("BEGIN ATOMIC body", begin.start(), first)
+
+
+def _plain_trigger(_text: str, _lexis: Dialect, start: int, _terminator: int) -> Body:
+    """Return the body of a trigger whose head is plain."""
+    return Body("trigger body", start, start)
 
 
 def _plain_compound(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
-    """Do what `_compound` does, where BEGIN follows a word or `)` and no comment is before it."""
-    found = _begin(lexis).search(text, start, terminator)
-    if not found or not closed_pattern(lexis).fullmatch(text, start, found.start()):
+    """Return what `_compound` returns, if BEGIN follows a word or `)` without a comment."""
+    begin = _begin(lexis).search(text, start, terminator)
+    if not begin or not closed_pattern(lexis).fullmatch(text, start, begin.start()):
         return None
-    head = text[start : found.start()].rstrip(lexis.space)
+    head = text[start : begin.start()].rstrip(lexis.space)
     last = _LAST_WORD.search(head[-_LONGER:])
-    first = skip_gap(text, lexis, found.end())
+    first = skip_gap(text, lexis, begin.end())
     is_clear = last and last[0].upper() not in _NAME_FOLLOWS and not _COMMENT.search(head)
     if not is_clear or text.startswith("/*", first) or _word("END", lexis).match(text, first):
         return None
@@ -114,14 +104,14 @@ def _plain_compound(text: str, lexis: Dialect, start: int, terminator: int) -> B
 
 @lru_cache
 def _plain_head(lexis: Dialect) -> re.Pattern[str]:
-    """Compile how a statement with a body begins, with no nested comment between the words."""
+    """Return the pattern of a statement with a body, without nested comments between words."""
     then = f"(?!{lexis.name_part}){gap(lexis)}"
     return re.compile(f"(?i:{_PLAIN_HEADS[lexis.vendor].replace(' ', then)})(?!{lexis.name_part})")
 
 
 @lru_cache
 def _begin(lexis: Dialect) -> re.Pattern[str]:
-    # It begins with one class of characters, since the engine finds that at a glance.
+    # The pattern begins with a class of characters, which the engine finds fastest.
     part = lexis.name_part
     return re.compile(f"[bB](?i:EGIN)(?<!{part}.{{5}})(?!{part})", re.DOTALL)
 
@@ -132,8 +122,11 @@ def _begin_atomic(lexis: Dialect) -> re.Pattern[str]:
     return re.compile(f"{_begin(lexis).pattern}{gap(lexis)}{atomic}", re.DOTALL)
 
 
-def _atomic(words: Iterator[Token], _start: int) -> Body | None:
-    """PostgreSQL: CREATE [OR REPLACE] FUNCTION|PROCEDURE … BEGIN ATOMIC … END."""
+def _atomic(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    """Return PostgreSQL's body: CREATE [OR REPLACE] FUNCTION|PROCEDURE … BEGIN ATOMIC … END."""
+    if not _ATOMIC.search(text, start, terminator):
+        return None
+    words = _words(text, lexis, start, terminator)
     is_create, what = _next(words) == "CREATE", _next(words)
     if what == "OR":
         what = (_next(words), _next(words))[1]
@@ -150,14 +143,13 @@ def _atomic(words: Iterator[Token], _start: int) -> Body | None:
     return None
 
 
-def _trigger(words: Iterator[Token], start: int) -> Body | None:
-    """SQLite: [EXPLAIN …] CREATE [TEMP|TEMPORARY] TRIGGER … ; END, and then `;` or nothing.
-
-    As in `sqlite3_complete()`, EXPLAIN may be followed by any words that are not of these.
-    """
+def _trigger(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    """Return SQLite's body: [EXPLAIN …] CREATE [TEMP|TEMPORARY] TRIGGER … ; END before `;`."""
+    words = _words(text, lexis, start, terminator)
     word = _next(words)
     if word == "EXPLAIN":
-        word = next((each.text for each in words if each.text in _TRIGGER_WORDS), "")
+        # As in `sqlite3_complete()`, any other words may follow.
+        word = next((token.text for token in words if token.text in _TRIGGER_WORDS), "")
     if word != "CREATE":
         return None
     word = _next(words)
@@ -166,8 +158,9 @@ def _trigger(words: Iterator[Token], start: int) -> Body | None:
     return Body("trigger body", start, start) if word == "TRIGGER" else None
 
 
-def _compound(words: Iterator[Token], start: int) -> Body | None:
-    """MySQL, MariaDB: what begins with BEGIN in a stored program, or with BEGIN NOT ATOMIC."""
+def _compound(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    """Return MySQL's body: BEGIN in a stored program, or BEGIN NOT ATOMIC of MariaDB."""
+    words = _words(text, lexis, start, terminator)
     before, is_program = _next(words), False
     if before == "BEGIN" and (_next(words), _next(words)) != ("NOT", "ATOMIC"):
         return None
@@ -187,8 +180,8 @@ def _compound(words: Iterator[Token], start: int) -> Body | None:
     return None if first.text == "END" else Body("BEGIN … END body", start, first.start)
 
 
-def _blocks_opened(text: str, lexis: Dialect, start: int, stop: int) -> int:
-    """Count the BEGINs of nested blocks between two terminators; not those of `BEGIN END`."""
+def _count_inner_begins(text: str, lexis: Dialect, start: int, stop: int) -> int:
+    """Return how many BEGINs between two terminators open an inner block that is not empty."""
     if not _BEGIN.search(text, start, stop):
         return 0
     count, before, is_handler = 0, ";", False
@@ -215,7 +208,7 @@ _PLAIN_HEADS = {
     "sqlite": "CREATE (?:TEMP |TEMPORARY )*+TRIGGER",
     "mysql": "CREATE (?:OR REPLACE )?+(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)",
 }
-_PLAIN = {"postgresql": _plain_atomic, "mysql": _plain_compound}
+_PLAIN = {"postgresql": _plain_atomic, "sqlite": _plain_trigger, "mysql": _plain_compound}
 _ATOMIC = re.compile(r"(?i)\bATOMIC\b")
 _BEGIN = re.compile(r"(?i)\bBEGIN\b")
 _INNER = re.compile(r"[bBdD](?i:EGIN|ELIMITER)\b")
@@ -225,7 +218,7 @@ _TRIGGER_WORDS = frozenset({"CREATE", "TEMP", "TEMPORARY", "TRIGGER", "EXPLAIN",
 _PROGRAMS = frozenset({"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"})
 _NO_PROGRAMS = frozenset({"TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "ROLE"})
 _NAME_FOLLOWS = _PROGRAMS | {"EXISTS", ".", "ON", "FOLLOWS", "PRECEDES", "@", "=", "(", ","}
-_LONGER = 20  # characters: than any of these words
+_LONGER = 20  # characters, more than any of these words has
 _STATEMENT_MAY_FOLLOW = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", ":"})
 _NO_STATEMENT = frozenset(",)=+-*/.<>;") | {"END", "ELSE", "WHEN", "FROM", "AS", "AND", "OR"}
 _OPENERS = {"postgresql": _atomic, "sqlite": _trigger, "mysql": _compound}

@@ -1,7 +1,7 @@
-"""What a single statement is, told from its tokens: pure functions that never raise.
+"""What kind of statement a text is, by its tokens.
 
-They take a statement's text as `split` returns it. Words count only where they are unquoted;
-comments never count, MySQL's executable comments do.
+Pure functions that never raise. They take a statement's text as `split` returns it. Only unquoted
+words count, and of comments only those that MySQL executes.
 """
 
 from __future__ import annotations
@@ -56,21 +56,21 @@ def words(text: str, vendor: str, limit: int) -> tuple[str, ...]:
     They end before the first token of another kind: `SELECT a.b` gives SELECT and A, `(SELECT 1)`
     nothing, `DROP TABLE "t"` DROP and TABLE.
     """
-    found: list[str] = []
+    leading: list[str] = []
     for token in significant(text, dialect(vendor)):
         if token.kind is Kind.KEPT_COMMENT:
             continue
-        if token.kind is not Kind.WORD or len(found) == limit:
+        if token.kind is not Kind.WORD or len(leading) == limit:
             break
-        found.append(token.text.upper())
-    return tuple(found)
+        leading.append(token.text.upper())
+    return tuple(leading)
 
 
 def control(text: str, vendor: str) -> Control | None:
-    """Tell how a statement controls transactions, if it does.
+    """Return how a statement controls transactions, None if it does not.
 
-    SET TRANSACTION, which only describes one, does not, nor does MySQL's LOCK TABLES. MariaDB's
-    BEGIN NOT ATOMIC is a block of statements.
+    SET TRANSACTION and MySQL's LOCK TABLES do not. MariaDB's BEGIN NOT ATOMIC is a block of
+    statements.
     """
     begins = _LETTERS.match(text)
     if begins and begins[0].upper() not in _MAY_CONTROL:
@@ -80,11 +80,11 @@ def control(text: str, vendor: str) -> Control | None:
         return Control.PREPARE
     if first == "ROLLBACK" and "TO" in {second, third}:
         return Control.SAVEPOINT
-    if first == "SET" and vendor == "mysql":
-        return Control.AUTOCOMMIT if _sets_autocommit(text, vendor) else None
     plain = _CONTROL[vendor].get(first)
+    if first == "SET":
+        return plain if plain and _sets_autocommit(text, vendor) else None
     is_other = {
-        "BEGIN": (second, third) == ("NOT", "ATOMIC") and vendor == "mysql",
+        "BEGIN": dialect(vendor).blocks and (second, third) == ("NOT", "ATOMIC"),
         "START": second != "TRANSACTION",
         "PREPARE": second != "TRANSACTION" or third in {"AS", "("},
         "XA": second == "RECOVER",
@@ -93,37 +93,33 @@ def control(text: str, vendor: str) -> Control | None:
 
 
 def is_session(text: str, vendor: str) -> bool:
-    """Tell whether a new session must be given this statement again to be as this one was.
+    """Return whether a statement changes its session, so that a new one needs it again.
 
-    SET (not for one transaction, not for the whole server), RESET, DISCARD, set_config() unless
-    its last argument is literally true, USE, PRAGMA, ATTACH, DETACH. What a query assigns to
-    MySQL's user variables, and prepared statements, are not followed.
+    These do: SET (but not for one transaction or the whole server), RESET, DISCARD, USE, PRAGMA,
+    ATTACH, DETACH, and set_config() unless its last argument is literally true. MySQL's user
+    variables and prepared statements are not followed.
     """
     head = _head(text, vendor, 4)
     first, second = (*head, "", "")[:2]
     if first == "SET":
-        if vendor == "mysql" and head[1:3] == ["@", "@"] and head[3:] in _SERVER:
-            return False
-        return second not in _SETS_ELSEWHERE[vendor == "mysql"]
-    if first == "SELECT":
-        return vendor == "postgresql" and _configures(text, vendor)
-    return first in _SESSION[vendor]
+        is_of_server = head[1:3] == ["@", "@"] and head[3:] in _SERVER
+        return not is_of_server and second not in _SETS_ELSEWHERE[vendor]
+    return first in _SESSION[vendor] and (first != "SELECT" or _configures(text, vendor))
 
 
 def makes_temporary(text: str, vendor: str) -> bool:
-    """Tell whether a statement makes an object that ends with the session.
+    """Return whether a statement makes an object that ends with the session.
 
-    CREATE [OR REPLACE] [GLOBAL|LOCAL] TEMP[ORARY] …, CREATE … in the schema of temporary objects,
-    and PostgreSQL's SELECT … INTO TEMP.
+    These do: CREATE [OR REPLACE] [GLOBAL|LOCAL] TEMP[ORARY] …, CREATE … in the schema of temporary
+    objects, and PostgreSQL's SELECT … INTO TEMP.
     """
     head = _head(text, vendor, 9)
     if head[:1] == ["CREATE"]:
         options = [word for word in head[1:] if word not in {"OR", "REPLACE", "GLOBAL", "LOCAL"}]
         if options[:1] in (["TEMP"], ["TEMPORARY"]):
             return True
-        schema = {"postgresql": "PG_TEMP", "sqlite": "TEMP"}.get(vendor)
-        return (schema, ".") in set(pairwise(head))
-    if vendor != "postgresql" or head[:1] not in (["SELECT"], ["WITH"], ["TABLE"], ["VALUES"]):
+        return (_TEMPORARY_SCHEMAS[vendor], ".") in set(pairwise(head))
+    if _MAKE_TABLES[vendor].isdisjoint(head[:1]):
         return False
     tokens = list(_upper(text, vendor))
     return any(
@@ -133,10 +129,10 @@ def makes_temporary(text: str, vendor: str) -> bool:
 
 
 def transactional_dml(text: str, vendor: str) -> bool:
-    """Tell whether a statement surely leaves MySQL's transaction open.
+    """Return whether a statement surely leaves MySQL's transaction open.
 
-    INSERT, SELECT and their like do; DDL, CALL, EXECUTE, SET PASSWORD, SET autocommit and all that
-    is not known do not (manual, 15.3.3: statements that cause an implicit commit).
+    INSERT, SELECT and similar statements do. DDL, CALL, EXECUTE, SET PASSWORD, SET autocommit and
+    unknown statements do not (manual, 15.3.3, "Statements That Cause an Implicit Commit").
     """
     head = [word for word in _head(text, vendor, 8) if word != "("]
     first, second = (*head, "", "")[:2]
@@ -148,17 +144,17 @@ def transactional_dml(text: str, vendor: str) -> bool:
 
 
 def copies_out(text: str, vendor: str) -> bool:
-    """Tell whether `text` is PostgreSQL's COPY … TO STDOUT, which only psql can carry out."""
-    if vendor != "postgresql" or text[:4].upper() != "COPY":
-        return False
-    return copies_to_stdout(text, dialect(vendor))
+    """Return whether `text` is PostgreSQL's COPY … TO STDOUT, which only psql can carry out."""
+    lexis = dialect(vendor)
+    is_copy = lexis.backslash_commands and text[:4].upper() == "COPY"
+    return is_copy and copies_to_stdout(text, lexis)
 
 
 def mentions(text: str, name: str, vendor: str) -> bool:
-    """Tell whether `name` stands in `text` as a whole identifier, in any case.
+    """Return whether `name` stands in `text` as a whole identifier, in any case.
 
-    Unquoted words, quoted identifiers, literals and dollar-quoted bodies are looked through, the
-    comments inside such a body too; comments of the statement itself are not.
+    Unquoted words, quoted identifiers, literals and dollar-quoted bodies count, with the comments
+    inside such a body. Comments of the statement itself do not.
     """
     if name.lower() not in text.lower():
         return False
@@ -183,7 +179,7 @@ def _head(text: str, vendor: str, limit: int) -> list[str]:
 
 
 def _sets_autocommit(text: str, vendor: str) -> bool:
-    """Read MySQL's SET assignment by assignment."""
+    """Return whether one of the assignments of MySQL's SET is to autocommit."""
     target: list[str] = []
     for word in islice(_upper(text, vendor), 1, None):
         if word in {"=", ":="} and "".join(target).strip("`") in _AUTOCOMMIT:
@@ -193,7 +189,7 @@ def _sets_autocommit(text: str, vendor: str) -> bool:
 
 
 def _configures(text: str, vendor: str) -> bool:
-    """Tell whether any call of set_config() has a last argument that is not literally true."""
+    """Return whether any call of set_config() has a last argument that is not literally true."""
     cursor = read_tokens(text, dialect(vendor))
     while word := cursor.take():
         if word == "SET_CONFIG":
@@ -204,7 +200,7 @@ def _configures(text: str, vendor: str) -> bool:
 
 
 def _is_temporary(target: Sequence[str]) -> bool:
-    """Read what follows INTO; a table may itself be called `temp`."""
+    """Return whether INTO makes a temporary table. A table itself may be called `temp`."""
     names = target[1:] if target[:1] in (["GLOBAL"], ["LOCAL"]) else target
     return names[:1] in (["TEMP"], ["TEMPORARY"]) and (*names, "FROM")[1] not in _AFTER_NAME
 
@@ -222,22 +218,32 @@ _CONTROL = {
     "postgresql": _BASE
     | {"END": Control.COMMIT, "ABORT": Control.ROLLBACK, "PREPARE": Control.PREPARE},
     "sqlite": _BASE | {"END": Control.COMMIT},
-    "mysql": _BASE | {"XA": Control.PREPARE},
+    "mysql": _BASE | {"XA": Control.PREPARE, "SET": Control.AUTOCOMMIT},
 }
 _LETTERS = re.compile("[A-Za-z]{2,}+")  # one letter may be the prefix of a literal
 _MAY_CONTROL = frozenset({"SET"}.union(*_CONTROL.values()))
 _SESSION = {
-    "postgresql": frozenset({"RESET", "DISCARD"}),
+    "postgresql": frozenset({"RESET", "DISCARD", "SELECT"}),
     "sqlite": frozenset({"PRAGMA", "ATTACH", "DETACH"}),
     "mysql": frozenset({"USE"}),
 }
-_SETS_ELSEWHERE = (
-    frozenset({"LOCAL", "CONSTRAINTS", "TRANSACTION"}),
+# The words behind SET that do not change the session.
+_SETS_ELSEWHERE = {
+    "postgresql": frozenset({"LOCAL", "CONSTRAINTS", "TRANSACTION"}),
+    "sqlite": frozenset({"LOCAL", "CONSTRAINTS", "TRANSACTION"}),  # which has no SET
     # MySQL's SET LOCAL is SET SESSION.
-    frozenset(
+    "mysql": frozenset(
         {"GLOBAL", "PERSIST", "PERSIST_ONLY", "TRANSACTION", "PASSWORD", "DEFAULT", "STATEMENT"}
     ),
-)
+}
+# MySQL keeps temporary tables in ordinary schemas.
+_TEMPORARY_SCHEMAS = {"postgresql": "PG_TEMP", "sqlite": "TEMP", "mysql": None}
+# The first words of queries that may make a table by INTO.
+_MAKE_TABLES: dict[str, frozenset[str]] = {
+    "postgresql": frozenset({"SELECT", "WITH", "TABLE", "VALUES"}),
+    "sqlite": frozenset(),
+    "mysql": frozenset(),
+}
 _SERVER = (["GLOBAL"], ["PERSIST"], ["PERSIST_ONLY"])
 _AUTOCOMMIT = frozenset(
     f"{scope}AUTOCOMMIT" for scope in ("", "SESSION", "LOCAL", "@@", "@@SESSION.", "@@LOCAL.")

@@ -1,49 +1,52 @@
-"""What differs between the vendors' SQL, as data: a new vendor is one more `Dialect` here.
+"""The lexical rules of each vendor's SQL, as data. A new vendor needs one more `Dialect`.
 
-Patterns are fragments of regular expressions without capturing groups, and every repetition in
-them is possessive, so that nothing built from them can backtrack.
+Patterns are fragments of regular expressions without capturing groups. Every repetition in them is
+possessive, so a pattern that is built from them never backtracks.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
-    """The lexical rules of one vendor. `vendor` is Django's `connection.vendor`."""
+    """The lexical rules of one vendor; `vendor` is Django's `connection.vendor`."""
 
     vendor: str
-    space: str  # the characters that separate tokens; Python's \s knows more than any database
-    name_start: str  # a character class: how an unquoted identifier begins
-    name_part: str  # likewise: how it goes on
-    prefix: str  # what looks like a word but begins a literal or a quoted identifier
+    space: str  # the characters that separate tokens; Python's \s has more than any database
+    name_start: str  # the character class of an identifier's first character, without quotes
+    name_part: str  # the character class of its other characters
+    prefix: str  # letters that begin a literal or a quoted identifier and not a word
     line_comment: str
     minus: str  # a hyphen that begins no comment
     block_comment: str  # a whole comment that nothing is nested in
     string: str  # a whole literal with its prefix, for the token stream
-    quoted: str  # a whole quoted identifier, likewise
+    quoted: str  # a whole quoted identifier, for the token stream
     operator: str
     string_quotes: str
     name_quotes: str
-    body_strings: str  # the literals again as `split` meets them: at their quote character
+    body_strings: str  # literals and quoted identifiers from their quote character, for `split`
     kept_comment: str = ""  # comments that the server executes or obeys, or their opening mark
+    string_setting: str = ""  # the setting that changes how plain literals are read
     nested_comments: bool = False
     dollar_quotes: bool = False
-    parentheses: bool = False  # the terminator does not count inside them
+    parentheses: bool = False  # a terminator inside brackets does not end the statement
+    blocks: bool = False  # BEGIN … END blocks nest, and BEGIN NOT ATOMIC opens one
     backslash_commands: bool = False  # the client is psql
     delimiter_command: bool = False  # the client is mysql
-    folds_names: bool = False  # unquoted names to lower case, and names are cut to 63 bytes
+    folds_names: bool = False  # unquoted names are stored in lower case, all cut to 63 bytes
 
 
 def dialect(vendor: str) -> Dialect:
-    """Return the rules for one of Django's vendor names; raise ValueError for any other."""
+    """Return the rules of one of Django's vendors. Raise ValueError for an unknown vendor."""
     try:
         return _DIALECTS[vendor]
     except KeyError:
-        known = ", ".join(sorted(_DIALECTS))
-        raise ValueError(f"unknown database vendor {vendor!r}; known are {known}") from None
+        vendors = ", ".join(sorted(_DIALECTS))
+        raise ValueError(f"unknown database vendor {vendor!r}; known are {vendors}") from None
 
 
 def expression_dialect(vendor: str) -> Dialect:
@@ -52,28 +55,28 @@ def expression_dialect(vendor: str) -> Dialect:
 
 
 def letters(more: str = "") -> str:
-    """Return the class of letters, `_`, `more` and all that is not ASCII.
-
-    It names what it excludes, since one that names a million characters takes 1 ms to compile.
-    """
+    """Return the character class of letters, `_`, `more` and everything outside ASCII."""
+    # The class names what it excludes: one that lists a million characters compiles in 1 ms.
     ascii_ = "".join(map(chr, range(128)))
     return f"[^{re.escape(re.sub(f'[A-Za-z_{more}]', '', ascii_))}]"
 
+
+CONFORMING: Final = "standard_conforming_strings"
 
 _COMMENT = r"/\*(?:[^*]++|\*(?!/))*+"
 _COMMENT_OF_ONE_LEVEL = r"/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/"
 
 _ESCAPED = r"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
 _PLAIN = r"'[^']*+(?:''[^']*+)*+'"
-# PostgreSQL's string constants go on after white space with a line end in it (manual, 4.1.2.1).
+# PostgreSQL joins string constants with white space and a line end between (manual, 4.1.2.1).
 _CONTINUED = r"(?:(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+{0})*+"
 _PG_ESCAPED = _ESCAPED + _CONTINUED.format(_ESCAPED)
 _PG_PLAIN = _PLAIN + _CONTINUED.format(_PLAIN)
 _PG_BITS = "'[^']*+'" + _CONTINUED.format("'[^']*+'")  # without '' for '
 _PG_WORD, _PG_PART = letters("0-9"), letters("0-9$")
 
-# PostgreSQL's rule for operators (manual, 4.1.3): the longest run, up to a comment; it ends in
-# + or - only if one of the second class is in it.
+# PostgreSQL's operators are the longest run of their characters, up to a comment. A run ends in
+# + or - only if it has a character of `_PG_OWN` (manual, 4.1.3).
 _PG_SIGN = r"(?:\+|-(?!-))"
 _PG_COMMON = r"(?:[*<>=]|/(?!\*))"
 _PG_OWN = "[~!@#^&|`?%]"
@@ -96,14 +99,15 @@ POSTGRESQL = Dialect(
     operator=_PG_OPERATOR,
     string_quotes="'",
     name_quotes='"',
-    # E'' has backslash escapes unless the E ends a longer identifier, as in DATE'…'. After
-    # `$E` only the tokens tell: the $ may end a dollar quote.
+    # E'' has backslash escapes unless the E ends a longer identifier, as in DATE'…'. `$E'` does
+    # not match: only the tokens show whether the $ ends a dollar quote.
     body_strings=(
         r"'(?<![eE]')[^']*+'"
         rf"|'(?<={_PG_WORD}[eE]')[^']*+'"
         rf"|'(?<=[eE]')(?<!{_PG_PART}[eE]'){_PG_ESCAPED[1:]}"
         '|"[^"]*+"'
     ),
+    string_setting=CONFORMING,
     nested_comments=True,
     dollar_quotes=True,
     parentheses=True,
@@ -165,7 +169,8 @@ MYSQL = Dialect(
     name_quotes="`",
     body_strings=_MY_STRING + "|`[^`]*+`",
     kept_comment=r"/\*M?![0-9]*+|/\*\+(?:[^*]++|\*(?!/))*+\*/",
+    blocks=True,
     delimiter_command=True,
 )
 
-_DIALECTS = {each.vendor: each for each in (POSTGRESQL, SQLITE, MYSQL)}
+_DIALECTS: Final = {lexis.vendor: lexis for lexis in (POSTGRESQL, SQLITE, MYSQL)}

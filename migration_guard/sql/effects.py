@@ -1,7 +1,7 @@
-"""What a PostgreSQL statement changes in how the text after it is read.
+"""How a PostgreSQL statement changes the reading of the text after it.
 
-Two do: COPY … FROM STDIN makes the next lines data, and standard_conforming_strings decides
-whether a backslash in a plain literal is an escape.
+COPY … FROM STDIN makes the next lines data. The setting standard_conforming_strings decides whether
+a backslash in a plain literal is an escape.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration_guard.sql.cursor import keyword, outside_brackets
+from migration_guard.sql.dialects import CONFORMING
 from migration_guard.sql.scanner import significant
 
 if TYPE_CHECKING:
@@ -17,28 +18,26 @@ if TYPE_CHECKING:
     from migration_guard.sql.dialects import Dialect
     from migration_guard.sql.scanner import Token
 
-CONFORMING = "standard_conforming_strings"
-
 
 def copies_from_stdin(text: str, lexis: Dialect) -> bool:
-    """Tell whether `text` is a COPY that reads the client's input."""
+    """Return whether `text` is a COPY that reads the client's input."""
     return _copies_with_client(text, lexis) == "FROM"
 
 
 def copies_to_stdout(text: str, lexis: Dialect) -> bool:
-    """Tell whether `text` is a COPY that sends its rows to the client."""
+    """Return whether `text` is a COPY that sends its rows to the client."""
     return _copies_with_client(text, lexis) == "TO"
 
 
 def _copies_with_client(text: str, lexis: Dialect) -> str:
     """Return FROM or TO for a COPY from or to the client, else an empty string.
 
-    The grammar takes STDIN and STDOUT for each other. A column may be called `from` only after a
-    dot.
+    The grammar accepts STDIN in place of STDOUT, and the reverse.
     """
     words = map(keyword, outside_brackets(significant(text, lexis)))
     before = ""
     for word in words:
+        # A column is called `from` only behind a dot.
         if before != "." and word in {"FROM", "TO"}:
             return word if next(words, "") in {"STDIN", "STDOUT"} else ""
         before = word
@@ -46,7 +45,7 @@ def _copies_with_client(text: str, lexis: Dialect) -> str:
 
 
 def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:
-    """Tell whether standard_conforming_strings is on after the statement `text`.
+    """Return whether standard_conforming_strings is on after the statement `text`.
 
     The end of a transaction, which ends SET LOCAL and undoes SET on ROLLBACK, is not followed.
     """
@@ -56,23 +55,24 @@ def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:
     if words[0] == "set":
         rest = words[2:] if words[1:2] in (["session"], ["local"]) else words[1:]
         return _is_on("".join(rest[2:])) if rest[:1] == [CONFORMING] else before
-    if words[0] == "create":  # a view or a function, which calls set_config later if at all
+    if words[0] == "create":  # a view or a function calls set_config later, if at all
         return before
-    return _configured(list(significant(text, lexis)), before)
+    return _after_calls(list(significant(text, lexis)), before)
 
 
-def _configured(tokens: Sequence[Token], before: bool) -> bool:
-    """Read the last `set_config('standard_conforming_strings', value, …)`."""
+def _after_calls(tokens: Sequence[Token], before: bool) -> bool:
+    """Return the value that the last `set_config('standard_conforming_strings', value, …)` sets."""
+    is_on = before
     for index, token in enumerate(tokens):
         if token.text.lower() == "set_config" and index + 4 < len(tokens):
             name, value = tokens[index + 2].text, tokens[index + 4].text
             if name.lower() == f"'{CONFORMING}'":
-                before = _is_on(value)
-    return before
+                is_on = _is_on(value)
+    return is_on
 
 
 def _is_on(value: str) -> bool:
-    """Read a boolean as PostgreSQL does: a unique prefix of the word is enough."""
+    """Return the boolean that PostgreSQL reads, which accepts any unique prefix of a word."""
     word = value.strip("'\"").lower()
     off = word == "0" or (word != "" and ("false".startswith(word) or "no".startswith(word)))
     return not (off or word in {"of", "off"})

@@ -1,7 +1,7 @@
-"""A whole file as tokens: all of them, or those that a fingerprint hashes.
+"""The tokens of a whole file, and the texts that a fingerprint hashes.
 
-Both follow `statements.split`, so that COPY data, lines for the client and
-standard_conforming_strings are read as they are there, and raise what it raises.
+Both follow `statements.split`: they read COPY data, lines for the client and
+standard_conforming_strings as it does, and raise the same errors.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["Kind", "Token", "normalized", "tokens"]
 
 
 def tokens(text: str, vendor: str) -> Iterator[Token]:
-    """Yield every token of a file; joined, their texts are `text`.
+    """Yield every token of a file; their texts join to `text`.
 
-    Lines for the client (psql's meta-commands and the end of COPY data, mysql's DELIMITER) are of
-    kind META. Raises UnterminatedError as `split` does.
+    Lines for the client have the kind META: psql's meta-commands, the end of COPY data, and mysql's
+    DELIMITER. Raises UnterminatedError as `split` does.
     """
     position = 0
     for statement, lexis in read(text, vendor):
@@ -41,10 +41,10 @@ def tokens(text: str, vendor: str) -> Iterator[Token]:
 
 
 def normalized(text: str, vendor: str) -> Iterator[str]:
-    """Yield what a fingerprint hashes: the tokens of each statement, `;`, and its COPY data.
+    """Yield the texts that a fingerprint hashes: each statement's tokens, `;`, and its COPY data.
 
-    Comments, white space, terminators as they were written and lines for the client do not count;
-    unquoted words are in lower case, all else is verbatim, also the content of `/*! … */`. Raises
+    Comments, white space, written terminators and lines for the client are left out. Unquoted words
+    are in lower case; everything else is verbatim, also the content of `/*! … */`. Raises
     UnterminatedError as `split` does.
     """
     for statement, lexis in read(text, vendor):
@@ -55,7 +55,7 @@ def normalized(text: str, vendor: str) -> Iterator[str]:
 
 
 def _between(text: str, lexis: Dialect, start: int, end: int) -> Iterator[Token]:
-    """Yield the tokens outside statements, where a word can only begin a line for the client."""
+    """Yield the tokens between statements, where a word only begins a line for the client."""
     position = start
     while position < end:
         for token in scan(text, lexis, position, end):

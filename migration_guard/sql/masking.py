@@ -1,7 +1,7 @@
-"""Passwords in SQL, hidden: what is kept or shown of a statement must not hold one.
+"""Hide the passwords in SQL that is stored or printed.
 
-It hides too much rather than too little: a literal after the word PASSWORD is hidden wherever the
-word stands, also in `UPDATE … SET password = '…'`.
+It hides too much rather than too little. A literal behind the word PASSWORD is hidden everywhere,
+also in `UPDATE … SET password = '…'`.
 """
 
 from __future__ import annotations
@@ -21,53 +21,54 @@ HIDDEN = "'***'"
 def mask_secrets(text: str, vendor: str) -> str:
     """Return `text` with `'***'` for each password literal, and `***` for one inside a literal.
 
-    Known are PASSWORD '…' in all its forms, MySQL's IDENTIFIED BY '…' and WITH/VIA … AS/USING '…',
-    `password=…` and `//user:…@` in connection strings, and all these in dollar-quoted bodies,
-    comments and the literals of dynamic SQL; variables and settings called password; and
-    the literals that dynamic SQL puts behind the word (`format('… PASSWORD %L', '…')`).
+    It finds PASSWORD '…' in all its forms, MySQL's IDENTIFIED BY '…' and WITH/VIA … AS/USING '…',
+    and `password=…` and `//user:…@` in connection strings, also in dollar-quoted bodies, comments
+    and the literals of dynamic SQL. It finds variables and settings called password, and literals
+    that dynamic SQL puts behind the word (`format('… PASSWORD %L', '…')`).
     """
     if not _WORTH_A_LOOK.search(text):
         return text
-    return "".join(_masked(text, dialect(vendor)))
+    return "".join(_mask_tokens(text, dialect(vendor)))
 
 
 def has_secret(text: str, vendor: str) -> bool:
-    """Tell whether `mask_secrets` finds something to hide."""
+    """Return whether `mask_secrets` hides anything."""
     return mask_secrets(text, vendor) != text
 
 
 def mask_text(text: str) -> str:
-    """Return text that is no SQL, such as a message, without passwords and those in URLs."""
-    return _hide(text)
+    """Return text that is no SQL, such as a message, without passwords, also those in URLs."""
+    text = _ASSIGNED.sub(lambda match: (match[1] or match[2]) + "***", text)
+    return _URL.sub(r"\1***@", text)
 
 
-def _masked(text: str, lexis: Dialect, depth: int = 0) -> Iterator[str]:
-    """Yield the tokens, literals masked."""
-    here = _Place()
+def _mask_tokens(text: str, lexis: Dialect, depth: int = 0) -> Iterator[str]:
+    """Yield the texts of the tokens with their secrets hidden."""
+    context = _Context()
     for token in scan(text, lexis):
         if token.kind in {Kind.STRING, Kind.DOLLAR}:
-            yield HIDDEN if here.is_secret else _inside(token, lexis, depth)
-            here.pass_literal(token.text)
+            yield HIDDEN if context.is_secret else _mask_literal(token, lexis, depth)
+            context.pass_literal(token.text)
         elif token.kind in {Kind.COMMENT, Kind.META}:
-            yield _hide(token.text)
+            yield mask_text(token.text)
         else:
             yield token.text
-            here.pass_by(token)
+            context.pass_token(token)
 
 
-class _Place:
-    """Whether a literal would be a secret here; space, comments and literals leave it so."""
+class _Context:
+    """Whether the next literal is a secret. Space, comments and most literals do not change it."""
 
     def __init__(self) -> None:
         self.is_secret = False
-        self.identified = False  # in a clause that says how a user proves who he is
+        self.identified = False  # in MySQL's IDENTIFIED BY or IDENTIFIED WITH … AS
         self.of_user = False  # in MySQL's SET PASSWORD FOR user = …
-        self.named = False  # behind the name of a variable that holds one
-        self.announced = False  # a literal said that a later one of the statement is one
+        self.named = False  # behind the name of a variable that holds a password
+        self.announced = False  # an earlier literal has a place for a password
         self.word = ""
 
-    def pass_by(self, token: Token) -> None:
-        """Take in a token that is no literal."""
+    def pass_token(self, token: Token) -> None:
+        """Apply a token that is no literal."""
         if token.kind in {Kind.WORD, Kind.QUOTED}:
             before, self.word = self.word, token.text.upper().strip('"`')
             self.identified = self.identified or self.word == "IDENTIFIED"
@@ -89,33 +90,26 @@ class _Place:
             self.named = self.named and token.text not in {";", ","}
 
     def pass_literal(self, text: str) -> None:
-        """Take in a literal: a query with a place for a password, or a setting's name."""
+        """Apply a literal, which may be a query with a place for a password."""
         if _ANNOUNCES.search(text):
             self.announced = self.is_secret = True
 
 
-def _inside(token: Token, lexis: Dialect, depth: int) -> str:
-    """Mask what a literal that is no secret as a whole holds."""
+def _mask_literal(token: Token, lexis: Dialect, depth: int) -> str:
+    """Return a literal with the secrets inside it hidden."""
     text = token.text
     if token.kind is Kind.STRING:
         quote = next((at for at, char in enumerate(text) if char in lexis.string_quotes), 0)
-        return (
-            text[: quote + 1] + _hide(text[quote + 1 : -1]) + text[max(quote + 1, len(text) - 1) :]
-        )
+        start, end = quote + 1, max(quote + 1, len(text) - 1)
+        return text[:start] + mask_text(text[start:-1]) + text[end:]
     tag = text[: text.index("$", 1) + 1]
     end = len(text) - len(tag) if text.endswith(tag, len(tag)) else len(text)
     body = text[len(tag) : end]
     if depth == _DEEPEST or _KEYWORDS.fullmatch(body):
-        body = _hide(body)
+        body = mask_text(body)
     else:
-        body = _URL.sub(r"\1***@", "".join(_masked(body, lexis, depth + 1)))
+        body = _URL.sub(r"\1***@", "".join(_mask_tokens(body, lexis, depth + 1)))
     return tag + body + text[end:]
-
-
-def _hide(content: str) -> str:
-    """Mask connection strings and dynamic SQL in the content of a literal, quotes as written."""
-    content = _ASSIGNED.sub(lambda found: (found[1] or found[2]) + "***", content)
-    return _URL.sub(r"\1***@", content)
 
 
 _WORTH_A_LOOK = re.compile(r"(?i)passw|identified|://")

@@ -1,8 +1,8 @@
-"""Raw tokens of one statement, and the gaps between tokens.
+"""The tokens of one statement, and the gaps between tokens.
 
-The scanner knows a vendor's lexical rules and nothing of statements: COPY data, DELIMITER lines
-and psql's key lines are `lexer.tokens`' affair. It is lenient: what never closes reaches to the
-end. It is linear: no alternative of its one regular expression gives back what it has eaten.
+The scanner knows a vendor's lexical rules and no statements: `lexer.tokens` reads COPY data,
+DELIMITER lines and psql's commands. A token that never closes reaches to the end. Scanning takes
+linear time, since no alternative of the one regular expression gives characters back.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What a token is. An opening quote that never closes has the kind it would have had."""
+    """What a token is. A literal or identifier that never closes has the same kind as others."""
 
     SPACE = "space"
     COMMENT = "comment"
-    KEPT_COMMENT = "kept comment"  # MySQL: a whole /*+ hint */, or the mark that opens /*!50000
+    KEPT_COMMENT = "kept comment"  # MySQL's whole /*+ hint */, or the mark that opens /*!50000
     STRING = "string"
     QUOTED = "quoted identifier"
     DOLLAR = "dollar string"
@@ -37,7 +37,7 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """One token; `start` is its offset in characters in the text that was scanned."""
+    """One token. `start` is its offset, in characters, in the scanned text."""
 
     kind: Kind
     text: str
@@ -45,7 +45,7 @@ class Token(NamedTuple):
 
 
 def scan(text: str, lexis: Dialect, start: int = 0, end: int | None = None) -> Iterator[Token]:
-    """Yield the tokens between two offsets; joined, they are `text[start:end]`."""
+    """Yield the tokens between two offsets; their texts join to `text[start:end]`."""
     return _tokens(_token_pattern(lexis), text, lexis, start, len(text) if end is None else end)
 
 
@@ -54,15 +54,15 @@ def significant(
 ) -> Iterator[Token]:
     """Yield the tokens between two offsets that are neither white space nor comments."""
     pattern = _significant_pattern(lexis)
-    found = _tokens(pattern, text, lexis, start, len(text) if end is None else end)
-    return (token for token in found if token.kind is not Kind.COMMENT)
+    tokens = _tokens(pattern, text, lexis, start, len(text) if end is None else end)
+    return (token for token in tokens if token.kind is not Kind.COMMENT)
 
 
 def normal_texts(text: str, lexis: Dialect, start: int, end: int) -> list[str]:
     """Return the texts of the significant tokens, those of words in lower case."""
     if text.find("$", start, end) < 0 and text.find("/*", start, end) < 0:
-        found = _simple_pattern(lexis).findall(text, start, end)
-        return [word.lower() or other for word, other in found if word or other]
+        pairs = _simple_pattern(lexis).findall(text, start, end)
+        return [word.lower() or other for word, other in pairs if word or other]
     return [
         token.text.lower() if token.kind is Kind.WORD else token.text
         for token in significant(text, lexis, start, end)
@@ -74,8 +74,8 @@ def skip_gap(text: str, lexis: Dialect, start: int) -> int:
     position = start
     match = gap_pattern(lexis).match
     while True:
-        if found := match(text, position):
-            position = found.end()
+        if space := match(text, position):
+            position = space.end()
         if not (lexis.nested_comments and text.startswith("/*", position)):
             return position
         stop = comment_end(text, position)
@@ -86,12 +86,12 @@ def skip_gap(text: str, lexis: Dialect, start: int) -> int:
 
 def closed_end(text: str, lexis: Dialect, start: int) -> int | None:
     """Return the end of the literal or quoted identifier at `start`; None if it never closes."""
-    found = _token_pattern(lexis).match(text, start)
-    return found.end() if found and found.lastindex in _CLOSED else None
+    token = _token_pattern(lexis).match(text, start)
+    return token.end() if token and token.lastindex in _CLOSED else None
 
 
 def comment_end(text: str, start: int) -> int:
-    """Return where the comment that opens at `start` and may hold others ends; -1 if never."""
+    """Return the end of the comment at `start`, which may hold others; -1 if it never ends."""
     depth = 0
     for mark in _COMMENT_MARKS.finditer(text, start):
         depth += 1 if mark[0] == "/*" else -1
@@ -101,14 +101,14 @@ def comment_end(text: str, start: int) -> int:
 
 
 def dollar_tag(text: str, start: int) -> str | None:
-    """Return the delimiter, such as `$body$`, if a dollar quote opens at `start`."""
-    found = _DOLLAR_TAG.match(text, start)
-    return found[0] if found else None
+    """Return the delimiter, such as `$body$`, of a dollar quote that opens at `start`, or None."""
+    tag = _DOLLAR_TAG.match(text, start)
+    return tag[0] if tag else None
 
 
 @lru_cache
 def gap_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Compile what matches white space and comments that nothing is nested in; perhaps empty."""
+    """Return the pattern of white space and comments without inner ones; it may match nothing."""
     return re.compile(gap(lexis), re.DOTALL)
 
 
@@ -151,32 +151,30 @@ def _token_pattern(lexis: Dialect) -> re.Pattern[str]:
 
 @lru_cache
 def _significant_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Compile: a gap, and the token after it. What is no gap alone, a nested comment, is a token.
-
-    Without the end of the input as an alternative, space there would be tried from each character.
-    """
+    """Return the pattern of a gap and the token after it. A nested comment is a token."""
+    # `\Z` is an alternative: else each character of the space at the end would be tried.
     return re.compile(rf"{gap(lexis)}(?:{_token(lexis)}|\Z)", re.DOTALL)
 
 
 @lru_cache
 def _simple_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Compile: a gap, and a word or (group 2) another token, for closed text without `$` and `/*`.
+    """Return the pattern of a gap and a word (group 1) or another token (group 2).
 
-    With no more than these groups, `findall` does what else is a step of Python for each token.
+    It serves text without `$` and `/*`. With only two groups `findall` needs no Python per token.
     """
     word, *others = _alternatives(lexis)
     return re.compile(rf"{gap(lexis)}(?:({word})|({'|'.join(others)})|\Z)", re.DOTALL)
 
 
 def _token(lexis: Dialect) -> str:
-    return "|".join(f"({each})" for each in _alternatives(lexis))
+    return "|".join(f"({alternative})" for alternative in _alternatives(lexis))
 
 
 def _alternatives(lexis: Dialect) -> tuple[str, ...]:
-    """Return the alternatives in the order of `_KINDS`, those that are met most first.
+    """Return the alternatives in the order of `_KINDS`, the most frequent ones first.
 
-    After these come what opens and never closes, a dollar quote and a nested comment, whose ends
-    this cannot find, and any other character.
+    The last ones are literals that never close, the openings of a dollar quote and of a nested
+    comment, whose ends no regular expression finds, and any other character.
     """
     string_quotes, name_quotes = re.escape(lexis.string_quotes), re.escape(lexis.name_quotes)
     prefix = f"(?:{lexis.prefix})?+"
@@ -204,29 +202,29 @@ def _tokens(
 ) -> Iterator[Token]:
     position = start
     while position < end:
-        for found in pattern.finditer(text, position, end):
-            group = found.lastindex
-            if group is None:  # nothing but a gap up to the end
+        for match in pattern.finditer(text, position, end):
+            group = match.lastindex
+            if group is None:  # only a gap up to the end
                 return
-            position = found.start(group)
+            position = match.start(group)
             if group < _DOLLAR_OPENED:
-                yield Token(_KINDS[group], found[group], position)
+                yield Token(_KINDS[group], match[group], position)
                 continue
-            kind, stop = _close(text, found, end, lexis)
+            kind, stop = _close(text, match, end, lexis)
             yield Token(kind, text[position:stop], position)
             position = stop
-            if stop != found.end():
+            if stop != match.end():
                 break
         else:
             return
 
 
-def _close(text: str, found: re.Match[str], end: int, lexis: Dialect) -> tuple[Kind, int]:
+def _close(text: str, opening: re.Match[str], end: int, lexis: Dialect) -> tuple[Kind, int]:
     """Return kind and end of a token whose end the regular expression cannot find."""
-    group = found.lastindex or 0
-    start, stop = found.span(group)
+    group = opening.lastindex or 0
+    start, stop = opening.span(group)
     if group == _DOLLAR_OPENED:
-        close = text.find(found[group], stop, end)
+        close = text.find(opening[group], stop, end)
         return Kind.DOLLAR, end if close < 0 else close + stop - start
     if group == _COMMENT_OPENED:
         close = comment_end(text, start) if lexis.nested_comments else -1

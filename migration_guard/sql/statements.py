@@ -1,18 +1,16 @@
-r"""Splits a file into statements, each with its place, as the vendor's own client would.
+r"""Split a file into the statements that the vendor's own client would send.
 
-Invariants: `source[start:end] == text`; statements come in the order of the file and never
-overlap; nothing but white space, comments, terminators, COPY data and lines for the client lies
-between them. A statement is what psql, sqlite3 or mysql would send, with these decisions:
+Invariants: `source[start:end] == text`. Statements keep the order of the file and never overlap.
+Only white space, comments, terminators, COPY data and lines for the client lie between them.
 
-- PostgreSQL: `;` inside parentheses and in a `BEGIN ATOMIC … END` body does not end a statement. A
-  backslash outside quotes begins a meta-command; it ends with its line, and ends a statement that
-  stands before it. COPY data that no `\.` ends goes to the end of the file, as in psql, but
-  text after `COPY … FROM STDIN;` on the same line is refused: psql would run it after the data.
-- SQLite: the rule of `sqlite3_complete()`: a trigger ends at `; END ;`.
-- MySQL: DELIMITER lines count where no statement is pending. Without one, a compound body after
-  CREATE PROCEDURE, FUNCTION, TRIGGER or EVENT that begins with BEGIN, or after BEGIN NOT ATOMIC, is
-  kept whole if its END is found; else, and in bodies without BEGIN, every `;` counts, as for the
-  mysql client.
+- PostgreSQL: a `;` inside brackets or in a `BEGIN ATOMIC … END` body ends no statement. A backslash
+  outside quotes begins a meta-command, which ends the statement before it and goes to the end of
+  the line. COPY data without `\.` goes to the end of the file, as in psql. Text behind
+  `COPY … FROM STDIN;` on the same line is refused, since psql would run it after the data.
+- SQLite: a trigger ends at `; END ;`, by the rule of `sqlite3_complete()`.
+- MySQL: DELIMITER lines count where no statement is pending. Without such a line, these compound
+  bodies stay whole if their END exists: those of CREATE PROCEDURE, FUNCTION, TRIGGER or EVENT that
+  begin with BEGIN, and those of BEGIN NOT ATOMIC. Otherwise every `;` counts, as for mysql.
 """
 
 from __future__ import annotations
@@ -21,8 +19,14 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from migration_guard.sql.bodies import Body, open_body
-from migration_guard.sql.dialects import POSTGRESQL, POSTGRESQL_ESCAPING, Dialect, dialect
-from migration_guard.sql.effects import CONFORMING, conforming_after, copies_from_stdin
+from migration_guard.sql.dialects import (
+    CONFORMING,
+    POSTGRESQL,
+    POSTGRESQL_ESCAPING,
+    Dialect,
+    dialect,
+)
+from migration_guard.sql.effects import conforming_after, copies_from_stdin
 from migration_guard.sql.runs import run_pattern
 from migration_guard.sql.scanner import closed_end, comment_end, dollar_tag, gap_pattern, scan
 
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class SQLError(ValueError):
-    """Text that cannot be read as SQL; `line` counts from 1, `offset` is in characters."""
+    """Text that is not readable as SQL. `line` counts from 1, `offset` is in characters."""
 
     def __init__(self, message: str, line: int, offset: int) -> None:
         super().__init__(f"line {line}: {message}")
@@ -40,7 +44,7 @@ class SQLError(ValueError):
 
 
 class UnterminatedError(SQLError):
-    """Something that begins at `line` and `offset` has no end; `what` names it."""
+    """A literal, comment or body without an end. `what` names it; `line` is where it begins."""
 
     def __init__(self, what: str, line: int, offset: int) -> None:
         super().__init__(f"the {what} that begins here never ends", line, offset)
@@ -48,11 +52,11 @@ class UnterminatedError(SQLError):
 
 
 class Statement(NamedTuple):
-    """One statement: `text` without its terminator and without space and comments around it.
+    """One statement without its terminator and without the space and comments around it.
 
-    `start` and `end` are its offsets in characters, `line` counts from 1 and is the line of
-    `start`. `data` are the offsets of inline COPY data, without the line that ends it. `meta`: this
-    is a psql meta-command, not SQL.
+    `start` and `end` are offsets in characters; `line` is the line of `start`, counted from 1.
+    `data` has the offsets of inline COPY data without the line that ends it. `meta` is True for a
+    psql meta-command, which is no SQL.
     """
 
     text: str
@@ -66,21 +70,21 @@ class Statement(NamedTuple):
 def split(text: str, vendor: str) -> list[Statement]:
     """Return the statements of `text` in order, without psql's restrict and unrestrict lines.
 
-    Raises UnterminatedError where a literal, quoted identifier, comment or body never ends,
-    SQLError for text after COPY … FROM STDIN, ValueError for an unknown vendor.
+    Raises UnterminatedError for a literal, quoted identifier, comment or body without an end,
+    SQLError for text after COPY … FROM STDIN, and ValueError for an unknown vendor.
     """
     return list(_Reader(text, dialect(vendor)).statements())
 
 
 def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
-    """Yield each statement as `split` does, with the lexical rules in force where it stands."""
+    """Yield each statement as `split` does, with the lexical rules that hold for it."""
     reader = _Reader(text, dialect(vendor))
     for statement in reader.statements():
         yield statement, reader.read_by
 
 
 class _Reader:
-    """One pass over a text. `start` is -1 where no statement is pending."""
+    """One pass over a text. `start` is -1 while no statement is pending."""
 
     def __init__(self, text: str, lexis: Dialect) -> None:
         self.text = text
@@ -92,9 +96,9 @@ class _Reader:
         self.depth = 0
         self.is_over = False
         self.line, self.counted = 1, 0
-        # Narrowed once a statement begins so that the whole text must be searched for them.
-        self.may_have_bodies, self.may_change_strings = True, lexis.vendor == "postgresql"
-        # How statements begin that are perhaps not over at their terminator, or change the rules.
+        # True until `_search` has looked through the whole text.
+        self.may_have_bodies, self.may_change_strings = True, bool(lexis.string_setting)
+        # Beginnings of statements that may go on behind a terminator or change the rules.
         self.heads = _HEADS
         self.has_searched = False
         self.sought_body, self.first_stop = False, (0, 0)
@@ -102,16 +106,16 @@ class _Reader:
 
     def statements(self) -> Iterator[Statement]:
         """Yield the statements. Most are one match of the pattern, with their terminator."""
-        # What is local is found sooner, and Statement(…) takes twice as long as what makes it here.
+        # For speed: local names, and `make` in place of Statement(…), which takes twice as long.
         text, heads, count, make = self.text, self.heads, self.text.count, tuple.__new__
         while not self.is_over:
             self.read_by, space, is_pending = self.lexis, self.lexis.space, self.start >= 0
             line, counted = self.line, self.counted
-            for found in self.run(text, self.position):
-                content, terminator = found.groups()
-                begin, stop = found.span(1)
+            for run in self.run(text, self.position):
+                content, terminator = run.groups()
+                begin, stop = run.span(1)
                 if is_pending or not terminator or not content or content[:2] in heads:
-                    self.position = found.start()
+                    self.position = run.start()
                     break
                 if content[-1] in space:
                     content = content.rstrip(space)
@@ -130,9 +134,11 @@ class _Reader:
             yield from self._at_stop(stop)
 
     def _search(self) -> None:
-        """Find out what need not be looked for in each statement."""
+        """Search the whole text for words whose absence makes each statement cheaper to read."""
         self.may_have_bodies = _holds(self.text, _BODY_WORDS[self.lexis.vendor])
-        self.may_change_strings = self.may_change_strings and _holds(self.text, CONFORMING)
+        self.may_change_strings = self.may_change_strings and _holds(
+            self.text, self.lexis.string_setting
+        )
         self.heads = frozenset(
             _COPY_HEADS * self.lexis.backslash_commands
             + _BODY_HEADS * self.may_have_bodies
@@ -141,7 +147,7 @@ class _Reader:
         self.has_searched = True
 
     def _at_stop(self, stop: int) -> Iterable[Statement]:
-        """Decide what the end of a run is; return the statements that this ends."""
+        """Read what stands at the end of a run; return the statements that end there."""
         if self.text.startswith(self.delimiter, stop):
             after = stop + len(self.delimiter)
             if self.start < 0:
@@ -159,7 +165,7 @@ class _Reader:
         return ()
 
     def _goes_on(self, terminator: int) -> bool:
-        """Get past a terminator inside parentheses or a body, if that is where it is."""
+        """Pass a terminator inside brackets or a body; return False if it ends the statement."""
         if self.depth:
             self._take(terminator, terminator + 1)
             return True
@@ -172,7 +178,7 @@ class _Reader:
         return True
 
     def _open_body(self, stop: int) -> Body | None:
-        """Return the pending statement's body; whether it has one is told at its first stop."""
+        """Return the body of the pending statement, which is looked for at its first stop."""
         if not self.sought_body:
             self.sought_body, self.first_stop = True, (self.end, stop)
             may_open = self.may_have_bodies and self.delimiter == ";"
@@ -181,15 +187,18 @@ class _Reader:
         return self.body
 
     def _leave_body(self, body: Body) -> None:
-        """Deal with a body that is open where the input ends."""
+        """Read the pending statement again without its body, which the text never closes.
+
+        Raises UnterminatedError for a vendor whose client would wait for the end.
+        """
         if not self.lexis.delimiter_command:
-            raise self._unterminated(body.what, body.start)
-        # Split here and from here on as the client does; so there is no second way to the end.
+            raise self._missing_end(body.what, body.start)
+        # From here on every `;` counts, as for the client, and no body is tried again.
         self.may_have_bodies, self.body = False, None
         self.end, self.position = self.first_stop
 
     def _at_backslash(self, stop: int) -> Iterator[Statement]:
-        """End the pending statement and go past a psql command, with its data if it copies any."""
+        r"""Yield the pending statement and a psql command; go on after the data of a \copy."""
         if self.start >= 0:
             yield self._statement(stop)
         command = self.text[stop : self._line_end(stop)].rstrip(self.lexis.space)
@@ -200,20 +209,20 @@ class _Reader:
             yield Statement(command, stop, stop + len(command), line, data, meta=True)
 
     def _take(self, start: int, end: int) -> None:
-        """Count these characters as content of the pending statement, and go on after them."""
+        """Add these characters to the pending statement and go on after them."""
         if self.start < 0:
             self.start = start
         self.position = self.end = end
 
     def _step(self, stop: int) -> Iterable[Statement]:
-        """Get past what the pattern does not match; return the statements that this ends."""
+        """Pass what the pattern does not match; return the statements that end there."""
         text, lexis, char = self.text, self.lexis, self.text[stop]
         if char == "\\" and lexis.backslash_commands:
             return self._at_backslash(stop)
         if lexis.delimiter_command and (command := _DELIMITER.match(text, stop)):
             self._at_delimiter(command)
         elif char in "-/#" and self.position < stop:
-            self.position = stop  # the pattern takes a comment only before content
+            self.position = stop  # the pattern matches comments only before content
         elif char == "$" and lexis.dollar_quotes:
             self._take(stop, self._dollar_end(stop))
         elif text.startswith("/*", stop):
@@ -226,7 +235,7 @@ class _Reader:
         return ()
 
     def _at_delimiter(self, command: re.Match[str]) -> None:
-        """Obey a DELIMITER line. Inside a statement it may be a column's name and type."""
+        """Apply a DELIMITER line. Inside a statement it may be a column's name and type."""
         if self.start < 0:
             self.delimiter, self.position = command["new"], self._line_end(command.end())
             self.run = run_pattern(self.lexis, self.delimiter)
@@ -236,27 +245,25 @@ class _Reader:
             self._take(command.start(), command.end("word"))
 
     def _token_start(self, stop: int) -> int:
-        """Return where the token that holds `stop` begins.
-
-        Whether a `$` or a quote belongs to the digits, or the E, before it only the tokens tell.
-        They are read from where the pattern was applied, so this costs each character once.
-        """
+        """Return where the token that holds `stop` begins."""
+        # Only the tokens decide whether a `$` or a quote belongs to the digits or the E before it.
         if stop == self.position or self.text[stop - 1] not in "0123456789eE":
             return stop
-        found = scan(self.text, self.lexis, self.position)
-        return next(token.start for token in found if token.start + len(token.text) > stop)
+        # They are read from where the pattern began, so each character is read once more at most.
+        tokens = scan(self.text, self.lexis, self.position)
+        return next(token.start for token in tokens if token.start + len(token.text) > stop)
 
     def _comment_end(self, stop: int) -> int:
         end = comment_end(self.text, stop) if self.lexis.nested_comments else -1
         if end < 0:
-            raise self._unterminated("comment", stop)
+            raise self._missing_end("comment", stop)
         return end
 
     def _literal_end(self, stop: int) -> int:
         end = closed_end(self.text, self.lexis, self._token_start(stop))
         if end is None:
             is_string = self.text[stop] in self.lexis.string_quotes
-            raise self._unterminated("string" if is_string else "quoted identifier", stop)
+            raise self._missing_end("string" if is_string else "quoted identifier", stop)
         return end
 
     def _dollar_end(self, stop: int) -> int:
@@ -268,11 +275,11 @@ class _Reader:
             return stop + 1
         close = self.text.find(tag, stop + len(tag))
         if close < 0:
-            raise self._unterminated(f"dollar quote {tag}", stop)
+            raise self._missing_end(f"dollar quote {tag}", stop)
         return close + len(tag)
 
     def _statement(self, position: int) -> Statement:
-        """Return the pending statement; go on at `position`, or after its COPY data."""
+        """Return the pending statement. Reading goes on at `position`, or after its COPY data."""
         text, start, lexis = self.text, self.start, self.lexis
         content = text[start : self.end].rstrip(lexis.space)
         self.position, self.start, self.depth = position, -1, 0
@@ -287,7 +294,7 @@ class _Reader:
         return Statement(content, start, start + len(content), line, data)
 
     def _follow(self, content: str) -> None:
-        """Read later plain literals as this statement makes the server read them."""
+        """Apply a change of standard_conforming_strings to the reading of the rest."""
         lower = content.lower()
         if CONFORMING not in lower and not lower.startswith(("reset", "discard")):
             return
@@ -298,44 +305,45 @@ class _Reader:
             self.run = run_pattern(self.lexis, self.delimiter)
 
     def _data(self, position: int) -> tuple[int, int]:
-        """Return the offsets of COPY data after the line of `position`; go on after the data."""
+        """Return the offsets of COPY data after the line of `position`. Reading goes on there."""
         text = self.text
         line_end = self._line_end(position)
         if not gap_pattern(self.lexis).fullmatch(text, position, line_end):
             message = "text after COPY … FROM STDIN; on one line; begin a new line after the data"
             raise SQLError(message, self._line(position), position)
         begin = min(line_end + 1, len(text))
-        found = _DATA_END.search(text, begin)
-        end, self.position = found.span() if found else (len(text), len(text))
+        data_end = _DATA_END.search(text, begin)
+        end, self.position = data_end.span() if data_end else (len(text), len(text))
         return begin, end
 
     def _line_end(self, position: int) -> int:
-        found = self.text.find("\n", position)
-        return len(self.text) if found < 0 else found
+        line_end = self.text.find("\n", position)
+        return len(self.text) if line_end < 0 else line_end
 
     def _line(self, offset: int) -> int:
-        """Return the line of an offset; offsets must be asked for in ascending order."""
+        """Return the line of an offset. Offsets must come in ascending order."""
         self.line += self.text.count("\n", self.counted, offset)
         self.counted = offset
         return self.line
 
-    def _unterminated(self, what: str, offset: int) -> UnterminatedError:
+    def _missing_end(self, what: str, offset: int) -> UnterminatedError:
         return UnterminatedError(what, self.text.count("\n", 0, offset) + 1, offset)
 
 
 def _holds(text: str, word: str) -> bool:
-    """Tell whether a word in lower case stands in `text` in any case, without a copy of it all."""
+    """Return whether `text` has this word, given in lower case, in any case."""
+    # In pieces, so that no second copy of a large file is made.
     starts = range(0, len(text), _CHUNK)
     return any(word in text[start : start + _CHUNK + len(word)].lower() for start in starts)
 
 
 def _heads(*beginnings: str) -> tuple[str, ...]:
-    """Return two letters each in every case."""
+    """Return beginnings of two letters in every mix of upper and lower case."""
     return tuple(
-        a + b
-        for one in beginnings
-        for a in (one[0], one[0].upper())
-        for b in (one[1], one[1].upper())
+        first + second
+        for beginning in beginnings
+        for first in (beginning[0], beginning[0].upper())
+        for second in (beginning[1], beginning[1].upper())
     )
 
 
