@@ -1,12 +1,13 @@
-"""From the settings to a checked database: what ``checkschema`` and the pytest plugin share.
+"""Check a database against its contract, for ``checkschema`` and the pytest plugin.
 
-Invariant: nothing is written to the database, and an SQLite file that is not there is not made.
+Invariant: this writes nothing to the database, and makes no SQLite file.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
@@ -25,14 +26,14 @@ from migration_guard.running.own_tables import APP
 from migration_guard.schema.read import read_snapshot
 from migration_guard.vendors import VENDORS
 
-_EVERY = contracts.Models()
+_ALL_MODELS: Final = contracts.Models()
 
 
 @no_collection()
-def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
-    """Return what ``files`` (none: the setting ``CONTRACTS``) state; None where there are none.
+def load_contract(alias: str, files: Sequence[Path] = ()) -> Contract | None:
+    """Return the contract of ``files``, or of the setting ``CONTRACTS``; None without any file.
 
-    No database is asked. Raises CannotTell for an unknown one, or a file that cannot be read.
+    This asks no database. Raises CannotTell for an unknown alias, or a file that cannot be read.
     """
     connecting.project_connection(alias)
     files = files or conf.load().contracts.get(alias, ())
@@ -40,19 +41,23 @@ def written(alias: str, files: Sequence[Path] = ()) -> Contract | None:
 
 
 @no_collection()
-def gather(
-    alias: str, stated: Contract | None = None, *, models: bool = True, tables: Sequence[str] = ()
+def complete_contract(
+    alias: str,
+    from_files: Contract | None = None,
+    *,
+    models: bool = True,
+    tables: Sequence[str] = (),
 ) -> Contract:
-    """Return what is ``stated`` in files, and what the models of ``alias`` state.
+    """Return the contract of the files and of the models of ``alias``, merged.
 
-    What a model states depends on the server, so the database that stands for ``alias`` is asked.
-    ``tables`` narrows it. Raises CannotTell for a database that cannot be reached, or a table of
-    which nothing is said.
+    This asks the database, since what a model states depends on the server. ``tables`` narrows the
+    contract. Raises CannotTell for a database that cannot be reached, or a table without a clause.
     """
-    parts = [stated] if stated is not None else []
+    parts = [from_files] if from_files is not None else []
     if models:
-        with reading(alias):
-            parts.append(contracts.from_models(alias, stated.models if stated else _EVERY))
+        with open_for_reading(alias):
+            chosen = from_files.models if from_files is not None else _ALL_MODELS
+            parts.append(contracts.from_models(alias, chosen))
     contract = contracts.merge(parts)
     return contract.only(tables) if tables else contract
 
@@ -65,28 +70,28 @@ def check(
     allow_unknown: bool = False,
     environment: str | None = None,
 ) -> Checked:
-    """Compare the database ``alias`` with ``contract``; raise nothing.
+    """Compare the database ``alias`` with ``contract``; an error is part of the result.
 
-    ``environment`` is that of the migrations' states, None for the setting.
+    ``environment`` decides which migrations are skipped; None means that of the settings.
     """
     checked = Checked(alias, allow_unknown=allow_unknown)
     try:
-        with reading(alias) as connection:
+        with open_for_reading(alias) as connection:
             checked = checked._replace(vendor=connection.vendor)
-            outcome = look(alias, environment)
+            outcome = read_plan(alias, environment)
             plan = outcome.plan if outcome.error is None else None
-            why = str(outcome.error or "")
             checked = checked._replace(migrations=plan)
-            examination = contracts.examine(connection, contract, plan, no_plan=why)
+            no_plan = str(outcome.error or "")
+            examination = contracts.examine(connection, contract, plan, no_plan=no_plan)
     except GuardError as error:
         return checked._replace(error=error)
     return checked._replace(examination=examination)
 
 
-def look(alias: str, environment: str | None = None) -> Outcome:
-    """Return the plan of a database; what is wrong with it is in the outcome's error.
+def read_plan(alias: str, environment: str | None = None) -> Outcome:
+    """Return the plan of a database, or why there is none, as an outcome.
 
-    Raises KeyboardInterrupt, which is no reason to go on without a plan.
+    Raises KeyboardInterrupt, since the user does not want to go on without a plan.
     """
     outcome = executor.look(alias, Options(environment=environment))
     if isinstance(outcome.error, Interrupted):
@@ -94,25 +99,25 @@ def look(alias: str, environment: str | None = None) -> Outcome:
     return outcome
 
 
-def describe(
+def write_contract(
     alias: str = DEFAULT_DB_ALIAS, tables: Sequence[str] = ()
 ) -> tuple[str, tuple[str, ...]]:
-    """Return a contract of the database as it is, as TOML, and the tables that are not in it.
+    """Return a contract of the database as TOML, and the tables that are not in it.
 
-    All tables are written, or those named. Without names those are left out that Django's own
-    migrations make: their models are a contract already. Raises CannotTell.
+    ``tables`` narrows it. A contract of all tables leaves out those that Django's own migrations
+    make, since their models are a contract already. Raises CannotTell.
     """
-    with reading(alias) as connection:
-        found = read_snapshot(connection, tables or None)
+    with open_for_reading(alias) as connection:
+        snapshot = read_snapshot(connection, tables or None)
         if tables:
-            return contracts.write(found, tables), ()
-        managed = _managed()
-        kept = tuple(one for one in found.tables if one.name not in managed)
-        left_out = tuple(one.label for one in found.tables if one.name in managed)
-        return contracts.write(replace(found, tables=kept)), left_out
+            return contracts.write(snapshot, tables), ()
+        managed = _managed_tables()
+        kept = tuple(table for table in snapshot.tables if table.name not in managed)
+        left_out = tuple(table.label for table in snapshot.tables if table.name in managed)
+        return contracts.write(replace(snapshot, tables=kept)), left_out
 
 
-def _managed() -> set[str]:
+def _managed_tables() -> set[str]:
     """Return the tables of managed models, of this app, and of Django's migration recorder."""
     models = apps.get_models(include_auto_created=True)
     own = {model._meta.db_table for model in apps.get_app_config(APP).get_models()}
@@ -121,8 +126,8 @@ def _managed() -> set[str]:
 
 
 @contextmanager
-def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
-    """Open a connection that only reads; any vendor that Django knows will do."""
+def open_for_reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    """Open a connection that only reads, of any vendor that Django knows."""
     try:
         if alias in connections and connections[alias].vendor not in VENDORS:
             yield connections[alias]

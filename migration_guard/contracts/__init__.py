@@ -1,4 +1,4 @@
-"""Schema contracts: what code downstream relies on, and whether a database keeps it.
+"""Schema contracts: what code relies on in a database, and whether the database keeps it.
 
 from django.db import connection
 from migration_guard.contracts import Column, Contract, Table, check

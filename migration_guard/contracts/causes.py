@@ -1,6 +1,6 @@
-"""Which migration should have made a missing thing, and what became of that migration.
+"""Which migration should have made a missing object, and the state of that migration.
 
-Pure: the plan's files are read as SQL, statement by statement.
+Pure: this reads the files of a plan as SQL, statement by statement.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from enum import IntEnum
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.sql.classify import mentions
@@ -20,7 +20,7 @@ from migration_guard.sql.statements import SQLError, Statement, split
 
 
 class _Verb(IntEnum):
-    """What a statement does with a thing; the higher, the more it says."""
+    """What a statement does with an object; a higher value tells more about it."""
 
     MENTIONS = 0
     RENAMES = 1
@@ -32,8 +32,8 @@ class _Verb(IntEnum):
         return self.name.lower()
 
 
-class _Act(NamedTuple):
-    """A statement of a migration that has to do with a thing; `change` is what its DDL does."""
+class _Use(NamedTuple):
+    """A statement of a migration that names an object; ``change`` is what its DDL does."""
 
     verb: _Verb
     migration: Planned
@@ -43,75 +43,83 @@ class _Act(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """The statement that says most about a thing, and what became of its migration."""
+    """The statement that tells most about an object, and the state of its migration."""
 
     id: str
     path: Path
     line: int
     verb: str
-    became: str
+    state: str
     applied: bool
 
 
-class Trail:
-    """What the migrations of a plan have to do with what is missing; without a plan: nothing."""
+class Causes:
+    """The statements of a plan that may have made, changed or dropped a missing object.
+
+    Names go from the outer to the inner (table, column); a statement counts if it has all of them.
+    Without a plan there are no statements, and every hint is "".
+    """
 
     def __init__(self, plan: Plan | None, vendor: str) -> None:
         migrations = plan.migrations if plan is not None else ()
-        self._known = plan is not None
-        self._files = [_File(one, one.file.text.lower(), vendor) for one in migrations if one.file]
+        self._has_plan = plan is not None
+        self._files = [
+            _File(migration, migration.file.text.lower(), vendor)
+            for migration in migrations
+            if migration.file
+        ]
 
-    def of(self, *names: str, app: str = "") -> str:
-        """Say which migration makes a thing, and what became of it; "" without a plan.
+    def hint(self, *names: str, app: str = "") -> str:
+        """Return which migration makes an object, and its state.
 
-        The names go from the outer to the inner (table, column): all stand in one statement. Where
-        no migration mentions it, ``app`` is the Django app whose own migrations make it.
+        ``app`` is the Django app whose migrations make the object if none of ours mentions it.
         """
-        if not self._known:
+        if not self._has_plan:
             return ""
-        bare = (names[0].rpartition(".")[2], *names[1:])
-        acts = self._acts(*bare)
-        if app and not acts:
+        bare_names = (names[0].rpartition(".")[2], *names[1:])
+        uses = self._uses(*bare_names)
+        if app and not uses:
             return f"Django's own migrations of {app} make it: manage.py migrate {app}."
-        return _tell(acts, bare, self._creators)
+        return _hint(uses, bare_names, self._creators)
 
-    def mention(self, *names: str) -> Mention | None:
-        """Return the statement that creates a thing; else the last that adds, drops or mentions it.
+    def find_mention(self, *names: str) -> Mention | None:
+        """Return the statement that creates an object, else the last one that changes or names it.
 
-        The names go from the outer to the inner; a single one is that of a table or a view.
+        A single name is that of a table or a view.
         """
-        acts = [act for act in self._acts(*names) if not _of_another(act, names)]
-        if not acts:
+        uses = [use for use in self._uses(*names) if not _is_about_another(use, names)]
+        if not uses:
             return None
-        created = [act for act in acts if len(names) == 1 and _creates(act.change, names[0])]
-        best = max(created or acts, key=lambda act: (act.verb, act.migration.key, act.line))
+        creators = [use for use in uses if len(names) == 1 and _creates(use.change, names[0])]
+        best = max(creators or uses, key=lambda use: (use.verb, use.migration.key, use.line))
         migration = best.migration
-        assert migration.file is not None  # noqa: S101 - only files have acts
-        applied = migration.row is not None
-        plainly = applied and migration.state is not State.EDITED
-        became = "applied" if plainly else migration.state.value.replace("_", " ")
+        assert migration.file is not None  # noqa: S101 - a use is read from a file
+        is_applied = migration.row is not None
+        is_unchanged = is_applied and migration.state is not State.EDITED
+        state = "applied" if is_unchanged else migration.state.value.replace("_", " ")
         return Mention(
-            migration.id, migration.file.path, best.line, best.verb.word, became, applied
+            migration.id, migration.file.path, best.line, best.verb.word, state, is_applied
         )
 
-    def of_key(self, word: str, table: str, columns: Sequence[str]) -> str:
-        """Say which migration would make a key over these columns, were it applied.
+    def hint_for_key(self, word: str, table: str, columns: Sequence[str]) -> str:
+        """Return which migration that is not applied would make a key over these columns.
 
-        ``word`` is what such a statement says (UNIQUE, INDEX, REFERENCES). That a migration is
-        applied says nothing here: it may have made another key with the same words.
+        ``word`` is the word of such a statement: UNIQUE, INDEX or REFERENCES.
         """
         names = (table.rpartition(".")[2], word, *columns)
-        waiting = [act for act in self._acts(*names) if act.migration.row is None]
-        if not waiting or not columns:
+        # An applied migration may have made another key with the same words.
+        uses = [use for use in self._uses(*names) if use.migration.row is None]
+        if not uses or not columns:
             return ""
-        last = max(waiting, key=lambda act: (act.verb, act.migration.key))
-        return f"{_named(last)} {_STATES.get(last.migration.state, '')}"
+        last = max(uses, key=lambda use: (use.verb, use.migration.key))
+        return _describe_with_command(last)
 
-    def _acts(self, *names: str) -> list[_Act]:
-        return [act for file in self._files for act in file.acts(names)]
+    def _uses(self, *names: str) -> list[_Use]:
+        return [use for file in self._files for use in file.uses(names)]
 
     def _creators(self, table: str) -> list[str]:
-        changes = [(act.migration.id, act.change) for act in self._acts(table)]
+        """Return the ids of the migrations that have a CREATE TABLE with this name in it."""
+        changes = [(use.migration.id, use.change) for use in self._uses(table)]
         return [
             id_
             for id_, change in changes
@@ -120,68 +128,73 @@ class Trail:
 
 
 class _File:
-    """A migration's file, split into statements when first asked about what stands in it."""
+    """A migration's file; it is split into statements when a name in it is first looked up."""
 
-    def __init__(self, migration: Planned, lowered: str, vendor: str) -> None:
+    def __init__(self, migration: Planned, lower_text: str, vendor: str) -> None:
         self.migration = migration
-        self.lowered = lowered
+        self.lower_text = lower_text
         self.vendor = vendor
 
     @cached_property
     def statements(self) -> list[Statement]:
-        """The statements; none of a text that is no SQL."""
+        """The statements; none if the text is no SQL."""
         file = self.migration.file
         with suppress(SQLError):
             return split(file.text, self.vendor) if file is not None else []
         return []
 
-    def acts(self, names: tuple[str, ...]) -> Iterator[_Act]:
+    def uses(self, names: tuple[str, ...]) -> Iterator[_Use]:
         """Yield the statements that mention all these names."""
-        if not all(name.lower() in self.lowered for name in names):
+        if not all(name.lower() in self.lower_text for name in names):
             return
         for statement in self.statements:
             if all(mentions(statement.text, name, self.vendor) for name in names):
                 change = read_ddl(statement.text, self.vendor)
                 head = tuple(islice(_words(statement.text, self.vendor), 12))
                 verb = _verb(change, names[-1], head)
-                yield _Act(verb, self.migration, change, head, statement.line)
+                yield _Use(verb, self.migration, change, head, statement.line)
 
 
-def _tell(acts: list[_Act], names: tuple[str, ...], creators: Callable[[str], list[str]]) -> str:
-    if not acts:
-        thing = ".".join(names)
-        return f"No migration mentions {thing}: write one with manage.py makesqlmigration."
-    best = max(acts, key=lambda act: (act.verb, act.migration.row is None, act.migration.key))
-    after = [
-        act
-        for act in acts
-        if act.verb in {_Verb.DROPS, _Verb.RENAMES}
-        and act.migration.row is not None
-        and act.migration.key >= best.migration.key
-    ]
+def _hint(uses: list[_Use], names: tuple[str, ...], creators: Callable[[str], list[str]]) -> str:
+    if not uses:
+        name = ".".join(names)
+        return f"No migration mentions {name}: write one with manage.py makesqlmigration."
+    best = max(uses, key=lambda use: (use.verb, use.migration.row is None, use.migration.key))
     if best.migration.row is None:
-        return f"{_named(best)} {_STATES.get(best.migration.state, '')}"
-    if after and best.verb is _Verb.ADDS:
-        return f"{_named(best)}; {_named(after[-1])} after it."
-    return f"{_named(best)}, yet it is not there: {_why(best, lambda: creators(names[0]))}"
+        return _describe_with_command(best)
+    removals = [
+        use
+        for use in uses
+        if use.verb in {_Verb.DROPS, _Verb.RENAMES}
+        and use.migration.row is not None
+        and use.migration.key >= best.migration.key
+    ]
+    if removals and best.verb is _Verb.ADDS:
+        return f"{_describe(best)}; {_describe(removals[-1])} after it."
+    return f"{_describe(best)}, yet it is not there: {_reason(best, lambda: creators(names[0]))}"
 
 
-def _named(act: _Act) -> str:
-    state = act.migration.state
-    became = "applied" if act.migration.row is not None else state.value.replace("_", " ")
+def _describe(use: _Use) -> str:
+    state = use.migration.state
+    text = "applied" if use.migration.row is not None else state.value.replace("_", " ")
     verb = "" if state is State.FAILED else "is "
-    return f"{act.migration.id} {act.verb.word} it and {verb}{became}"
+    return f"{use.migration.id} {use.verb.word} it and {verb}{text}"
 
 
-def _why(best: _Act, creators: Callable[[], list[str]]) -> str:
-    """Say what lets a statement succeed that adds nothing."""
-    change = best.change
-    if best.migration.state is State.EDITED:
+def _describe_with_command(use: _Use) -> str:
+    return f"{_describe(use)} {_COMMANDS.get(use.migration.state, '')}"
+
+
+def _reason(use: _Use, creators: Callable[[], list[str]]) -> str:
+    """Return why an applied statement left nothing behind."""
+    change = use.change
+    if use.migration.state is State.EDITED:
         return "the file was edited after it was applied, and the database ran the older text."
     if change is None or not change.is_conditional or change.kind != "TABLE":
         return "something has removed it since. Add it again in a new migration."
     if change.verb == "ALTER":
-        where = f" (in {', '.join(found)})" if (found := creators()) else ""
+        ids = creators()
+        where = f" (in {', '.join(ids)})" if ids else ""
         return (
             f"an ALTER TABLE IF EXISTS that ran before the CREATE TABLE{where} does nothing. Add "
             "it again in a new migration: manage.py makesqlmigration."
@@ -209,7 +222,7 @@ def _verb(change: DDL | None, name: str, head: tuple[str, ...]) -> _Verb:
 
 
 def _creates(change: DDL | None, name: str) -> bool:
-    """Return whether a statement creates the thing ``name``, which has no table."""
+    """Return whether a statement creates an object of this name that is not on a table."""
     return (
         change is not None
         and change.verb == "CREATE"
@@ -218,16 +231,16 @@ def _creates(change: DDL | None, name: str) -> bool:
     )
 
 
-def _of_another(act: _Act, names: tuple[str, ...]) -> bool:
-    """Return whether a statement makes or alters a thing and only refers to that of the names."""
-    change = act.change
+def _is_about_another(use: _Use, names: tuple[str, ...]) -> bool:
+    """Return whether a statement makes or alters another object, and only refers to this one."""
+    change = use.change
     if change is None or len(names) == 1:
         return False
     if change.verb == "CREATE" and change.names and change.kind not in _HOLD_OTHERS:
         return change.name.upper() not in {names[0].upper(), names[-1].upper()}
-    made = act.head[: act.head.index("(")] if "(" in act.head else act.head
+    before_columns = use.head[: use.head.index("(")] if "(" in use.head else use.head
     is_table = change.kind == "TABLE" and change.verb in {"CREATE", "ALTER"}
-    return is_table and names[0].upper() not in made
+    return is_table and names[0].upper() not in before_columns
 
 
 def _words(text: str, vendor: str) -> Iterator[str]:
@@ -238,10 +251,11 @@ def _words(text: str, vendor: str) -> Iterator[str]:
             yield token.text.upper()
 
 
-_NO_RELATION = {"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS", "SCHEMA", "DATABASE"}
-_HOLD_OTHERS = {"TABLE", "INDEX", "SCHEMA", "DATABASE"}
-_VERBS = {"DROP": _Verb.DROPS, "RENAME": _Verb.RENAMES, "ADD": _Verb.ADDS}
-_STATES = {
+_NO_RELATION: Final = {"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS", "SCHEMA", "DATABASE"}
+_HOLD_OTHERS: Final = {"TABLE", "INDEX", "SCHEMA", "DATABASE"}
+_VERBS: Final = {"DROP": _Verb.DROPS, "RENAME": _Verb.RENAMES, "ADD": _Verb.ADDS}
+# What to do about a migration in this state.
+_COMMANDS: Final = {
     State.PENDING: "(apply it: manage.py runsqlmigrations).",
     State.FAILED: "(see manage.py runsqlmigrations --plan; the next run goes on where it failed).",
     State.RUNNING: "(or was interrupted: manage.py runsqlmigrations goes on where it stopped).",

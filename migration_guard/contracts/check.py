@@ -1,4 +1,4 @@
-"""Check a database against a contract: read it, compare, and say how long it took."""
+"""Check a database against a contract: read it, compare it, and measure the time."""
 
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -21,25 +21,30 @@ def examine(
     *,
     no_plan: str = "",
 ) -> Examination:
-    """Tell of everything that the contract says whether the database keeps it.
+    """Return an assertion for each requirement of the contract: kept, violated or unknown.
 
-    ``plan`` (see ``running.executor.look``) is what the migrations are compared with, and where
-    hints come from; ``no_plan`` says why there is none. Raises CannotTell for a contract that says
-    nothing, which would be kept by any database, and Django's errors for a connection that fails.
+    ``plan`` (see ``running.executor.look``) gives the migrations and the hints; ``no_plan`` says
+    why there is none. Raises CannotTell for an empty contract, and Django's errors for a connection
+    that fails.
     """
-    from migration_guard.contracts.deparse import speller
+    from migration_guard.contracts.deparse import caching_deparser
     from migration_guard.schema.read import read_snapshot
 
-    _refuse_empty(contract)
+    if contract.is_empty:
+        raise _empty_contract()
     started = perf_counter()
-    # A foreign key speaks of its target's key, so that is read as well.
+    # A foreign key may refer to the primary key of its target, so the targets are read as well.
     targets = [key.target[0] for table in contract.tables for key in table.foreign_keys]
     names = None if contract.exact else sorted({*contract.names, *targets})
     assertions = compare(
-        contract, read_snapshot(connection, names), plan, spell=speller(connection), no_plan=no_plan
+        contract,
+        read_snapshot(connection, names),
+        plan,
+        deparse=caching_deparser(connection),
+        no_plan=no_plan,
     )
     if not assertions:
-        raise _says_nothing()
+        raise _empty_contract()
     return Examination(connection.alias, connection.vendor, assertions, perf_counter() - started)
 
 
@@ -50,26 +55,24 @@ def check(
     *,
     allow_unknown: bool = False,
 ) -> tuple[Violation, ...]:
-    """Return where the database breaks the contract; none: it keeps all of it.
+    """Return the violations of the contract; an empty tuple if the database keeps all of it.
 
-    Raises CannotTell if anything could not be told, unless ``allow_unknown``.
+    Raises CannotTell if an assertion is unknown, unless ``allow_unknown``.
     """
     examination = examine(connection, contract, plan)
     if examination.unknown and not allow_unknown:
-        listed = "\n".join(f"  {one.id}: {one.unknown}" for one in examination.unknown[:20])
+        lines = "\n".join(
+            f"  {assertion.id}: {assertion.unknown}" for assertion in examination.unknown[:20]
+        )
         raise CannotTell(
-            f"{len(examination.unknown)} assertions could not be told:\n{listed}",
+            f"{len(examination.unknown)} assertions could not be told:\n{lines}",
             "Let the check see what it asks for, or pass allow_unknown=True.",
         )
     return examination.violations
 
 
-def _refuse_empty(contract: Contract) -> None:
-    if contract.empty:
-        raise _says_nothing()
-
-
-def _says_nothing() -> CannotTell:
+def _empty_contract() -> CannotTell:
+    # Any database would keep it, and a check that cannot fail hides a mistake.
     return CannotTell(
         "The contract says nothing, so any database would keep it.",
         "State a table, or leave the models on; [models] include may be too narrow.",

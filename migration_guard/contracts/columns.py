@@ -1,189 +1,201 @@
-"""A column of a contract against the column of the database: pure judgements, one a fact."""
+"""A column of a contract against the column of the database: one pure judge for each aspect."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
 
 from migration_guard.contracts.declare import Column
 from migration_guard.contracts.expressions import is_null, is_sequence
-from migration_guard.contracts.outcomes import Broken, Finding, Untold
-from migration_guard.contracts.table_context import Scene
+from migration_guard.contracts.outcomes import Outcome, Undecided, Violated
+from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.types import has_type_rules, same_type
 
-Judge = Callable[[Scene, Column, objects.Column], Finding]
+Judge: TypeAlias = Callable[[TableContext, Column, objects.Column], Outcome]
 
 
-def stated(column: Column) -> Iterator[tuple[str, Judge]]:
-    """Yield what is stated of a column: the aspect, and who judges it."""
-    for aspect, judge in ASPECTS.items():
-        if getattr(column, aspect) is not None:
+def judges_of(clause: Column) -> Iterator[tuple[str, Judge]]:
+    """Yield each aspect that a clause states, with the function that judges it."""
+    for aspect, judge in _JUDGES.items():
+        if getattr(clause, aspect) is not None:
             yield aspect, judge
 
 
-def of_view(_scene: Scene, _column: Column, _actual: objects.Column) -> Finding:
-    """Judge what no view can tell: its columns introspect as nullable, without default or key."""
-    return Untold("of a view's columns only the type can be told")
+def judge_view_column(_context: TableContext, _clause: Column, _actual: objects.Column) -> Outcome:
+    """Judge an aspect that no view tells: its columns have no default, key or NOT NULL."""
+    return Undecided("of a view's columns only the type can be told")
 
 
-def describe(column: Column) -> str:
-    """Return what is stated of a column, as SQL would say it."""
-    words = [column.type or "any type"]
-    if column.null is not None:
-        words.append("NULL" if column.null else "NOT NULL")
-    if isinstance(column.default, str):
-        words.append(f"DEFAULT {column.default}")
-    if isinstance(column.generated, str):
-        words.append(f"GENERATED AS ({column.generated})")
+def describe(clause: Column) -> str:
+    """Return what a clause states of a column, as SQL would say it."""
+    words = [clause.type or "any type"]
+    if clause.null is not None:
+        words.append("NULL" if clause.null else "NOT NULL")
+    if isinstance(clause.default, str):
+        words.append(f"DEFAULT {clause.default}")
+    if isinstance(clause.generated, str):
+        words.append(f"GENERATED AS ({clause.generated})")
     return " ".join(words)
 
 
-def _type(scene: Scene, column: Column, actual: objects.Column) -> Finding:
-    expected = str(column.type)
+def _judge_type(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
+    expected = str(clause.type)
     if actual.type is UNKNOWN:
-        return scene.untold(actual.name, "columns", "types")
-    known = [actual.type]
+        return context.undecided(actual.name, "columns", "types")
+    types = [actual.type]
     if isinstance(actual.base_type, str):
-        known.append(actual.base_type)
-    if any(same_type(expected, one, scene.vendor) for one in known):
+        types.append(actual.base_type)
+    if any(same_type(expected, type_text, context.vendor) for type_text in types):
         return None
-    if (
-        column.by_affinity
-        and scene.vendor == "sqlite"
-        and _affinity(expected) == _affinity(known[0])
-    ):
+    affinity = _AFFINITY_OF.get(context.vendor)
+    if clause.by_affinity and affinity and affinity(expected) == affinity(actual.type):
         return None
-    if not has_type_rules(scene.vendor):
-        return Untold(f"it is {actual.type}, which may be another name for the same type")
-    return Broken("wrong-type", expected, actual.type, _CHANGE)
+    if not has_type_rules(context.vendor):
+        return Undecided(f"it is {actual.type}, which may be another name for the same type")
+    return Violated("wrong-type", expected, actual.type, _CHANGE)
 
 
-def _affinity(type_text: str) -> str:
+def _sqlite_affinity(type_text: str) -> str:
     """Return what SQLite makes of a declared type ("Datatypes In SQLite", 3.1)."""
     name = type_text.upper()
-    for affinity, parts in _AFFINITIES.items():
+    for affinity, parts in _SQLITE_AFFINITIES.items():
         if any(part in name for part in parts):
             return affinity
     return "NUMERIC" if name else "BLOB"
 
 
-def _null(scene: Scene, column: Column, actual: objects.Column) -> Finding:
+def _judge_null(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
     if actual.nullable is UNKNOWN:
-        return scene.untold(actual.name, "columns")
-    if actual.nullable == column.null:
+        return context.undecided(actual.name, "columns")
+    if actual.nullable == clause.null:
         return None
     words = {True: "NULL", False: "NOT NULL"}
-    return Broken("wrong-null", words[bool(column.null)], words[actual.nullable], _CHANGE)
+    return Violated("wrong-null", words[bool(clause.null)], words[actual.nullable], _CHANGE)
 
 
-def _default(scene: Scene, column: Column, actual: objects.Column) -> Finding:
+def _judge_default(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
     if actual.default is UNKNOWN:
-        return scene.untold(actual.name, "defaults", "columns")
-    default = actual.default or _made(actual)
-    if default is not None and is_null(default, scene.vendor):
+        return context.undecided(actual.name, "defaults", "columns")
+    default = actual.default or _other_source_of_values(actual)
+    if default is not None and is_null(default, context.vendor):
         default = None
-    expected = column.default
-    if isinstance(expected, str) and is_null(expected, scene.vendor):
+    expected = clause.default
+    if isinstance(expected, str) and is_null(expected, context.vendor):
         expected = False
     if isinstance(expected, str) and default is not None:
-        kind = actual.type if isinstance(actual.type, str) else ""
-        same = scene.same("default", expected, default, kind)
-        if isinstance(same, Untold):
-            return same
+        is_same = context.is_same_expression("default", expected, default, _type_of(actual))
+        if isinstance(is_same, Undecided):
+            return is_same
     else:
-        same = bool(expected) == (default is not None)
-    if same:
+        is_same = bool(expected) == (default is not None)
+    if is_same:
         return None
-    return Broken("wrong-default", _shown(expected, "a default"), default or "no default", _CHANGE)
+    return Violated(
+        "wrong-default", _expectation(expected, "a default"), default or "no default", _CHANGE
+    )
 
 
-def _made(actual: objects.Column) -> str | None:
-    """Return what fills the column other than a default."""
+def _other_source_of_values(actual: objects.Column) -> str | None:
+    """Return what fills the column, other than a default."""
     if isinstance(actual.identity, str) and actual.identity:
         return f"identity {actual.identity}"
     return "generated" if isinstance(actual.generated, objects.Generated) else None
 
 
-def _identity(scene: Scene, column: Column, actual: objects.Column) -> Finding:
+def _type_of(actual: objects.Column) -> str:
+    return actual.type if isinstance(actual.type, str) else ""
+
+
+def _judge_identity(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
     if actual.identity is UNKNOWN:
-        return scene.untold(actual.name, "columns")
-    found: str | bool = actual.identity
-    if isinstance(column.identity, bool):
-        if not found and actual.default is UNKNOWN:
-            return scene.untold(actual.name, "defaults", "columns")
-        sequence = is_sequence(actual.default or None) if actual.default is not UNKNOWN else False
-        kept = bool(found) or sequence
-        if kept is column.identity:
+        return context.undecided(actual.name, "columns")
+    identity: str | bool = actual.identity
+    if isinstance(clause.identity, bool):
+        if not identity and actual.default is UNKNOWN:
+            return context.undecided(actual.name, "defaults", "columns")
+        has_sequence = actual.default is not UNKNOWN and is_sequence(actual.default or None)
+        if (bool(identity) or has_sequence) is clause.identity:
             return None
-    elif found == column.identity:
+    elif identity == clause.identity:
         return None
-    expected = _shown(column.identity, "numbered by the database")
-    return Broken("wrong-identity", expected, actual.identity or "not an identity", _CHANGE)
+    expected = _expectation(clause.identity, "numbered by the database")
+    return Violated("wrong-identity", expected, actual.identity or "not an identity", _CHANGE)
 
 
-def _generated(scene: Scene, column: Column, actual: objects.Column) -> Finding:
-    found = actual.generated
-    if found is UNKNOWN:
-        return scene.untold(actual.name, "generated", "columns")
-    if isinstance(column.generated, str) and found is not None:
-        kind = actual.type if isinstance(actual.type, str) else ""
-        same = scene.same("generated", column.generated, found.expression, kind)
-        if isinstance(same, Untold):
-            return same
+def _judge_generated(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
+    generated = actual.generated
+    if generated is UNKNOWN:
+        return context.undecided(actual.name, "generated", "columns")
+    if isinstance(clause.generated, str) and generated is not None:
+        is_same = context.is_same_expression(
+            "generated", clause.generated, generated.expression, _type_of(actual)
+        )
+        if isinstance(is_same, Undecided):
+            return is_same
     else:
-        same = bool(column.generated) == (found is not None)
-    if same:
+        is_same = bool(clause.generated) == (generated is not None)
+    if is_same:
         return None
-    shown = "not generated" if found is None else str(found.expression)
-    return Broken("wrong-generated", _shown(column.generated, "generated"), shown, _CHANGE)
+    text = "not generated" if generated is None else str(generated.expression)
+    return Violated("wrong-generated", _expectation(clause.generated, "generated"), text, _CHANGE)
 
 
-def _stored(scene: Scene, column: Column, actual: objects.Column) -> Finding:
-    found = actual.generated
-    if found is UNKNOWN or (found is not None and found.stored is UNKNOWN):
-        return scene.untold(actual.name, "generated", "columns")
+def _judge_stored(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
+    generated = actual.generated
+    if generated is UNKNOWN or (generated is not None and generated.stored is UNKNOWN):
+        return context.undecided(actual.name, "generated", "columns")
     words = {True: "stored", False: "virtual"}
-    stored = None if found is None else found.stored
-    if stored is column.stored:
+    stored = None if generated is None else generated.stored
+    if stored is clause.stored:
         return None
-    shown = "not generated" if stored is None or stored is UNKNOWN else words[stored]
-    return Broken("wrong-generated", words[bool(column.stored)], shown, _CHANGE)
+    text = "not generated" if stored is None or stored is UNKNOWN else words[stored]
+    return Violated("wrong-generated", words[bool(clause.stored)], text, _CHANGE)
 
 
-def _collation(scene: Scene, column: Column, actual: objects.Column) -> Finding:
+def _judge_collation(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
     if actual.collation is UNKNOWN:
-        return scene.untold(actual.name, "columns", "collation")
-    expected = str(column.collation)
+        return context.undecided(actual.name, "columns", "collation")
+    expected = str(clause.collation)
     if actual.collation is not None and expected.casefold() == actual.collation.casefold():
         return None
-    return Broken(
+    return Violated(
         "wrong-collation", expected, actual.collation or "the collation of the table", _CHANGE
     )
 
 
-def _shown(expected: str | bool | None, what: str) -> str:
+def _expectation(expected: str | bool | None, noun: str) -> str:
+    """Return what is expected: an expression, or in words that there is any or none."""
     if isinstance(expected, str):
         return expected
-    return what if expected else f"not {what}" if not what.startswith("a ") else f"no {what[2:]}"
+    if expected:
+        return noun
+    return f"no {noun[2:]}" if noun.startswith("a ") else f"not {noun}"
 
 
-_AFFINITIES = {
+_SQLITE_AFFINITIES: Final = {
     "INTEGER": ("INT",),
     "TEXT": ("CHAR", "CLOB", "TEXT"),
     "BLOB": ("BLOB",),
     "REAL": ("REAL", "FLOA", "DOUB"),
 }
-_CHANGE = (
+# How a vendor groups types that it treats alike. The others keep to the type that is declared.
+_AFFINITY_OF: Final[Mapping[str, Callable[[str], str] | None]] = {
+    "postgresql": None,
+    "mysql": None,
+    "sqlite": _sqlite_affinity,
+}
+_CHANGE: Final = (
     "Write a migration that changes the column (manage.py makesqlmigration), or correct the "
     "contract if nobody relies on this."
 )
-ASPECTS: dict[str, Judge] = {
-    "type": _type,
-    "null": _null,
-    "default": _default,
-    "identity": _identity,
-    "generated": _generated,
-    "stored": _stored,
-    "collation": _collation,
+_JUDGES: Final[Mapping[str, Judge]] = {
+    "type": _judge_type,
+    "null": _judge_null,
+    "default": _judge_default,
+    "identity": _judge_identity,
+    "generated": _judge_generated,
+    "stored": _judge_stored,
+    "collation": _judge_collation,
 }
-# What can be told of a view's column.
-OF_VIEWS = frozenset({"type"})
+# The aspects that a view tells of its columns.
+OF_VIEWS: Final = frozenset({"type"})

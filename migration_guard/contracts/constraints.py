@@ -1,54 +1,66 @@
 """Checks, foreign keys and exclusions of a contract against those of the database. Pure."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from migration_guard.contracts.declare import Check, Exclusion, ForeignKey
-from migration_guard.contracts.outcomes import Broken, Finding, Untold, either
-from migration_guard.contracts.table_context import Scene
+from migration_guard.contracts.outcomes import Outcome, Undecided, Violated, best_of
+from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN
 
 
-def check(scene: Scene, stated: Check) -> Finding:
-    """Judge a check: by its name, by its expression, or by both."""
-    checks = scene.table.checks
+def judge_check(context: TableContext, clause: Check) -> Outcome:
+    """Judge a check by its name, its expression, or both."""
+    checks = context.table.checks
     if checks is UNKNOWN:
-        return scene.untold("checks")
-    if stated.name:
-        named = scene.table.check(stated.name)
-        if not isinstance(named, objects.Check):
-            return Broken("missing-check", _shown(stated), _all(checks))
-        return _expression(scene, stated, named) or _validated(scene, stated, named)
-    alike = [(one, _expression(scene, stated, one)) for one in checks]
-    matching = [one for one, finding in alike if finding is None]
-    if matching:
-        return either(
-            (_validated(scene, stated, one) for one in matching),
-            lambda: _validated(scene, stated, matching[0]),
+        return context.undecided("checks")
+    if clause.name:
+        actual = context.table.check(clause.name)
+        if not isinstance(actual, objects.Check):
+            return _missing_check(clause, checks)
+        return _judge_expression(context, clause, actual) or _judge_validity(
+            context, clause, actual
         )
-    return either(
-        (finding for _, finding in alike),
-        lambda: Broken("missing-check", _shown(stated), _all(checks)),
-    )
+    outcomes = [(actual, _judge_expression(context, clause, actual)) for actual in checks]
+    matches = [actual for actual, outcome in outcomes if outcome is None]
+    if matches:
+        return best_of(
+            (_judge_validity(context, clause, actual) for actual in matches),
+            lambda: _judge_validity(context, clause, matches[0]),
+        )
+    return best_of((outcome for _, outcome in outcomes), lambda: _missing_check(clause, checks))
 
 
-def _expression(scene: Scene, stated: Check, actual: objects.Check) -> Finding:
-    if stated.expression is None:
+def _missing_check(clause: Check, checks: tuple[objects.Check, ...]) -> Violated:
+    texts = [clause.name, clause.expression and f"CHECK ({clause.expression})"]
+    actual = "; ".join(check.name or f"CHECK ({check.expression})" for check in checks)
+    return Violated("missing-check", " ".join(filter(None, texts)), actual or "no check")
+
+
+def _judge_expression(context: TableContext, clause: Check, actual: objects.Check) -> Outcome:
+    if clause.expression is None:
         return None
-    same = scene.same("check", stated.expression, actual.expression)
-    if isinstance(same, Untold) or same:
-        return same if isinstance(same, Untold) else None
-    return Broken("wrong-check", stated.expression, str(actual.expression), _CHANGE)
+    is_same = context.is_same_expression("check", clause.expression, actual.expression)
+    if isinstance(is_same, Undecided):
+        return is_same
+    if is_same:
+        return None
+    return Violated("wrong-check", clause.expression, str(actual.expression), _CHANGE)
 
 
-def _validated(
-    scene: Scene, stated: Check | ForeignKey, actual: objects.Check | objects.ForeignKey
-) -> Finding:
-    if not stated.valid:
+def _judge_validity(
+    context: TableContext,
+    clause: Check | ForeignKey,
+    actual: objects.Check | objects.ForeignKey,
+) -> Outcome:
+    if not clause.valid:
         return None
     if actual.validated is UNKNOWN:
-        return scene.untold("checks", "foreign_keys")
+        return context.undecided("checks", "foreign_keys")
     if actual.validated:
         return None
-    return Broken(
+    return Violated(
         "not-valid",
         "valid for all rows",
         f"{actual.name} is NOT VALID",
@@ -56,51 +68,57 @@ def _validated(
     )
 
 
-def foreign_key(scene: Scene, stated: ForeignKey) -> Finding:
-    """Judge a foreign key."""
-    keys = scene.table.foreign_keys
+def judge_foreign_key(context: TableContext, clause: ForeignKey) -> Outcome:
+    """Judge a foreign key by its columns, its target and its actions; its name does not count."""
+    keys = context.table.foreign_keys
     if keys is UNKNOWN:
-        return scene.untold("foreign_keys")
-    columns = sorted(stated.columns)
-    over = [one for one in keys if scene.same_names(tuple(sorted(one.columns)), tuple(columns))]
-    if not over:
-        found = "; ".join(_shown_key(one) for one in keys)
-        return Broken("missing-foreign-key", _stated_key(stated), found or "no foreign key")
-    return either(
-        (_is_foreign_key(scene, stated, one) for one in over),
-        lambda: _first_broken(scene, stated, over),
+        return context.undecided("foreign_keys")
+    columns = tuple(sorted(clause.columns))
+    candidates = [
+        key for key in keys if context.are_same_names(tuple(sorted(key.columns)), columns)
+    ]
+    if not candidates:
+        actual = "; ".join(_describe_actual_key(key) for key in keys)
+        return Violated("missing-foreign-key", _describe_key(clause), actual or "no foreign key")
+    outcomes = [_judge_candidate(context, clause, key) for key in candidates]
+    return best_of(outcomes, lambda: min(outcomes, key=_is_not_about_validity))
+
+
+def _is_not_about_validity(outcome: Outcome) -> bool:
+    # That a key is merely not validated says more than that another one points elsewhere.
+    return not (isinstance(outcome, Violated) and outcome.rule == "not-valid")
+
+
+def _judge_candidate(
+    context: TableContext, clause: ForeignKey, actual: objects.ForeignKey
+) -> Outcome:
+    wrong = Violated(
+        "wrong-foreign-key", _describe_key(clause), _describe_actual_key(actual), _CHANGE
     )
-
-
-def _first_broken(scene: Scene, stated: ForeignKey, over: list[objects.ForeignKey]) -> Finding:
-    broken = [_is_foreign_key(scene, stated, one) for one in over]
-    # One that is merely not validated says more than one that points elsewhere.
-    return min(broken, key=lambda one: not (isinstance(one, Broken) and one.rule == "not-valid"))
-
-
-def _is_foreign_key(scene: Scene, stated: ForeignKey, actual: objects.ForeignKey) -> Finding:
-    wrong = Broken("wrong-foreign-key", _stated_key(stated), _shown_key(actual), _CHANGE)
-    same = _same_target(scene, stated, actual)
-    if same is not True:
-        return same or wrong
-    for key in ("on_delete", "on_update", "deferrable"):
-        expected, found = getattr(stated, key), getattr(actual, key)
+    has_target = _has_target(context, clause, actual)
+    if has_target is not True:
+        return has_target or wrong
+    for name in ("on_delete", "on_update", "deferrable"):
+        expected, fact = getattr(clause, name), getattr(actual, name)
         if expected is None:
             continue
-        if found is UNKNOWN:
-            return scene.untold("foreign_keys")
-        if _action(scene, expected) != _action(scene, found):
+        if fact is UNKNOWN:
+            return context.undecided("foreign_keys")
+        if effective_action(expected, context.vendor) != effective_action(fact, context.vendor):
             return wrong
-    return _validated(scene, stated, actual)
+    return _judge_validity(context, clause, actual)
 
 
-def _same_target(scene: Scene, stated: ForeignKey, actual: objects.ForeignKey) -> bool | Untold:
-    name, columns = stated.target
-    target = scene.snapshot.table(name)
+def _has_target(
+    context: TableContext, clause: ForeignKey, actual: objects.ForeignKey
+) -> bool | Undecided:
+    """Return whether the key points to the columns that the clause states."""
+    name, columns = clause.target
+    target = context.snapshot.table(name)
     table = target if isinstance(target, objects.Table) else None
     label = table.label if table is not None else name
     if actual.target != label and not (
-        scene.snapshot.folds_case and actual.target.casefold() == label.casefold()
+        context.snapshot.folds_case and actual.target.casefold() == label.casefold()
     ):
         return False
     if not columns and table is not None and isinstance(table.primary_key, objects.Key):
@@ -108,78 +126,74 @@ def _same_target(scene: Scene, stated: ForeignKey, actual: objects.ForeignKey) -
     if not columns:
         return True
     if actual.target_columns is UNKNOWN:
-        return scene.untold("foreign_keys")
-    if len(columns) != len(stated.columns) or len(columns) != len(actual.columns):
+        return context.undecided("foreign_keys")
+    if len(columns) != len(clause.columns) or len(columns) != len(actual.columns):
         return False
     # Which column points to which counts, their order does not.
-    wanted = sorted(zip(stated.columns, columns, strict=True))
-    found = sorted(zip(actual.columns, actual.target_columns, strict=True))
-    return all(scene.same_names(one, other) for one, other in zip(wanted, found, strict=True))
+    expected_pairs = sorted(zip(clause.columns, columns, strict=True))
+    actual_pairs = sorted(zip(actual.columns, actual.target_columns, strict=True))
+    return all(map(context.are_same_names, expected_pairs, actual_pairs))
 
 
-def _action(scene: Scene, action: str) -> str:
-    """InnoDB does for both words the same."""
-    return "no action" if scene.vendor == "mysql" and action == "restrict" else action
+def effective_action(action: str, vendor: str) -> str:
+    """Return the action that a vendor takes for an ON DELETE or ON UPDATE action."""
+    return _EFFECTIVE_ACTIONS.get(vendor, {}).get(action, action)
 
 
-def exclusion(scene: Scene, stated: Exclusion) -> Finding:
-    """Judge an exclusion constraint: by its definition where one is stated, else by its name."""
-    exclusions = scene.table.exclusions
+def judge_exclusion(context: TableContext, clause: Exclusion) -> Outcome:
+    """Judge an exclusion constraint by its definition where it is stated, else by its name."""
+    exclusions = context.table.exclusions
     if exclusions is UNKNOWN:
-        return scene.untold("exclusions")
-    missing = Broken(
+        return context.undecided("exclusions")
+    missing = Violated(
         "missing-exclusion",
-        stated.definition or stated.name,
-        "; ".join(f"{one.name} {one.definition}" for one in exclusions) or "no exclusion",
+        clause.definition or clause.name,
+        "; ".join(f"{exclusion.name} {exclusion.definition}" for exclusion in exclusions)
+        or "no exclusion",
     )
-    if stated.name:
-        exclusions = tuple(one for one in exclusions if one.name == stated.name)
-    if stated.definition is None:
+    if clause.name:
+        exclusions = tuple(exclusion for exclusion in exclusions if exclusion.name == clause.name)
+    if clause.definition is None:
         return None if exclusions else missing
-    return either((_is_exclusion(scene, stated, one) for one in exclusions), lambda: missing)
-
-
-def _is_exclusion(scene: Scene, stated: Exclusion, actual: objects.Exclusion) -> Finding:
-    same = scene.same("exclusion", str(stated.definition), actual.definition)
-    if same is True:
-        return None
-    return same or Broken("wrong-exclusion", str(stated.definition), str(actual.definition))
-
-
-def describe(stated: Check | Exclusion) -> str:
-    """Return the constraint as an assertion's id names it."""
-    text = stated.expression if isinstance(stated, Check) else stated.definition
-    return f"({stated.name or text})"
-
-
-def _shown(stated: Check) -> str:
-    return " ".join(
-        filter(None, [stated.name, stated.expression and f"CHECK ({stated.expression})"])
+    return best_of(
+        (_judge_definition(context, clause, exclusion) for exclusion in exclusions),
+        lambda: missing,
     )
 
 
-def _all(checks: tuple[objects.Check, ...]) -> str:
-    return "; ".join(one.name or f"CHECK ({one.expression})" for one in checks) or "no check"
+def _judge_definition(
+    context: TableContext, clause: Exclusion, actual: objects.Exclusion
+) -> Outcome:
+    is_same = context.is_same_expression("exclusion", str(clause.definition), actual.definition)
+    if is_same is True:
+        return None
+    return is_same or Violated("wrong-exclusion", str(clause.definition), str(actual.definition))
 
 
-def _stated_key(stated: ForeignKey) -> str:
-    words = [f"({', '.join(stated.columns)}) references {stated.references}"]
-    if stated.on_delete is not None:
-        words.append(f"on delete {stated.on_delete}")
-    if stated.on_update is not None:
-        words.append(f"on update {stated.on_update}")
-    if stated.deferrable:
-        words.append(f"deferrable {stated.deferrable}")
+def describe(clause: Check | Exclusion) -> str:
+    """Return the constraint as the id of its assertion names it."""
+    text = clause.expression if isinstance(clause, Check) else clause.definition
+    return f"({clause.name or text})"
+
+
+def _describe_key(clause: ForeignKey) -> str:
+    words = [f"({', '.join(clause.columns)}) references {clause.references}"]
+    if clause.on_delete is not None:
+        words.append(f"on delete {clause.on_delete}")
+    if clause.on_update is not None:
+        words.append(f"on update {clause.on_update}")
+    if clause.deferrable:
+        words.append(f"deferrable {clause.deferrable}")
     return " ".join(words)
 
 
-def _shown_key(actual: objects.ForeignKey) -> str:
+def _describe_actual_key(actual: objects.ForeignKey) -> str:
     columns = actual.target_columns
     target = f"{actual.target}({'?' if columns is UNKNOWN else ', '.join(columns)})"
     words = [f"({', '.join(actual.columns)}) references {target}"]
-    for name, fact in (("on delete", actual.on_delete), ("on update", actual.on_update)):
-        if isinstance(fact, str) and (fact != "no action" or name == "on delete"):
-            words.append(f"{name} {fact}")
+    for event, action in (("on delete", actual.on_delete), ("on update", actual.on_update)):
+        if isinstance(action, str) and (action != "no action" or event == "on delete"):
+            words.append(f"{event} {action}")
     if isinstance(actual.deferrable, str) and actual.deferrable:
         words.append(f"deferrable {actual.deferrable}")
     if actual.validated is False:
@@ -187,7 +201,14 @@ def _shown_key(actual: objects.ForeignKey) -> str:
     return " ".join(words)
 
 
-_CHANGE = (
+_CHANGE: Final = (
     "Write a migration that drops the constraint and adds it as stated "
     "(manage.py makesqlmigration)."
 )
+# Actions that a vendor accepts and treats as another one.
+_EFFECTIVE_ACTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "postgresql": {},
+    # InnoDB does the same for both (MariaDB and MySQL manuals, "FOREIGN KEY Constraints").
+    "mysql": {"restrict": "no action"},
+    "sqlite": {},
+}

@@ -1,10 +1,11 @@
-"""A whole contract: all that is relied on, from one source or from several.
+"""A whole contract: all clauses of a source, or of several sources merged.
 
-Invariants: pure and frozen; the order is that of the sources.
+Invariants: pure and frozen; clauses keep the order of their sources.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
 from migration_guard.conf import nearest
 from migration_guard.contracts import declare
@@ -13,7 +14,10 @@ from migration_guard.exceptions import CannotTell
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Which models are a contract: patterns of ``app.Model``; ``include`` empty means all."""
+    """Which models are part of a contract, as patterns of ``app.Model``.
+
+    An empty ``include`` means all models.
+    """
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
@@ -24,7 +28,10 @@ class Models:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Contract:
-    """All that is relied on. ``exact``: no tables but these; ``source`` is the place of that."""
+    """All clauses that code relies on.
+
+    With ``exact`` there must be no other tables; ``source`` is the place that says so.
+    """
 
     tables: tuple[declare.Table, ...]
     views: tuple[declare.View, ...]
@@ -57,14 +64,17 @@ class Contract:
             views=tuple(views),
             enums=tuple(enums),
             extensions=tuple(
-                declare.Extension(one) if isinstance(one, str) else one for one in extensions
+                declare.Extension(extension) if isinstance(extension, str) else extension
+                for extension in extensions
             ),
             absent_tables=tuple(
-                declare.AbsentTable(one) if isinstance(one, str) else one for one in absent_tables
+                declare.AbsentTable(table) if isinstance(table, str) else table
+                for table in absent_tables
             ),
             absent_columns=tuple(absent_columns),
             migrations=tuple(
-                declare.Migrations(one) if isinstance(one, str) else one for one in migrations
+                declare.Migrations(clause) if isinstance(clause, str) else clause
+                for clause in migrations
             ),
             models=models,
             exact=exact,
@@ -72,55 +82,59 @@ class Contract:
         )
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is stated."""
+    def is_empty(self) -> bool:
+        """Whether the contract has no clause; ``models`` alone is none."""
         return self == replace(Contract(), models=self.models)
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of all tables and views that are spoken of."""
-        named: list[declare.Table | declare.View | declare.AbsentTable]
-        named = [*self.tables, *self.views, *self.absent_tables]
-        return frozenset([one.name for one in named] + [one.table for one in self.absent_columns])
+        """The names of all tables and views that have a clause."""
+        clauses: tuple[declare.Table | declare.View | declare.AbsentTable, ...]
+        clauses = (*self.tables, *self.views, *self.absent_tables)
+        return frozenset(clause.name for clause in clauses) | {
+            column.table for column in self.absent_columns
+        }
 
     def only(self, names: Iterable[str]) -> "Contract":
-        """Return what is said of these tables and views.
+        """Return the clauses of these tables and views.
 
-        Raises CannotTell, with the nearest name, for one of which nothing is said.
+        Raises CannotTell, with the nearest name, for a name that has no clause.
         """
         chosen = frozenset(names)
         for name in sorted(chosen - self.names):
-            near = nearest(name, self.names)
+            suggestion = nearest(name, self.names)
             raise CannotTell(
                 f'No contract says anything of "{name}".',
-                f'Did you mean "{near}"?' if near else "Name a table that a contract states.",
+                f'Did you mean "{suggestion}"?'
+                if suggestion
+                else "Name a table that a contract states.",
             )
         return Contract(
-            tables=[one for one in self.tables if one.name in chosen],
-            views=[one for one in self.views if one.name in chosen],
-            absent_tables=[one for one in self.absent_tables if one.name in chosen],
-            absent_columns=[one for one in self.absent_columns if one.table in chosen],
+            tables=[table for table in self.tables if table.name in chosen],
+            views=[view for view in self.views if view.name in chosen],
+            absent_tables=[table for table in self.absent_tables if table.name in chosen],
+            absent_columns=[column for column in self.absent_columns if column.table in chosen],
             models=self.models,
         )
 
 
 def merge(contracts: Iterable[Contract]) -> Contract:
-    """Return one contract that says what all of them say, in their order."""
-    given = tuple(contracts)
+    """Return one contract with the clauses of all contracts, in their order."""
+    parts = tuple(contracts)
     return Contract(
         **{
-            name: [clause for contract in given for clause in getattr(contract, name)]
+            name: [clause for contract in parts for clause in getattr(contract, name)]
             for name in _LISTS
         },
         models=Models(
-            [pattern for contract in given for pattern in contract.models.include],
-            [pattern for contract in given for pattern in contract.models.exclude],
+            [pattern for contract in parts for pattern in contract.models.include],
+            [pattern for contract in parts for pattern in contract.models.exclude],
         ),
-        exact=any(contract.exact for contract in given),
-        source=next((contract.source for contract in given if contract.exact), ""),
+        exact=any(contract.exact for contract in parts),
+        source=next((contract.source for contract in parts if contract.exact), ""),
     )
 
 
-_LISTS = tuple(
-    one.name for one in fields(Contract) if one.name not in {"models", "exact", "source"}
+_LISTS: Final = tuple(
+    field.name for field in fields(Contract) if field.name not in {"models", "exact", "source"}
 )

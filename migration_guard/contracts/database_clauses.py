@@ -1,157 +1,172 @@
-"""What a contract says beside tables: enums, extensions, absences, migrations. Pure judgements."""
+"""What a contract requires of the database beside its tables. Pure.
+
+These are enums, extensions, absent tables and columns, applied migrations, and an exact list of
+tables.
+"""
 
 import re
 from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 from migration_guard.conf import nearest
-from migration_guard.contracts.causes import Trail
+from migration_guard.contracts.causes import Causes
 from migration_guard.contracts.contract import Contract
 from migration_guard.contracts.declare import Clause, Enum, Extension, Migrations
-from migration_guard.contracts.outcomes import Broken, Finding, Said, Untold
+from migration_guard.contracts.outcomes import Outcome, Requirement, Undecided, Violated
 from migration_guard.planning.plan import Plan, Planned
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN, Snapshot
 
-Judged = tuple[Said, Finding]
+Judgement: TypeAlias = tuple[Requirement, Outcome]
 
 
-def enums(contract: Contract, snapshot: Snapshot, trail: Trail) -> Iterator[Judged]:
-    """Judge the enumerated types."""
+def judge_enums(contract: Contract, snapshot: Snapshot, causes: Causes) -> Iterator[Judgement]:
+    """Judge the enumerated types: that they exist, and their values."""
     for enum in contract.enums:
         actual = snapshot.enum(enum.name)
-        exists = _said(f"enums::{enum.name}::exists", enum.name, enum)
-        finding = _exists(snapshot, actual, "missing-enum", enum.name, trail)
-        yield exists, finding
+        existence = _judge_existence(snapshot, actual, "missing-enum", enum.name, causes)
+        yield _requirement(f"enums::{enum.name}::exists", enum.name, enum), existence
         if enum.values is not None:
-            said = _said(f"enums::{enum.name}::values", enum.name, enum)
-            yield said, _values(enum, actual) if isinstance(actual, objects.Enum) else finding
+            outcome = _judge_values(enum, actual) if isinstance(actual, objects.Enum) else existence
+            yield _requirement(f"enums::{enum.name}::values", enum.name, enum), outcome
 
 
-def _values(enum: Enum, actual: objects.Enum) -> Finding:
-    stated = tuple(enum.values or ())
-    if actual.values == stated:
+def _judge_values(enum: Enum, actual: objects.Enum) -> Outcome:
+    values = tuple(enum.values or ())
+    if actual.values == values:
         return None
-    return Broken(
+    return Violated(
         "wrong-enum",
-        ", ".join(stated),
+        ", ".join(values),
         ", ".join(actual.values),
         f"ALTER TYPE {enum.name} ADD VALUE … in a migration, or correct the contract.",
     )
 
 
-def extensions(contract: Contract, snapshot: Snapshot, trail: Trail) -> Iterator[Judged]:
-    """Judge the extensions."""
+def judge_extensions(contract: Contract, snapshot: Snapshot, causes: Causes) -> Iterator[Judgement]:
+    """Judge the extensions: that they are installed, and their versions."""
     for extension in contract.extensions:
         name = extension.name
         actual = snapshot.extension(name)
-        exists = _said(f"extensions::{name}::exists", name, extension)
-        finding = _exists(snapshot, actual, "missing-extension", name, trail)
-        yield exists, finding
+        existence = _judge_existence(snapshot, actual, "missing-extension", name, causes)
+        yield _requirement(f"extensions::{name}::exists", name, extension), existence
         if extension.version is not None:
-            said = _said(f"extensions::{name}::version", name, extension)
-            found = isinstance(actual, objects.Extension)
-            yield said, _version(extension, actual) if found else finding
+            outcome = existence
+            if isinstance(actual, objects.Extension):
+                outcome = _judge_version(extension, extension.version, actual)
+            yield _requirement(f"extensions::{name}::version", name, extension), outcome
 
 
-def _version(extension: Extension, actual: objects.Fact[objects.Extension | None]) -> Finding:
-    found = actual.version if isinstance(actual, objects.Extension) else ""
-    wanted = str(extension.version)
-    if _ordered(found) >= _ordered(wanted):
+def _judge_existence(
+    snapshot: Snapshot, actual: object, rule: str, name: str, causes: Causes
+) -> Outcome:
+    if actual is UNKNOWN:
+        return Undecided(snapshot.why("", "enums", "extensions"))
+    if snapshot.vendor != "postgresql":
+        return Undecided(f"{snapshot.vendor} has none")
+    if actual is None:
+        return Violated(rule, name, "missing", causes.hint(name))
+    return None
+
+
+def _judge_version(extension: Extension, least: str, actual: objects.Extension) -> Outcome:
+    if _version_key(actual.version) >= _version_key(least):
         return None
     hint = f"ALTER EXTENSION {extension.name} UPDATE;"
-    return Broken("wrong-version", f"at least {wanted}", found, hint)
+    return Violated("wrong-version", f"at least {least}", actual.version, hint)
 
 
-def _ordered(version: str) -> list[tuple[int, str]]:
+def _version_key(version: str) -> list[tuple[int, str]]:
     return [(int(number or -1), word) for number, word in re.findall(r"(\d+)|([A-Za-z]+)", version)]
 
 
-def absences(contract: Contract, snapshot: Snapshot) -> Iterator[Judged]:
-    """Judge what must not be there."""
-    for table in contract.absent_tables:
-        actual = snapshot.table(table.name)
-        said = _said(f"{table.name}::absent", "", table, table.name)
-        yield said, _absent(snapshot, actual, "present-table", table.name)
+def judge_absences(contract: Contract, snapshot: Snapshot) -> Iterator[Judgement]:
+    """Judge the tables and columns that must not exist."""
+    for absent in contract.absent_tables:
+        requirement = _requirement(f"{absent.name}::absent", "", absent, absent.name)
+        actual = snapshot.table(absent.name)
+        yield requirement, _judge_absence(snapshot, actual, "present-table", absent.name)
     for column in contract.absent_columns:
-        said = _said(f"{column.table}::{column.name}::absent", column.name, column, column.table)
-        inside = snapshot.table(column.table)
-        within = inside.column(column.name) if isinstance(inside, objects.Table) else inside
-        yield said, _absent(snapshot, within, "present-column", column.table)
+        requirement = _requirement(
+            f"{column.table}::{column.name}::absent", column.name, column, column.table
+        )
+        table = snapshot.table(column.table)
+        # A table that is absent, or unknown, says the same of its columns.
+        within = table.column(column.name) if isinstance(table, objects.Table) else table
+        yield requirement, _judge_absence(snapshot, within, "present-column", column.table)
 
 
-def _absent(snapshot: Snapshot, actual: object, rule: str, table: str) -> Finding:
+def _judge_absence(snapshot: Snapshot, actual: object, rule: str, table: str) -> Outcome:
     if actual is UNKNOWN:
-        return Untold(snapshot.why(table, "columns"))
+        return Undecided(snapshot.why(table, "columns"))
     if actual is None:
         return None
-    return Broken(rule, "absent", "present", "Drop it in a migration, or correct the contract.")
+    return Violated(rule, "absent", "present", "Drop it in a migration, or correct the contract.")
 
 
-def migrations(contract: Contract, plan: Plan | None, no_plan: str) -> Iterator[Judged]:
-    """Judge what must be applied."""
+def judge_migrations(contract: Contract, plan: Plan | None, no_plan: str) -> Iterator[Judgement]:
+    """Judge the migrations that must be applied."""
     for clause in contract.migrations:
         if plan is None:
-            why = no_plan or "the history was not read"
-            yield _applied(clause, clause.id), Untold(why)
+            reason = no_plan or "the history was not read"
+            yield _applied(clause, clause.id), Undecided(reason)
         elif clause.numbers is None:
-            named = [one for one in plan.migrations if one.id == clause.id]
-            yield _applied(clause, clause.id), _is_applied(clause, named, plan)
+            namesakes = [migration for migration in plan.migrations if migration.id == clause.id]
+            yield _applied(clause, clause.id), _judge_applied(clause, namesakes, plan)
         else:
-            yield from _range(clause, clause.numbers, plan)
+            yield from _judge_range(clause, clause.numbers, plan)
 
 
-def _range(clause: Migrations, numbers: tuple[int, int], plan: Plan) -> Iterator[Judged]:
+def _judge_range(clause: Migrations, numbers: tuple[int, int], plan: Plan) -> Iterator[Judgement]:
     low, high = numbers
-    inside = [one for one in plan.migrations if low <= one.number <= high]
-    for one in inside:
-        yield _applied(clause, one.id), _is_applied(clause, [one], plan)
-    for number in sorted({low, high} - {one.number for one in inside}):
-        yield _applied(clause, str(number)), _is_applied(clause, [], plan)
+    inside = [migration for migration in plan.migrations if low <= migration.number <= high]
+    for migration in inside:
+        yield _applied(clause, migration.id), _judge_applied(clause, [migration], plan)
+    for number in sorted({low, high} - {migration.number for migration in inside}):
+        yield _applied(clause, str(number)), _judge_applied(clause, [], plan)
 
 
-def _is_applied(clause: Migrations, found: list[Planned], plan: Plan) -> Finding:
-    if any(one.row is not None for one in found):
+def _applied(clause: Migrations, id_: str) -> Requirement:
+    return _requirement(f"migrations::{id_}::applied", id_, clause)
+
+
+def _judge_applied(clause: Migrations, candidates: list[Planned], plan: Plan) -> Outcome:
+    """Judge whether any of the migrations that a clause names is applied."""
+    if any(migration.row is not None for migration in candidates):
         return None
-    if found:
-        state = found[0].state.value.replace("_", " ")
-        return Broken("not-applied", "applied", state, "manage.py runsqlmigrations")
-    near = nearest(clause.id, (one.id for one in plan.migrations))
-    hint = f'Did you mean "{near}"?' if near else "Correct the contract, or add the file."
-    return Broken("not-applied", "applied", "no such migration", hint)
+    if candidates:
+        state = candidates[0].state.value.replace("_", " ")
+        return Violated("not-applied", "applied", state, "manage.py runsqlmigrations")
+    suggestion = nearest(clause.id, (migration.id for migration in plan.migrations))
+    hint = (
+        f'Did you mean "{suggestion}"?' if suggestion else "Correct the contract, or add the file."
+    )
+    return Violated("not-applied", "applied", "no such migration", hint)
 
 
-def unlisted(contract: Contract, snapshot: Snapshot) -> Iterator[Judged]:
-    """Judge whether there are tables beside those stated, where the contract lists them all."""
+def judge_exact(contract: Contract, snapshot: Snapshot) -> Iterator[Judgement]:
+    """Judge that there are no other tables, where the contract lists all of them.
+
+    Partitions and the tables of this app do not count.
+    """
     if not contract.exact:
         return
     from django.apps import apps
 
     own = {model._meta.db_table for model in apps.get_app_config("migration_guard").get_models()}
-    found = (snapshot.table(name) for name in contract.names)
-    stated = {one.label for one in found if isinstance(one, objects.Table)}
+    actual = (snapshot.table(name) for name in contract.names)
+    listed = {table.label for table in actual if isinstance(table, objects.Table)}
     extra = [
-        one.label
-        for one in snapshot.tables
-        if one.label not in stated and one.partition_of == "" and one.name not in own
+        table.label
+        for table in snapshot.tables
+        if table.label not in listed and table.partition_of == "" and table.name not in own
     ]
-    said = Said("exact", "", "", contract.source)
-    hint = "State it in the contract, or drop it in a migration."
-    yield said, Broken("extra-table", "no other table", ", ".join(extra), hint) if extra else None
+    outcome = Violated("extra-table", "no other table", ", ".join(extra), _EXTRA) if extra else None
+    yield Requirement("exact", "", "", contract.source), outcome
 
 
-def _applied(clause: Migrations, id_: str) -> Said:
-    return _said(f"migrations::{id_}::applied", id_, clause)
+def _requirement(id_: str, object_: str, clause: Clause, table: str = "") -> Requirement:
+    return Requirement(id_, table, object_, clause.source, clause.owner, clause.reason)
 
 
-def _said(id_: str, object_: str, clause: Clause, table: str = "") -> Said:
-    return Said(id_, table, object_, clause.source, clause.owner, clause.reason)
-
-
-def _exists(snapshot: Snapshot, actual: object, rule: str, name: str, trail: Trail) -> Finding:
-    if actual is UNKNOWN:
-        return Untold(snapshot.why("", "enums", "extensions"))
-    if snapshot.vendor != "postgresql":
-        return Untold(f"{snapshot.vendor} has none")
-    if actual is None:
-        return Broken(rule, name, "missing", trail.of(name))
-    return None
+_EXTRA: Final = "State it in the contract, or drop it in a migration."

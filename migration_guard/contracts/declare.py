@@ -1,24 +1,26 @@
-"""What code downstream relies on, as values: the same for a file, for models, and for a test.
+"""The clauses of a contract as values: the same for a file, for models, and for a test.
 
-Invariants: pure and frozen. What is None is not stated, and not checked. Lists may be given for
-tuples, and the short forms for the long ones (``unique=[["a", "b"]]``); what is kept is long.
+Invariants: pure and frozen. None means that the clause does not say, and nobody checks. A list may
+stand for a tuple, and a short form for a long one (``unique=[["a", "b"]]``); fields hold the long.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-ACTIONS = ("no action", "restrict", "cascade", "set null", "set default")
-DEFERRABLE = ("", "immediate", "deferred")
-IDENTITIES = ("always", "by default")
+from migration_guard.contracts.references import is_reference, parse_reference
+
+ACTIONS: Final = ("no action", "restrict", "cascade", "set null", "set default")
+DEFERRABLE: Final = ("", "immediate", "deferred")
+IDENTITIES: Final = ("always", "by default")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One thing a contract says: ``owner`` relies on it, for ``reason``.
+    """One statement of a contract: ``owner`` relies on it, for ``reason``.
 
-    ``source`` is the place that says so: ``path:line``, or ``app.Model.field``.
+    ``source`` is the place of the clause: ``path:line``, or ``app.Model.field``.
     """
 
     owner: str = ""
@@ -30,12 +32,12 @@ class Clause:
 class Column(Clause):
     """A column.
 
-    ``type`` is SQL in any spelling; ``by_affinity``: on SQLite, where only a type's affinity has a
-    meaning, any type of that affinity. ``default`` and ``generated`` are SQL expressions, or True
-    for any and False for none (not even an identity). ``identity`` is "always" or "by default",
-    True for any way in which the database numbers rows (a sequence too), False for none.
-    ``sources`` gives the place of single statements (``{"null": "schema_contract.toml:12"}``) where
-    it is not that of the column.
+    ``type`` is SQL in any spelling. With ``by_affinity`` any type of the same affinity will do on
+    SQLite, where only the affinity has a meaning. ``default`` and ``generated`` are SQL
+    expressions, or True for any and False for none (not even an identity). ``identity`` is "always"
+    or "by default", True for any way in which the database numbers rows (a sequence too), False for
+    none. ``sources`` gives the places of fields (``{"null": "schema_contract.toml:12"}``) that
+    differ from the place of the column.
     """
 
     name: str
@@ -53,16 +55,16 @@ class Column(Clause):
 
     def __post_init__(self) -> None:
         if isinstance(self.identity, str):
-            _among(IDENTITIES, identity=self.identity)
+            _require_one_of(IDENTITIES, identity=self.identity)
 
     def source_of(self, key: str) -> str:
-        """Return the place that states ``key``."""
+        """Return the place of the field ``key``."""
         return self.sources.get(key, self.source)
 
 
 @dataclass(frozen=True, slots=True)
 class PrimaryKey(Clause):
-    """The primary key, its columns in their order."""
+    """The primary key, with its columns in their order."""
 
     columns: Sequence[str]
 
@@ -72,9 +74,9 @@ class PrimaryKey(Clause):
 
 @dataclass(frozen=True, slots=True)
 class Unique(Clause):
-    """Rows differ in ``columns``, in this order; a column may be an expression.
+    """A unique key over ``columns`` in this order; a column may be an expression.
 
-    With ``where``, those rows only. ``deferrable`` is "", "immediate" or "deferred".
+    With ``where``, only those rows differ. ``deferrable`` is "", "immediate" or "deferred".
     """
 
     columns: Sequence[str]
@@ -85,7 +87,7 @@ class Unique(Clause):
 
     def __post_init__(self) -> None:
         freeze(self, "columns", "include")
-        _among(DEFERRABLE, deferrable=self.deferrable)
+        _require_one_of(DEFERRABLE, deferrable=self.deferrable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,9 @@ class Index(Clause):
     """An index that serves a look-up by ``columns``; each is a column or an expression.
 
     ``"salience DESC"`` asks for an order. Any valid index over all rows (those of ``where``) keeps
-    this if it has these columns, or, as a B-tree, begins with them; with ``exact`` it must have
-    just these columns, in these orders, and not be unique. ``method`` and ``opclasses`` count where
-    they are stated.
+    this clause if it has these columns, or if it is a B-tree that begins with them. With ``exact``
+    it must have just these columns, in these orders, and not be unique. ``method`` and
+    ``opclasses`` count only where the clause states them.
     """
 
     columns: Sequence[str]
@@ -113,7 +115,7 @@ class Index(Clause):
 class Check(Clause):
     """A check constraint, by its name, its expression, or both.
 
-    ``valid=False`` does not mind a constraint that is NOT VALID.
+    With ``valid=False`` a constraint that is NOT VALID will do.
     """
 
     name: str = ""
@@ -142,20 +144,16 @@ class ForeignKey(Clause):
 
     def __post_init__(self) -> None:
         freeze(self, "columns")
-        _among(DEFERRABLE, deferrable=self.deferrable or "")
+        _require_one_of(DEFERRABLE, deferrable=self.deferrable or "")
         for action in filter(None, (self.on_delete, self.on_update)):
-            _among(ACTIONS, on_delete=_COLUMNS_SET.sub("", action))
-        if not _REFERENCE.fullmatch(self.references):
+            _require_one_of(ACTIONS, on_delete=_COLUMNS_SET.sub("", action))
+        if not is_reference(self.references):
             raise ValueError(f'"{self.references}" is not a reference: write "users(id)"')
 
     @property
     def target(self) -> tuple[str, tuple[str, ...]]:
-        """The table, and its columns (none: its primary key)."""
-        table, *columns = (
-            (match["quoted"] or "").replace('""', '"') or match["bare"].strip()
-            for match in _NAME.finditer(self.references)
-        )
-        return table, tuple(columns)
+        """The table and its columns; no columns mean its primary key."""
+        return parse_reference(self.references)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +170,11 @@ class Exclusion(Clause):
 
 @dataclass(frozen=True, slots=True, init=False)
 class Table(Clause):
-    """A table and what is in it; ``name`` is ``users``, or ``billing.users``.
+    """A table and its columns, keys and constraints; ``name`` is ``users``, or ``billing.users``.
 
-    ``exact``: no other columns. ``or_view``: a view will do, and then columns and types are all
-    that is checked (a view's columns introspect as nullable, and it has no keys). ``app`` is the
-    Django app whose own migrations make it, if they do.
+    With ``exact`` there must be no other columns. With ``or_view`` a view will do; then only
+    columns and types are checked, since a view has no keys and its columns introspect as nullable.
+    ``app`` is the Django app whose migrations make the table, "" where raw SQL does.
     """
 
     name: str
@@ -215,13 +213,11 @@ class Table(Clause):
             name=name,
             columns=tuple(columns),
             primary_key=key if isinstance(key, PrimaryKey | None) else PrimaryKey(key),
-            unique=tuple(one if isinstance(one, Unique) else Unique(one) for one in unique),
-            indexes=tuple(one if isinstance(one, Index) else Index(one) for one in indexes),
-            checks=tuple(one if isinstance(one, Check) else Check(one) for one in checks),
+            unique=tuple(_clauses(Unique, unique)),
+            indexes=tuple(_clauses(Index, indexes)),
+            checks=tuple(_clauses(Check, checks)),
             foreign_keys=tuple(foreign_keys),
-            exclusions=tuple(
-                one if isinstance(one, Exclusion) else Exclusion(one) for one in exclusions
-            ),
+            exclusions=tuple(_clauses(Exclusion, exclusions)),
             exact=exact,
             or_view=or_view,
             app=app,
@@ -233,7 +229,7 @@ class Table(Clause):
 
 @dataclass(frozen=True, slots=True)
 class View(Clause):
-    """A view, or with ``materialized`` a materialized one (None: either).
+    """A view; ``materialized`` None means a view of either kind.
 
     ``indexes`` and ``unique`` are for materialized views.
     """
@@ -251,7 +247,7 @@ class View(Clause):
 
 @dataclass(frozen=True, slots=True)
 class Enum(Clause):
-    """An enumerated type of PostgreSQL, with all its values in their order."""
+    """An enumerated type of PostgreSQL with all its values, in their order."""
 
     name: str
     values: Sequence[str] | None = None
@@ -271,14 +267,14 @@ class Extension(Clause):
 
 @dataclass(frozen=True, slots=True)
 class AbsentTable(Clause):
-    """A table (or view) that must not be there."""
+    """A table or view that must not exist."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class AbsentColumn(Clause):
-    """A column that must not be there."""
+    """A column that must not exist."""
 
     table: str
     name: str
@@ -286,7 +282,7 @@ class AbsentColumn(Clause):
 
 @dataclass(frozen=True, slots=True)
 class Migrations(Clause):
-    """Migrations that are applied: an id, a number, or a range ``0027-0030`` with both ends."""
+    """Migrations that must be applied: an id, a number, or a range ``0027-0030`` with both ends."""
 
     id: str
 
@@ -302,44 +298,34 @@ class Migrations(Clause):
 
     @property
     def numbers(self) -> tuple[int, int] | None:
-        """The first and last number of a range, None where it is an id."""
+        """The first and last number of a range; None for an id."""
         match = _RANGE.fullmatch(self.id)
         return (int(match[1]), int(match[2] or match[1])) if match else None
 
 
-_COLUMNS_SET = re.compile(r" \([^()]*\)$")  # PostgreSQL 15: ON DELETE SET NULL (author_id)
-_ID = re.compile(r"[0-9]+_[A-Za-z0-9_-]+")
-_RANGE = re.compile(r"([0-9]+)(?:\s*-\s*([0-9]+))?")
-# Quotes are for names that hold a bracket, a comma or a quote.
-_NAME = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>[^(),"]*[^(),"\s]))\s*')
-_REFERENCE = re.compile(
-    rf"{_NAME.pattern}(?:\({_NAME.pattern}(?:,{_NAME.pattern})*\)\s*)?".replace(
-        "?P<quoted>", "?:"
-    ).replace("?P<bare>", "?:")
-)
+_COLUMNS_SET: Final = re.compile(r" \([^()]*\)$")  # PostgreSQL 15: ON DELETE SET NULL (author_id)
+_ID: Final = re.compile(r"[0-9]+_[A-Za-z0-9_-]+")
+_RANGE: Final = re.compile(r"([0-9]+)(?:\s*-\s*([0-9]+))?")
 
 
-def reference(table: str, columns: Iterable[str]) -> str:
-    """Return ``table(column, …)`` as ``ForeignKey`` reads it."""
-    listed = ", ".join(map(_quoted, columns))
-    return f"{_quoted(table)}({listed})" if listed else _quoted(table)
+def _clauses(kind: type[Any], values: Iterable[Any]) -> Iterator[Any]:
+    """Yield each value as a clause of this kind; other values are short forms of one."""
+    for value in values:
+        yield value if isinstance(value, kind) else kind(value)
 
 
-def _quoted(name: str) -> str:
-    if name == name.strip() and not re.search(r'[(),"]', name):
-        return name
-    return '"{}"'.format(name.replace('"', '""'))
-
-
-def _among(known: Sequence[str | None], **values: str | None) -> None:
+def _require_one_of(allowed: Sequence[str], **values: str) -> None:
     for name, value in values.items():
-        if value not in known:
-            listed = ", ".join(f'"{one}"' for one in known if one is not None)
-            raise ValueError(f'{name} = "{value}" is none of {listed}')
+        if value not in allowed:
+            choices = ", ".join(f'"{choice}"' for choice in allowed)
+            raise ValueError(f'{name} = "{value}" is none of {choices}')
 
 
 def freeze(clause: object, *names: str) -> None:
-    """Turn lists into tuples; a bare string, which is a sequence too, is surely a mistake."""
+    """Turn the lists in these fields into tuples.
+
+    Raises TypeError for a string, which is a sequence too, and surely a mistake.
+    """
     for name in names:
         value = getattr(clause, name)
         if isinstance(value, str):
@@ -348,6 +334,6 @@ def freeze(clause: object, *names: str) -> None:
 
 
 def set_fields(clause: object, **values: Any) -> None:
-    """Set the fields of a frozen value, from its own ``__init__``."""
+    """Set the fields of a frozen value inside its own ``__init__``."""
     for name, value in values.items():
         object.__setattr__(clause, name, value)

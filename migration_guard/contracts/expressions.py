@@ -1,63 +1,93 @@
-"""SQL expressions compared as text: what differs in spelling only is the same.
+"""SQL expressions compared as text: two that differ only in spelling are the same.
 
-Pure. Two that differ here may still mean the same to the server: see ``server``.
+Pure. Two expressions that differ here may still mean the same to the server: see ``deparse``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 from migration_guard.sql.cursor import depths
 from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, Token, significant
 
-_NOW = {
-    "postgresql": (["now", "(", ")"], ["transaction_timestamp", "(", ")"], ["current_timestamp"]),
-    "mysql": (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
-    "sqlite": (["current_timestamp"],),
+
+class _Spelling(NamedTuple):
+    """What a vendor writes in more than one way; words are in lower case.
+
+    ``now`` are the calls for the current time, ``literals`` the words for another literal,
+    ``introducers`` the character sets before a string.
+    """
+
+    now: tuple[list[str], ...]
+    folds_quoted_names: bool
+    literals: Mapping[str, str] = {}
+    introducers: frozenset[str] = frozenset()
+    has_backslash_quotes: bool = False
+
+
+_TRUTH: Final = {"true": "1", "false": "0"}
+_SPELLINGS: Final[Mapping[str, _Spelling]] = {
+    "postgresql": _Spelling(
+        (["now", "(", ")"], ["transaction_timestamp", "(", ")"], ["current_timestamp"]),
+        folds_quoted_names=False,
+    ),
+    "mysql": _Spelling(
+        (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
+        folds_quoted_names=True,
+        literals=_TRUTH,
+        introducers=frozenset({"_utf8mb4", "_utf8mb3", "_latin1"}),
+        has_backslash_quotes=True,
+    ),
+    "sqlite": _Spelling((["current_timestamp"],), folds_quoted_names=True, literals=_TRUTH),
 }
-_STANDARD_NOW = (["current_timestamp"],)
+
+
+# What standard SQL says, for vendors that are not in the table.
+_STANDARD: Final = _SPELLINGS["sqlite"]
 
 
 # Defaults and checks repeat: most columns that have a default have one of a few.
 @lru_cache(maxsize=4096)
 def canonical(text: str, vendor: str) -> str:
-    """Return ``text`` without what never counts.
+    """Return ``text`` without differences that have no meaning.
 
-    White space, comments, brackets around the whole, the case of words, quotes around a name that
-    needs none, and MySQL's character set introducers never count.
+    These are white space, comments, brackets around the whole, the case of words, quotes around a
+    name that needs none, and MySQL's character set introducers.
     """
     return " ".join(_words(text, vendor))
 
 
 @lru_cache(maxsize=4096)
-def same_default(one: str, other: str, vendor: str) -> bool:
-    """Tell whether two defaults are surely the same: as texts, as literals, or as the time now.
+def same_default(a: str, b: str, vendor: str) -> bool:
+    """Return whether two defaults surely are the same: as texts, as literals, or as the time now.
 
-    A cast of a literal to the column's type (``'local'::character varying``) does not count,
-    neither do trailing zeros of a number (``1`` and ``1.0``).
+    A cast of a literal to the column's type (``'local'::character varying``) does not count, nor do
+    trailing zeros of a number (``1`` and ``1.0``).
     """
-    left, right = (_without_cast(_words(text, vendor)) for text in (one, other))
-    if left == right or all(words in _NOW.get(vendor, _STANDARD_NOW) for words in (left, right)):
+    words_a, words_b = (_drop_cast(_words(text, vendor)) for text in (a, b))
+    now = _SPELLINGS.get(vendor, _STANDARD).now
+    if words_a == words_b or (words_a in now and words_b in now):
         return True
-    first, second = _number(left), _number(right)
-    unquoted = any(words[-1:] and words[-1][0] != "'" for words in (left, right))
-    return first is not None and first == second and unquoted
+    number_a, number_b = _number(words_a), _number(words_b)
+    is_any_unquoted = any(words[-1:] and words[-1][0] != "'" for words in (words_a, words_b))
+    return number_a is not None and number_a == number_b and is_any_unquoted
 
 
 @lru_cache(maxsize=4096)
 def is_null(text: str, vendor: str) -> bool:
-    """Tell whether a default is NULL, which is as good as none."""
-    return _without_cast(_words(text, vendor)) == ["null"]
+    """Return whether a default is NULL, which is the same as no default."""
+    return _drop_cast(_words(text, vendor)) == ["null"]
 
 
 def is_sequence(text: str | None) -> bool:
-    """Tell whether a default is the next value of a sequence."""
+    """Return whether a default is the next value of a sequence."""
     return text is not None and text.lower().replace("(", "").startswith("nextval")
 
 
 def is_single(text: str, vendor: str) -> bool:
-    """Tell whether ``text`` is one expression, safe to stand in brackets in a statement.
+    """Return whether ``text`` is one expression, safe to stand in brackets in a statement.
 
     The closing bracket must stand on a line of its own, for the text may end in a comment.
     """
@@ -65,79 +95,71 @@ def is_single(text: str, vendor: str) -> bool:
     for token in tokens:
         if token.text == ";" or token.kind in {Kind.META, Kind.KEPT_COMMENT}:
             return False
-        if token.kind in {Kind.STRING, Kind.QUOTED, Kind.DOLLAR} and not _closes(token):
+        if token.kind in {Kind.STRING, Kind.QUOTED, Kind.DOLLAR} and not _is_closed(token):
             return False
     open_brackets = [0, *depths(token.text for token in tokens)]
     return min(open_brackets) == open_brackets[-1] == 0 and bool(text.strip())
 
 
-def _closes(token: Token) -> bool:
+def _is_closed(token: Token) -> bool:
     return len(token.text) > 1 and token.text[-1] in {"'", '"', "`", "]", "$"}
 
 
 def _words(text: str, vendor: str) -> list[str]:
-    words = [_word(token, vendor) for token in significant(text, expression_dialect(vendor))]
-    words = [word for word in words if word]
-    while _wrapped(words):
-        words = words[1:-1]
-    return words
+    """Return the tokens of ``text`` in their one spelling, without brackets around the whole."""
+    spelling = _SPELLINGS.get(vendor, _STANDARD)
+    words = [_word(token, spelling) for token in significant(text, expression_dialect(vendor))]
+    return _drop_brackets([word for word in words if word])
 
 
-def _word(token: Token, vendor: str) -> str:
+def _word(token: Token, spelling: _Spelling) -> str:
     if token.kind is Kind.WORD:
         word = token.text.lower()
-        if (
-            vendor == "mysql"
-            and word.startswith("_")
-            and word[1:] in {"utf8mb4", "utf8mb3", "latin1"}
-        ):
-            return ""
-        return _TRUTH.get(word, word) if vendor != "postgresql" else word
+        return "" if word in spelling.introducers else spelling.literals.get(word, word)
     if token.kind is Kind.QUOTED:
         name = token.text[1:-1]
-        plain = name.isidentifier() and name.isascii()
-        if vendor == "postgresql":
-            return name if plain and name == name.lower() else token.text
-        return name.lower() if plain else f'"{name}"'
-    if token.kind is Kind.STRING and vendor == "mysql":
+        is_simple = name.isidentifier() and name.isascii()
+        if spelling.folds_quoted_names:
+            return name.lower() if is_simple else f'"{name}"'
+        return name if is_simple and name == name.lower() else token.text
+    if token.kind is Kind.STRING and spelling.has_backslash_quotes:
         return token.text.replace("\\'", "''")
     return token.text
 
 
-_TRUTH = {"true": "1", "false": "0"}
+def _drop_brackets(words: list[str]) -> list[str]:
+    """Drop the brackets around the whole."""
+    while words[:1] == ["("] and words[-1] == ")":
+        *inside, last = depths(words)
+        if 0 in inside or last != 0:
+            break
+        words = words[1:-1]
+    return words
 
 
-def _wrapped(words: Sequence[str]) -> bool:
-    """Tell whether the first bracket closes with the last."""
-    if len(words) < 2 or words[0] != "(" or words[-1] != ")":  # noqa: PLR2004 -- two brackets
-        return False
-    *inside, last = depths(words)
-    return 0 not in inside and last == 0
-
-
-def _without_cast(words: list[str]) -> list[str]:
+def _drop_cast(words: list[str]) -> list[str]:
     """Drop the casts of a literal: ``('a'::character varying(40))::text`` is ``'a'``."""
     inner = words
-    while (at := _cast_at(inner)) is not None:
-        if not all(one.isidentifier() or one in _OF_TYPES or one.isdigit() for one in inner[at:]):
+    while (position := _cast_position(inner)) is not None:
+        if not all(
+            word.isidentifier() or word in _IN_TYPES or word.isdigit() for word in inner[position:]
+        ):
             return words
-        inner = inner[:at]
-        while _wrapped(inner):
-            inner = inner[1:-1]
+        inner = _drop_brackets(inner[:position])
     sign, literal = inner[:-1], inner[-1:]
-    simple = not sign or sign in (["-"], ["+"])
-    is_literal = any(one[0] in "'0123456789." or one in _CONSTANTS for one in literal)
-    return inner if simple and is_literal else words
+    has_simple_sign = not sign or sign in (["-"], ["+"])
+    is_literal = any(word[0] in "'0123456789." or word in _CONSTANTS for word in literal)
+    return inner if has_simple_sign and is_literal else words
 
 
-def _cast_at(words: Sequence[str]) -> int | None:
-    """Return where the first cast of the whole stands."""
+def _cast_position(words: Sequence[str]) -> int | None:
+    """Return the position of the first cast outside brackets."""
     nested = zip(words, depths(words), strict=True)
-    return next((at for at, place in enumerate(nested) if place == ("::", 0)), None)
+    return next((position for position, word in enumerate(nested) if word == ("::", 0)), None)
 
 
-_CONSTANTS = frozenset({"true", "false", "null"})
-_OF_TYPES = frozenset({"::", "(", ")", "[", "]", ".", ",", "[]"})
+_CONSTANTS: Final = frozenset({"true", "false", "null"})
+_IN_TYPES: Final = frozenset({"::", "(", ")", "[", "]", ".", ",", "[]"})
 
 
 def _number(words: Sequence[str]) -> Decimal | None:

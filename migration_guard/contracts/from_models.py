@@ -1,14 +1,14 @@
-"""Models as a contract: what Django believes of the tables that it reads and writes.
+"""Models as a contract: what Django expects of the tables that it reads and writes.
 
-Every concrete model of the alias, managed or not, tables of many-to-many fields too; proxies and
-swapped-out models have no table of their own. What the vendor lacks is left out as Django itself
-leaves it out (its feature flags decide). Not stated, as code does not break over it: ``db_comment``
-and the CHECK that some field types bring along.
+The contract has every concrete model of the alias, managed or not, and the tables of many-to-many
+fields. Proxies and swapped-out models have no table of their own. Where Django's feature flags say
+that a vendor lacks something, the contract leaves it out, as Django's migrations do. It also leaves
+out ``db_comment`` and the CHECK of some field types, since no code breaks over them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from migration_guard.contracts.contract import Contract, Models
 from migration_guard.contracts.declare import (
@@ -21,18 +21,30 @@ from migration_guard.contracts.declare import (
     Table,
     Unique,
 )
-from migration_guard.contracts.index_text import separate, taken_apart
+from migration_guard.contracts.index_text import split_keys, split_opclass
 
 if TYPE_CHECKING:
-    from django.db.models import Field, Model
+    from django.db.models import Model
 
-_EVERY = Models()
+_ALL: Final = Models()
+# Types that Django gives no index, by vendor: they would need a prefix length, or cannot have one.
+UNINDEXED_TYPES: Final[Mapping[str, frozenset[str]]] = {
+    "postgresql": frozenset(),
+    "mysql": frozenset(
+        {
+            *("tinyblob", "blob", "mediumblob", "longblob"),
+            *("tinytext", "text", "mediumtext", "longtext", "json"),
+        }
+    ),
+    "sqlite": frozenset(),
+    "oracle": frozenset({"clob", "nclob", "blob"}),
+}
 
 
-def from_models(alias: str = "default", models: Models = _EVERY) -> Contract:
+def from_models(alias: str = "default", models: Models = _ALL) -> Contract:
     """Return the contract of the models of a database alias.
 
-    ``models`` narrows it by patterns of ``app.Model``, in any case. The connection is opened, for
+    ``models`` narrows it by patterns of ``app.Model``, in any case. This opens the connection, for
     the features of MariaDB and SQLite depend on the server.
     """
     from django.apps import apps
@@ -44,22 +56,22 @@ def from_models(alias: str = "default", models: Models = _EVERY) -> Contract:
                 apps.get_models(include_auto_created=True),
                 key=lambda model: (model._meta.db_table, model._meta.label),
             )
-            if _chosen(model._meta.label, models) and _has_table(model, alias)
+            if _is_included(model._meta.label, models) and _has_table(model, alias)
         ]
     )
 
 
-def _chosen(label: str, models: Models) -> bool:
-    def among(patterns: Any) -> bool:
-        return any(fnmatchcase(label.lower(), one.lower()) for one in patterns)
+def _is_included(label: str, models: Models) -> bool:
+    def matches(patterns: Iterable[str]) -> bool:
+        return any(fnmatchcase(label.lower(), pattern.lower()) for pattern in patterns)
 
-    return (not models.include or among(models.include)) and not among(models.exclude)
+    return (not models.include or matches(models.include)) and not matches(models.exclude)
 
 
 def _has_table(model: type["Model"], alias: str) -> bool:
-    """Tell whether the model stands on a table of this database.
+    """Return whether the table of a model is in this database.
 
-    A router says of managed models where they migrate to; of unmanaged ones where they are read.
+    The router decides: by where it migrates a managed model, and where it reads an unmanaged one.
     """
     from django.db import connections, router
 
@@ -69,7 +81,9 @@ def _has_table(model: type["Model"], alias: str) -> bool:
     connection = connections[alias]
     if meta.required_db_vendor not in {None, connection.vendor}:
         return False
-    if not all(getattr(connection.features, one, False) for one in meta.required_db_features):
+    if not all(
+        getattr(connection.features, feature, False) for feature in meta.required_db_features
+    ):
         return False
     if meta.managed:
         return bool(router.allow_migrate_model(alias, model))
@@ -95,7 +109,7 @@ class _Reader:
     def table(self) -> Table:
         key = [field.column for field in self.meta.pk_fields if field in self.fields]
         return Table(
-            _bare(self.meta.db_table),
+            _unquote(self.meta.db_table),
             [self._column(field) for field in self.fields],
             primary_key=PrimaryKey(key, source=self._source(self.meta.pk.name)) if key else None,
             unique=self._unique(),
@@ -110,31 +124,34 @@ class _Reader:
 
     # -- columns
 
-    def _column(self, field: "Field[Any, Any]") -> Column:
+    def _column(self, field: Any) -> Column:
         from django.db.models.fields import AutoFieldMixin
 
         parameters: Any = field.db_parameters(self.connection)
-        loose = field.empty_strings_allowed and self.features.interprets_empty_strings_as_nulls
-        generated = bool(getattr(field, "generated", False))
+        is_generated = bool(getattr(field, "generated", False))
+        # A generated column is as nullable as its expression, whatever the field says.
+        has_unknown_null = is_generated or (
+            field.empty_strings_allowed and self.features.interprets_empty_strings_as_nulls
+        )
         return Column(
             str(field.column),
-            None if self._made_by_django(field) else _type(str(parameters["type"])),
-            # A generated column is as nullable as its expression, whatever the field says.
-            None if loose or generated else field.null,
+            # MySQL's type says AUTO_INCREMENT as well.
+            None
+            if self._is_automatic_key(field)
+            else str(parameters["type"]).replace(" AUTO_INCREMENT", ""),
+            None if has_unknown_null else field.null,
             self._default(field),
             True if isinstance(field, AutoFieldMixin) else None,
-            self._generated(field) if generated else None,
-            bool(getattr(field, "db_persist", False)) if generated else None,
+            self._with_literals(*field.generated_sql(self.connection)) if is_generated else None,
+            bool(getattr(field, "db_persist", False)) if is_generated else None,
             parameters.get("collation"),
             by_affinity=True,
             source=self._source(field.name),
         )
 
-    def _made_by_django(self, field: Any) -> bool:
-        """Tell whether this is the key of a many-to-many table.
-
-        Its migration made it as DEFAULT_AUTO_FIELD was then, whatever the app's own setting says.
-        """
+    def _is_automatic_key(self, field: Any) -> bool:
+        """Return whether a field is the primary key of a many-to-many table."""
+        # Its type is that of DEFAULT_AUTO_FIELD when the migration ran, which nobody knows now.
         return bool(self.meta.auto_created) and bool(field.primary_key)
 
     def _default(self, field: Any) -> str | None:
@@ -142,19 +159,21 @@ class _Reader:
 
         if getattr(field, "db_default", NOT_PROVIDED) is NOT_PROVIDED:
             return None
-        return self._filled(*self.editor.db_default_sql(field))
+        return self._with_literals(*self.editor.db_default_sql(field))
 
-    def _generated(self, field: Any) -> str:
-        return self._filled(*field.generated_sql(self.connection))
-
-    def _filled(self, sql: str, params: Any) -> str:
-        """Put the parameters into the SQL as literals."""
+    def _with_literals(self, sql: str, params: Any) -> str:
+        """Return the SQL with its parameters as literals."""
         if not params:
             # Django's SQLite and Oracle have put them in already, and undone the %%.
             return sql if self.features.requires_literal_defaults else sql.replace("%%", "%")
-        quoted = (self.editor.quote_value(one) for one in params)
+        literals = (self.editor.quote_value(parameter) for parameter in params)
         # MySQL's driver quotes numbers as bytes.
-        return str(sql % tuple(q.decode() if isinstance(q, bytes) else q for q in quoted))
+        return str(
+            sql
+            % tuple(
+                literal.decode() if isinstance(literal, bytes) else literal for literal in literals
+            )
+        )
 
     # -- keys
 
@@ -179,13 +198,13 @@ class _Reader:
         statement = constraint.create_sql(self.model, self.editor)
         if statement is None:
             return
-        columns = (
-            [text for text, _ in self._expressions(statement)] if constraint.expressions else None
-        )
+        columns = self._columns(constraint.fields)
+        if constraint.expressions:
+            columns = [text for text, _ in self._keys_of(statement)]
         deferrable = constraint.deferrable
         yield Unique(
-            columns or self._columns(constraint.fields),
-            self._where(constraint),
+            columns,
+            _condition_of(statement),
             self._columns(constraint.include),
             constraint.nulls_distinct is not False,
             deferrable.value if deferrable is not None else "",
@@ -196,7 +215,7 @@ class _Reader:
         indexes = [
             Index([field.column], source=self._source(field.name))
             for field in self.fields
-            if field.db_index and not field.unique and not self._cannot_be_indexed(field)
+            if field.db_index and not field.unique and not self._is_unindexed(field)
         ]
         return indexes + [
             self._index(index)
@@ -204,43 +223,47 @@ class _Reader:
             if not index.contains_expressions or self.features.supports_expression_indexes
         ]
 
+    def _is_unindexed(self, field: Any) -> bool:
+        types = UNINDEXED_TYPES.get(self.connection.vendor, frozenset())
+        return field.db_type(self.connection).lower() in types
+
     def _index(self, index: Any) -> Index:
-        keys: list[tuple[str, str]] = [
-            (f"{self._columns([name])[0]} {order}".strip(), "")
-            for name, order in index.fields_orders
-        ]
-        if index.expressions:
-            keys = self._expressions(index.create_sql(self.model, self.editor))
-        elif not self.features.supports_index_column_ordering:
-            keys = [(self._columns([name])[0], "") for name, _ in index.fields_orders]
-        classes = [opclass for _, opclass in keys]
-        if self.connection.vendor == "postgresql" and index.opclasses:
-            classes = list(index.opclasses)
+        columns = self._columns(name for name, _ in index.fields_orders)
+        if self.features.supports_index_column_ordering:
+            orders = [order for _, order in index.fields_orders]
+            columns = [
+                f"{column} {order}".strip() for column, order in zip(columns, orders, strict=True)
+            ]
+        opclasses: list[str] = []
+        where = None
+        if index.expressions or index.opclasses or index.condition is not None:
+            statement = index.create_sql(self.model, self.editor)
+            # Only PostgreSQL's schema editor writes operator classes.
+            if index.opclasses and f" {index.opclasses[0]}" in str(statement.parts["columns"]):
+                opclasses = list(index.opclasses)
+            if index.expressions:
+                keys = self._keys_of(statement)
+                columns, opclasses = [text for text, _ in keys], [opclass for _, opclass in keys]
+            if self.features.supports_partial_indexes:
+                where = _condition_of(statement)
         return Index(
-            [text for text, _ in keys],
-            self._where(index) if self.features.supports_partial_indexes else None,
+            columns,
+            where,
             self._columns(index.include) if self.features.supports_covering_indexes else (),
             index.suffix if index.suffix != "idx" else None,
-            classes if any(classes) else (),
+            opclasses if any(opclasses) else (),
             source=self._source(f"Meta.{index.name}"),
         )
 
-    def _expressions(self, statement: Any) -> list[tuple[str, str]]:
+    def _keys_of(self, statement: Any) -> list[tuple[str, str]]:
         """Return the keys of a CREATE INDEX, each as text and operator class."""
+        vendor = self.connection.vendor
         return [
-            taken_apart(text, self.connection.vendor)
-            for text in separate(str(statement.parts["columns"]), self.connection.vendor)
+            split_opclass(text, vendor)
+            for text in split_keys(str(statement.parts["columns"]), vendor)
         ]
 
-    def _cannot_be_indexed(self, field: Any) -> bool:
-        """Tell whether MySQL would need a prefix length for this type, so that Django skips it."""
-        limited = getattr(self.editor, "_is_limited_data_type", None)
-        return bool(limited and limited(field))
-
-    def _where(self, thing: Any) -> str | None:
-        return thing._get_condition_sql(self.model, self.editor) or None  # noqa: SLF001
-
-    def _columns(self, names: Any) -> list[str]:
+    def _columns(self, names: Iterable[str]) -> list[str]:
         return [self.meta.get_field(name).column for name in names]
 
     # -- constraints
@@ -273,7 +296,7 @@ class _Reader:
         for field in self.fields:
             if field.remote_field and field.db_constraint:
                 target = field.target_field
-                table = _bare(field.remote_field.model._meta.db_table)
+                table = _unquote(field.remote_field.model._meta.db_table)
                 yield ForeignKey(
                     [field.column],
                     f"{table}({target.column})",
@@ -282,21 +305,27 @@ class _Reader:
                 )
 
     def _on_delete(self, field: Any) -> str | None:
-        """Return what the database does, since Django 6.1 (DB_CASCADE); Django does the others."""
-        write = getattr(field.remote_field.on_delete, "on_delete_sql", None)
-        if write is None:
+        """Return the action of the database, None where Django itself acts.
+
+        The database acts for DB_CASCADE and its like, since Django 6.1.
+        """
+        on_delete_sql = getattr(field.remote_field.on_delete, "on_delete_sql", None)
+        if on_delete_sql is None:
             return None
-        return str(write(self.editor)).lower().strip().removeprefix("on delete ")
+        return str(on_delete_sql(self.editor)).lower().strip().removeprefix("on delete ")
 
     def _source(self, name: str) -> str:
         return f"{self.meta.label}.{name}"
 
 
-def _bare(name: str) -> str:
-    """Return the name without quotes; ``"billing"."invoices"`` is a way to name another schema."""
+def _condition_of(statement: Any) -> str | None:
+    """Return the condition of a CREATE INDEX, None where it has none."""
+    return statement.parts["condition"].removeprefix(" WHERE ") or None
+
+
+def _unquote(name: str) -> str:
+    """Return a table's name without quotes.
+
+    ``db_table = '"billing"."invoices"'`` is a way to name a table of another schema.
+    """
     return name.strip('"').replace('"."', ".")
-
-
-def _type(text: str) -> str:
-    """Return the type alone: MySQL's says AUTO_INCREMENT as well."""
-    return text.replace(" AUTO_INCREMENT", "")

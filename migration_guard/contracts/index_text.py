@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Final
 
 from migration_guard.schema.objects import UNKNOWN, Index, Key
 from migration_guard.sql.cursor import keyword, outside_brackets, source_of, split_at_commas
@@ -9,32 +10,34 @@ from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, significant
 
 
-def parts(index: Index) -> list[str]:
+def key_texts(index: Index) -> list[str]:
     """Return the keys of an index as a contract states them: ``name(10) COLLATE "C" DESC``."""
     expressions = iter(() if index.expressions is UNKNOWN else index.expressions)
-    found = []
-    for at, column in enumerate(index.columns):
-        name = part = column if column is not None else f"({next(expressions, '?')})"
-        if index.prefix_lengths is not UNKNOWN and any(index.prefix_lengths[at : at + 1]):
-            part += f"({index.prefix_lengths[at]})"
-        if index.collations is not UNKNOWN and any(index.collations[at : at + 1]):
-            part += f' COLLATE "{index.collations[at]}"'
-        if index.orders is not UNKNOWN and index.orders[at : at + 1] not in ((), ("asc",)):
-            part += f" {index.orders[at].upper()}"
-        if column is not None and part != name and not name.isidentifier():
-            part = '"{}"{}'.format(name.replace('"', '""'), part.removeprefix(name))
-        found.append(part)
-    return found
+    texts = []
+    for position, column in enumerate(index.columns):
+        name = text = column if column is not None else f"({next(expressions, '?')})"
+        # Facts that a reader leaves out have shorter tuples.
+        here = slice(position, position + 1)
+        if index.prefix_lengths is not UNKNOWN and any(index.prefix_lengths[here]):
+            text += f"({index.prefix_lengths[position]})"
+        if index.collations is not UNKNOWN and any(index.collations[here]):
+            text += f' COLLATE "{index.collations[position]}"'
+        if index.orders is not UNKNOWN and index.orders[here] not in ((), ("asc",)):
+            text += f" {index.orders[position].upper()}"
+        if column is not None and text != name and not name.isidentifier():
+            text = '"{}"{}'.format(name.replace('"', '""'), text.removeprefix(name))
+        texts.append(text)
+    return texts
 
 
-def listed(columns: Iterable[str]) -> str:
+def in_brackets(columns: Iterable[str]) -> str:
     """Return ``(a, b)``."""
     return f"({', '.join(columns)})"
 
 
-def shown_key(key: Key) -> str:
+def describe_key(key: Key) -> str:
     """Return a unique key for a person to read."""
-    words = [f"unique {listed(key.columns)}"]
+    words = [f"unique {in_brackets(key.columns)}"]
     if key.nulls_distinct is False:
         words.append("NULLS NOT DISTINCT")
     if key.deferrable is not UNKNOWN and key.deferrable:
@@ -42,11 +45,11 @@ def shown_key(key: Key) -> str:
     return " ".join(words)
 
 
-def shown_index(index: Index) -> str:
+def describe_index(index: Index) -> str:
     """Return an index for a person to read."""
-    words = ["unique" if index.unique is True else "index", listed(parts(index))]
+    words = ["unique" if index.unique is True else "index", in_brackets(key_texts(index))]
     if index.include is not UNKNOWN and index.include:
-        words.append(f"INCLUDE {listed(index.include)}")
+        words.append(f"INCLUDE {in_brackets(index.include)}")
     if isinstance(index.predicate, str):
         words.append(f"WHERE {index.predicate}")
     if index.valid is False:
@@ -54,14 +57,18 @@ def shown_index(index: Index) -> str:
     return " ".join(words)
 
 
-def separate(text: str, vendor: str) -> list[str]:
-    """Split a list of keys at its outer commas."""
+def split_keys(text: str, vendor: str) -> list[str]:
+    """Split a list of keys at the commas outside brackets."""
     tokens = list(significant(text, expression_dialect(vendor)))
     return [source_of(text, part) for part in split_at_commas(tokens)]
 
 
-def taken_apart(text: str, vendor: str) -> tuple[str, str]:
-    """Take the operator class out of a key: ``"a" text_pattern_ops DESC`` is ``a DESC`` and it."""
+def split_opclass(text: str, vendor: str) -> tuple[str, str]:
+    """Split a key of a CREATE INDEX into a key of a contract and its operator class.
+
+    >>> split_opclass('"a" text_pattern_ops DESC', "postgresql")
+    ('a DESC', 'text_pattern_ops')
+    """
     opclass = ""
     tokens = list(significant(text, expression_dialect(vendor)))
     for before, token in pairwise(outside_brackets(tokens)):
@@ -79,4 +86,4 @@ def taken_apart(text: str, vendor: str) -> tuple[str, str]:
     return text, opclass
 
 
-_KEY_WORDS = frozenset({"COLLATE", "ASC", "DESC", "NULLS", "FIRST", "LAST"})
+_KEY_WORDS: Final = frozenset({"COLLATE", "ASC", "DESC", "NULLS", "FIRST", "LAST"})

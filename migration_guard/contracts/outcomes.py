@@ -1,4 +1,4 @@
-"""What was found of one thing a contract says, and how that becomes an assertion."""
+"""What comes of comparing one requirement of a contract, and how that becomes an assertion."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
@@ -7,8 +7,8 @@ from migration_guard.problems import Violation
 from migration_guard.results import Assertion, Verdict
 
 
-class Broken(NamedTuple):
-    """It is not so; ``hint`` is the remedy."""
+class Violated(NamedTuple):
+    """The database does not keep the requirement; ``hint`` is the remedy."""
 
     rule: str
     expected: str
@@ -16,18 +16,18 @@ class Broken(NamedTuple):
     hint: str = ""
 
 
-class Untold(NamedTuple):
-    """Nobody could find out, and why."""
+class Undecided(NamedTuple):
+    """Nobody could find out whether the database keeps the requirement, and why."""
 
     why: str
 
 
-# None: it is so.
-Finding: TypeAlias = Broken | Untold | None
+# None: the database keeps the requirement.
+Outcome: TypeAlias = Violated | Undecided | None
 
 
-class Said(NamedTuple):
-    """One thing a contract says: what the assertion of it will be called, and who says it."""
+class Requirement(NamedTuple):
+    """One thing that a contract requires: the id of its assertion, and who requires it."""
 
     id: str
     table: str
@@ -36,28 +36,28 @@ class Said(NamedTuple):
     owner: str = ""
     reason: str = ""
 
-    def found(self, finding: Finding) -> Assertion:
-        """Return the assertion, now that its truth is known."""
-        if finding is None:
+    def assertion(self, outcome: Outcome) -> Assertion:
+        """Return the assertion with this outcome."""
+        if outcome is None:
             return Assertion(self.id, self.table, self.object, self.source, Verdict.KEPT)
-        if isinstance(finding, Untold):
-            return self._assertion(Verdict.UNKNOWN, unknown=finding.why)
-        return self.broken(
+        if isinstance(outcome, Undecided):
+            return self._assertion(Verdict.UNKNOWN, unknown=outcome.why)
+        return self.violated_assertion(
             Violation(
-                finding.rule,
+                outcome.rule,
                 self.table,
                 self.object,
-                finding.expected,
-                finding.actual,
+                outcome.expected,
+                outcome.actual,
                 self.source,
-                finding.hint,
+                outcome.hint,
                 self.owner,
                 self.reason,
             )
         )
 
-    def broken(self, violation: Violation) -> Assertion:
-        """Return the assertion as broken by what another one found (a column's absence, say)."""
+    def violated_assertion(self, violation: Violation) -> Assertion:
+        """Return the assertion with a violation of another requirement, such as a lost column."""
         return self._assertion(Verdict.VIOLATED, violation)
 
     def _assertion(
@@ -66,19 +66,29 @@ class Said(NamedTuple):
         return Assertion(self.id, self.table, self.object, self.source, verdict, violation, unknown)
 
 
-def either(findings: Iterable[Finding], otherwise: Callable[[], Finding]) -> Finding:
-    """Return kept if any is, else the first that is untold, else what ``otherwise`` says."""
-    untold: Untold | None = None
-    for finding in findings:
-        if finding is None:
+def best_of(outcomes: Iterable[Outcome], otherwise: Callable[[], Outcome]) -> Outcome:
+    """Return kept if any outcome is, else the first undecided one, else ``otherwise()``."""
+    undecided: Undecided | None = None
+    for outcome in outcomes:
+        if outcome is None:
             return None
-        if isinstance(finding, Untold):
-            untold = untold or finding
-    return untold or otherwise()
+        if isinstance(outcome, Undecided):
+            undecided = undecided or outcome
+    return undecided or otherwise()
 
 
-def with_hint(finding: Finding, hint: str) -> Finding:
-    """Return the finding with a remedy, where it is broken and has none."""
-    if isinstance(finding, Broken) and not finding.hint:
-        return finding._replace(hint=hint)
-    return finding
+def worst_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the first violated outcome, else the first undecided one, else kept."""
+    undecided: Undecided | None = None
+    for outcome in outcomes:
+        if isinstance(outcome, Violated):
+            return outcome
+        undecided = undecided or outcome
+    return undecided
+
+
+def with_hint(outcome: Outcome, hint: str) -> Outcome:
+    """Return the outcome with a remedy, where it is violated and has none."""
+    if isinstance(outcome, Violated) and not outcome.hint:
+        return outcome._replace(hint=hint)
+    return outcome

@@ -1,33 +1,32 @@
-"""What a contract is compared with: the facts of one table, and how to compare what is text.
+"""The table that a clause is compared with, and how to compare names and expressions in it.
 
-Pure, but for ``spell``, which may ask the server.
+Pure, but for ``deparse``, which may ask the server.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from migration_guard.contracts.expressions import canonical, same_default
-from migration_guard.contracts.outcomes import Untold
+from migration_guard.contracts.outcomes import Undecided
 from migration_guard.schema.deparse import Kind, Question
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
 
-VIEWS = ("view", "materialized view")
+VIEWS: Final = ("view", "materialized view")
+
+# The expression as the server writes it, or why it does not; None where no server can be asked.
+Deparse: TypeAlias = Callable[[Question], str | Undecided | None]
 
 
-# The server's spelling, or why it would not tell; None where there is nothing to ask.
-Spell: TypeAlias = Callable[[Question], str | Untold | None]
+def no_server(_question: Question) -> None:
+    """Ask no server, so that only texts are compared."""
 
 
-def no_server(_ask: Question) -> None:
-    """Compare texts only."""
-
-
-class Scene(NamedTuple):
-    """One table of a snapshot, and what it is compared by."""
+class TableContext(NamedTuple):
+    """One table of a snapshot, and the function that asks the server for its spelling."""
 
     snapshot: Snapshot
     table: Table
-    spell: Spell
+    deparse: Deparse
 
     @property
     def vendor(self) -> str:
@@ -36,44 +35,44 @@ class Scene(NamedTuple):
 
     @property
     def is_view(self) -> bool:
-        """Whether this is a view."""
+        """Whether the table surely is a view."""
         return self.table.kind is not UNKNOWN and self.table.kind in VIEWS
 
-    def untold(self, *objects: str) -> Untold:
-        """Say why a fact of these objects is unknown."""
-        return Untold(self.snapshot.why(self.table.label, *objects))
+    def undecided(self, *objects: str) -> Undecided:
+        """Return why a fact of these objects is unknown."""
+        return Undecided(self.snapshot.why(self.table.label, *objects))
 
     def fold(self, name: str) -> str:
-        """Return what is equal for names that mean the same column."""
+        """Return a text that is equal for all names of the same column."""
         return name.casefold() if self.table.folds_case else name
 
-    def same_name(self, one: str | None, other: str | None) -> bool:
-        """Tell whether two names mean the same column."""
-        if one is None or other is None or one == other:
-            return one == other
-        return self.table.folds_case and one.casefold() == other.casefold()
+    def is_same_name(self, a: str | None, b: str | None) -> bool:
+        """Return whether two names mean the same column."""
+        if a is None or b is None or a == b:
+            return a == b
+        return self.table.folds_case and a.casefold() == b.casefold()
 
-    def same_names(self, one: tuple[str | None, ...], other: tuple[str | None, ...]) -> bool:
-        """Tell whether two lists name the same columns in the same order."""
-        return len(one) == len(other) and all(map(self.same_name, one, other))
+    def are_same_names(self, a: tuple[str | None, ...], b: tuple[str | None, ...]) -> bool:
+        """Return whether two lists name the same columns in the same order."""
+        return len(a) == len(b) and all(map(self.is_same_name, a, b))
 
-    def same(
-        self, kind: Kind, stated: str, actual: Fact[str], column_type: str = ""
-    ) -> bool | Untold:
-        """Tell whether a stated expression is the actual one, as text or as the server writes it.
+    def is_same_expression(
+        self, kind: Kind, expected: str, actual: Fact[str], column_type: str = ""
+    ) -> bool | Undecided:
+        """Return whether two expressions are the same, as texts or as the server writes them.
 
-        Where the server cannot be asked, expressions that differ as text are held to differ.
+        Where the server cannot be asked, expressions that differ as texts count as different.
         """
         if actual is UNKNOWN:
-            return self.untold(f"{kind}s", "definition")
-        alike = same_default if kind == "default" else _alike
-        if stated == actual or alike(stated, actual, self.vendor):
+            return self.undecided(f"{kind}s", "definition")
+        is_same = same_default if kind == "default" else _is_same_text
+        if expected == actual or is_same(expected, actual, self.vendor):
             return True
-        spelt = self.spell(Question(self.table, kind, stated, column_type))
-        if isinstance(spelt, Untold):
-            return spelt
-        return spelt is not None and alike(spelt, actual, self.vendor)
+        deparsed = self.deparse(Question(self.table, kind, expected, column_type))
+        if isinstance(deparsed, Undecided):
+            return deparsed
+        return deparsed is not None and is_same(deparsed, actual, self.vendor)
 
 
-def _alike(one: str, other: str, vendor: str) -> bool:
-    return canonical(one, vendor) == canonical(other, vendor)
+def _is_same_text(a: str, b: str, vendor: str) -> bool:
+    return canonical(a, vendor) == canonical(b, vendor)

@@ -1,18 +1,18 @@
-"""A database as a contract in TOML: what ``--write`` writes.
+"""A database as a contract in TOML, as ``--write`` writes it.
 
-Pure. The order is stable and every column, key and constraint stands on a line of its own, so that
-a git diff reads well. A database keeps the contract that was written of it; what could not be told
-is left out, with a comment that says so.
+Pure. The order is stable and every column, key and constraint has a line of its own, so that a git
+diff reads well. A database keeps its own contract: unknown facts are left out, with a comment.
 """
 
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from migration_guard.conf import nearest
-from migration_guard.contracts.declare import reference
-from migration_guard.contracts.index_text import parts
+from migration_guard.contracts.constraints import effective_action
+from migration_guard.contracts.index_text import key_texts
+from migration_guard.contracts.references import write_reference
 from migration_guard.contracts.table_context import VIEWS
 from migration_guard.exceptions import CannotTell
 from migration_guard.schema.objects import (
@@ -28,8 +28,8 @@ from migration_guard.schema.objects import (
     Table,
 )
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_HEAD = """\
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_HEAD: Final = """\
 # The schema that code relies on: checked by `manage.py checkschema`.
 # Written of a database as it was; from here on it is yours: drop what nobody relies on, and say
 # who does on the rest (owner = "…", reason = "…").
@@ -37,41 +37,37 @@ _HEAD = """\
 
 
 def write(snapshot: Snapshot, tables: Collection[str] | None = None) -> str:
-    """Return the contract of what a snapshot holds: of all tables, or of those named.
+    """Return the contract of a snapshot: of all its tables, or of those in ``tables``.
 
-    Partitions are left to their parents unless they are named. Enums and extensions are written
-    with all tables. Raises CannotTell for a name that is not there, or that could not be read.
+    A contract of all tables has the enums and extensions too, and partitions only by their parents.
+    Raises CannotTell for a table that is not in the snapshot, or could not be read.
     """
-    chosen = _chosen(snapshot, tables)
     lines = [_HEAD]
-    for table in chosen:
-        lines += ["", *_table(snapshot, table)]
+    for table in _choose(snapshot, tables):
+        lines += ["", *_table_lines(snapshot, table)]
     if tables is None:
-        lines += _server_objects(snapshot)
+        lines += _enum_and_extension_lines(snapshot)
     return "\n".join(lines) + "\n"
 
 
-def _chosen(snapshot: Snapshot, names: Collection[str] | None) -> list[Table]:
+def _choose(snapshot: Snapshot, names: Collection[str] | None) -> list[Table]:
     if names is None:
         return [table for table in snapshot.tables if table.partition_of == ""]
-    found = []
+    tables = []
     for name in sorted(names):
         table = snapshot.table(name)
         if not isinstance(table, Table):
-            near = nearest(name, (one.label for one in snapshot.tables))
+            reason = snapshot.why(name) if table is UNKNOWN else "there is no such table"
+            suggestion = nearest(name, (table.label for table in snapshot.tables))
             raise CannotTell(
-                f'"{name}" cannot be written: {_why_not(snapshot, name)}.',
-                f'Did you mean "{near}"?' if near else "Name a table of this database.",
+                f'"{name}" cannot be written: {reason}.',
+                f'Did you mean "{suggestion}"?' if suggestion else "Name a table of this database.",
             )
-        found.append(table)
-    return found
+        tables.append(table)
+    return tables
 
 
-def _why_not(snapshot: Snapshot, name: str) -> str:
-    return snapshot.why(name) if snapshot.table(name) is UNKNOWN else "there is no such table"
-
-
-def _table(snapshot: Snapshot, table: Table) -> Iterator[str]:
+def _table_lines(snapshot: Snapshot, table: Table) -> Iterator[str]:
     is_view = table.kind is not UNKNOWN and table.kind in VIEWS
     section = "views" if is_view else "tables"
     yield f"[{section}.{_key(table.label)}]"
@@ -82,9 +78,9 @@ def _table(snapshot: Snapshot, table: Table) -> Iterator[str]:
         yield "exact = true"
     if is_view:
         yield f"materialized = {_value(table.kind == 'materialized view')}"
-    yield from _keys(table)
+    yield from _key_lines(table)
     if not is_view:
-        yield from _constraints(table, snapshot.vendor)
+        yield from _constraint_lines(table, snapshot.vendor)
     if table.columns is not UNKNOWN and table.columns:
         yield ""
         yield f"[{section}.{_key(table.label)}.columns]"
@@ -93,103 +89,102 @@ def _table(snapshot: Snapshot, table: Table) -> Iterator[str]:
 
 
 def _column(column: Column, *, is_view: bool) -> dict[str, Any]:
-    stated: dict[str, Any] = {"type": column.type}
+    values: dict[str, Any] = {"type": column.type}
     if is_view:
-        return _told(stated)
-    stated["null"] = column.nullable
+        return _without_unknown(values)
+    values["null"] = column.nullable
     generated = column.generated
     if isinstance(generated, Generated):
-        stated |= {
+        values |= {
             "generated": True if generated.expression is UNKNOWN else generated.expression,
             "stored": generated.stored,
         }
     elif column.identity is not UNKNOWN and column.identity != "":
-        stated["identity"] = column.identity
+        values["identity"] = column.identity
     elif UNKNOWN not in (column.default, column.identity, generated):
-        stated["default"] = False if column.default is None else column.default
-    return _told({**stated, "collation": column.collation})
+        values["default"] = False if column.default is None else column.default
+    return _without_unknown({**values, "collation": column.collation})
 
 
-def _keys(table: Table) -> Iterator[str]:
+def _key_lines(table: Table) -> Iterator[str]:
     uniques = () if table.uniques is UNKNOWN else table.uniques
     indexes = () if table.indexes is UNKNOWN else table.indexes
     if isinstance(table.primary_key, Key):
         yield f"primary_key = {_value(table.primary_key.columns)}"
-    plain = {key.name for key in uniques}
+    unique_names = {key.name for key in uniques}
     others = [
-        one
-        for one in indexes
-        if one.valid is True and one.backs in {"", "unique"} and one.name not in plain
+        index
+        for index in indexes
+        if index.valid is True and index.backs in {"", "unique"} and index.name not in unique_names
     ]
-    stated = [_unique(key) for key in uniques]
-    stated += [_unique_index(one) for one in others if one.unique is True]
-    yield from _array("unique", stated)
-    yield from _array("indexes", [_index(one) for one in others if one.unique is False])
+    clauses = [_unique(key) for key in uniques]
+    clauses += [_unique_index(index) for index in others if index.unique is True]
+    yield from _array("unique", clauses)
+    yield from _array("indexes", [_index(index) for index in others if index.unique is False])
 
 
 def _unique(key: Key) -> Any:
-    more = {"nulls_distinct": key.nulls_distinct, "deferrable": key.deferrable}
-    said = {name: fact for name, fact in more.items() if fact not in (True, "")}
-    return {"columns": key.columns, **_told(said)} if said else key.columns
+    options = {"nulls_distinct": key.nulls_distinct, "deferrable": key.deferrable}
+    unusual = {name: fact for name, fact in options.items() if fact not in (True, "")}
+    return {"columns": key.columns, **_without_unknown(unusual)} if unusual else key.columns
 
 
 def _unique_index(index: Index) -> dict[str, Any]:
-    stated = _index(index)
+    values = _index(index)
     nulls = {} if index.nulls_distinct is True else {"nulls_distinct": index.nulls_distinct}
-    kept = ("columns", "where", "include")
-    return _told({**{key: stated[key] for key in kept if key in stated}, **nulls})
+    names = ("columns", "where", "include")
+    return _without_unknown({**{name: values[name] for name in names if name in values}, **nulls})
 
 
 def _index(index: Index) -> dict[str, Any]:
-    stated: dict[str, Any] = {"columns": parts(index), "exact": True}
+    values: dict[str, Any] = {"columns": key_texts(index), "exact": True}
     if isinstance(index.predicate, str):
-        stated["where"] = index.predicate
+        values["where"] = index.predicate
     if index.include is not UNKNOWN and index.include:
-        stated["include"] = index.include
+        values["include"] = index.include
     if index.method is not UNKNOWN and index.method.lower() not in {"btree", ""}:
-        stated["method"] = index.method
+        values["method"] = index.method
     if index.opclasses is not UNKNOWN and any(index.opclasses):
-        stated["opclasses"] = [one or "" for one in index.opclasses]
-    return stated
+        values["opclasses"] = [opclass or "" for opclass in index.opclasses]
+    return values
 
 
-def _constraints(table: Table, vendor: str) -> Iterator[str]:
+def _constraint_lines(table: Table, vendor: str) -> Iterator[str]:
     checks = () if table.checks is UNKNOWN else table.checks
     keys = () if table.foreign_keys is UNKNOWN else table.foreign_keys
     exclusions = () if table.exclusions is UNKNOWN else table.exclusions
-    yield from _array("checks", [_check(one) for one in checks])
-    yield from _array("foreign_keys", [_foreign_key(one, vendor) for one in keys])
-    yield from _array("exclusions", [_exclusion(one) for one in exclusions])
+    yield from _array("checks", [_check(check) for check in checks])
+    yield from _array("foreign_keys", [_foreign_key(key, vendor) for key in keys])
+    yield from _array("exclusions", [_exclusion(exclusion) for exclusion in exclusions])
 
 
 def _check(check: Check) -> dict[str, Any]:
     valid = {} if check.validated is True else {"valid": False}
-    return _told({"name": check.name or None, "expression": check.expression, **valid})
+    return _without_unknown({"name": check.name or None, "expression": check.expression, **valid})
 
 
 def _foreign_key(key: ForeignKey, vendor: str) -> dict[str, Any]:
-    stated: dict[str, Any] = {
+    columns = () if key.target_columns is UNKNOWN else key.target_columns
+    values: dict[str, Any] = {
         "columns": key.columns,
-        "references": reference(
-            key.target, () if key.target_columns is UNKNOWN else key.target_columns
-        ),
+        "references": write_reference(key.target, columns),
         "on_delete": key.on_delete,
     }
-    usual = {"no action", "restrict"} if vendor == "mysql" else {"no action"}
-    if key.on_update not in usual:
-        stated["on_update"] = key.on_update
+    on_update = key.on_update
+    if on_update is not UNKNOWN and effective_action(on_update, vendor) != "no action":
+        values["on_update"] = on_update
     if key.deferrable != "":
-        stated["deferrable"] = key.deferrable
+        values["deferrable"] = key.deferrable
     if key.validated is not True:
-        stated["valid"] = False
-    return _told(stated)
+        values["valid"] = False
+    return _without_unknown(values)
 
 
 def _exclusion(exclusion: Exclusion) -> dict[str, Any]:
-    return _told({"name": exclusion.name, "definition": exclusion.definition})
+    return _without_unknown({"name": exclusion.name, "definition": exclusion.definition})
 
 
-def _server_objects(snapshot: Snapshot) -> Iterator[str]:
+def _enum_and_extension_lines(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.enums is not UNKNOWN and snapshot.enums:
         yield from ("", "[enums]")
         for enum in snapshot.enums:
@@ -200,8 +195,9 @@ def _server_objects(snapshot: Snapshot) -> Iterator[str]:
             yield f"{_key(extension.name)} = true"
 
 
-def _told(stated: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: fact for key, fact in stated.items() if fact is not UNKNOWN and fact is not None}
+def _without_unknown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without those that are unknown or None."""
+    return {key: fact for key, fact in values.items() if fact is not UNKNOWN and fact is not None}
 
 
 def _array(key: str, values: Iterable[Any]) -> Iterator[str]:
@@ -214,7 +210,8 @@ def _array(key: str, values: Iterable[Any]) -> Iterator[str]:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items())} }}"
+        pairs = (f"{_key(key)} = {_value(element)}" for key, element in value.items())
+        return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     return _text(value) if isinstance(value, str) else json.dumps(value)
@@ -225,5 +222,5 @@ def _key(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a basic string: what JSON writes is TOML, but for DEL."""
+    """Return a basic string; JSON's strings are TOML's too, but for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,76 +1,78 @@
-"""Where the keys of a TOML text stand: the lines that ``tomllib`` does not tell.
+"""The lines of the keys in a TOML text, which ``tomllib`` does not give.
 
 Invariant: for a text that ``tomllib`` accepts, every key and every element of an array has a line.
-The scanner leans on that acceptance: it finds its way, and judges nothing. What stands on one line
-is passed over as a whole, since all in it has the line of its key: a contract of a whole database
-is mostly that.
+The scanner relies on that and finds no errors. It passes over a value of one line as a whole, since
+all in it has the line of its key, and a contract of a whole database has mostly such values.
 """
 
 import re
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_GAP = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*+")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_STRING = re.compile(
+_GAP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*+")
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_STRING: Final = re.compile(
     r'"""(?:[^\\]|\\.)*?"""(?:""|")?'
     r"|'''.*?'''(?:''|')?"
     r'|"(?:[^"\\\n]|\\.)*"'
     r"|'[^'\n]*'",
     re.DOTALL,
 )
-_SCALAR = re.compile(r"[^,\]}#\n]+")
+_SCALAR: Final = re.compile(r"[^,\]}#\n]+")
 # Strings that end on their line; three quotes open one that need not.
-_SHORT = r"""[^\[\]{}"'#\n]++|"(?!"")(?:[^"\\\n]|\\.)*+"|'(?!'')[^'\n]*+'"""
-_ON_ONE_LINE = re.compile(rf"[\[{{](?:{_SHORT}|[\[{{](?:{_SHORT})*+[\]}}])*+[\]}}]")
-# What most lines of a contract are: a bare key with a table or an array, and the gap behind it.
-_PLAIN = re.compile(rf"({_BARE.pattern})[ \t]*=[ \t]*{_ON_ONE_LINE.pattern}{_GAP.pattern}")
+_SHORT: Final = r"""[^\[\]{}"'#\n]++|"(?!"")(?:[^"\\\n]|\\.)*+"|'(?!'')[^'\n]*+'"""
+_ON_ONE_LINE: Final = re.compile(rf"[\[{{](?:{_SHORT}|[\[{{](?:{_SHORT})*+[\]}}])*+[\]}}]")
+# Most lines of a contract: a bare key with a table or an array, and the gap behind it.
+_PLAIN: Final = re.compile(rf"({_BARE.pattern})[ \t]*=[ \t]*{_ON_ONE_LINE.pattern}{_GAP.pattern}")
 
 
 class Lines:
-    """The lines of a valid TOML text, from 1, by path.
+    """The lines of a valid TOML text by path; lines count from 1.
 
     The path of the second column of a key is ``("tables", "t", "unique", 0, 1)``. A table that is
     opened more than once, or only by a dotted key, has the line of its first mention.
     """
 
     def __init__(self, text: str) -> None:
-        self._found = _Scanner(text).scan()
-        self._opened = {path[:-1] for path in self._found}
+        self._lines = _Scanner(text).scan()
+        self._parents = {path[:-1] for path in self._lines}
 
     def of(self, path: Path) -> int:
-        """Return the line of a key or an element: its own, else that of what it stands in."""
+        """Return the line of a key or an element, or of the nearest value around it."""
         for length in range(len(path), 0, -1):
-            line = self._found.get(path[:length])
+            line = self._lines.get(path[:length])
             if line is not None:
                 return line
         return 1
 
     def are_within(self, path: Path) -> bool:
-        """Tell whether what stands in a value may have other lines than its key."""
-        return path in self._opened
+        """Return whether the parts of a value may have other lines than its key."""
+        return path in self._parents
 
 
 class _Scanner:
-    """Walks the text once; ``at`` is where it stands, an offset in characters."""
+    """Walks the text once; ``at`` is its offset in characters.
+
+    ``line`` is the line of the offset ``line_at``; ``lengths`` are those of the arrays of tables.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.line = 1
-        self.counted = 0
-        self.found: dict[Path, int] = {}
+        self.line_at = 0
+        self.lines: dict[Path, int] = {}
         self.lengths: dict[Path, int] = {}
 
     def scan(self) -> dict[Path, int]:
-        """Return the lines of all but what stands in a value of one line."""
+        """Return the lines of all keys and elements, but those inside a value of one line."""
         here: Path = ()
         self._skip()
         while self.at < len(self.text):
             if match := _PLAIN.match(self.text, self.at):
-                self.found.setdefault((*here, match[1]), self._now())
+                self.lines.setdefault((*here, match[1]), self._line())
                 self.at = match.end()
                 continue
             if self.text.startswith("[[", self.at):
@@ -80,7 +82,7 @@ class _Scanner:
             else:
                 self._pair(here)
             self._skip()
-        return self.found
+        return self.lines
 
     def _skip(self) -> None:
         match = _GAP.match(self.text, self.at)
@@ -90,9 +92,9 @@ class _Scanner:
         self.at += count
         self._skip()
 
-    def _now(self) -> int:
-        self.line += self.text.count("\n", self.counted, self.at)
-        self.counted = self.at
+    def _line(self) -> int:
+        self.line += self.text.count("\n", self.line_at, self.at)
+        self.line_at = self.at
         return self.line
 
     def _table_header(self) -> Path:
@@ -105,30 +107,30 @@ class _Scanner:
         self._step(2)
         *first, last = self._key()
         array = (*self._resolve(first), last)
-        self.found.setdefault(array, self._now())
+        self.lines.setdefault(array, self._line())
         number = self.lengths.get(array, 0)
         self.lengths[array] = number + 1
-        self.found[*array, number] = self._now()
+        self.lines[*array, number] = self._line()
         self._step()
         self._step()
         return (*array, number)
 
     def _resolve(self, parts: list[str]) -> Path:
-        """Return the path of a header; a name of an array of tables means its last table."""
+        """Return the path of a header; the name of an array of tables means its last table."""
         here: Path = ()
         for part in parts:
             here = (*here, part)
-            self.found.setdefault(here, self._now())
+            self.lines.setdefault(here, self._line())
             if here in self.lengths:
                 here = (*here, self.lengths[here] - 1)
         return here
 
     def _key(self) -> Iterator[str]:
-        """Yield the parts of a dotted key; leave ``at`` behind it and its gap."""
+        """Yield the parts of a dotted key, and step behind it and its gap."""
         while True:
             match = _STRING.match(self.text, self.at) or _BARE.match(self.text, self.at)
             if match is None:
-                raise ValueError(f"no key on line {self._now()}")
+                raise ValueError(f"no key on line {self._line()}")
             yield _unquote(match[0])
             self._step(len(match[0]))
             if not self.text.startswith(".", self.at):
@@ -136,10 +138,10 @@ class _Scanner:
             self._step()
 
     def _pair(self, here: Path) -> None:
-        line = self._now()
+        line = self._line()
         for part in self._key():
             here = (*here, part)
-            self.found.setdefault(here, line)
+            self.lines.setdefault(here, line)
         self._step()
         self._value(here)
 
@@ -160,7 +162,7 @@ class _Scanner:
         self._step()
         number = 0
         while not self.text.startswith("]", self.at):
-            self.found[*here, number] = self._now()
+            self.lines[*here, number] = self._line()
             self._value((*here, number))
             self._skip()
             if self.text.startswith(",", self.at):

@@ -1,8 +1,9 @@
-"""The rules of a schema contract: every slug that a violation can carry, and what it means."""
+"""The rules of a schema contract: every slug of a violation, and what it means."""
 
 from collections.abc import Mapping
+from typing import Final
 
-RULES: Mapping[str, str] = {
+RULES: Final[Mapping[str, str]] = {
     "missing-table": "A table that code relies on is not in the database.",
     "extra-table": "The contract lists all tables, and the database has one more.",
     "wrong-kind": "A view stands where the contract says table, or the other way round.",

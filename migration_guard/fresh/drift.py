@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from migration_guard.contracts.causes import Mention, Trail
+from migration_guard.contracts.causes import Causes, Mention
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation, place
 from migration_guard.results import Assertion, Verdict
@@ -61,9 +61,9 @@ def drift(
     ``plan`` is that of the configured database, ``apps`` the Django app by table. ``ignore`` are
     patterns as a shell has them, for ``table``, ``table.name``, or the name of what has no table.
     """
-    trail = Trail(plan, actual.vendor)
+    causes = Causes(plan, actual.vendor)
     return tuple(
-        _assertion(one, (actual, fresh), trail, apps or {})
+        _assertion(one, (actual, fresh), causes, apps or {})
         for one in compare(fresh, actual)
         if not _ignored(one.database_object, (*ignore, SET_ASIDE))
     )
@@ -76,7 +76,7 @@ def _ignored(thing: DatabaseObject, patterns: Sequence[str]) -> bool:
 
 
 def _assertion(
-    one: Comparison, databases: Sequence[Snapshot], trail: Trail, apps: Mapping[str, str]
+    one: Comparison, databases: Sequence[Snapshot], causes: Causes, apps: Mapping[str, str]
 ) -> Assertion:
     thing = one.database_object
     id_ = "::".join(filter(None, ("drift", thing.table, thing.object or "table")))
@@ -85,7 +85,7 @@ def _assertion(
     if one.change is Change.UNKNOWN:
         why = _why(thing, databases)
         return Assertion(id_, thing.table, thing.object, "", Verdict.UNKNOWN, unknown=why)
-    mention, vendor = _mention(one, trail), databases[0].vendor
+    mention, vendor = _mention(one, causes), databases[0].vendor
     source = place(mention.path, mention.line) if mention is not None else ""
     violation = Violation(
         _RULE[one.change],
@@ -112,7 +112,7 @@ def _why(thing: DatabaseObject, databases: Sequence[Snapshot]) -> str:
     return fitting[0].why if fitting else databases[0].why(thing.table)
 
 
-def _mention(one: Comparison, trail: Trail) -> Mention | None:
+def _mention(one: Comparison, causes: Causes) -> Mention | None:
     """Return what says most of the thing, by its name; of a key, else by what it is over."""
     thing = one.database_object
     table = thing.table.rpartition(".")[2]
@@ -123,7 +123,7 @@ def _mention(one: Comparison, trail: Trail) -> Mention | None:
     # That a file speaks of its columns does not mean that it makes what nobody should have.
     if thing.kind in _WORD and thing.columns and one.change is not Change.EXTRA:
         asked.append((table, _WORD[thing.kind], *thing.columns))
-    found = (trail.mention(*filter(None, names)) for names in asked)
+    found = (causes.find_mention(*filter(None, names)) for names in asked)
     return next((one for one in found if one is not None), None)
 
 
@@ -131,14 +131,14 @@ def _hint(one: Comparison, mention: Mention | None, app: str) -> str:
     if mention is None:
         made = f"Django's own migrations of {app} make it" if app else _NOBODY
         return _UNMENTIONED[one.change].format(made=made)
-    if mention.became == "edited":
+    if mention.state == "edited":
         return (
             f"{mention.id} {mention.verb} it, and its file was edited after it was applied: this "
             "database ran another text. manage.py runsqlmigrations --check shows the difference; "
             "restore the file, and put the change into a new migration."
         )
-    said = f"{mention.id} {mention.verb} it and is {mention.became}"
-    if mention.became == "skipped":
+    said = f"{mention.id} {mention.verb} it and is {mention.state}"
+    if mention.state == "skipped":
         return f"{said}: its environments exclude this database, so it was made by hand."
     if not mention.applied:
         return f"{said}: apply it with manage.py runsqlmigrations."

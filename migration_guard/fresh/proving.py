@@ -113,7 +113,7 @@ def _built(proof: Proof, host: Host, environment: str, observe: events.Observer)
             connections[proof.alias].close()
             templates.become_template(made, name, family)
     with throwaway(proof.alias, host, name):
-        outcome = schema_check.look(proof.alias, environment)
+        outcome = schema_check.read_plan(proof.alias, environment)
         yield Built(environment, rows=outcome.rows, template=name)
 
 
@@ -144,22 +144,22 @@ def _environment(proof: Proof, actual: _Actual | None) -> str:
 
 
 def _examine(proof: Proof, contract: Contract, environment: str) -> Checked:
-    if contract.empty:  # that it can be built is proof enough
+    if contract.is_empty:  # that it can be built is proof enough
         return Checked(proof.alias)
     return schema_check.check(contract, proof.alias, allow_unknown=True, environment=environment)
 
 
 def _read(alias: str) -> _Actual:
     """Read the configured database."""
-    outcome = schema_check.look(alias)
-    with schema_check.reading(alias) as connection:
+    outcome = schema_check.read_plan(alias)
+    with schema_check.open_for_reading(alias) as connection:
         found = read_database(connection)
     plan = outcome.plan if outcome.error is None else None
     return _Actual(found, plan, outcome.stamp)
 
 
 def _drift(proof: Proof, actual: _Actual) -> tuple[Assertion, ...]:
-    with schema_check.reading(proof.alias) as connection:
+    with schema_check.open_for_reading(proof.alias) as connection:
         fresh = read_database(connection)
     models = apps.get_models(include_auto_created=True)
     by_table = {model._meta.db_table: model._meta.app_label for model in models}

@@ -17,7 +17,7 @@ from migration_guard.contracts import (
     View,
     compare,
 )
-from migration_guard.contracts.assertions import MANY
+from migration_guard.contracts.assertions import MAX_SUGGESTIONS
 from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 from migration_guard.schema import objects
@@ -329,7 +329,9 @@ def test_table_when_it_is_missing_then_a_name_like_it_is_told_unless_too_many_ar
     many = compare(Contract(stated), _snapshot(*there))
 
     assert few[0].violation.hint == 'There is a "users7".'
-    assert [bool(one.violation.hint) for one in many] == [True] * MANY + [False] * (200 - MANY)
+    assert [bool(one.violation.hint) for one in many] == [True] * MAX_SUGGESTIONS + [False] * (
+        200 - MAX_SUGGESTIONS
+    )
 
 
 def test_ids_when_the_database_differs_then_they_do_not():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from migration_guard.contracts import Contract, Migrations, Table, compare
-from migration_guard.contracts.causes import Trail
+from migration_guard.contracts.causes import Causes
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow
@@ -116,27 +116,27 @@ CASES = {
 def test_hint_when_a_migration_made_it_then_it_and_its_state_are_named(migrations, names, expected):
     plan = Plan(tuple(_planned(*one) for one in migrations), ())
 
-    assert expected in Trail(plan, "postgresql").of(*names)
+    assert expected in Causes(plan, "postgresql").hint(*names)
 
 
 def test_hint_when_a_comment_of_mysql_is_run_then_it_counts_as_sql():
     sql = "CREATE TABLE users (id int /*!50503 , email text */);"
     plan = Plan((_planned("0001_a", sql, State.PENDING),), ())
 
-    assert "0001_a adds it and is pending" in Trail(plan, "mysql").of("users", "email")
+    assert "0001_a adds it and is pending" in Causes(plan, "mysql").hint("users", "email")
 
 
 def test_hint_when_a_django_app_makes_it_then_migrate_is_what_to_type():
     plan = Plan((_planned("0001_a", CREATE),), ())
 
-    trail = Trail(plan, "postgresql")
+    causes = Causes(plan, "postgresql")
 
-    assert trail.of("auth_user", app="auth").endswith("manage.py migrate auth.")
-    assert "0001_a" in trail.of("users", app="auth")
+    assert causes.hint("auth_user", app="auth").endswith("manage.py migrate auth.")
+    assert "0001_a" in causes.hint("users", app="auth")
 
 
 def test_hint_when_there_is_no_plan_then_it_is_silent():
-    assert Trail(None, "sqlite").of("users") == ""
+    assert Causes(None, "sqlite").hint("users") == ""
 
 
 @pytest.mark.parametrize(

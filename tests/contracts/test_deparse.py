@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from migration_guard.contracts import Check, Column, Contract, Table, examine
-from migration_guard.contracts.deparse import speller
+from migration_guard.contracts.deparse import caching_deparser
 from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 from migration_guard.running import connecting
@@ -88,11 +88,11 @@ def test_spelling_when_asked_then_nothing_stays_behind(prices):
     ask = Question(before.table("prices"), "check", "price between 0 and 99")
 
     with transaction.atomic():
-        inside = speller(connection)(ask)
+        inside = caching_deparser(connection)(ask)
         assert connection.in_atomic_block
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    outside = speller(connection)(ask)
+    outside = caching_deparser(connection)(ask)
 
     assert inside == outside
     assert "99" in inside
@@ -106,14 +106,14 @@ def test_spelling_when_the_session_only_reads_then_the_server_still_answers(pric
         known = read_snapshot(connection.wrapper)
         ask = Question(known.table("prices"), "check", "price between 0 and 99")
 
-        assert "99" in speller(connection.wrapper)(ask)
+        assert "99" in caching_deparser(connection.wrapper)(ask)
 
 
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_spelling_when_the_server_has_no_such_thing_then_it_has_no_spelling(prices):
     table = read_snapshot(connection).table("prices")
 
-    assert speller(connection)(Question(table, "key", "lower(name)")) is None
+    assert caching_deparser(connection)(Question(table, "key", "lower(name)")) is None
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
@@ -124,7 +124,7 @@ def test_reading_when_the_connection_is_lost_then_that_is_no_fact(prices):
         "mysql": ("SELECT connection_id()", "KILL {}"),
     }[prices.vendor]
 
-    for question in (lambda: read_snapshot(connection), lambda: speller(connection)(ask)):
+    for question in (lambda: read_snapshot(connection), lambda: caching_deparser(connection)(ask)):
         with connection.cursor() as cursor:
             cursor.execute(own)
             prices.execute(kill.format(*cursor.fetchone()))

@@ -75,7 +75,7 @@ class Command(GuardCommand):
             return self._end(self._check(options), options)
 
     def _write(self, options: dict[str, Any]) -> tuple[int, str]:
-        contract, left_out = schema_check.describe(options["database"], options["tables"])
+        contract, left_out = schema_check.write_contract(options["database"], options["tables"])
         _save(options["write"], contract)
         self.tell(f"Wrote {options['write']}.")
         if left_out:
@@ -217,9 +217,9 @@ def _contract(options: dict[str, Any]) -> Callable[[], Contract]:
     That function asks the database.
     """
     alias = options["database"]
-    contract = schema_check.written(alias, options["contract"])
+    contract = schema_check.load_contract(alias, options["contract"])
     models, tables = options["models"], options["tables"]
-    return lambda: schema_check.gather(alias, contract, models=models, tables=tables)
+    return lambda: schema_check.complete_contract(alias, contract, models=models, tables=tables)
 
 
 def _render(checked: Checked, report: str) -> str:
