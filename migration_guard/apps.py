@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MigrationGuardConfig(AppConfig):
-    """Registers the system checks; asks no database, and changes nothing of Django."""
+    """Registers the system checks. Asks no database, and outside of tests leaves Django as it is."""
 
     name = "migration_guard"
     verbose_name = _("SQL migrations")

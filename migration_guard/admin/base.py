@@ -81,7 +81,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the database that the request names."""
-        return super().get_queryset(request).using(databases.chosen(request))
+        return super().get_queryset(request).using(databases.requested_alias(request))
 
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> WindowedPaginator:
         """Return a paginator that does not count the whole table."""
@@ -106,7 +106,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             raise PermissionDenied
         if request.method not in _SAFE_METHODS:
             return HttpResponseNotAllowed(_SAFE_METHODS)
-        alias = databases.chosen(request)
+        alias = databases.requested_alias(request)
         error = databases.read_error(self.model, alias) if probe else None
         if error is None:
             return view(alias)

@@ -34,7 +34,7 @@ def aliases() -> tuple[str, ...]:
     return tuple(sorted(dirs, key=lambda alias: alias != DEFAULT_DB_ALIAS)) or (DEFAULT_DB_ALIAS,)
 
 
-def chosen(request: HttpRequest) -> str:
+def requested_alias(request: HttpRequest) -> str:
     """Return the alias that the request names; raise Http404 if it has no migrations."""
     choices = aliases()
     alias = request.GET.get(PARAM) or choices[0]

@@ -38,7 +38,7 @@ class HistoryChangeList(WindowedChangeList):
         self.files_error: Exception | None = None
         files = {}
         try:
-            files = files_now.compare(databases.chosen(request), self.result_list)
+            files = files_now.compare(databases.requested_alias(request), self.result_list)
         except (GuardError, TypeError, ValueError) as error:
             self.files_error = error
         for row in self.result_list:
@@ -83,7 +83,7 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the change list, without a date hierarchy where the server lacks time zones."""
         changelist = super().get_changelist_instance(request)
-        if not has_time_zone(databases.chosen(request)):
+        if not has_time_zone(databases.requested_alias(request)):
             changelist.date_hierarchy = None
         return changelist
 

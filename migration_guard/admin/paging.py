@@ -58,13 +58,13 @@ class WindowedChangeList(ChangeList):
         return super().url_for_result(result) + databases.query(self.root_queryset.db)
 
     @property
-    def counted(self) -> int:
+    def row_count(self) -> int:
         """Number of rows that exist for certain."""
         return self.result_count - 1 if self.more else self.result_count
 
     @property
     def more(self) -> bool:
-        """Whether there are more rows than ``counted``."""
+        """Whether there are more rows than ``row_count``."""
         return self.paginator.more
 
 

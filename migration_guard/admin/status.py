@@ -198,15 +198,15 @@ def rows(outcome: Outcome, url_of: UrlOf, *, with_all: bool) -> list[Row]:
 def commands(outcome: Outcome, alias: str) -> list[Command]:
     """Return the commands to type next, the most urgent first."""
     database = databases.option(alias) if shlex.quote(alias) == alias else ""
-    listed = []
+    lines = []
     if outcome.error is None and outcome.to_run and not errors(outcome.problems):
-        listed.append(Command(_("Apply what is pending"), f"manage.py runsqlmigrations{database}"))
-    listed += [
+        lines.append(Command(_("Apply what is pending"), f"manage.py runsqlmigrations{database}"))
+    lines += [
         Command(_("Show this plan in a terminal"), f"manage.py runsqlmigrations --plan{database}"),
         Command(_("Check the schema contract"), f"manage.py checkschema{database}"),
         Command(_("Check the files, without a database"), "manage.py checksqlmigrations"),
     ]
-    return listed
+    return lines
 
 
 def _counts(plan: Sequence[Planned], url_of: UrlOf) -> list[Count]:

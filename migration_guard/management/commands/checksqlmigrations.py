@@ -86,13 +86,13 @@ class Command(GuardCommand):
 
     def _report_text(self, result: Inspected, verbosity: int) -> None:
         least = Severity.ERROR if verbosity == 0 else Severity.INFO
-        listed = [
+        problems = [
             problem
             for problem in result.problems
             if least is Severity.INFO or problem in result.failing
         ]
-        if listed:
-            self.say(inspected.text(listed) + "\n")
+        if problems:
+            self.say(inspected.text(problems) + "\n")
         if verbosity:
             self.tell(inspected.not_run(result.not_run))
         if verbosity and not result.returncode:
