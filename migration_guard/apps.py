@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MigrationGuardConfig(AppConfig):
-    """Registers the system checks. Asks no database, and outside of tests leaves Django as it is."""
+    """Registers the system checks. Outside of tests it changes nothing of Django."""
 
     name = "migration_guard"
     verbose_name = _("SQL migrations")
