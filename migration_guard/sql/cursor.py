@@ -27,7 +27,7 @@ class Name(NamedTuple):
 
 
 class Cursor:
-    """A position among tokens. MySQL's kept comments are left out: what they hold counts."""
+    """A position among tokens. The marks of MySQL's kept comments are left out."""
 
     __slots__ = ("lexis", "position", "tokens")
 
@@ -57,7 +57,7 @@ class Cursor:
         return word
 
     def accept(self, *words: str) -> bool:
-        """Go past these keywords if they are next, and tell whether they were."""
+        """Go past these keywords if they are next; return whether they were."""
         end = self.position + len(words)
         if [keyword(token) for token in self.tokens[self.position : end]] != list(words):
             return False
@@ -155,11 +155,11 @@ def source_of(text: str, tokens: Sequence[Token]) -> str:
     return text[tokens[0].start : tokens[-1].start + len(tokens[-1].text)] if tokens else ""
 
 
-def _unicode(found: re.Match[str]) -> str:
-    if found[0] == "\\\\":
+def _unicode(escape: re.Match[str]) -> str:
+    if escape[0] == "\\\\":
         return "\\"
-    code = int(found[1] or found[2], 16)
-    return chr(code) if code in _CODES else found[0]
+    code = int(escape[1] or escape[2], 16)
+    return chr(code) if code in _CODES else escape[0]
 
 
 _NAMES: Final = frozenset({Kind.WORD, Kind.QUOTED, Kind.STRING})  # SQLite takes strings for names

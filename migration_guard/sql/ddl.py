@@ -118,7 +118,7 @@ def read_ddl(text: str, vendor: str) -> DDL | None:
 
 
 def _take_options(cursor: Cursor) -> set[str]:
-    """Go past what stands before the kind; return the words that say more of it."""
+    """Go past the words between the verb and the kind; return those that are options."""
     options: set[str] = set()
     while word := cursor.accept_any(_OPTIONS):
         if word in _ASSIGNED and cursor.accept("="):
@@ -159,7 +159,7 @@ def _read_names(tokens: Sequence[Token], lexis: Dialect) -> Iterator[tuple[Name,
 
 
 def _table_of(cursor: Cursor, statement: DDL) -> Name | None:
-    """Return the table that a thing is on, from where its name is taken."""
+    """Return the table of an index, trigger or the like; the cursor stands behind its name."""
     if statement.kind not in _ON_A_TABLE:
         return None
     before = _TABLE_FOLLOWS.get((statement.verb, statement.kind), "ON")

@@ -15,9 +15,9 @@ from migration_guard.sql.dialects import POSTGRESQL
 class ConcurrentIndex(NamedTuple):
     """One command. Names are as the catalogue has them: unquoted, folded, cut to 63 bytes.
 
-    `name` is the index, None if the server names it or all of a table, a schema or a database is
-    rebuilt; `schema` is the one written, None if none was. `if_exists` stands for IF EXISTS and for
-    IF NOT EXISTS.
+    `name` is the index. It is None if the server names it, or if a whole table, schema or database
+    is rebuilt. `schema` is None where none is written. `if_exists` stands for IF EXISTS and for IF
+    NOT EXISTS.
     """
 
     action: Literal["create", "drop", "reindex"]
@@ -29,6 +29,8 @@ class ConcurrentIndex(NamedTuple):
 
 def concurrent_index(text: str) -> ConcurrentIndex | None:
     """Return what a CREATE INDEX, DROP INDEX or REINDEX … CONCURRENTLY does, or None."""
+    if "CONCURRENTLY" not in text.upper():
+        return None  # without reading the tokens, since this is called for each statement
     statement = read_ddl(text, POSTGRESQL.vendor)
     if statement is None:
         return _reindex(text)
@@ -50,10 +52,11 @@ def concurrent_index(text: str) -> ConcurrentIndex | None:
 def index_if_missing(text: str) -> ConcurrentIndex | None:
     """Return what a CREATE INDEX IF NOT EXISTS makes if it is missing, or None."""
     if text[:6].upper() != "CREATE" or "EXISTS" not in text.upper():
-        return None  # before it is taken to pieces, for the runner asks this of each statement
+        return None  # without reading the tokens, since this is called for each statement
     statement = read_ddl(text, POSTGRESQL.vendor)
-    is_meant = statement and statement.kind == "INDEX" and statement.is_conditional
-    return _create(statement) if statement and is_meant else None
+    if statement is None or statement.kind != "INDEX" or not statement.is_conditional:
+        return None
+    return _create(statement)
 
 
 def _create(statement: DDL) -> ConcurrentIndex:
@@ -68,7 +71,7 @@ def _create(statement: DDL) -> ConcurrentIndex:
 
 
 def _reindex(text: str) -> ConcurrentIndex | None:
-    """Read both REINDEX INDEX CONCURRENTLY name and REINDEX (CONCURRENTLY) INDEX name."""
+    """Return what REINDEX INDEX CONCURRENTLY name or REINDEX (CONCURRENTLY) INDEX name does."""
     cursor = read_tokens(text, POSTGRESQL)
     if not cursor.accept("REINDEX"):
         return None
