@@ -15,20 +15,22 @@ _KINDS = frozenset(
 
 
 def targets(sql: str) -> list[tuple[str, str]]:
-    """Return kind and quoted name of what ``sql`` changes, where its definition tells of it."""
+    """Return kind and quoted name of the objects whose definitions show that ``sql`` was done."""
     change = read_ddl(sql, "mysql")
     if change is None or "TEMPORARY" in change.options:
         return []
     if change.kind == "INDEX" and change.table is not None:
-        return [("TABLE", _quoted(change.table))]
-    # What is exchanged looks the same afterwards; in a swap, too, the names stand for the same.
+        return [("TABLE", _quote(change.table))]
+    # Tables that exchange partitions or swap their names look the same afterwards.
     exchanges = any(clause.verb == "EXCHANGE" for clause in change.clauses)
-    if change.kind not in _KINDS or exchanges or set(change.new_names) & set(change.names):
+    old_names = {_quote(name).lower() for name in change.names}
+    swaps = any(_quote(name).lower() in old_names for name in change.new_names)
+    if change.kind not in _KINDS or exchanges or swaps:
         return []
-    return [(change.kind, _quoted(name)) for name in change.names]
+    return [(change.kind, _quote(name)) for name in change.names]
 
 
-def _quoted(name: Name) -> str:
+def _quote(name: Name) -> str:
     return ".".join(
         "`{}`".format(part.replace("`", "``")) for part in (name.schema, name.name) if part
     )
