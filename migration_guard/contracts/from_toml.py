@@ -7,12 +7,12 @@ nearest known name. The place of a clause is the line of its own key.
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from migration_guard.contracts import declare
 from migration_guard.contracts.contract import Contract, Models, merge
-from migration_guard.contracts.toml_lines import Lines, Path
+from migration_guard.contracts.toml_lines import KeyPath, Lines
 from migration_guard.contracts.toml_values import Values, place_prefix
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import place
@@ -20,7 +20,7 @@ from migration_guard.problems import place
 C = TypeVar("C", bound=declare.Clause)
 
 
-def load(*paths: FilePath) -> Contract:
+def load(*paths: Path) -> Contract:
     """Read contract files as one contract.
 
     Raises CannotTell for a file that cannot be opened, and for the first wrong thing in a file.
@@ -28,7 +28,7 @@ def load(*paths: FilePath) -> Contract:
     return merge(_load(path) for path in paths)
 
 
-def parse(text: str, path: FilePath | None = None) -> Contract:
+def parse(text: str, path: Path | None = None) -> Contract:
     """Read the text of a contract file; ``path`` is the file that places name."""
     try:
         document = tomllib.loads(text)
@@ -40,7 +40,7 @@ def parse(text: str, path: FilePath | None = None) -> Contract:
     return _Reader(Values(path, Lines(text))).contract(document)
 
 
-def _load(path: FilePath) -> Contract:
+def _load(path: Path) -> Contract:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -88,7 +88,7 @@ class _Reader:
             source=values.place(("exact",)) if "exact" in top else "",
         )
 
-    def _entries(self, top: Mapping[str, Any], section: str) -> list[tuple[str, Path, Any]]:
+    def _entries(self, top: Mapping[str, Any], section: str) -> list[tuple[str, KeyPath, Any]]:
         """Return the entries of a section, each as name, path and value."""
         entries = self.values.table((section,), top.get(section, {}))
         return [(name, (section, name), value) for name, value in entries.items()]
@@ -102,7 +102,7 @@ class _Reader:
             )
         )
 
-    def _table(self, name: str, path: Path, value: Any) -> declare.Table:
+    def _table(self, name: str, path: KeyPath, value: Any) -> declare.Table:
         self._refuse_bare_schema(name, path, value)
         table = self.values.table(path, value, (*TABLE, *WHO))
         keys = self._clauses(declare.PrimaryKey, (*path, "primary_key"), table, is_single=True)
@@ -119,7 +119,7 @@ class _Reader:
             **self._who(path, table),
         )
 
-    def _view(self, name: str, path: Path, value: Any) -> declare.View:
+    def _view(self, name: str, path: KeyPath, value: Any) -> declare.View:
         view = self.values.table(path, value, (*VIEW, *WHO))
         materialized = view.get("materialized")
         if materialized is not None:
@@ -134,7 +134,7 @@ class _Reader:
             **self._who(path, view),
         )
 
-    def _columns(self, path: Path, table: Mapping[str, Any]) -> list[declare.Column]:
+    def _columns(self, path: KeyPath, table: Mapping[str, Any]) -> list[declare.Column]:
         columns = []
         for name, value in self.values.table(path, table.get("columns", {})).items():
             column = (*path, name)
@@ -156,7 +156,7 @@ class _Reader:
             table, column, owner=clause.owner, reason=clause.reason, source=clause.source
         )
 
-    def _refuse_bare_schema(self, name: str, path: Path, value: Any) -> None:
+    def _refuse_bare_schema(self, name: str, path: KeyPath, value: Any) -> None:
         """Refuse ``[tables.billing.invoices]``, which names a table of another schema."""
         items = value.items() if isinstance(value, dict) else ()
         inner = next((key for key, item in items if _looks_like_a_table(item)), None)
@@ -170,7 +170,7 @@ class _Reader:
     # -- clauses
 
     def _clauses(
-        self, kind: type[C], path: Path, table: Mapping[str, Any], *, is_single: bool = False
+        self, kind: type[C], path: KeyPath, table: Mapping[str, Any], *, is_single: bool = False
     ) -> list[C]:
         """Return the clauses of a list; a single clause may stand without the list."""
         value = table.get(str(path[-1]))
@@ -182,7 +182,7 @@ class _Reader:
             self._clause(kind, (*path, number), element) for number, element in enumerate(value)
         ]
 
-    def _clause(self, kind: type[C], path: Path, value: Any, **fields: Any) -> C:
+    def _clause(self, kind: type[C], path: KeyPath, value: Any, **fields: Any) -> C:
         """Return a clause from its long form, or from its short one, the value of its main key."""
         grammar = GRAMMAR[kind]
         if isinstance(value, dict):
@@ -202,7 +202,7 @@ class _Reader:
         except ValueError as error:
             raise self.values.error(path, str(error), "Correct the line.") from error
 
-    def _who(self, path: Path, value: Mapping[str, Any]) -> dict[str, Any]:
+    def _who(self, path: KeyPath, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return who relies on a table, and why, and the place that says so."""
         texts = {key: self.values.text((*path, key), value[key]) for key in WHO if key in value}
         return {**texts, "source": self.values.place(path)}
@@ -212,7 +212,7 @@ def _looks_like_a_table(value: Any) -> bool:
     return isinstance(value, dict) and not value.keys().isdisjoint(TABLE)
 
 
-Check: TypeAlias = Callable[[Values, Path, Any], Any]
+Check: TypeAlias = Callable[[Values, KeyPath, Any], Any]
 WHO: Final = ("owner", "reason")
 SECTIONS: Final = (
     "tables",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-Path: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 
 _GAP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*+")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -39,7 +39,7 @@ class Lines:
         self._lines = _Scanner(text).scan()
         self._parents = {path[:-1] for path in self._lines}
 
-    def of(self, path: Path) -> int:
+    def of(self, path: KeyPath) -> int:
         """Return the line of a key or an element, or of the nearest value around it."""
         for length in range(len(path), 0, -1):
             line = self._lines.get(path[:length])
@@ -47,7 +47,7 @@ class Lines:
                 return line
         return 1
 
-    def are_within(self, path: Path) -> bool:
+    def are_within(self, path: KeyPath) -> bool:
         """Return whether the parts of a value may have other lines than its key."""
         return path in self._parents
 
@@ -63,12 +63,12 @@ class _Scanner:
         self.at = 0
         self.line = 1
         self.line_at = 0
-        self.lines: dict[Path, int] = {}
-        self.lengths: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
+        self.lengths: dict[KeyPath, int] = {}
 
-    def scan(self) -> dict[Path, int]:
+    def scan(self) -> dict[KeyPath, int]:
         """Return the lines of all keys and elements, but those inside a value of one line."""
-        here: Path = ()
+        here: KeyPath = ()
         self._skip()
         while self.at < len(self.text):
             if match := _PLAIN.match(self.text, self.at):
@@ -97,13 +97,13 @@ class _Scanner:
         self.line_at = self.at
         return self.line
 
-    def _table_header(self) -> Path:
+    def _table_header(self) -> KeyPath:
         self._step()
         here = self._resolve(list(self._key()))
         self._step()
         return here
 
-    def _array_header(self) -> Path:
+    def _array_header(self) -> KeyPath:
         self._step(2)
         *first, last = self._key()
         array = (*self._resolve(first), last)
@@ -115,9 +115,9 @@ class _Scanner:
         self._step()
         return (*array, number)
 
-    def _resolve(self, parts: list[str]) -> Path:
+    def _resolve(self, parts: list[str]) -> KeyPath:
         """Return the path of a header; the name of an array of tables means its last table."""
-        here: Path = ()
+        here: KeyPath = ()
         for part in parts:
             here = (*here, part)
             self.lines.setdefault(here, self._line())
@@ -137,7 +137,7 @@ class _Scanner:
                 return
             self._step()
 
-    def _pair(self, here: Path) -> None:
+    def _pair(self, here: KeyPath) -> None:
         line = self._line()
         for part in self._key():
             here = (*here, part)
@@ -145,7 +145,7 @@ class _Scanner:
         self._step()
         self._value(here)
 
-    def _value(self, here: Path) -> None:
+    def _value(self, here: KeyPath) -> None:
         opening = self.text[self.at : self.at + 1]
         if opening in {"[", "{"} and (match := _ON_ONE_LINE.match(self.text, self.at)):
             self.at = match.end()
@@ -158,7 +158,7 @@ class _Scanner:
             match = pattern.match(self.text, self.at)
             self.at = match.end() if match else self.at + 1
 
-    def _array(self, here: Path) -> None:
+    def _array(self, here: KeyPath) -> None:
         self._step()
         number = 0
         while not self.text.startswith("]", self.at):
@@ -170,7 +170,7 @@ class _Scanner:
             number += 1
         self.at += 1
 
-    def _inline_table(self, here: Path) -> None:
+    def _inline_table(self, here: KeyPath) -> None:
         self._step()
         while not self.text.startswith("}", self.at):
             self._pair(here)

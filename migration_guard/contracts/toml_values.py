@@ -4,11 +4,11 @@ Invariant: ``path`` is always the path of keys to the value.
 """
 
 from collections.abc import Collection
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 from migration_guard.conf import nearest
-from migration_guard.contracts.toml_lines import Lines, Path
+from migration_guard.contracts.toml_lines import KeyPath, Lines
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import place
 
@@ -16,12 +16,14 @@ from migration_guard.problems import place
 class Values:
     """Checks the types of values, and raises CannotTell with the place of the wrong one."""
 
-    def __init__(self, file: FilePath | None, lines: Lines) -> None:
+    def __init__(self, file: Path | None, lines: Lines) -> None:
         # A contract has thousands of places, so the part of the file is made once.
         self._prefix = place_prefix(file)
         self.lines = lines
 
-    def table(self, path: Path, value: Any, keys: Collection[str] | None = None) -> dict[str, Any]:
+    def table(
+        self, path: KeyPath, value: Any, keys: Collection[str] | None = None
+    ) -> dict[str, Any]:
         """Return a table; ``keys`` are those that it may have, None for any."""
         if not isinstance(value, dict):
             raise self.wrong_type(path, value, "a table")
@@ -31,51 +33,51 @@ class Values:
                     raise self._unknown_key((*path, key), keys)
         return value
 
-    def text(self, path: Path, value: Any) -> str:
+    def text(self, path: KeyPath, value: Any) -> str:
         """Return a text that is not blank."""
         if not isinstance(value, str) or not value.strip():
             raise self.wrong_type(path, value, "a text")
         return value
 
-    def flag(self, path: Path, value: Any) -> bool:
+    def flag(self, path: KeyPath, value: Any) -> bool:
         """Return true or false."""
         if not isinstance(value, bool):
             raise self.wrong_type(path, value, "true or false")
         return value
 
-    def text_or_flag(self, path: Path, value: Any) -> str | bool:
+    def text_or_flag(self, path: KeyPath, value: Any) -> str | bool:
         """Return SQL, or whether there is any."""
         if not isinstance(value, str | bool):
             raise self.wrong_type(path, value, "SQL in quotes, true (any) or false (none)")
         return value
 
-    def names(self, path: Path, value: Any) -> list[str]:
+    def names(self, path: KeyPath, value: Any) -> list[str]:
         """Return a list of texts."""
         if not isinstance(value, list):
             raise self.wrong_type(path, value, 'a list of names, such as ["a", "b"]')
         return [self.text((*path, number), name) for number, name in enumerate(value)]
 
-    def columns(self, path: Path, value: Any) -> list[str]:
+    def columns(self, path: KeyPath, value: Any) -> list[str]:
         """Return a list of texts that is not empty."""
         names = self.names(path, value)
         if not names:
             raise self.wrong_type(path, value, "at least one column")
         return names
 
-    def place(self, path: Path) -> str:
+    def place(self, path: KeyPath) -> str:
         """Return the place of a value."""
         return f"{self._prefix}{self.lines.of(path)}"
 
-    def error(self, path: Path, message: str, hint: str) -> CannotTell:
+    def error(self, path: KeyPath, message: str, hint: str) -> CannotTell:
         """Return the error about a value."""
         return CannotTell(f"{self.place(path)}: {message}.", hint)
 
-    def wrong_type(self, path: Path, value: Any, expected: str) -> CannotTell:
+    def wrong_type(self, path: KeyPath, value: Any, expected: str) -> CannotTell:
         """Return the error about a value of a wrong type."""
         key = next((f"{key} = " for key in reversed(path) if isinstance(key, str)), "")
         return self.error(path, f"{key}{_toml(value)} is wrong", f"Write {expected}.")
 
-    def _unknown_key(self, path: Path, keys: Collection[str]) -> CannotTell:
+    def _unknown_key(self, path: KeyPath, keys: Collection[str]) -> CannotTell:
         suggestion = nearest(str(path[-1]), keys)
         kind = "key" if len(path) > 1 else "section"
         where = f" of [{'.'.join(map(str, path[:-1]))}]" if len(path) > 1 else ""
@@ -86,7 +88,7 @@ class Values:
         )
 
 
-def place_prefix(file: FilePath | None) -> str:
+def place_prefix(file: Path | None) -> str:
     """Return the part of a place before its line number."""
     return "line " if file is None else f"{place(file)}:"
 
