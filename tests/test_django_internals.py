@@ -56,7 +56,7 @@ INTERNALS = [
     (options, "IncorrectLookupParameters", "admin/history"),
     # Databases
     (SQLite, "is_in_memory_db", "running/connecting"),
-    (SQLite, "Database", "running/session"),
+    (SQLite, "Database", "running/connection"),
     (psycopg_any, "is_psycopg3", "running/connecting"),
     (introspection.BaseDatabaseIntrospection, "table_names", "history"),
     (fields, "AutoFieldMixin", "contracts/from_models"),
