@@ -253,7 +253,7 @@ def test_max_migration_when_there_are_two_folders_is_kept_in_each(sound, setting
 
 
 @pytest.fixture
-def write_test_command(tmp_path, settings, monkeypatch):
+def write_test_command(tmp_path, settings, install_apps, monkeypatch):
     """Give `write_test_command(source, first=…)`: an app with a command `test`, before ours or not."""
     name = "other_app"
 
@@ -265,7 +265,7 @@ def write_test_command(tmp_path, settings, monkeypatch):
         monkeypatch.syspath_prepend(str(tmp_path / "apps"))
         (tmp_path / "apps" / name / "__init__.py").write_text("")
         apps = settings.INSTALLED_APPS
-        settings.INSTALLED_APPS = [name, *apps] if first else [*apps, name]
+        install_apps(*([name, *apps] if first else [*apps, name]))
         return folder / "test.py"
 
     return write
