@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from django.conf import settings
@@ -32,12 +32,21 @@ How = AppliedMigration.How
 
 MAX_STORED_BYTES: Final = 256 * 1024
 CLEARED: Final = "cleared"
+# What CAST makes text of.
+_TEXT_TYPES: Final = {"postgresql": "text", "mysql": "char", "sqlite": "text"}
 
 
 class HistoryConnection(Protocol):
     """What the history needs of the runner's connection; ``wrapper`` is Django's."""
 
     wrapper: BaseDatabaseWrapper
+
+    @property
+    def stores_unicode(self) -> bool:
+        """Whether the database can hold any character."""
+
+    def clock(self, after: datetime | None = None) -> StatementText:
+        """Return the time now as SQL with parameters, later than ``after``."""
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement; return its rows."""
@@ -81,7 +90,7 @@ class History:
         """Return the applied migrations by id, in the order in which they were applied."""
         # As text, which Python reads in C: the loaders of Django and drivers take longer than the
         # query, and some fail without a word of what they read.
-        at = f"CAST(applied_at AS {'char' if self._wrapper.vendor == 'mysql' else 'text'})"
+        at = f"CAST(applied_at AS {_TEXT_TYPES[self._wrapper.vendor]})"
         rows = self._connection.fetch(
             f"SELECT id, number, checksum, fingerprint, {at}, duration_ms, how "
             f"FROM {self.table} ORDER BY applied_at, number, id"
@@ -165,7 +174,7 @@ class History:
         lasted as long as the migration took. Then the statement returns time and duration; it
         returns no row where the claim is not of this transaction.
         """
-        now, params = self._now(after)
+        now, params = self._connection.clock(after)
         update = f"UPDATE {self.table} SET applied_at = {now}, duration_ms ="
         if duration_ms is not None:
             return f"{update} %s WHERE id = %s", (*params, duration_ms, migration_id)
@@ -240,7 +249,7 @@ class History:
         duration_ms: int | None,
         after: datetime | None,
     ) -> StatementText:
-        now, params = self._now(after)
+        now, params = self._connection.clock(after)
         return (
             f"INSERT INTO {self.table} ({self._columns()}) VALUES "
             f"(%s, %s, %s, %s, %s, %s, {now}, %s, %s, %s)"
@@ -267,7 +276,7 @@ class History:
 
     def journal_open(self, file: MigrationFile, total: int, environment: str) -> None:
         """Insert the entry of ``file``: the claim of a migration that is no single transaction."""
-        now, params = self._now()
+        now, params = self._connection.clock()
         self._connection.send(
             f"INSERT INTO {self._journal} (id, number, state, done, total, done_digest, doubt, "
             "note, statement, error, started_at, updated_at, database_user, environment) VALUES "
@@ -286,7 +295,7 @@ class History:
 
     def journal_write(self, migration_id: str, **values: Any) -> None:
         """Set columns of one entry, and the time of the change."""
-        now, params = self._now()
+        now, params = self._connection.clock()
         columns = ", ".join([*(f"{column} = %s" for column in values), f"updated_at = {now}"])
         self._connection.send(
             f"UPDATE {self._journal} SET {columns} WHERE id = %s",
@@ -303,7 +312,7 @@ class History:
         self, action: str, migration_id: str, reason: str, details: Mapping[str, Any] | None = None
     ) -> None:
         """Write down who did what, when and why."""
-        now, params = self._now()
+        now, params = self._connection.clock()
         self._connection.send(
             f"INSERT INTO {self._audit} (at, who, database_user, action, migration_id, reason, "
             f"details) VALUES ({now}, %s, %s, %s, %s, %s, %s)",
@@ -320,7 +329,7 @@ class History:
 
     def write_stamp(self, environment: str) -> None:
         """Stamp the database with its environment."""
-        now, params = self._now()
+        now, params = self._connection.clock()
         self._connection.send(f"DELETE FROM {self._stamp} WHERE id = 1")
         self._connection.send(
             f"INSERT INTO {self._stamp} (id, environment, stamped_at, who) "
@@ -337,37 +346,13 @@ class History:
             return None
         if has_secret(sql, self._wrapper.vendor):
             return None
-        return sql if sql.isascii() or self._unicode() else None
-
-    def _unicode(self) -> bool:
-        if self._wrapper.vendor != "postgresql":
-            return True
-        info = self._wrapper.connection.info
-        return bool(info.parameter_status("server_encoding") == "UTF8")
+        return sql if sql.isascii() or self._connection.stores_unicode else None
 
     def _qualified(self, model: type[Any]) -> str:
         return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
 
     def _quote(self, name: str) -> str:
         return self._wrapper.ops.quote_name(name)
-
-    def _now(self, after: datetime | None = None) -> tuple[str, tuple[Any, ...]]:
-        """Return the server's clock as SQL with parameters; at least 1 µs later than ``after``."""
-        if self._wrapper.vendor == "postgresql":
-            if after is None:
-                return "clock_timestamp()", ()
-            return "GREATEST(clock_timestamp(), %s::timestamptz + interval '1 microsecond')", (
-                after,
-            )
-        if self._wrapper.vendor == "mysql":
-            now = self._connection.fetch("SELECT UTC_TIMESTAMP(6)")[0][0].replace(tzinfo=UTC)
-        else:
-            now = datetime.now(UTC)
-        if after is not None:
-            now = max(now, after + timedelta(microseconds=1))
-        if not settings.USE_TZ:
-            now = timezone.make_naive(now)
-        return "%s", (self._wrapper.ops.adapt_datetimefield_value(now),)
 
     def _parse(self, text: str) -> datetime:
         with suppress(ValueError):

@@ -7,13 +7,16 @@ driver one a message and without parameters, so that ``%`` is plain text.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 from migration_guard.conf import Conf
-from migration_guard.history import Rows
+from migration_guard.history import Rows, StatementText
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.preflight import Unit
 from migration_guard.running import interrupts
@@ -62,11 +65,11 @@ class Limits(NamedTuple):
     statement_timeout: float | None = None
 
     @classmethod
-    def of(cls, directives: Directives, settings: Conf) -> "Limits":
+    def of(cls, directives: Directives, conf: Conf) -> "Limits":
         """Return what the file says (0: no limit), else what the settings say."""
         return cls(
-            _first(directives.lock_timeout, settings.lock_timeout),
-            _first(directives.statement_timeout, settings.statement_timeout),
+            _first(directives.lock_timeout, conf.lock_timeout),
+            _first(directives.statement_timeout, conf.statement_timeout),
         )
 
 
@@ -95,6 +98,8 @@ class Connection(ABC):
 
     # Whether the session lasts from one transaction to the next; a pooler may end it.
     keeps_session = True
+    # Whether the database can hold any character.
+    stores_unicode = True
     # What to do about a connection that cannot be made, and about a step that is refused.
     _connect_remedy: ClassVar = (
         "Check that the server runs, and host, port, user and password in DATABASES."
@@ -201,6 +206,10 @@ class Connection(ABC):
         except self.driver_error as error:
             raise StatementError(error, self.kind(error), statement) from error
 
+    @abstractmethod
+    def clock(self, after: datetime | None = None) -> StatementText:
+        """Return the time now as SQL with parameters, at least 1 µs later than ``after``."""
+
     # -- transactions
 
     @abstractmethod
@@ -251,6 +260,17 @@ class Connection(ABC):
     @abstractmethod
     def fresh(self) -> None:
         """Give a file that is no single transaction a clean session."""
+
+
+def time_parameter(
+    wrapper: BaseDatabaseWrapper, now: datetime, after: datetime | None
+) -> StatementText:
+    """Return ``now`` as a parameter of SQL, or what is 1 µs later than ``after``."""
+    if after is not None:
+        now = max(now, after + timedelta(microseconds=1))
+    if not settings.USE_TZ:
+        now = timezone.make_naive(now)
+    return "%s", (wrapper.ops.adapt_datetimefield_value(now),)
 
 
 def _first(directive: float | None, setting: float | None) -> float | None:

@@ -7,11 +7,12 @@ knowledge base, "SQL statements that cause an implicit commit".
 import re
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.history import Rows
+from migration_guard.history import Rows, StatementText
 from migration_guard.planning.preflight import Unit
 from migration_guard.running import interrupts
 from migration_guard.running.connection import (
@@ -21,6 +22,7 @@ from migration_guard.running.connection import (
     Kind,
     Limits,
     Progress,
+    time_parameter,
 )
 from migration_guard.sql.statements import Statement
 
@@ -157,6 +159,11 @@ class MySQLConnection(Connection):
                 cursor.execute(f"KILL QUERY {thread}")
         finally:
             other.close()
+
+    def clock(self, after: datetime | None = None) -> StatementText:
+        """Return the server's time as a parameter."""
+        now = self.fetch("SELECT UTC_TIMESTAMP(6)")[0][0].replace(tzinfo=UTC)
+        return time_parameter(self.wrapper, now, after)
 
     # -- transactions
 

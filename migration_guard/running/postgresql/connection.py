@@ -6,6 +6,7 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
-from migration_guard.history import Rows
+from migration_guard.history import Rows, StatementText
 from migration_guard.planning.preflight import Unit
 from migration_guard.running.connection import (
     Answer,
@@ -62,6 +63,11 @@ class PostgreSQLConnection(Connection):
     def keeps_session(self) -> bool:  # type: ignore[override]
         """Whether no pooler gives the session to another client at a commit."""
         return self.pooling is not Pooling.TRANSACTION
+
+    @property
+    def stores_unicode(self) -> bool:  # type: ignore[override]
+        """Whether the database is in UTF-8."""
+        return bool(self.driver.info.parameter_status("server_encoding") == "UTF8")
 
     @property
     def is_lost(self) -> bool:
@@ -206,6 +212,12 @@ class PostgreSQLConnection(Connection):
                     reason = concurrent_indexes.why_invalid(self, statement.text)
                 if reason:
                     raise StatementError(NotDoneError(reason), Kind.OTHER, statement)
+
+    def clock(self, after: datetime | None = None) -> StatementText:
+        """Return the server's clock, which goes on within a transaction."""
+        if after is None:
+            return "clock_timestamp()", ()
+        return "GREATEST(clock_timestamp(), %s::timestamptz + interval '1 microsecond')", (after,)
 
     @contextmanager
     def closing_on_signal(self) -> Iterator[None]:

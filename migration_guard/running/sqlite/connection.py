@@ -11,13 +11,14 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.history import Rows, who
+from migration_guard.history import Rows, StatementText, who
 from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.preflight import Unit
 from migration_guard.running import interrupts
@@ -28,6 +29,7 @@ from migration_guard.running.connection import (
     Kind,
     Limits,
     Progress,
+    time_parameter,
 )
 from migration_guard.running.sqlite import foreign_keys
 from migration_guard.running.transaction import HistoryChanges
@@ -209,6 +211,10 @@ class SQLiteConnection(Connection):
         with self.failing():
             if checks:
                 foreign_keys.refuse_new(orphans, foreign_keys.find(self))
+
+    def clock(self, after: datetime | None = None) -> StatementText:
+        """Return the time of this process as a parameter."""
+        return time_parameter(self.wrapper, datetime.now(UTC), after)
 
     # -- transactions
 
