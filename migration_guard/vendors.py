@@ -34,7 +34,7 @@ VENDORS: Final = {
         statement_work=f"{_RUNNING}.postgresql.statement_work.PostgreSQLStatementWork",
         row_counter=f"{_RUNNING}.postgresql.row_counter.PostgreSQLRowCounter",
         run_lock=f"{_RUNNING}.postgresql.lock.AdvisoryLock",
-        reader="migration_guard.schema.readers.postgresql.read",
+        reader="migration_guard.schema.readers.postgresql.tables.read",
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
     ),
     "sqlite": Vendor(
@@ -44,7 +44,7 @@ VENDORS: Final = {
         statement_work=f"{_RUNNING}.sqlite.statement_work.SQLiteStatementWork",
         row_counter=f"{_RUNNING}.sqlite.row_counter.SQLiteRowCounter",
         run_lock=f"{_RUNNING}.sqlite.lock.FileLock",
-        reader="migration_guard.schema.readers.sqlite.read",
+        reader="migration_guard.schema.readers.sqlite.tables.read",
         host="migration_guard.fresh.sqlite.SQLiteHost",
     ),
     "mysql": Vendor(
@@ -54,7 +54,7 @@ VENDORS: Final = {
         statement_work=f"{_RUNNING}.mysql.statement_work.MySQLStatementWork",
         row_counter=f"{_RUNNING}.mysql.row_counter.MySQLRowCounter",
         run_lock=f"{_RUNNING}.mysql.lock.NamedLock",
-        reader="migration_guard.schema.readers.mysql.read",
+        reader="migration_guard.schema.readers.mysql.tables.read",
         host="migration_guard.fresh.mysql.MySQLHost",
     ),
 }

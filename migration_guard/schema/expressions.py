@@ -12,7 +12,7 @@ from migration_guard.sql.scanner import significant
 
 # Checks repeat: many tables have one of a few.
 @lru_cache(maxsize=4096)
-def unwrapped(expression: str, vendor: str) -> str:
+def without_brackets(expression: str, vendor: str) -> str:
     """Return the expression without white space and parentheses around the whole of it."""
     text = expression.strip()
     while text.startswith("("):

@@ -18,7 +18,7 @@ class SearchPath:
     """The schemas in which a bare name is found, first come first served.
 
     ``first`` tells, once the tables are known, in which schema a bare name ends up: make the path
-    ``knowing`` all tables before asking for labels.
+    ``with_tables`` all tables before asking for labels.
     """
 
     schemas: tuple[str, ...]
@@ -28,7 +28,7 @@ class SearchPath:
         """Return how one names a table: bare where that reaches it."""
         return name if self.first.get(name) == schema else f"{schema}.{name}"
 
-    def knowing(self, pairs: Iterable[Pair]) -> "SearchPath":
+    def with_tables(self, pairs: Iterable[Pair]) -> "SearchPath":
         """Return the path with the tables that are there: (schema, name) pairs."""
         first: dict[str, str] = {}
         rank = {schema: position for position, schema in enumerate(self.schemas)}

@@ -6,7 +6,7 @@ from contextlib import closing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration_guard.schema.readers.sqlite_create_table import (
+from migration_guard.schema.readers.sqlite.create_table import (
     Named,
     Reference,
     index_expressions,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from migration_guard.schema.expressions import unwrapped
+from migration_guard.schema.expressions import without_brackets
 from migration_guard.sql.cursor import (
     Cursor,
     identifier,
@@ -86,7 +86,7 @@ def index_expressions(sql: str) -> tuple[list[str], str | None]:
     terms = [_term(sql, part) for part in split_at_commas(cursor.take_group())]
     if not cursor.accept("WHERE"):
         return terms, None
-    return terms, unwrapped(source_of(sql, cursor.rest), "sqlite")
+    return terms, without_brackets(source_of(sql, cursor.rest), "sqlite")
 
 
 def _is_virtual(sql: str) -> bool:
@@ -122,7 +122,7 @@ def _term(sql: str, tokens: list[Token]) -> str:
             kept = kept[:-2]
         else:
             break
-    return unwrapped(source_of(sql, kept), "sqlite")
+    return without_brackets(source_of(sql, kept), "sqlite")
 
 
 class _Definition:
@@ -224,7 +224,7 @@ class _Definition:
         start = self._cursor.position
         self._cursor.take_group()
         tokens = self._cursor.tokens[start : self._cursor.position]
-        return unwrapped(source_of(self._sql, tokens), "sqlite")
+        return without_brackets(source_of(self._sql, tokens), "sqlite")
 
     def _take_columns(self) -> tuple[str, ...]:
         """Return the columns in brackets here, or the column that is being defined."""

@@ -1,0 +1,58 @@
+"""One column of SQLite, from its row of ``pragma_table_xinfo`` and the text of its table.
+
+Source: SQLite, "ROWIDs and the INTEGER PRIMARY KEY", "PRAGMA table_xinfo".
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from migration_guard.schema.objects import UNKNOWN, Column, Fact, Generated, Index
+from migration_guard.schema.readers.catalogue import Row
+from migration_guard.schema.readers.sqlite.create_table import Parsed
+from migration_guard.schema.types import normalize
+
+VENDOR: Final = "sqlite"
+
+_VIRTUAL_COLUMN: Final = 2
+_STORED_COLUMN: Final = 3
+
+
+def column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
+    """Return a column; the alias of the rowid is never null, whatever the pragma says."""
+    _, name, type_text, not_null, default, _, hidden = row
+    folded = name.lower()
+    generated = None
+    if hidden in {_VIRTUAL_COLUMN, _STORED_COLUMN}:
+        expression = parsed.generated.get(folded)
+        generated = Generated(
+            UNKNOWN if expression is None else expression, stored=hidden == _STORED_COLUMN
+        )
+    return Column(
+        name=name,
+        type=_declared(type_text),
+        nullable=False if not_null else UNKNOWN if is_alias is UNKNOWN else not is_alias,
+        default=None if default is None or default.upper() == "NULL" else default,
+        identity=UNKNOWN if is_alias is UNKNOWN else "by default" if is_alias else "",
+        generated=generated,
+        collation=parsed.collations.get(folded),
+        comment=None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _declared(type_text: str) -> str:
+    """Return a declared type; before 3.42 GENERATED ALWAYS is part of it."""
+    return normalize(type_text, VENDOR).removesuffix("generated always").strip()
+
+
+def rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> dict[str, Fact[bool]]:
+    """Return the column that is another name of the rowid: INTEGER PRIMARY KEY, without an index.
+
+    With an index it is WITHOUT ROWID, or the historical INTEGER PRIMARY KEY DESC.
+    """
+    key = [row for row in columns if row[5]]
+    if len(key) != 1 or key[0][2].upper() != "INTEGER":
+        return {}
+    if indexes is UNKNOWN:
+        return {key[0][1]: UNKNOWN}
+    return {key[0][1]: not any(index.backs == "primary key" for index in indexes)}
