@@ -1,4 +1,4 @@
-"""Expressions as the server writes them: which parentheses are only a wrapping.
+"""Expressions as the server writes them, without brackets around the whole.
 
 Pure; the lexical rules are those of ``sql.dialects``.
 """
@@ -10,7 +10,7 @@ from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import significant
 
 
-# Checks repeat: many tables have one of a few.
+# Cached, since many tables have the same few checks.
 @lru_cache(maxsize=4096)
 def without_brackets(expression: str, vendor: str) -> str:
     """Return the expression without white space and parentheses around the whole of it."""

@@ -1,8 +1,8 @@
-"""What a database holds, as values: the facts that every reader states in the same words.
+"""The objects of a database as values, the same for every vendor.
 
-Invariants: pure and frozen; tuples stand in a stable order, so that equal databases give equal
+Invariants: pure and frozen. Tuples stand in a stable order, so equal databases give equal
 snapshots. A fact that the vendor or its reader cannot tell is ``UNKNOWN``, which is not None:
-``default=None`` says that there is no default, ``default=UNKNOWN`` that nobody could find out.
+``default=None`` means that there is no default, ``default=UNKNOWN`` that nobody could find out.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeV
 
 
 class UnknownFact(StandardEnum):
-    """The type of ``UNKNOWN``: neither true nor false, to be asked for with ``is``."""
+    """The type of ``UNKNOWN``, which is neither true nor false: compare with ``is``."""
 
     UNKNOWN = "unknown"
 
@@ -29,7 +29,7 @@ Fact: TypeAlias = T | Literal[UnknownFact.UNKNOWN]
 
 
 class Generated(NamedTuple):
-    """How a column computes itself, as the server writes the expression."""
+    """The expression of a generated column, as the server writes it."""
 
     expression: Fact[str]
     stored: Fact[bool]
@@ -38,12 +38,12 @@ class Generated(NamedTuple):
 class Column(NamedTuple):
     """A column.
 
-    ``type`` is normalised (see ``types.normalize``); ``base_type`` is what that type stands on
-    where it is but a name for another: the type under a PostgreSQL domain, ``longtext`` under
-    MariaDB's JSON. ``default`` is the server's text of the expression. ``identity`` is "", "always"
-    or "by default" (AUTO_INCREMENT and SQLite's alias of the rowid are "by default"). ``collation``
-    and ``comment`` are None where the column has none of its own. ``nullable`` is true as well
-    where a NOT NULL constraint is NOT VALID, for then there may be nulls.
+    ``type`` is normalised (see ``types.normalize``). ``base_type`` is the type under a PostgreSQL
+    domain, and ``longtext`` under MariaDB's JSON. ``default`` is the server's text of the
+    expression. ``identity`` is "", "always" or "by default"; AUTO_INCREMENT and SQLite's alias of
+    the rowid are "by default". ``collation`` and ``comment`` are None where the column has none of
+    its own. ``nullable`` is also true where a NOT NULL constraint is NOT VALID, since there may be
+    nulls.
     """
 
     name: str
@@ -60,9 +60,9 @@ class Column(NamedTuple):
 class Key(NamedTuple):
     """A primary key, or a plain unique constraint or index: any two rows differ in ``columns``.
 
-    Plain means total, valid, over whole columns in their own collation. INCLUDE columns are no part
-    of it. ``deferrable`` is "", "immediate" or "deferred" (what it is initially). An unnamed
-    constraint has the name of its index, or "".
+    Plain means: for all rows, valid, over whole columns in their own collation. INCLUDE columns do
+    not belong to it. ``deferrable`` is "", or what the key initially is: "immediate" or "deferred".
+    A constraint without a name has the name of its index, or "".
     """
 
     name: str
@@ -74,14 +74,14 @@ class Key(NamedTuple):
 class Index(NamedTuple):
     """An index, also one that a key or an exclusion constraint stands on.
 
-    ``columns`` holds None where ``expressions`` holds, in the same order, the text of an
-    expression. ``orders``, ``prefix_lengths``, ``opclasses`` and ``collations`` run parallel to
-    ``columns``: an order is "asc", "desc", with " nulls first" or " nulls last" where that is not
-    the vendor's habit; a prefix length, an operator class or a collation is None where it is the
-    whole column, the default class, the column's own. ``predicate`` is the WHERE of a partial index
-    (None: all rows). ``valid`` is false for what a failed CREATE INDEX CONCURRENTLY left behind,
-    and for an index that the optimiser is told to ignore. ``backs`` is "primary key", "unique" or
-    "exclusion" where a constraint of the index's name owns it.
+    ``columns`` has None for each expression; ``expressions`` has their texts, in the same order.
+    ``orders``, ``prefix_lengths``, ``opclasses`` and ``collations`` have one item for each of
+    ``columns``. An order is "asc" or "desc", with " nulls first" or " nulls last" where that is not
+    the vendor's default. The others are None for the whole column, the default operator class, the
+    column's own collation. ``predicate`` is the WHERE of a partial index, None for all rows.
+    ``valid`` is false after a failed CREATE INDEX CONCURRENTLY, and for an index that the optimiser
+    must ignore. ``backs`` is "primary key", "unique" or "exclusion" where the index belongs to such
+    a constraint of its name.
     """
 
     name: str
@@ -102,40 +102,40 @@ class Index(NamedTuple):
 
     @property
     def is_plain(self) -> Fact[bool]:
-        """Whether the index covers every row by whole columns and is valid: UNKNOWN if untold."""
+        """Whether the index is valid and covers every row by whole columns."""
         if None in self.columns:
             return False
-        told = (self.valid, self.predicate, self.prefix_lengths, self.collations, self.include)
         if self.valid is False or isinstance(self.predicate, str):
             return False
         if any(
-            any(one is not None for one in fact)
+            any(of_column is not None for of_column in fact)
             for fact in (self.prefix_lengths, self.collations)
             if fact is not UNKNOWN
         ):
             return False
-        return UNKNOWN if UNKNOWN in told else True
+        facts = (self.valid, self.predicate, self.prefix_lengths, self.collations, self.include)
+        return UNKNOWN if UNKNOWN in facts else True
 
     @property
     def key(self) -> Key:
-        """The key that it makes, if it is one."""
+        """The key that the index makes if it is unique."""
         columns = tuple(name for name in self.columns if name is not None)
         return Key(self.name, columns, self.deferrable, self.nulls_distinct)
 
 
 def primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
-    """Return the primary key; its index holds whole columns and every row."""
+    """Return the primary key, which is the key of its index."""
     if indexes is UNKNOWN:
         return UNKNOWN
     return next((index.key for index in indexes if index.backs == "primary key"), None)
 
 
 class ForeignKey(NamedTuple):
-    """A foreign key; ``target`` is the label of the table it points to (see ``Table.label``).
+    """A foreign key; ``target`` is the label of the table that it points to.
 
     ``on_delete`` and ``on_update`` are "no action", "restrict", "cascade", "set null" or "set
-    default". ``validated`` is false for NOT VALID and NOT ENFORCED. SQLite's and PostgreSQL's
-    implied target columns are spelt out.
+    default". ``validated`` is false for NOT VALID and NOT ENFORCED. ``target_columns`` also holds
+    the columns that REFERENCES leaves out and the server implies.
     """
 
     name: str
@@ -152,7 +152,7 @@ class ForeignKey(NamedTuple):
 class Check(NamedTuple):
     """A check constraint; ``expression`` is the server's text, without CHECK and the outer parens.
 
-    A NOT NULL constraint that is NOT VALID is stated as one, ``"x" IS NOT NULL``, not validated.
+    A NOT NULL constraint that is NOT VALID is also one: ``"x" IS NOT NULL``, not validated.
     """
 
     name: str
@@ -161,33 +161,33 @@ class Check(NamedTuple):
 
 
 class Exclusion(NamedTuple):
-    """An exclusion constraint, or a key WITHOUT OVERLAPS, by the server's text."""
+    """An exclusion constraint, or a key WITHOUT OVERLAPS, as the server writes it."""
 
     name: str
     definition: Fact[str]
 
 
-class Named(Protocol):
-    """What has a name to be looked up by."""
+class HasName(Protocol):
+    """An object with a name to find it by."""
 
     @property
     def name(self) -> str:
         """The name, as the database keeps it."""
 
 
-N = TypeVar("N", bound=Named)
+N = TypeVar("N", bound=HasName)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, or what is read like one.
+    """A table, a view, or another relation with columns.
 
     ``kind`` is "table", "view", "materialized view", "partitioned table" or "foreign table".
-    ``label`` is how one names it here: ``name`` where the search path finds it, else
-    ``schema.name``. ``partition_of`` is the label of the parent, or "". ``definition`` is the query
-    of a view. ``uniques`` are those that surely are plain; where a reader cannot tell whether a
-    unique index is, that index's ``is_plain`` is UNKNOWN. Columns stand in
-    their order, all else by name. ``folds_case``: names are found whatever their case.
+    ``label`` is ``name`` where the search path finds it, else ``schema.name``. ``partition_of`` is
+    the label of the parent, or "". ``definition`` is the query of a view. ``uniques`` are the
+    unique keys that are surely plain; an index of which a reader cannot tell has ``is_plain``
+    UNKNOWN. Columns stand in their order, all others by name. With ``folds_case`` the case of a
+    name does not count.
     """
 
     schema: str
@@ -207,20 +207,20 @@ class Table:
     folds_case: bool = False
 
     def column(self, name: str) -> Fact[Column | None]:
-        """Return the column, None if it surely is not there, UNKNOWN if that cannot be told."""
-        return named(self.columns, name, folds_case=self.folds_case)
+        """Return the column, None if it is surely absent, UNKNOWN if nobody can tell."""
+        return find_by_name(self.columns, name, folds_case=self.folds_case)
 
     def index(self, name: str) -> Fact[Index | None]:
-        """Return the index of this name, None if absent, UNKNOWN if that cannot be told."""
-        return named(self.indexes, name, folds_case=self.folds_case)
+        """Return the index of this name; None if surely absent, UNKNOWN if nobody can tell."""
+        return find_by_name(self.indexes, name, folds_case=self.folds_case)
 
     def check(self, name: str) -> Fact[Check | None]:
-        """Return the check of this name, None if absent, UNKNOWN if that cannot be told."""
-        return named(self.checks, name, folds_case=self.folds_case)
+        """Return the check of this name; None if surely absent, UNKNOWN if nobody can tell."""
+        return find_by_name(self.checks, name, folds_case=self.folds_case)
 
 
 class Enum(NamedTuple):
-    """An enumerated type of PostgreSQL, its values in their order."""
+    """An enumerated type of PostgreSQL, with its values in order."""
 
     schema: str
     name: str
@@ -236,11 +236,11 @@ class Extension(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What the database does by itself: a trigger, a routine, a policy, an event, a sequence.
+    """A trigger, routine, policy, event or sequence: what the database does by itself.
 
-    ``kind`` is such a word; ``name`` tells it from all others of its kind (a routine's has its
-    parameters). ``table`` is the label of the table it hangs on, or "". ``definition`` is the
-    server's text.
+    ``kind`` is such a word. ``name`` is unique within its kind; that of a routine has its
+    parameters. ``table`` is the label of the table that it belongs to, or "". ``definition`` is
+    the server's text.
     """
 
     kind: str
@@ -250,9 +250,10 @@ class Program(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """What could not be read: of the whole database (``table`` empty), a table, or one object.
+    """A note of what could not be read, and why.
 
-    ``table`` is a label, ``object`` a name or a kind of object such as "checks".
+    ``table`` is a label, "" for the whole database. ``object`` is a name, or a kind of object such
+    as "checks"; "" means all of the table.
     """
 
     table: str
@@ -262,11 +263,11 @@ class Unknown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a database holds: tables, enums and extensions by label, and what is ``unknown``.
+    """All objects of a database, and notes of what is ``unknown``.
 
-    ``search_path`` lists the schemas in which a bare name is found, first come first served
-    (SQLite: ``main``; MySQL: the database). Enums and extensions are empty where the vendor has
-    none; ``programs`` is empty unless it was asked for (``whole``).
+    ``search_path`` lists the schemas in which a bare name is found, the first one first (SQLite:
+    ``main``; MySQL: the database). Enums and extensions are empty where the vendor has none.
+    ``programs`` is empty unless ``diff.database`` read it.
     """
 
     vendor: str
@@ -281,62 +282,65 @@ class Snapshot:
     _names: dict[tuple[str, str], Table] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        labels = {one.label: one for one in reversed(self.tables)}
+        labels = {table.label: table for table in reversed(self.tables)}
         if self.folds_case:
-            folded = {one.label.casefold(): one for one in reversed(self.tables)}
+            folded = {table.label.casefold(): table for table in reversed(self.tables)}
             labels = folded | labels
+        names = {(table.schema, table.name): table for table in self.tables}
         object.__setattr__(self, "_labels", labels)
-        object.__setattr__(self, "_names", {(one.schema, one.name): one for one in self.tables})
+        object.__setattr__(self, "_names", names)
 
     def table(self, name: str, schema: str | None = None) -> Fact[Table | None]:
-        """Return a table, None if it surely is not there, UNKNOWN if that cannot be told.
+        """Return a table, None if it is surely absent, UNKNOWN if nobody can tell.
 
         ``name`` is a label (``users``, ``billing.users``), or with ``schema`` the bare name.
         """
-        found = self._names.get((schema, name)) if schema is not None else self._labelled(name)
-        if found is not None:
-            return found
+        table = self._by_label(name) if schema is None else self._names.get((schema, name))
+        if table is not None:
+            return table
         label = name if schema is None or schema in self.search_path else f"{schema}.{name}"
-        untold = any(one.table in {label, ""} and not one.object for one in self.unknown)
-        return UNKNOWN if untold else None
+        is_unread = any(note.table in {label, ""} and not note.object for note in self.unknown)
+        return UNKNOWN if is_unread else None
 
     def enum(self, name: str) -> Fact[Enum | None]:
         """Return an enum by its label, or by ``schema.name``."""
         if self.enums is UNKNOWN:
             return UNKNOWN
-        for one in self.enums:
-            if name in {one.label, f"{one.schema}.{one.name}"}:
-                return one
+        for enum in self.enums:
+            if name in {enum.label, f"{enum.schema}.{enum.name}"}:
+                return enum
         return None
 
     def extension(self, name: str) -> Fact[Extension | None]:
         """Return an installed extension by its name."""
-        return named(self.extensions, name)
+        return find_by_name(self.extensions, name)
 
     def why(self, table: str, *objects: str) -> str:
-        """Return why a fact of this table (of these objects) is unknown."""
-        for one in self.unknown:
-            if one.table in {table, ""} and (not one.object or one.object in objects):
-                return one.why
+        """Return why a fact of a table, or of these objects of it, is unknown."""
+        for note in self.unknown:
+            if note.table in {table, ""} and (not note.object or note.object in objects):
+                return note.why
         return f"the reader for {self.vendor} cannot tell this"
 
-    def _labelled(self, name: str) -> Table | None:
-        """Return the table of this label, or of ``schema.name`` in whatever schema."""
-        found = self._labels.get(name)
-        if found is None and self.folds_case:
-            found = self._labels.get(name.casefold())
-        if found is None and "." in name:
+    def _by_label(self, name: str) -> Table | None:
+        """Return the table of this label, or the table ``schema.name`` of any schema."""
+        table = self._labels.get(name)
+        if table is None and self.folds_case:
+            table = self._labels.get(name.casefold())
+        if table is None and "." in name:
             schema, rest = name.split(".", 1)
-            found = self._names.get((schema, rest))
-        return found
+            table = self._names.get((schema, rest))
+        return table
 
 
-def named(things: Fact[tuple[N, ...]], name: str, *, folds_case: bool = False) -> Fact[N | None]:
-    """Return what has this name: None if nothing has, UNKNOWN if the things are not known."""
-    if things is UNKNOWN:
+def find_by_name(
+    objects: Fact[tuple[N, ...]], name: str, *, folds_case: bool = False
+) -> Fact[N | None]:
+    """Return the object of this name, None if there is none, UNKNOWN if they are unknown."""
+    if objects is UNKNOWN:
         return UNKNOWN
-    for one in things:
-        if one.name == name:
-            return one
+    for candidate in objects:
+        if candidate.name == name:
+            return candidate
     folded = name.casefold() if folds_case else None
-    return next((one for one in things if one.name.casefold() == folded), None)
+    return next((object_ for object_ in objects if object_.name.casefold() == folded), None)

@@ -1,4 +1,4 @@
-"""Names that were asked for, resolved: which schema, which table, and how people call it.
+"""The search path: which table a name means, and by which label a table is called.
 
 Pure. A label is the bare name where the search path finds it, else ``schema.name``.
 """
@@ -6,39 +6,39 @@ Pure. A label is the bare name where the search path finds it, else ``schema.nam
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Pair: TypeAlias = tuple[str, str]
 
-_PATH_ENTRY = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
+_PATH_ENTRY: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPath:
-    """The schemas in which a bare name is found, first come first served.
+    """The schemas in which a bare name is found; the first that has it wins.
 
-    ``first`` tells, once the tables are known, in which schema a bare name ends up: make the path
-    ``with_tables`` all tables before asking for labels.
+    ``schema_of`` holds the schema that a bare name is found in. It is empty until ``with_tables``
+    is given all tables, so labels are right only of the path that it returns.
     """
 
     schemas: tuple[str, ...]
-    first: Mapping[str, str] = field(default_factory=dict)
+    schema_of: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, schema: str, name: str) -> str:
-        """Return how one names a table: bare where that reaches it."""
-        return name if self.first.get(name) == schema else f"{schema}.{name}"
+        """Return the label of a table: its bare name where that reaches it."""
+        return name if self.schema_of.get(name) == schema else f"{schema}.{name}"
 
     def with_tables(self, pairs: Iterable[Pair]) -> "SearchPath":
-        """Return the path with the tables that are there: (schema, name) pairs."""
-        first: dict[str, str] = {}
+        """Return the path with all tables of the database, as (schema, name) pairs."""
+        schema_of: dict[str, str] = {}
         rank = {schema: position for position, schema in enumerate(self.schemas)}
         for schema, name in pairs:
-            if schema in rank and rank[schema] < rank.get(first.get(name, ""), len(rank)):
-                first[name] = schema
-        return SearchPath(self.schemas, first)
+            if schema in rank and rank[schema] < rank.get(schema_of.get(name, ""), len(rank)):
+                schema_of[name] = schema
+        return SearchPath(self.schemas, schema_of)
 
     def candidates(self, names: Iterable[str | Pair]) -> set[Pair]:
-        """Return every (schema, name) that the names asked for may mean.
+        """Return every (schema, name) that these names may mean.
 
         ``a.b`` may be ``b`` in the schema ``a`` and, quoted, ``a.b`` on the search path.
         """
@@ -60,11 +60,11 @@ def search_path(setting: str, user: str, existing: Iterable[str]) -> SearchPath:
     Also those that the role may not use: their tables are there, whatever the role may do (unlike
     ``current_schemas()``; manual, "The Schema Search Path").
     """
-    there = set(existing)
+    known = set(existing)
     entries = [
         quoted.replace('""', '"') if quoted else bare.lower()
         for quoted, bare in _PATH_ENTRY.findall(setting)
     ]
     schemas = [user if entry == "$user" else entry for entry in entries]
-    kept = [one for one in schemas if one in there and not one.startswith("pg_")]
+    kept = [schema for schema in schemas if schema in known and not schema.startswith("pg_")]
     return SearchPath(tuple(dict.fromkeys(kept)))

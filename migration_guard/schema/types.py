@@ -1,4 +1,4 @@
-"""Types by their meaning: one spelling for every name that a vendor has for the same type.
+"""Types compared by meaning: one spelling for all names that a vendor has for the same type.
 
 Invariant: ``normalize`` is idempotent, and leaves a type that it does not know as it is, but for
 white space and the case of what is not quoted.
@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 
-class Spelt(NamedTuple):
-    """A type taken apart: ``numeric`` (10, 2), or ``time`` (3) ``with time zone``, and ``[]``."""
+class TypeParts(NamedTuple):
+    """The parts of a type: ``numeric``, (10, 2); or ``time``, (3), ``with time zone``, ``[]``."""
 
     name: str
     arguments: tuple[str, ...] | None = None
@@ -29,13 +29,14 @@ class Spelt(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def normalize(type_text: str, vendor: str) -> str:
-    """Return the one spelling of a type, the vendor's own (``character varying(40)``).
+    """Return a type in the vendor's own spelling, such as ``character varying(40)``.
 
-    ``vendor`` is Django's ``connection.vendor``; of an unknown one only case and white space count.
+    ``vendor`` is Django's ``connection.vendor``. For one without rules here, only the case and the
+    white space are normalised.
     """
     rule = _RULES.get(vendor)
-    spelt = _spelt(type_text)
-    return str(rule(spelt) if rule is not None else spelt)
+    parts = _parse(type_text)
+    return str(rule(parts) if rule is not None else parts)
 
 
 def same_type(a: str, b: str, vendor: str) -> bool:
@@ -47,13 +48,12 @@ def same_type(a: str, b: str, vendor: str) -> bool:
     if a == b:
         return True
     first, second = normalize(a, vendor), normalize(b, vendor)
-    if vendor == "postgresql":
-        first, second = first.removeprefix("public."), second.removeprefix("public.")
-    return first == second
+    implied = _IMPLIED_SCHEMA.get(vendor, "")
+    return first.removeprefix(implied) == second.removeprefix(implied)
 
 
 def has_type_rules(vendor: str) -> bool:
-    """Return whether the names that a vendor has for the same type are known here."""
+    """Return whether the app knows which types of a vendor have several names."""
     return vendor in _RULES
 
 
@@ -62,8 +62,8 @@ _TOKEN: Final = re.compile(
 )
 
 
-def _spelt(text: str) -> Spelt:
-    """Take a type apart; what is quoted keeps its case."""
+def _parse(text: str) -> TypeParts:
+    """Return the parts of a type; quoted names keep their case."""
     words: list[str] = []
     arguments: list[str] | None = None
     rest: list[str] = []
@@ -73,7 +73,7 @@ def _spelt(text: str) -> Spelt:
         if inside:
             inside = part != ")"
             if inside and arguments is not None:
-                _argue(arguments, part)
+                _add_argument(arguments, part)
         elif part == "(":
             arguments, inside = [""], True
         elif part[0] == "[" or (part == "array" and words):
@@ -85,13 +85,13 @@ def _spelt(text: str) -> Spelt:
             joined = part == "."
         else:
             words.append(part)
-    return Spelt(
+    return TypeParts(
         " ".join(words), None if arguments is None else tuple(arguments), " ".join(rest), array
     )
 
 
-def _argue(arguments: list[str], part: str) -> None:
-    """Add a token to the arguments."""
+def _add_argument(arguments: list[str], part: str) -> None:
+    """Add a token to the arguments; a comma begins the next one."""
     if part == ",":
         arguments.append("")
     else:
@@ -132,47 +132,41 @@ _POSTGRESQL_NAMES: Final[Mapping[str, str]] = {
     "timestamp": "timestamp without time zone",
     "time": "time without time zone",
 }
-_FINEST: Final = ("6",)  # fractional digits of a second: what there is without an argument
+_FULL_PRECISION: Final = ("6",)  # digits of a second, also where no precision is given
 _SINGLE: Final = 24  # binary digits that a single precision number holds
+_NEEDLESS_QUOTES: Final = re.compile(r'"([a-z_][a-z0-9_$]*)"')
 
 
-def _postgresql(spelt: Spelt) -> Spelt:
-    """Spell a type as ``format_type`` does."""
-    plain = spelt.name.removeprefix("pg_catalog.")
-    plain = _unquoted(plain) if plain != '"char"' else plain
-    arguments = spelt.arguments
+def _postgresql(parts: TypeParts) -> TypeParts:
+    """Return a type as ``format_type`` spells it."""
+    plain = parts.name.removeprefix("pg_catalog.")
+    if plain != '"char"':
+        plain = _NEEDLESS_QUOTES.sub(r"\1", plain)
+    arguments = parts.arguments
     if plain == "float" and arguments:
         single = arguments[0].isdecimal() and int(arguments[0]) <= _SINGLE
-        return spelt._replace(name="real" if single else "double precision", arguments=None)
+        return parts._replace(name="real" if single else "double precision", arguments=None)
     if plain == "bpchar" and arguments:
         plain = "character"
     name = _POSTGRESQL_NAMES.get(plain, plain)
     if name.startswith(("timestamp", "time with", "time without")):
-        return _postgresql_time(spelt._replace(name=name))
+        return _postgresql_time(parts._replace(name=name))
     if name in {"character", "bit"} and arguments is None:
         arguments = ("1",)
     if name == "numeric" and arguments is not None and len(arguments) == 1:
         arguments = (arguments[0], "0")
-    if name.startswith("interval") and arguments == _FINEST:
+    if name.startswith("interval") and arguments == _FULL_PRECISION:
         arguments = None
-    return spelt._replace(name=name, arguments=arguments)
+    return parts._replace(name=name, arguments=arguments)
 
 
-def _postgresql_time(spelt: Spelt) -> Spelt:
-    """Spell a time: ``timestamp(3) with time zone``, without the precision where it is the full."""
-    kind, _, zone = spelt.name.partition(" ")
-    zone = spelt.rest or zone
-    if spelt.arguments is None or spelt.arguments == _FINEST:
-        return spelt._replace(name=f"{kind} {zone}", arguments=None, rest="")
-    return spelt._replace(name=kind, rest=zone)
-
-
-_LOWER_NAME: Final = re.compile(r'"([a-z_][a-z0-9_$]*)"')
-
-
-def _unquoted(name: str) -> str:
-    """Drop quotes that change nothing."""
-    return _LOWER_NAME.sub(r"\1", name)
+def _postgresql_time(parts: TypeParts) -> TypeParts:
+    """Return ``timestamp(3) with time zone``; the full precision is left out."""
+    kind, _, zone = parts.name.partition(" ")
+    zone = parts.rest or zone
+    if parts.arguments is None or parts.arguments == _FULL_PRECISION:
+        return parts._replace(name=f"{kind} {zone}", arguments=None, rest="")
+    return parts._replace(name=kind, rest=zone)
 
 
 # MySQL and MariaDB
@@ -205,26 +199,26 @@ _MYSQL_NAMES: Final[Mapping[str, str]] = {
 }
 _MYSQL_INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _MYSQL_CHARSET: Final = re.compile(r"\s*\b(?:character set|charset|collate)\s+\S+")
-_BOOLEAN: Final = Spelt("tinyint", ("1",))
+_BOOLEAN: Final = TypeParts("tinyint", ("1",))
 
 
-def _mysql(spelt: Spelt) -> Spelt:
-    """Spell a type as information_schema does, without display widths.
+def _mysql(parts: TypeParts) -> TypeParts:
+    """Return a type as information_schema spells it, without display widths.
 
-    ``tinyint(1)`` alone keeps its width: it is what BOOLEAN means, and drivers read it so.
+    Only ``tinyint(1)`` keeps its width: it is what BOOLEAN means, and drivers read it so.
     """
-    words = _MYSQL_CHARSET.sub("", f"{spelt.name} {spelt.rest}".strip())
+    words = _MYSQL_CHARSET.sub("", f"{parts.name} {parts.rest}".strip())
     unsigned = "unsigned" in words.split() or "zerofill" in words.split()
-    words = " ".join(one for one in words.split() if one not in _MYSQL_SIGNS)
-    name, arguments = _MYSQL_NAMES.get(words, words), spelt.arguments
+    words = " ".join(word for word in words.split() if word not in _MYSQL_SIGNS)
+    name, arguments = _MYSQL_NAMES.get(words, words), parts.arguments
     if name in {"bool", "boolean"}:
         return _BOOLEAN
     if name == "serial":
         name, unsigned = "bigint", True
     if name in _MYSQL_INTEGERS:
-        kept = ("1",) if name == "tinyint" and arguments == ("1",) and not unsigned else None
-        return Spelt(name, kept, "unsigned" if unsigned else "")
-    return Spelt(*_mysql_arguments(name, arguments), "unsigned" if unsigned else "")
+        is_boolean = name == "tinyint" and arguments == ("1",) and not unsigned
+        return TypeParts(name, ("1",) if is_boolean else None, "unsigned" if unsigned else "")
+    return TypeParts(*_mysql_arguments(name, arguments), "unsigned" if unsigned else "")
 
 
 _MYSQL_SIGNS: Final = frozenset({"signed", "unsigned", "zerofill"})
@@ -233,10 +227,10 @@ _MYSQL_SIGNS: Final = frozenset({"signed", "unsigned", "zerofill"})
 def _mysql_arguments(
     name: str, arguments: tuple[str, ...] | None
 ) -> tuple[str, tuple[str, ...] | None]:
-    """Spell out what is implied and drop what says nothing."""
+    """Return name and arguments, with defaults written and arguments without effect left out."""
     if name == "decimal":
-        given = arguments or ("10",)
-        return name, given if len(given) > 1 else (given[0], "0")
+        precision, *scale = arguments or ("10",)
+        return name, (precision, *(scale or ("0",)))
     if name in {"char", "binary", "bit"} and arguments is None:
         return name, ("1",)
     if name == "year" or (name in {"datetime", "timestamp", "time"} and arguments == ("0",)):
@@ -250,12 +244,14 @@ def _mysql_arguments(
 # SQLite
 
 
-def _sqlite(spelt: Spelt) -> Spelt:
-    """Keep the declared name and its length: it is a name, and only its affinity has a meaning."""
-    return spelt
+def _sqlite(parts: TypeParts) -> TypeParts:
+    """Return a type as it is declared: to SQLite it is a name, and only its affinity counts."""
+    return parts
 
 
-_RULES: Final[Mapping[str, Callable[[Spelt], Spelt]]] = {
+# The schema that a type is in where its name is written without one.
+_IMPLIED_SCHEMA: Final[Mapping[str, str]] = {"postgresql": "public.", "mysql": "", "sqlite": ""}
+_RULES: Final[Mapping[str, Callable[[TypeParts], TypeParts]]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
     "sqlite": _sqlite,

@@ -1,4 +1,4 @@
-"""How long a reader waits for locks, and how it tries something that the server may refuse.
+"""The limit of a reader's waits for locks, and queries that the server may refuse.
 
 Invariant: every setting, lock and transaction of the connection is afterwards as it was before.
 
@@ -17,30 +17,39 @@ PATIENCE: Final = 2  # seconds
 
 _BEFORE: Final = "migration_guard_before"
 _READING: Final = "migration_guard_reading"
+# A query that fails aborts the transaction on PostgreSQL only.
+_AFTER_FAILURE: Final[Mapping[str, str]] = {
+    "postgresql": f"ROLLBACK TO SAVEPOINT {_READING}",
+    "mysql": "",
+    "sqlite": "",
+}
 
 
 def brief_waits(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
-    """Wait at most PATIENCE seconds for a lock inside this block; nothing for other vendors."""
+    """Wait at most PATIENCE seconds for a lock inside this block.
+
+    On a vendor that the app does not support, the block waits as long as its server does.
+    """
     limit = _LIMITS.get(connection.vendor)
     return limit(connection) if limit is not None else nullcontext()
 
 
 @contextmanager
 def attempt(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let a failing query leave the transaction usable (PostgreSQL aborts it otherwise).
+    """Keep the transaction usable after a query that fails. Only inside ``brief_waits``.
 
-    Only inside ``brief_waits``. Reading changes nothing, so that one savepoint serves all queries.
+    Reading changes nothing, so that one savepoint serves all queries.
     """
     try:
         yield
     except DatabaseError:
-        if connection.vendor == "postgresql":
-            _execute(connection, f"ROLLBACK TO SAVEPOINT {_READING}")
+        if statement := _AFTER_FAILURE.get(connection.vendor):
+            _execute(connection, statement)
         raise
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of what the server said."""
+    """Return the first line of the server's message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
@@ -48,11 +57,11 @@ def reason(error: Exception) -> str:
 @contextmanager
 def _postgresql(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Read between a savepoint and its rollback, which restores settings and gives up locks."""
-    own = connection.get_autocommit()
-    if own:
+    is_ours = connection.get_autocommit()
+    if is_ours:
         connection.set_autocommit(False)
     try:
-        if own:
+        if is_ours:
             # One moment for all queries; a transaction of the caller's has begun already.
             _execute(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         _execute(connection, f"SAVEPOINT {_BEFORE}")
@@ -64,7 +73,7 @@ def _postgresql(connection: BaseDatabaseWrapper) -> Iterator[None]:
             _execute(connection, f"ROLLBACK TO SAVEPOINT {_BEFORE}")
             _execute(connection, f"RELEASE SAVEPOINT {_BEFORE}")
     finally:
-        if own:
+        if is_ours:
             connection.rollback()
             connection.set_autocommit(True)
 
@@ -92,7 +101,7 @@ def _sqlite(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _execute(connection: BaseDatabaseWrapper, sql: str) -> str:
-    """Run a statement; return the one value it gives, if any, as text."""
+    """Run a statement. Return its only value as text, "" if it gives none."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
         row = cursor.fetchone() if cursor.description else None

@@ -18,7 +18,9 @@ _NUMBERS: Final = frozenset(
 )
 
 
-def column(row: Row, table_collation: str | None, *, json: Fact[bool], mariadb: bool) -> Column:
+def make_column(
+    row: Row, table_collation: str | None, *, json: Fact[bool], mariadb: bool
+) -> Column:
     """Return a column; ``json`` is whether MariaDB's check of JSON is on it."""
     _, name, default, nullable, type_text, data_type, extra, comment, collation, expression = row
     base_type: Fact[str | None] = None

@@ -19,7 +19,7 @@ def index_query(catalogue: Catalogue) -> str:
     return queries.INDEXES.format(expression=expression, ignored=ignored)
 
 
-def index(rows: list[Row]) -> Index:
+def make_index(rows: list[Row]) -> Index:
     """Return an index; it has a row for each of its columns."""
     _, name, non_unique, _, _, _, method, _, ignored = rows[0]
     prefixes = tuple(None if row[4] is None else int(row[4]) for row in rows)

@@ -30,8 +30,8 @@ from migration_guard.schema.objects import (
 from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.mysql import queries
-from migration_guard.schema.readers.mysql.columns import VENDOR, column
-from migration_guard.schema.readers.mysql.indexes import index, index_query, plain_uniques
+from migration_guard.schema.readers.mysql.columns import VENDOR, make_column
+from migration_guard.schema.readers.mysql.indexes import index_query, make_index, plain_uniques
 from migration_guard.schema.search_path import Pair, SearchPath
 
 _NO_SUCH_TABLE: Final = 1146
@@ -144,19 +144,19 @@ class _InformationSchema:
             return UNKNOWN
         mariadb = self._catalogue.is_mariadb
         return tuple(
-            column(row, collation, json=mariadb and self._is_json(table, row), mariadb=mariadb)
+            make_column(row, collation, json=mariadb and self._is_json(table, row), mariadb=mariadb)
             for row in rows
         )
 
-    def _is_json(self, table: str, column_row: Row) -> Fact[bool]:
+    def _is_json(self, table: str, column: Row) -> Fact[bool]:
         """Return whether MariaDB's check of JSON is on a column."""
-        if column_row[5] != "longtext":
+        if column[5] != "longtext":
             return False
         if self._checks is None:
             return UNKNOWN
-        check = f"json_valid(`{column_row[1].lower()}`)"
+        check = f"json_valid(`{column[1].lower()}`)"
         return any(
-            name == column_row[1] and clause.lower() == check
+            name == column[1] and clause.lower() == check
             for _, name, clause, _ in self._checks[table]
         )
 
@@ -164,7 +164,7 @@ class _InformationSchema:
         if self._indexes is None:
             return UNKNOWN
         by_name = _by_name(self._indexes[table])
-        return tuple(index(by_name[name]) for name in sorted(by_name))
+        return tuple(make_index(by_name[name]) for name in sorted(by_name))
 
     def _table_foreign_keys(self, table: str) -> Fact[tuple[ForeignKey, ...]]:
         if self._foreign_keys is None:

@@ -17,7 +17,7 @@ _VIRTUAL_COLUMN: Final = 2
 _STORED_COLUMN: Final = 3
 
 
-def column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
+def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
     """Return a column; the alias of the rowid is never null, whatever the pragma says."""
     _, name, type_text, not_null, default, _, hidden = row
     folded = name.lower()

@@ -10,7 +10,7 @@ _EXPRESSION: Final = -2  # the column number of an expression in an index
 _BACKS: Final = {"pk": "primary key", "u": "unique", "c": ""}
 
 
-def index(rows: list[Row], parsed: Parsed, sql: str | None) -> Index:
+def make_index(rows: list[Row], parsed: Parsed, sql: str | None) -> Index:
     """Return an index; it has a row for each of its columns."""
     _, name, unique, origin, partial = rows[0][:5]
     columns = tuple(row[6] if row[5] != _EXPRESSION else None for row in rows)
@@ -45,9 +45,7 @@ def plain_uniques(indexes: Fact[tuple[Index, ...]], parsed: Parsed) -> Fact[tupl
         return UNKNOWN
     constraints = [unique for unique in parsed.uniques if unique.name]
     keys = [
-        Key(
-            _key_name(index, constraints), tuple(name for name in index.columns if name is not None)
-        )
+        index.key._replace(name=_key_name(index, constraints))
         for index in indexes
         if index.unique is True and index.is_plain is True and index.backs != "primary key"
     ]

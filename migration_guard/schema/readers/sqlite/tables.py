@@ -29,9 +29,9 @@ from migration_guard.schema.objects import (
 )
 from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.lock_limits import reason
-from migration_guard.schema.readers.sqlite.columns import VENDOR, column, rowid_alias
+from migration_guard.schema.readers.sqlite.columns import VENDOR, make_column, rowid_alias
 from migration_guard.schema.readers.sqlite.create_table import Parsed, parse_create_table
-from migration_guard.schema.readers.sqlite.indexes import index, plain_uniques
+from migration_guard.schema.readers.sqlite.indexes import make_index, plain_uniques
 from migration_guard.schema.search_path import Pair, SearchPath
 
 MAIN: Final = "main"
@@ -161,7 +161,7 @@ class _Pragmas:
     ) -> tuple[Column, ...]:
         rows = [row for row in self._columns[table] if row[6] != _HIDDEN_COLUMN]
         alias = rowid_alias(rows, indexes)
-        return tuple(column(row, parsed, alias.get(row[1], False)) for row in rows)
+        return tuple(make_column(row, parsed, alias.get(row[1], False)) for row in rows)
 
     def _primary_key(self, table: str, parsed: Parsed) -> Key | None:
         """Return the key in its own order, which need not be that of the columns."""
@@ -179,7 +179,7 @@ class _Pragmas:
         rows: dict[str, list[Row]] = defaultdict(list)
         for row in self._indexes[table]:
             rows[row[1]].append(row)
-        indexes = [index(rows[name], parsed, self._index_sql.get(name)) for name in rows]
+        indexes = [make_index(rows[name], parsed, self._index_sql.get(name)) for name in rows]
         return tuple(sorted(indexes, key=lambda index: index.name))
 
     def _table_foreign_keys(self, table: str, parsed: Parsed) -> Fact[tuple[ForeignKey, ...]]:
