@@ -1,17 +1,16 @@
-"""How the server would write an expression: asked by a throw-away table, once an expression.
+"""Deparsing: an expression as the server would write it, by a temporary table that is thrown away.
 
-Invariant: nothing stays behind, neither an object nor a setting, and an open transaction is as it
-was. SQLite keeps what was typed, so there is nothing to ask.
+Invariant: no object and no setting stays behind, and an open transaction is as it was before.
 
 Sources: PostgreSQL manual, "System Catalog Information Functions" (``pg_get_expr`` writes what the
-parser made of the text); MariaDB manual, "Generated Columns", "CONSTRAINT", which
-``SHOW CREATE TABLE`` writes likewise; CREATE TEMPORARY TABLE commits no transaction there.
+parser made of the text); MariaDB manual, "Generated Columns", "CONSTRAINT" (``SHOW CREATE TABLE``
+does the same, and CREATE TEMPORARY TABLE commits no transaction).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,12 +20,14 @@ from migration_guard.schema.readers.lock_limits import PATIENCE, brief_waits
 
 Kind: TypeAlias = Literal["default", "check", "generated", "key", "exclusion"]
 
-_TABLE = "migration_guard_spelling"
-_THING = "migration_guard_thing"
+Deparser: TypeAlias = Callable[[BaseDatabaseWrapper, "Question"], str | None]
+
+_TABLE: Final = "migration_guard_spelling"
+_OBJECT: Final = "migration_guard_thing"
 
 
 class Question(NamedTuple):
-    """How would the server write this expression, in this table? ``type`` is the column's."""
+    """An expression of a table, to be deparsed; ``type`` is that of the column, if it is of one."""
 
     table: Table
     kind: Kind
@@ -34,37 +35,39 @@ class Question(NamedTuple):
     type: str = ""
 
 
-def deparser(vendor: str) -> Callable[[BaseDatabaseWrapper, Question], str | None] | None:
+def deparser(vendor: str) -> Deparser | None:
     """Return the function that asks such a server, None where there is nothing to ask.
 
-    It returns the server's spelling, None where the server has none, and raises Django's errors.
+    The function returns the server's text, None where the server has none. It raises Django's
+    errors.
     """
-    return _VENDORS.get(vendor)
+    return _DEPARSERS.get(vendor)
 
 
-def _postgresql(connection: BaseDatabaseWrapper, ask: Question) -> str | None:
+def _postgresql(connection: BaseDatabaseWrapper, question: Question) -> str | None:
     quote = connection.ops.quote_name
-    table = f"{quote(ask.table.schema)}.{quote(ask.table.name)}"
-    make, read = _POSTGRESQL[ask.kind]
-    column_type = ask.type or "text"
-    with _thrown_away(connection), connection.cursor() as cursor:
+    table = f"{quote(question.table.schema)}.{quote(question.table.name)}"
+    statements, query = _POSTGRESQL[question.kind]
+    column_type = question.type or "text"
+    with _rolled_back(connection), connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {_TABLE} (LIKE {table})")
-        for statement in make:
-            cursor.execute(statement.format(text=ask.text, type=column_type).replace("%", "%%"), ())
-        cursor.execute(read)
+        for statement in statements:
+            cursor.execute(
+                statement.format(text=question.text, type=column_type).replace("%", "%%"), ()
+            )
+        cursor.execute(query)
         row = cursor.fetchone()
     return str(row[0]) if row else None
 
 
 @contextmanager
-def _thrown_away(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Run a block in a transaction of its own (inside another: a savepoint) and roll it back.
+def _rolled_back(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Run a block in a transaction of its own, or in a savepoint of an open one, and roll it back.
 
-    A session that is read-only by default may write to what it throws away; a transaction that is
-    read-only from its start may not, and a standby never.
+    A session that is read-only by default may write here. A transaction that began as read-only may
+    not, nor may a standby.
     """
-    own = connection.get_autocommit()
-    if not own:
+    if not connection.get_autocommit():
         with transaction.atomic(using=connection.alias):
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
@@ -82,83 +85,86 @@ def _thrown_away(connection: BaseDatabaseWrapper) -> Iterator[None]:
         connection.set_autocommit(True)
 
 
-_ADD = f"ALTER TABLE pg_temp.{_TABLE} ADD"
-_EXPRESSION = (
+_ADD: Final = f"ALTER TABLE pg_temp.{_TABLE} ADD"
+_EXPRESSION: Final = (
     "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a "
     "ON a.attrelid = d.adrelid AND a.attnum = d.adnum "
-    f"WHERE d.adrelid = 'pg_temp.{_TABLE}'::regclass AND a.attname = '{_THING}'"
+    f"WHERE d.adrelid = 'pg_temp.{_TABLE}'::regclass AND a.attname = '{_OBJECT}'"
 )
-_CONSTRAINT = (
-    f"FROM pg_constraint WHERE conrelid = 'pg_temp.{_TABLE}'::regclass AND conname = '{_THING}'"
+_CONSTRAINT: Final = (
+    f"FROM pg_constraint WHERE conrelid = 'pg_temp.{_TABLE}'::regclass AND conname = '{_OBJECT}'"
 )
-_POSTGRESQL = {
-    # A default is set apart from its column, for ADD COLUMN … DEFAULT evaluates it.
+_POSTGRESQL: Final = {
+    # In two statements, since ADD COLUMN … DEFAULT would evaluate the default.
     "default": (
         (
-            _ADD + " COLUMN " + _THING + " {type}",
-            f"ALTER TABLE pg_temp.{_TABLE} ALTER {_THING} SET DEFAULT " + "({text}\n)",
+            _ADD + " COLUMN " + _OBJECT + " {type}",
+            f"ALTER TABLE pg_temp.{_TABLE} ALTER {_OBJECT} SET DEFAULT " + "({text}\n)",
         ),
         _EXPRESSION,
     ),
     "generated": (
-        (_ADD + f" COLUMN {_THING} " + "{type} GENERATED ALWAYS AS ({text}\n) STORED",),
+        (_ADD + f" COLUMN {_OBJECT} " + "{type} GENERATED ALWAYS AS ({text}\n) STORED",),
         _EXPRESSION,
     ),
     "check": (
-        (_ADD + f" CONSTRAINT {_THING} CHECK " + "({text}\n)",),
+        (_ADD + f" CONSTRAINT {_OBJECT} CHECK " + "({text}\n)",),
         f"SELECT pg_get_expr(conbin, conrelid) {_CONSTRAINT}",
     ),
     "exclusion": (
-        (_ADD + f" CONSTRAINT {_THING} " + "{text}",),
+        (_ADD + f" CONSTRAINT {_OBJECT} " + "{text}",),
         f"SELECT pg_get_constraintdef(oid) {_CONSTRAINT}",
     ),
     "key": (
-        (f"CREATE INDEX {_THING} ON pg_temp.{_TABLE} " + "(({text}\n))",),
+        (f"CREATE INDEX {_OBJECT} ON pg_temp.{_TABLE} " + "(({text}\n))",),
         "SELECT pg_get_expr(indexprs, indrelid) FROM pg_index "
         f"WHERE indrelid = 'pg_temp.{_TABLE}'::regclass",
     ),
 }
 
 
-def _mysql(connection: BaseDatabaseWrapper, ask: Question) -> str | None:
-    template, pattern = _MYSQL.get(ask.kind, ("", ""))
+def _mysql(connection: BaseDatabaseWrapper, question: Question) -> str | None:
+    template, pattern = _MYSQL.get(question.kind, ("", ""))
     if not template:
         return None
     quote = connection.ops.quote_name
     columns = [
-        f"{quote(one.name)} {one.base_type if isinstance(one.base_type, str) else one.type}"
-        for one in (() if ask.table.columns is UNKNOWN else ask.table.columns)
-        if one.type is not UNKNOWN
+        f"{quote(column.name)} "
+        f"{column.base_type if isinstance(column.base_type, str) else column.type}"
+        for column in (() if question.table.columns is UNKNOWN else question.table.columns)
+        if column.type is not UNKNOWN
     ]
-    thing = template.format(text=ask.text, type=ask.type or "text")
-    made = f"CREATE TEMPORARY TABLE {_TABLE} ({', '.join([*columns, thing])})"
+    definition = template.format(text=question.text, type=question.type or "text")
+    create = f"CREATE TEMPORARY TABLE {_TABLE} ({', '.join([*columns, definition])})"
     with brief_waits(connection), connection.cursor() as cursor:
-        cursor.execute(made.replace("%", "%%"), ())
+        cursor.execute(create.replace("%", "%%"), ())
         try:
             cursor.execute(f"SHOW CREATE TABLE {_TABLE}")
             text = str(cursor.fetchone()[1])
         finally:
             cursor.execute(f"DROP TEMPORARY TABLE {_TABLE}")
-    found = re.search(pattern, text, re.DOTALL)
-    return found[1] if found else None
+    match = re.search(pattern, text, re.DOTALL)
+    return match[1] if match else None
 
 
-# What was asked for stands on the last line before the bracket that closes the table.
-_MYSQL = {
+# The definition is the last line before the bracket that closes the table.
+_MYSQL: Final = {
     "default": (
-        f"{_THING} " + "{type} DEFAULT ({text}\n)",
-        rf"`{_THING}` [^\n]*? DEFAULT (.*)\n\) ENGINE",
+        f"{_OBJECT} " + "{type} DEFAULT ({text}\n)",
+        rf"`{_OBJECT}` [^\n]*? DEFAULT (.*)\n\) ENGINE",
     ),
     "generated": (
-        f"{_THING} " + "{type} GENERATED ALWAYS AS ({text}\n) VIRTUAL",
-        rf"`{_THING}` [^\n]*? GENERATED ALWAYS AS (\(.*\)) VIRTUAL\n\) ENGINE",
+        f"{_OBJECT} " + "{type} GENERATED ALWAYS AS ({text}\n) VIRTUAL",
+        rf"`{_OBJECT}` [^\n]*? GENERATED ALWAYS AS (\(.*\)) VIRTUAL\n\) ENGINE",
     ),
     "check": (
-        f"CONSTRAINT {_THING} CHECK " + "({text}\n)",
-        rf"CONSTRAINT `{_THING}` CHECK (\(.*\))\n\) ENGINE",
+        f"CONSTRAINT {_OBJECT} CHECK " + "({text}\n)",
+        rf"CONSTRAINT `{_OBJECT}` CHECK (\(.*\))\n\) ENGINE",
     ),
 }
-_VENDORS: dict[str, Callable[[BaseDatabaseWrapper, Question], str | None]] = {
+_DEPARSERS: Final[Mapping[str, Deparser | None]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
+    # It keeps what was typed.
+    "sqlite": None,
 }

@@ -1,8 +1,8 @@
-"""Two databases compared, thing by thing: what is only here, only there, or differs.
+"""Two databases compared, object by object: what only one of them has, and what differs.
 
-Pure. Things are matched by name; where names do not match, by what they are like, so that a renamed
-index is one difference and not two. The order of columns does not count: a database that was
-altered has another order than one that was created so; nor do numbers that the server puts behind a
+Pure. Objects are matched by name, and where no name matches, by their properties, so that a renamed
+index is one difference and not two. The order of columns does not count, since a database that was
+altered has another order than one that was created so. Nor do numbers that the server adds to a
 name that is taken.
 """
 
@@ -15,12 +15,16 @@ from textwrap import shorten
 from typing import Final, TypeAlias
 
 from migration_guard.schema.diff import properties
-from migration_guard.schema.diff.database_objects import OF_COLUMN, DatabaseObject, things, untold
+from migration_guard.schema.diff.database_objects import (
+    OF_COLUMN,
+    DatabaseObject,
+    database_objects,
+)
 from migration_guard.schema.objects import UNKNOWN, Snapshot
 
 Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 
-# The field of a table that things of a kind stand in.
+# The field of a table that holds the objects of a kind.
 _FIELDS: Final = {
     "column": "columns",
     "column default": "columns",
@@ -42,7 +46,7 @@ _WIDTH: Final = 300
 
 
 class Change(StrEnum):
-    """How a thing of the second database stands to the first."""
+    """What happened to an object between the first database and the second."""
 
     SAME = "same"
     MISSING = "missing"
@@ -53,9 +57,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One thing in two databases; None where it is not there.
+    """One object in two databases; None where a database does not have it.
 
-    ``expected`` and ``actual`` say in words what differs, or all there is where only one has it.
+    ``expected`` and ``actual`` are the differing properties as text, or all properties where only
+    one database has the object.
     """
 
     change: Change
@@ -66,218 +71,227 @@ class Comparison:
 
     @property
     def database_object(self) -> DatabaseObject:
-        """The thing, as the first database has it if it does."""
-        thing = self.first or self.second
-        assert thing is not None  # noqa: S101 - one of the two is there by construction
-        return thing
+        """The object, as the first database has it if it does."""
+        object_ = self.first or self.second
+        assert object_ is not None  # noqa: S101 - one of the two is there by construction
+        return object_
 
 
 def compare(first: Snapshot, second: Snapshot) -> tuple[Comparison, ...]:
-    """Compare all things; ``first`` is what should be, ``second`` what is.
+    """Compare all objects; ``first`` is what should be, ``second`` what is.
 
-    What belongs to a table or a column that only one of them has is not listed: the table or the
-    column is. Nor is what a partition only repeats of its parent, and what may be among things that
-    could not be read.
+    Left out are objects of a table or column that only one database has, since that table or column
+    is listed; differences of a partition that its parent has too; and objects that may be among
+    those that could not be read.
     """
-    found = list(_of_same_columns(_compare(first, second)))
+    comparisons = list(_without_parts_of_columns(_compare(first, second)))
     parents = dict(_parents(first).items() & _parents(second).items())
-    told = {_difference(one, one.database_object.table) for one in found}
+    differences = {
+        _difference(comparison, comparison.database_object.table) for comparison in comparisons
+    }
     return tuple(
-        one
-        for one in found
-        if not (parent := parents.get(one.database_object.table))
-        or one.database_object.kind == "table"
-        or one.change is Change.SAME
-        or _difference(one, parent) not in told
+        comparison
+        for comparison in comparisons
+        if not (parent := parents.get(comparison.database_object.table))
+        or comparison.database_object.kind == "table"
+        or comparison.change is Change.SAME
+        or _difference(comparison, parent) not in differences
     )
 
 
-def _of_same_columns(found: Iterable[Comparison]) -> Iterator[Comparison]:
-    """Leave out what goes with a column, and only one has, where the column says so already."""
-    told = set()
-    for one in found:
-        place = one.database_object.table, one.database_object.columns
-        if one.database_object.kind == "column" and one.change is not Change.SAME:
-            told.add(place)
-        goes = one.database_object.kind.endswith(OF_COLUMN) and one.change in {
-            Change.MISSING,
-            Change.EXTRA,
-        }
-        if not (goes and place in told):
-            yield one
+def _without_parts_of_columns(comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
+    """Drop what belongs to a column and only one has, where the column is reported already."""
+    reported = set()
+    for comparison in comparisons:
+        object_, change = comparison.database_object, comparison.change
+        place = object_.table, object_.columns
+        if object_.kind == "column" and change is not Change.SAME:
+            reported.add(place)
+        is_part = object_.kind.endswith(OF_COLUMN) and change in {Change.MISSING, Change.EXTRA}
+        if not (is_part and place in reported):
+            yield comparison
 
 
-def _difference(one: Comparison, table: str) -> Hashable:
-    thing = one.database_object
-    return table, thing.kind, thing.columns, one.change, one.expected, one.actual
+def _difference(comparison: Comparison, table: str) -> Hashable:
+    object_ = comparison.database_object
+    texts = comparison.expected, comparison.actual
+    return table, object_.kind, object_.columns, comparison.change, texts
 
 
 def _compare(first: Snapshot, second: Snapshot) -> Iterator[Comparison]:
-    here, there = list(things(first)), list(things(second))
     tables = _tables(first) ^ _tables(second)
-    here = [one for one in here if one.table not in tables or one.kind == "table"]
-    there = [one for one in there if one.table not in tables or one.kind == "table"]
-    pairs, here, there = _matched(here, there)
-    yield from (_judged(one, other) for one, other in pairs)
-    alike, here, there = _paired(_likeness, here, there)
+    firsts = _outside_of(tables, first)
+    seconds = _outside_of(tables, second)
+    pairs, firsts, seconds = _matches(firsts, seconds)
+    yield from (_compare_properties(one, other) for one, other in pairs)
+    renamed, firsts, seconds = _pair_by(_similarity, firsts, seconds)
     yield from (
-        Comparison(Change.DIFFERS, one, other, one.object, other.object) for one, other in alike
+        Comparison(Change.DIFFERS, one, other, one.object, other.object) for one, other in renamed
     )
-    for one in here:
-        if not _stood_for(one, second):
-            yield _lonely(Change.MISSING, one, None, second)
-    for one in there:
-        if not _stood_for(one, first):
-            yield _lonely(Change.EXTRA, None, one, first)
+    for object_ in firsts:
+        if not _is_in_unread_list(object_, second):
+            yield _compare_with_none(Change.MISSING, object_, second)
+    for object_ in seconds:
+        if not _is_in_unread_list(object_, first):
+            yield _compare_with_none(Change.EXTRA, object_, first)
+
+
+def _outside_of(tables: set[str], snapshot: Snapshot) -> list[DatabaseObject]:
+    """Return the objects that belong to none of these tables, and the tables themselves."""
+    return [
+        object_
+        for object_ in database_objects(snapshot)
+        if object_.table not in tables or object_.kind == "table"
+    ]
 
 
 def _parents(snapshot: Snapshot) -> dict[str, str]:
     """Return the parent of each partition."""
-    known = ((table.label, table.partition_of) for table in snapshot.tables)
-    return {label: parent for label, parent in known if parent is not UNKNOWN and parent}
+    parents = ((table.label, table.partition_of) for table in snapshot.tables)
+    return {label: parent for label, parent in parents if parent is not UNKNOWN and parent}
 
 
 def _tables(snapshot: Snapshot) -> set[str]:
     return {table.label for table in snapshot.tables}
 
 
-# -- which belong together
+# -- pairs
 
 
-def _matched(
-    here: Sequence[DatabaseObject], there: Sequence[DatabaseObject]
+def _matches(
+    firsts: Sequence[DatabaseObject], seconds: Sequence[DatabaseObject]
 ) -> tuple[list[Pair], list[DatabaseObject], list[DatabaseObject]]:
-    """Pair what has the same name or none: first what is the same altogether."""
-    pairs: list[Pair] = []
-    for key in (_sameness, _named, _identity, _nameless):
-        found, here, there = _paired(key, here, there)
-        pairs += found
-    return pairs, list(here), list(there)
+    """Pair objects of the same name or of none, those that are the same in everything first."""
+    matches: list[Pair] = []
+    for key in (_all_of, _table_and_name, _identity, _unnamed_check):
+        pairs, firsts, seconds = _pair_by(key, firsts, seconds)
+        matches += pairs
+    return matches, list(firsts), list(seconds)
 
 
-def _paired(
+def _pair_by(
     key: Callable[[DatabaseObject], Hashable],
-    here: Sequence[DatabaseObject],
-    there: Sequence[DatabaseObject],
+    firsts: Sequence[DatabaseObject],
+    seconds: Sequence[DatabaseObject],
 ) -> tuple[list[Pair], list[DatabaseObject], list[DatabaseObject]]:
-    """Pair things of the same key, in their order; None is no key. Return what is left too."""
+    """Pair objects of the same key, in their order, and return the others too; None is no key."""
     waiting: dict[Hashable, deque[DatabaseObject]] = defaultdict(deque)
-    for one in there:
-        waiting[key(one)].append(one)
+    for object_ in seconds:
+        waiting[key(object_)].append(object_)
     pairs, left = [], []
-    for one in here:
-        candidates = waiting[key(one)] if key(one) is not None else None
+    for object_ in firsts:
+        candidates = waiting[key(object_)] if key(object_) is not None else None
         if candidates:
-            pairs.append((one, candidates.popleft()))
+            pairs.append((object_, candidates.popleft()))
         else:
-            left.append(one)
-    still = {id(one) for candidates in waiting.values() for one in candidates}
-    return pairs, left, [one for one in there if id(one) in still]
+            left.append(object_)
+    unpaired = {id(object_) for candidates in waiting.values() for object_ in candidates}
+    return pairs, left, [object_ for object_ in seconds if id(object_) in unpaired]
 
 
-def _sameness(thing: DatabaseObject) -> Hashable:
-    return _identity(thing), thing.columns, tuple(thing.properties.items())
+def _all_of(object_: DatabaseObject) -> Hashable:
+    return _identity(object_), object_.columns, tuple(object_.properties.items())
 
 
-def _named(thing: DatabaseObject) -> Hashable:
-    return (thing.table, thing.kind, thing.name) if thing.name else None
+def _table_and_name(object_: DatabaseObject) -> Hashable:
+    return (object_.table, object_.kind, object_.name) if object_.name else None
 
 
-def _identity(thing: DatabaseObject) -> Hashable:
-    """Return what makes two things the same one; of things without a name, what they are over."""
-    place = (thing.table, thing.kind)
-    if thing.stem or thing.kind == "primary key":
-        return *place, thing.stem
-    return *place, "", thing.columns or str(thing)
+def _identity(object_: DatabaseObject) -> Hashable:
+    """Return what identifies an object: its name, or what it is over where it has none."""
+    place = (object_.table, object_.kind)
+    if object_.stem or object_.kind == "primary key":
+        return *place, object_.stem
+    return *place, "", object_.columns or str(object_)
 
 
-def _nameless(thing: DatabaseObject) -> Hashable:
-    """Return what is left of a check without a name: it is over nothing that could be named."""
-    return thing.table if thing.kind == "check" and not thing.name else None
+def _unnamed_check(object_: DatabaseObject) -> Hashable:
+    """Return the table of a check without a name: it is over no columns that could identify it."""
+    return object_.table if object_.kind == "check" and not object_.name else None
 
 
-def _likeness(thing: DatabaseObject) -> Hashable:
-    """Return what a renamed thing keeps; nothing for columns: those are their names."""
-    if thing.kind in {"table", "column"} or thing.kind.endswith(OF_COLUMN) or untold(thing):
+def _similarity(object_: DatabaseObject) -> Hashable:
+    """Return what a renamed object keeps. A renamed table or column is another one."""
+    is_its_name = object_.kind in {"table", "column"} or object_.kind.endswith(OF_COLUMN)
+    if is_its_name or object_.is_unread_list:
         return None
-    aspects_kept = thing.properties.items()
-    if thing.kind not in _FIELDS:  # the text of a program speaks of its name
-        name = thing.name.partition("(")[0]
-        texts = {key: str(said).replace(name, "") for key, said in aspects_kept}
-        return thing.table, thing.kind, tuple(texts.items())
-    return thing.table, thing.kind, thing.columns, tuple(aspects_kept)
+    if object_.kind not in _FIELDS:  # the text of a program has its name in it
+        name = object_.name.partition("(")[0]
+        texts = {key: str(text).replace(name, "") for key, text in object_.properties.items()}
+        return object_.table, object_.kind, tuple(texts.items())
+    return object_.table, object_.kind, object_.columns, tuple(object_.properties.items())
 
 
-# -- what became of them
+# -- what a comparison finds
 
 
-def _judged(one: DatabaseObject, other: DatabaseObject) -> Comparison:
-    expected, actual, unclear = [], [], False
-    for aspect in {**one.properties, **other.properties}:
-        here, there = one.properties.get(aspect, ""), other.properties.get(aspect, "")
-        if here is UNKNOWN or there is UNKNOWN:
-            # What neither reader can tell of a table is a limit of the vendor, not of this one.
-            unclear |= here is not there or not one.table
-        elif here != there:
-            said = _narrowed(here or properties.absent(aspect), there or properties.absent(aspect))
-            expected.append(said[0])
-            actual.append(said[1])
+def _compare_properties(first: DatabaseObject, second: DatabaseObject) -> Comparison:
+    expected, actual, is_unclear = [], [], False
+    for name in {**first.properties, **second.properties}:
+        one, other = first.properties.get(name, ""), second.properties.get(name, "")
+        if one is UNKNOWN or other is UNKNOWN:
+            # What neither reader tells of a table is a limit of the vendor, not of this table.
+            is_unclear |= one is not other or not first.table
+        elif one != other:
+            absent = properties.absent(name)
+            texts = _differing_lines(one or absent, other or absent)
+            expected.append(texts[0])
+            actual.append(texts[1])
     if expected:
-        return Comparison(Change.DIFFERS, one, other, ", ".join(expected), ", ".join(actual))
-    return Comparison(Change.UNKNOWN if unclear else Change.SAME, one, other)
+        return Comparison(Change.DIFFERS, first, second, ", ".join(expected), ", ".join(actual))
+    return Comparison(Change.UNKNOWN if is_unclear else Change.SAME, first, second)
 
 
-def _narrowed(here: str, there: str) -> tuple[str, str]:
+def _differing_lines(one: str, other: str) -> tuple[str, str]:
     """Return the lines in which two texts differ, each text on one line."""
-    first, second = here.splitlines(), there.splitlines()
+    first, second = one.splitlines(), other.splitlines()
     if len(first) > 1 or len(second) > 1:
-        head = _common(first, second)
-        tail = _common(first[head:][::-1], second[head:][::-1])
+        head = _common_lines(first, second)
+        tail = _common_lines(first[head:][::-1], second[head:][::-1])
         first = ["…"] * bool(head) + first[head : len(first) - tail] + ["…"] * bool(tail)
         second = ["…"] * bool(head) + second[head : len(second) - tail] + ["…"] * bool(tail)
-    return _line(first), _line(second)
+    return _one_line(first), _one_line(second)
 
 
-def _common(first: Sequence[str], second: Sequence[str]) -> int:
+def _common_lines(first: Sequence[str], second: Sequence[str]) -> int:
     """Return how many lines the two have in common at the beginning."""
-    same = (one == other for one, other in zip(first, second, strict=False))
-    return sum(1 for _ in takewhile(bool, same))
+    are_same = (one == other for one, other in zip(first, second, strict=False))
+    return sum(1 for _ in takewhile(bool, are_same))
 
 
-def _line(lines: Sequence[str]) -> str:
+def _one_line(lines: Sequence[str]) -> str:
     return shorten(" ".join(lines), _WIDTH, placeholder=" …")
 
 
-def _lonely(
-    change: Change, one: DatabaseObject | None, other: DatabaseObject | None, where: Snapshot
-) -> Comparison:
-    """Return what only one has; unknown where the other may have it."""
-    thing = one or other
-    assert thing is not None  # noqa: S101 - one of the two is there by construction
-    if untold(thing) or _may_be_there(thing, where):
-        return Comparison(Change.UNKNOWN, one, other)
-    said = _line(str(thing).splitlines())
-    if thing.kind != "table" and thing.kind.upper() not in said.upper():
-        said = f"{thing.kind} {said}"
-    described = (said, "missing") if change is Change.MISSING else ("nothing", said)
-    return Comparison(change, one, other, *described)
+def _compare_with_none(change: Change, object_: DatabaseObject, other: Snapshot) -> Comparison:
+    """Return the comparison of an object that only one has; unknown if the other may have it."""
+    is_missing = change is Change.MISSING
+    first, second = (object_, None) if is_missing else (None, object_)
+    if object_.is_unread_list or _may_be_there(object_, other):
+        return Comparison(Change.UNKNOWN, first, second)
+    text = _one_line(str(object_).splitlines())
+    if object_.kind != "table" and object_.kind.upper() not in text.upper():
+        text = f"{object_.kind} {text}"
+    expected, actual = (text, "missing") if is_missing else ("nothing", text)
+    return Comparison(change, first, second, expected, actual)
 
 
-def _may_be_there(thing: DatabaseObject, where: Snapshot) -> bool:
-    """Tell whether this table, or what tables there are, could not be read."""
-    objects = {"", "tables"} if thing.kind == "table" else {""}
-    return any(note.table in {thing.table, ""} and note.object in objects for note in where.unknown)
+def _may_be_there(object_: DatabaseObject, snapshot: Snapshot) -> bool:
+    """Return whether this table, or the list of tables, could not be read."""
+    objects = {"", "tables"} if object_.kind == "table" else {""}
+    tables = {object_.table, ""}
+    return any(note.table in tables and note.object in objects for note in snapshot.unknown)
 
 
-def _stood_for(thing: DatabaseObject, where: Snapshot) -> bool:
-    """Tell whether another thing says already that nothing of this kind could be read there."""
-    if untold(thing) or thing.kind == "table":
+def _is_in_unread_list(object_: DatabaseObject, snapshot: Snapshot) -> bool:
+    """Return whether another comparison says that no object of this kind could be read there."""
+    if object_.is_unread_list or object_.kind == "table":
         return False
-    if thing.kind in _FIELDS:
-        table = where.table(thing.table)
-        field = _FIELDS[thing.kind]
+    if object_.kind in _FIELDS:
+        table = snapshot.table(object_.table)
+        field = _FIELDS[object_.kind]
         return table is not UNKNOWN and table is not None and getattr(table, field) is UNKNOWN
-    if thing.kind in {"enum", "extension"}:
-        return getattr(where, f"{thing.kind}s") is UNKNOWN
-    unlisted = {note.object for note in where.unknown if not note.table}
-    return where.programs is UNKNOWN or _LISTS.get(thing.kind) in unlisted
+    if object_.kind in {"enum", "extension"}:
+        return getattr(snapshot, f"{object_.kind}s") is UNKNOWN
+    unlisted = {note.object for note in snapshot.unknown if not note.table}
+    return snapshot.programs is UNKNOWN or _LISTS.get(object_.kind) in unlisted

@@ -1,14 +1,14 @@
-"""The whole of a database: its snapshot, and what it does by itself.
+"""Reads a whole database: its tables, and its programs.
 
-That is routines, triggers, policies, events, free-standing sequences. No contract speaks of them,
-so they are read only where two databases are compared. What belongs to an extension or to the
-system is left out; so are grants and owners.
+Programs are routines, triggers, policies, events and free-standing sequences. No contract is about
+them, so they are read only where two databases are compared. Objects of an extension or of the
+system are left out, and so are grants and owners.
 
 Source: MariaDB manual, "Information Schema Tables": what a role has no privilege for is not listed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -27,37 +27,47 @@ _LISTED_FOR: Final = {
     "events": ("EVENT",),
     "routines": ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE"),
 }
+_WILDCARDS: Final = {"%": ".*", "_": "."}
 _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<on>\*|`(?:[^`]|``)+`)\.\* TO ")
-_OF_EXTENSIONS: Final = """
+_TABLES_OF_EXTENSIONS: Final[Mapping[str, str]] = {
+    "postgresql": """
     SELECT n.nspname::text, c.relname::text FROM pg_depend d
     JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
-"""
+    """,
+    # They have no extensions.
+    "mysql": "",
+    "sqlite": "",
+}
 
 
 def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
-    """Return the snapshot of all tables, with the programs of the database or why there are none.
+    """Return the snapshot of all tables, with the programs of the database.
 
-    Raises Django's errors for a connection that fails.
+    Programs that cannot be read are UNKNOWN, with the reason in ``Snapshot.unknown``. Raises
+    Django's errors for a connection that fails.
     """
-    found = read_snapshot(connection)
+    snapshot = read_snapshot(connection)
+    partly_listed = _PARTLY_LISTED.get(connection.vendor)
     try:
-        programs = tuple(_programs(connection, found))
-        foreign = _of_extensions(connection)
-        unlisted = tuple(_unlisted(connection))
+        programs = tuple(_programs(connection, snapshot))
+        of_extensions = _tables_of_extensions(connection)
+        notes = tuple(partly_listed(connection)) if partly_listed is not None else ()
     except DatabaseError as error:
-        unknown = Unknown("", "programs", reason(error))
-        return replace(found, programs=UNKNOWN, unknown=(*found.unknown, unknown))
-    tables = tuple(one for one in found.tables if (one.schema, one.name) not in foreign)
-    unknown_too = (*found.unknown, *unlisted)
-    return replace(found, tables=tables, programs=programs, unknown=unknown_too)
+        note = Unknown("", "programs", reason(error))
+        return replace(snapshot, programs=UNKNOWN, unknown=(*snapshot.unknown, note))
+    tables = tuple(
+        table for table in snapshot.tables if (table.schema, table.name) not in of_extensions
+    )
+    unknown = (*snapshot.unknown, *notes)
+    return replace(snapshot, tables=tables, programs=programs, unknown=unknown)
 
 
-def _programs(connection: BaseDatabaseWrapper, found: Snapshot) -> Iterator[Program]:
-    labels = {(one.schema, one.name): one.label for one in found.tables}
+def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[Program]:
+    labels = {(table.schema, table.name): table.label for table in snapshot.tables}
 
     def label(schema: str | None, name: str | None) -> str:
-        if not schema or schema in found.search_path:
+        if not schema or schema in snapshot.search_path:
             return str(name or "")
         return f"{schema}.{name}"
 
@@ -66,48 +76,55 @@ def _programs(connection: BaseDatabaseWrapper, found: Snapshot) -> Iterator[Prog
             with attempt(connection):
                 cursor.execute(query)
                 rows = cursor.fetchall()
-            for kind, schema, name, of, table, definition in rows:
-                place = labels.get((of, table)) or label(of, table)
-                said = UNKNOWN if definition is None else str(definition)
-                yield Program(kind, label(schema, name), place, said)
+            for kind, schema, name, table_schema, table, definition in rows:
+                table_label = labels.get((table_schema, table)) or label(table_schema, table)
+                text = UNKNOWN if definition is None else str(definition)
+                yield Program(kind, label(schema, name), table_label, text)
 
 
-def _of_extensions(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
-    """Return schema and name of the tables and views that an extension brought along."""
-    if connection.vendor != "postgresql":
+def _tables_of_extensions(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
+    """Return schema and name of the tables and views that extensions made."""
+    query = _TABLES_OF_EXTENSIONS.get(connection.vendor)
+    if not query:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_OF_EXTENSIONS)
+        cursor.execute(query)
         return set(cursor.fetchall())
 
 
-def _unlisted(connection: BaseDatabaseWrapper) -> Iterator[Unknown]:
-    """Note what the role sees only a part of, if any, and cannot know which."""
-    if connection.vendor != "mysql":
-        return
+def _mysql_partly_listed(connection: BaseDatabaseWrapper) -> Iterator[Unknown]:
+    """Yield a note for each list of which the role may see only a part."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW GRANTS")
-        grants = [one for (line,) in cursor.fetchall() if (one := _GRANT.match(line))]
+        matches = [_GRANT.match(line) for (line,) in cursor.fetchall()]
         cursor.execute("SELECT DATABASE()")
         (database,) = cursor.fetchone()
     held = {
         privilege.strip()
-        for grant in grants
-        if _covers(grant["on"], database)
+        for grant in matches
+        if grant is not None and _covers(grant["on"], database)
         for privilege in grant["privileges"].split(",")
     }
-    for what, privileges in _LISTED_FOR.items():
+    for objects, privileges in _LISTED_FOR.items():
         if not held & {"ALL PRIVILEGES", *privileges}:
-            yield Unknown("", what, f"the role has no {privileges[0]} on the whole database")
+            yield Unknown("", objects, f"the role has no {privileges[0]} on the whole database")
 
 
 def _covers(granted: str, database: str) -> bool:
-    """Tell whether a grant on a database holds for this one; % and _ are wild unless escaped."""
+    """Return whether a grant on a database holds for this one; % and _ are wild unless escaped."""
     if granted == "*":
         return True
     pattern = re.sub(
         r"\\(.)|([%_])|(.)",
-        lambda one: {"%": ".*", "_": "."}.get(one[2] or "", re.escape(one[1] or one[3] or "")),
+        lambda match: _WILDCARDS.get(match[2] or "", re.escape(match[1] or match[3] or "")),
         granted[1:-1].replace("``", "`"),
     )
     return re.fullmatch(pattern, database) is not None
+
+
+_PARTLY_LISTED: Final[Mapping[str, Callable[[BaseDatabaseWrapper], Iterator[Unknown]] | None]] = {
+    "mysql": _mysql_partly_listed,
+    # They list everything to every role.
+    "postgresql": None,
+    "sqlite": None,
+}

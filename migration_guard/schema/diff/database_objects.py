@@ -1,50 +1,43 @@
-"""A snapshot as a flat list of things, each with its aspects in words, so that two can be compared.
+"""A snapshot as a flat list of database objects, so that two snapshots can be compared.
 
-Pure. A thing is what one statement makes: a table, a column, an index, a constraint. What only
-repeats another thing (the index under a unique constraint, the columns of a view, MariaDB's check
-under JSON) is no thing of its own.
+Pure. An object is what one statement makes: a table, a column, an index, a constraint. What only
+repeats another object is left out: the index under a unique constraint, the columns of a view,
+MariaDB's check under JSON.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from migration_guard.schema.diff import properties
-from migration_guard.schema.objects import UNKNOWN, Column, Fact, Program, Snapshot, Table
-
-# Names that the server made up: equal schemas may have others. The first group, if there is one, is
-# what they have in common; PostgreSQL only counts where the plain name is taken.
-_MADE_UP: Final = {
-    "sqlite": re.compile(r"sqlite_autoindex_.*"),
-    "mysql": re.compile(r".*_ibfk_\d+|.*_chk_\d+|CONSTRAINT_\d+"),
-    "postgresql": re.compile(r"(.+_(?:key|idx|fkey|check|excl))\d+"),
-}
-# PostgreSQL says ``IN ('a', 'b')`` over a varchar with one cast of the array; where a dump of that
-# was restored or the column's type altered, with a cast of each value.
-_LITERAL: Final = r"'(?:[^']|'')*'"
-_VARCHAR: Final = "::character varying"
-_CAST_AT_ONCE: Final = re.compile(
-    rf"\(ARRAY\[({_LITERAL}{_VARCHAR}(?:, {_LITERAL}{_VARCHAR})*)\]\)::text\[\]"
+from migration_guard.schema.diff.properties import Properties
+from migration_guard.schema.objects import (
+    UNKNOWN,
+    Column,
+    Fact,
+    Index,
+    Program,
+    Snapshot,
+    Table,
 )
-_CAST_EACH: Final = re.compile(rf"\(({_LITERAL}){_VARCHAR}\)::text\b")
+
 _MAY_BE_UNNAMED: Final = {"index", "unique", "foreign key", "check", "exclusion"}
 # What may not be listed in full, by the names of ``Unknown.object``; "": nothing could be read.
 LISTS: Final = {"", "tables", "triggers", "events", "routines"}
-# How the kind of a program ends that goes with a column, by whose name it is known.
+# The end of a program's kind if it belongs to a column; its name is then that of the column.
 OF_COLUMN: Final = " of column"
-_NEVER: Final = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseObject:
-    """One thing of a database.
+    """One object of a database.
 
-    ``table`` is the label of its table ("" for what hangs on none), ``kind`` a word such as
-    "column", ``name`` "" for what has none or one that says nothing. ``columns`` are those that it
-    is over. ``aspects`` say in words what it is like; a word may be "". ``stem`` is the name
-    without what the server counts, "" for none.
+    ``table`` is the label of its table, "" for an object of none. ``kind`` is a word such as
+    "column". ``name`` is "" where the object has none, or one that the server made up. ``columns``
+    are those that it is over. ``properties`` are texts; "" is the usual. ``stem`` is the name
+    without the number that the server may add, "" for none.
     """
 
     table: str
@@ -56,195 +49,258 @@ class DatabaseObject:
 
     @property
     def object(self) -> str:
-        """``column email``, or what tells it from others where it has no name; "": the table."""
+        """Kind and name, such as ``column email``; without a name its columns; "" for a table."""
         if self.kind == "table":
             return ""
         if self.name or self.columns:
             return f"{self.kind} {self.name or '(' + ', '.join(self.columns) + ')'}"
         return str(self) or self.kind
 
+    @property
+    def is_unread_list(self) -> bool:
+        """Whether this stands for all objects of its kind, which could not be read."""
+        return self.properties == {self.kind: UNKNOWN}
+
     def __str__(self) -> str:
-        """Return all its aspects in one line."""
-        return " ".join(said for said in self.properties.values() if said is not UNKNOWN and said)
+        """Return all properties in one line."""
+        texts = self.properties.values()
+        return " ".join(text for text in texts if text is not UNKNOWN and text)
 
 
-def things(snapshot: Snapshot) -> Iterator[DatabaseObject]:
-    """Yield all things, each table before what belongs to it."""
-    for thing in chain(_tables(snapshot), _elsewhere(snapshot)):
-        yield _stemmed(_respelt(thing, snapshot.vendor), snapshot.vendor)
-
-
-def untold(thing: DatabaseObject) -> bool:
-    """Tell whether a thing stands for all of its kind, which could not be read."""
-    return thing.properties == {thing.kind: UNKNOWN}
-
-
-def _tables(snapshot: Snapshot) -> Iterator[DatabaseObject]:
-    programs = () if snapshot.programs is UNKNOWN else snapshot.programs
-    options = {(one.table, one.kind): one.definition for one in programs if not one.name}
-    for table in snapshot.tables:
-        said: dict[str, Fact[str]] = {
-            option: options.get((table.label, option), "") for option in properties.OPTIONS
+def database_objects(snapshot: Snapshot) -> Iterator[DatabaseObject]:
+    """Yield all objects, each table before what belongs to it."""
+    conventions = _CONVENTIONS.get(snapshot.vendor, _NO_CONVENTIONS)
+    for object_ in chain(_tables(snapshot, conventions), _outside_tables(snapshot)):
+        rewrite = conventions.rewrite
+        texts = {
+            name: text if text is UNKNOWN else rewrite(text)
+            for name, text in object_.properties.items()
         }
-        if snapshot.programs is UNKNOWN:
-            said = dict.fromkeys(properties.OPTIONS, UNKNOWN)
-        yield DatabaseObject(table.label, "table", table.label, {**properties.table(table), **said})
-        yield from _of_table(table, snapshot.vendor)
+        yield _with_stem(replace(object_, properties=texts), conventions)
 
 
-def _elsewhere(snapshot: Snapshot) -> Iterator[DatabaseObject]:
-    if snapshot.enums is UNKNOWN:
-        yield _untold("", "enums")
-    else:
-        for enum in snapshot.enums:
-            yield DatabaseObject("", "enum", enum.label, {"values": ", ".join(enum.values)})
-    if snapshot.extensions is UNKNOWN:
-        yield _untold("", "extensions")
-    else:
-        for one in snapshot.extensions:
-            yield DatabaseObject("", "extension", one.name, {"version": f"version {one.version}"})
-    if snapshot.programs is UNKNOWN:
-        yield _untold("", "programs")
-    else:
-        yield from map(_program, (one for one in snapshot.programs if one.name))
-
-    for note in snapshot.unknown:
-        if not note.table and note.object in LISTS:
-            yield _untold("", note.object or "database")
+# -- what a vendor does in a way of its own
 
 
-def _program(program: Program) -> DatabaseObject:
-    definition = {"definition": program.definition}
-    columns = (program.name,) if program.kind.endswith(OF_COLUMN) else ()
-    return DatabaseObject(program.table, program.kind, program.name, definition, columns)
+def _same_text(text: str) -> str:
+    return text
 
 
-def _of_table(table: Table, vendor: str) -> Iterator[DatabaseObject]:
+# PostgreSQL writes ``IN ('a', 'b')`` over a varchar with one cast of the array. Where a dump of
+# that was restored, or the type of the column altered, it writes a cast of each value.
+_LITERAL: Final = r"'(?:[^']|'')*'"
+_VARCHAR: Final = "::character varying"
+_CAST_OF_ARRAY: Final = re.compile(
+    rf"\(ARRAY\[({_LITERAL}{_VARCHAR}(?:, {_LITERAL}{_VARCHAR})*)\]\)::text\[\]"
+)
+_CAST_OF_VALUE: Final = re.compile(rf"\(({_LITERAL}){_VARCHAR}\)::text\b")
+
+
+def _one_cast(text: str) -> str:
+    """Return an expression of PostgreSQL with a cast of each value."""
+    if _VARCHAR not in text:
+        return text
+    text = _CAST_OF_ARRAY.sub(lambda match: f"ARRAY[{match[1].replace(_VARCHAR, '::text')}]", text)
+    return _CAST_OF_VALUE.sub(r"\1::text", text)
+
+
+class _Conventions(NamedTuple):
+    """How a vendor names objects, and what it writes in two ways.
+
+    ``made_up_name`` matches names that the server makes up; equal schemas may have others. Its
+    first group, if it has one, is what such names have in common. With ``index_after_column`` an
+    index without a name is called after its first column: a, a_2, a_3.
+    """
+
+    made_up_name: re.Pattern[str]
+    index_after_column: bool = False
+    view_column_properties: tuple[str, ...] = ()
+    rewrite: Callable[[str], str] = _same_text
+
+
+_CONVENTIONS: Final[Mapping[str, _Conventions]] = {
+    "postgresql": _Conventions(
+        # It counts only where the plain name is taken.
+        re.compile(r"(.+_(?:key|idx|fkey|check|excl))\d+"),
+        view_column_properties=("default", "comment"),
+        rewrite=_one_cast,
+    ),
+    "mysql": _Conventions(
+        re.compile(r".*_ibfk_\d+|.*_chk_\d+|CONSTRAINT_\d+"), index_after_column=True
+    ),
+    "sqlite": _Conventions(re.compile(r"sqlite_autoindex_.*")),
+}
+_NO_CONVENTIONS: Final = _Conventions(re.compile(r"(?!)"))
+
+
+def _with_stem(object_: DatabaseObject, conventions: _Conventions) -> DatabaseObject:
+    """Drop a name that the server made up, and set the stem."""
+    if object_.kind not in _MAY_BE_UNNAMED:
+        return replace(object_, stem=object_.name)
+    made_up = conventions.made_up_name.fullmatch(object_.name)
+    if made_up is not None and not made_up.re.groups:
+        return replace(object_, name="")
+    if made_up is not None:
+        return replace(object_, stem=made_up[1])
+    is_index = object_.kind in {"index", "unique"}
+    if conventions.index_after_column and object_.columns and is_index:
+        column = object_.columns[0]
+        if re.fullmatch(rf"{re.escape(column)}(_\d+)?", object_.name):
+            return replace(object_, stem=column)
+    return replace(object_, stem=object_.name)
+
+
+# -- tables and what belongs to them
+
+
+def _tables(snapshot: Snapshot, conventions: _Conventions) -> Iterator[DatabaseObject]:
+    programs = () if snapshot.programs is UNKNOWN else snapshot.programs
+    definitions = {
+        (program.table, program.kind): program.definition
+        for program in programs
+        if not program.name
+    }
+    for table in snapshot.tables:
+        options: Properties = {
+            option: UNKNOWN
+            if snapshot.programs is UNKNOWN
+            else definitions.get((table.label, option), "")
+            for option in properties.OPTIONS
+        }
+        own = {**properties.of_table(table), **options}
+        yield DatabaseObject(table.label, "table", table.label, own)
+        yield from _of_table(table, conventions)
+
+
+def _of_table(table: Table, conventions: _Conventions) -> Iterator[DatabaseObject]:
     label = table.label
-    yield from _columns(table, vendor)
+    if table.kind is not UNKNOWN and "view" in table.kind:
+        yield from _view_columns(table, conventions.view_column_properties)
+    else:
+        yield from _columns(table)
     if table.primary_key is UNKNOWN:
-        yield _untold(label, "primary key")
+        yield _unread_list(label, "primary key")
     elif table.primary_key is not None:
         key = table.primary_key
-        # Its name is the vendor's habit, and is nothing that a statement relies on.
-        yield DatabaseObject(label, "primary key", "", properties.key(key), key.columns)
-    yield from _unique_and_indexes(table)
+        # Without its name, which is the vendor's habit; no statement needs it.
+        yield DatabaseObject(label, "primary key", "", properties.of_key(key), key.columns)
+    yield from _uniques_and_indexes(table)
     yield from _constraints(table)
 
 
-def _columns(table: Table, vendor: str) -> Iterator[DatabaseObject]:
-    columns = table.columns
-    if table.kind is not UNKNOWN and "view" in table.kind:
-        # They follow from its query; only PostgreSQL lets them have more.
-        if vendor == "postgresql" and columns is not UNKNOWN:
-            yield from chain.from_iterable(_given_to_view(table.label, one) for one in columns)
-    elif columns is UNKNOWN:
-        yield _untold(table.label, "columns")
-    else:
-        for column in columns:
-            said = properties.column(column)
-            yield DatabaseObject(table.label, "column", column.name, said, (column.name,))
+def _columns(table: Table) -> Iterator[DatabaseObject]:
+    if table.columns is UNKNOWN:
+        yield _unread_list(table.label, "columns")
+        return
+    for column in table.columns:
+        own = properties.of_column(column)
+        yield DatabaseObject(table.label, "column", column.name, own, (column.name,))
 
 
-def _given_to_view(label: str, column: Column) -> Iterator[DatabaseObject]:
-    for aspect in ("default", "comment"):
-        said = properties.column(column)[aspect]
-        if said is UNKNOWN or said:
-            yield DatabaseObject(
-                label, f"column {aspect}", column.name, {aspect: said}, (column.name,)
-            )
+def _view_columns(table: Table, names: tuple[str, ...]) -> Iterator[DatabaseObject]:
+    """Yield the properties that the columns of a view have beside what its query gives them."""
+    for column in () if table.columns is UNKNOWN else table.columns:
+        for name in names:
+            text = properties.of_column(column)[name]
+            if text is UNKNOWN or text:
+                kind = f"column {name}"
+                yield DatabaseObject(table.label, kind, column.name, {name: text}, (column.name,))
 
 
 def _constraints(table: Table) -> Iterator[DatabaseObject]:
     label = table.label
     if table.foreign_keys is UNKNOWN:
-        yield _untold(label, "foreign keys")
+        yield _unread_list(label, "foreign keys")
     else:
         for key in table.foreign_keys:
-            yield DatabaseObject(
-                label, "foreign key", key.name, properties.foreign_key(key), key.columns
-            )
+            own = properties.of_foreign_key(key)
+            yield DatabaseObject(label, "foreign key", key.name, own, key.columns)
     if table.checks is UNKNOWN:
-        yield _untold(label, "checks")
+        yield _unread_list(label, "checks")
     else:
         json = _json_checks(table)
         for check in table.checks:
             if (check.name, check.expression) not in json:
-                yield DatabaseObject(label, "check", check.name, properties.check(check))
+                yield DatabaseObject(label, "check", check.name, properties.of_check(check))
     if table.exclusions is UNKNOWN:
-        yield _untold(label, "exclusions")
+        yield _unread_list(label, "exclusions")
     else:
-        for one in table.exclusions:
-            yield DatabaseObject(label, "exclusion", one.name, {"definition": one.definition})
+        for exclusion in table.exclusions:
+            own = {"definition": exclusion.definition}
+            yield DatabaseObject(label, "exclusion", exclusion.name, own)
 
 
 def _json_checks(table: Table) -> set[tuple[str, str]]:
     """Return name and text of the checks that MariaDB gives to columns of the type JSON."""
     columns: Iterable[Column] = () if table.columns is UNKNOWN else table.columns
     return {
-        (one.name, f"json_valid(`{one.name}`)")
-        for one in columns
-        if one.type == "json" and one.base_type == "longtext"
+        (column.name, f"json_valid(`{column.name}`)")
+        for column in columns
+        if column.type == "json" and column.base_type == "longtext"
     }
 
 
-def _unique_and_indexes(table: Table) -> Iterator[DatabaseObject]:
+def _uniques_and_indexes(table: Table) -> Iterator[DatabaseObject]:
     """Yield indexes, and keys that stand on none; not the indexes under other constraints."""
     label = table.label
     if table.indexes is UNKNOWN:
-        yield _untold(label, "indexes")
+        yield _unread_list(label, "indexes")
         return
     names = {index.name for index in table.indexes}
     # SQLite: the constraint has a name or none, and its index another.
     uniques = () if table.uniques is UNKNOWN else table.uniques
-    keys = [one for one in uniques if one.name not in names]
+    keys = [key for key in uniques if key.name not in names]
     for index in table.indexes:
-        columns = tuple(one for one in index.columns if one is not None)
-        key = next((one for one in keys if one.columns == columns), None)
+        columns = _whole_columns(index)
+        key = next((key for key in keys if key.columns == columns), None)
         if index.backs == "unique":
             name = index.name
             if key is not None:
                 keys.remove(key)
                 name = key.name
-            yield DatabaseObject(label, "unique", name, properties.index(index), columns)
+            yield DatabaseObject(label, "unique", name, properties.of_index(index), columns)
         elif index.backs is UNKNOWN or not index.backs:
-            yield DatabaseObject(label, "index", index.name, properties.index(index), columns)
+            own = properties.of_index(index)
+            yield DatabaseObject(label, "index", index.name, own, columns)
     for key in keys:
-        yield DatabaseObject(label, "unique", key.name, properties.key(key), key.columns)
+        yield DatabaseObject(label, "unique", key.name, properties.of_key(key), key.columns)
 
 
-def _respelt(thing: DatabaseObject, vendor: str) -> DatabaseObject:
-    """Say in one way what a server says in two."""
-    if vendor != "postgresql":
-        return thing
-    return replace(
-        thing, properties={name: _one_way(said) for name, said in thing.properties.items()}
-    )
+def _whole_columns(index: Index) -> tuple[str, ...]:
+    return tuple(column for column in index.columns if column is not None)
 
 
-def _one_way(said: Fact[str]) -> Fact[str]:
-    if said is UNKNOWN or _VARCHAR not in said:
-        return said
-    as_text = _CAST_AT_ONCE.sub(lambda one: f"ARRAY[{one[1].replace(_VARCHAR, '::text')}]", said)
-    return _CAST_EACH.sub(r"\1::text", as_text)
+# -- what belongs to no table
 
 
-def _stemmed(thing: DatabaseObject, vendor: str) -> DatabaseObject:
-    """Take from a name what the server made up."""
-    if thing.kind not in _MAY_BE_UNNAMED:
-        return replace(thing, stem=thing.name)
-    made_up = _MADE_UP.get(vendor, _NEVER).fullmatch(thing.name)
-    if made_up is not None and not made_up.re.groups:
-        return replace(thing, name="")
-    if made_up is not None:
-        return replace(thing, stem=made_up[1])
-    if vendor == "mysql" and thing.columns and thing.kind in {"index", "unique"}:
-        # An index without a name is called after its first column: a, a_2, a_3.
-        first = thing.columns[0]
-        if re.fullmatch(rf"{re.escape(first)}(_\d+)?", thing.name):
-            return replace(thing, stem=first)
-    return replace(thing, stem=thing.name)
+def _outside_tables(snapshot: Snapshot) -> Iterator[DatabaseObject]:
+    if snapshot.enums is UNKNOWN:
+        yield _unread_list("", "enums")
+    else:
+        for enum in snapshot.enums:
+            yield DatabaseObject("", "enum", enum.label, {"values": ", ".join(enum.values)})
+    if snapshot.extensions is UNKNOWN:
+        yield _unread_list("", "extensions")
+    else:
+        for extension in snapshot.extensions:
+            own: Properties = {"version": f"version {extension.version}"}
+            yield DatabaseObject("", "extension", extension.name, own)
+    if snapshot.programs is UNKNOWN:
+        yield _unread_list("", "programs")
+    else:
+        yield from (_program(program) for program in snapshot.programs if program.name)
+
+    for note in snapshot.unknown:
+        if not note.table and note.object in LISTS:
+            yield _unread_list("", note.object or "database")
 
 
-def _untold(table: str, kind: str) -> DatabaseObject:
+def _program(program: Program) -> DatabaseObject:
+    own = {"definition": program.definition}
+    columns = (program.name,) if program.kind.endswith(OF_COLUMN) else ()
+    return DatabaseObject(program.table, program.kind, program.name, own, columns)
+
+
+def _unread_list(table: str, kind: str) -> DatabaseObject:
+    """Return the object that stands for all of a kind, which could not be read."""
     return DatabaseObject(table, kind, "", {kind: UNKNOWN})

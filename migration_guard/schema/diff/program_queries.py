@@ -1,8 +1,8 @@
-"""The questions to a database about what it does by itself, and about options of its tables.
+"""The queries for the programs of a database, and for options of its tables.
 
-Each answers with rows of kind, schema, name, schema and name of its table, definition. What has no
-name is an option of its table (``aspects.OPTIONS``); what is "of column" has that column's name.
-What belongs to the system or to an extension is left out.
+Each gives rows of kind, schema, name, schema and name of the table, definition. A row without a
+name is an option of its table (``properties.OPTIONS``). A kind that ends in "of column" has the
+name of that column. Objects of the system or of an extension are left out.
 
 Sources: PostgreSQL manual, "System Catalogs", "System Information Functions"; MariaDB manual,
 "Information Schema Tables"; SQLite, "The Schema Table", "PRAGMA table_list".
@@ -100,7 +100,7 @@ _POSTGRESQL: Final = (
     JOIN pg_namespace n ON n.oid = s.stxnamespace
     WHERE {_NOT_SYSTEM}
     """,
-    # One that a column owns is told by that column: its own name may be the server's.
+    # A sequence of a column has that column's name, since the server may have made up its own.
     f"""
     SELECT CASE WHEN a.attname IS NULL THEN 'sequence' ELSE 'sequence of column' END,
            CASE WHEN a.attname IS NULL THEN n.nspname::text END,
@@ -172,7 +172,7 @@ _MYSQL: Final = (
     WHERE table_schema = DATABASE() AND partition_name IS NOT NULL
     GROUP BY table_name
     """,
-    # What else is said of a column than its reader tells.
+    # What a column has beside what its reader tells.
     """
     SELECT 'option of column', NULL, column_name, NULL, table_name, TRIM(REGEXP_REPLACE(extra,
                '(?i)auto_increment|DEFAULT_GENERATED|(VIRTUAL|STORED) GENERATED', ''))

@@ -1,10 +1,11 @@
-"""What a thing of a database is like, aspect by aspect, in the words of SQL.
+"""The properties of a database object, each in the words of SQL.
 
-Pure. A word is "" where an aspect is as it usually is; ``absent`` says what that means. UNKNOWN
-stays UNKNOWN.
+Pure. A text is "" where a property is as usual; ``absent`` says what that means. UNKNOWN stays
+UNKNOWN.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from migration_guard.schema.objects import (
     UNKNOWN,
@@ -18,13 +19,15 @@ from migration_guard.schema.objects import (
     Table,
 )
 
-# Aspects of a table that ``whole`` reads as programs without a name.
+Properties: TypeAlias = dict[str, Fact[str]]
+
+# Properties of a table that ``program_queries`` reads as programs without a name.
 OPTIONS: Final = (
     *("persistence", "partition key", "partition bound", "row security"),
     *("inherits", "replica identity", "view options", "versioning"),
     *("engine", "table collation", "module", "rowid", "strict"),
 )
-_ABSENT: Final = {
+_ABSENT: Final[Mapping[str, str]] = {
     "null": "nothing about NULL",
     "deferrable": "NOT DEFERRABLE",
     "generated": "not GENERATED",
@@ -44,83 +47,80 @@ _ABSENT: Final = {
 }
 
 
-def absent(aspect: str) -> str:
-    """Return what it means that nothing is said of an aspect."""
-    return _ABSENT.get(aspect, f"no {aspect}")
+def absent(name: str) -> str:
+    """Return what an empty text means for a property."""
+    return _ABSENT.get(name, f"no {name}")
 
 
-def table(one: Table) -> dict[str, Fact[str]]:
-    """Return the aspects of a table or view itself."""
+def of_table(table: Table) -> Properties:
+    """Return the properties of a table or view itself."""
     return {
-        "kind": one.kind,
-        "partition": _said("partition of {}", one.partition_of),
-        "query": _query(one.definition),
-        "comment": _said("COMMENT '{}'", one.comment),
+        "kind": table.kind,
+        "partition": _text("partition of {}", table.partition_of),
+        "query": _query(table.definition),
+        "comment": _text("COMMENT '{}'", table.comment),
     }
 
 
-def column(one: Column) -> dict[str, Fact[str]]:
-    """Return the aspects of a column."""
-    null: Fact[str] = UNKNOWN
-    if one.nullable is not UNKNOWN:
-        null = "NULL" if one.nullable else "NOT NULL"
+def of_column(column: Column) -> Properties:
+    """Return the properties of a column."""
     return {
-        "type": one.type,
-        "null": null,
-        "default": _said("DEFAULT {}", one.default),
-        "identity": _said("IDENTITY {}", one.identity),
-        "generated": _generated(one.generated),
-        "collation": _said("COLLATE {}", one.collation),
-        "comment": _said("COMMENT '{}'", one.comment),
+        "type": column.type,
+        "null": _flag(column.nullable, "NULL", "NOT NULL"),
+        "default": _text("DEFAULT {}", column.default),
+        "identity": _text("IDENTITY {}", column.identity),
+        "generated": _generated(column.generated),
+        "collation": _text("COLLATE {}", column.collation),
+        "comment": _text("COMMENT '{}'", column.comment),
     }
 
 
-def key(one: Key) -> dict[str, Fact[str]]:
-    """Return the aspects of a primary key, or of a unique constraint without an index."""
+def of_key(key: Key) -> Properties:
+    """Return the properties of a primary key, or of a unique constraint without an index."""
     return {
-        "columns": f"({', '.join(one.columns)})",
-        "nulls": _flag(one.nulls_distinct, "", "NULLS NOT DISTINCT"),
-        "deferrable": _said("DEFERRABLE, initially {}", one.deferrable),
+        "columns": f"({', '.join(key.columns)})",
+        "nulls": _flag(key.nulls_distinct, "", "NULLS NOT DISTINCT"),
+        "deferrable": _text("DEFERRABLE, initially {}", key.deferrable),
     }
 
 
-def index(one: Index) -> dict[str, Fact[str]]:
-    """Return the aspects of an index, or of the unique constraint that it backs."""
-    told = (one.orders, one.prefix_lengths, one.opclasses, one.collations)
+def of_index(index: Index) -> Properties:
+    """Return the properties of an index, or of the unique constraint that it backs."""
+    parts_of_terms = (index.orders, index.prefix_lengths, index.opclasses, index.collations)
     return {
-        "unique": _flag(one.unique, "UNIQUE", ""),
-        "columns": _terms(one),
-        "include": _listed("INCLUDE", one.include),
-        "predicate": _said("WHERE {}", one.predicate),
-        "using": _unless("btree", "USING {}", one.method),
-        "nulls": _flag(one.nulls_distinct, "", "NULLS NOT DISTINCT"),
-        "deferrable": _said("DEFERRABLE, initially {}", one.deferrable),
-        "order": UNKNOWN if UNKNOWN in told else "",
-        "valid": _flag(one.valid, "", "INVALID"),
+        "unique": _flag(index.unique, "UNIQUE", ""),
+        "columns": _terms(index),
+        "include": _list("INCLUDE", index.include),
+        "predicate": _text("WHERE {}", index.predicate),
+        "using": _text_unless("btree", "USING {}", index.method),
+        "nulls": _flag(index.nulls_distinct, "", "NULLS NOT DISTINCT"),
+        "deferrable": _text("DEFERRABLE, initially {}", index.deferrable),
+        "order": UNKNOWN if UNKNOWN in parts_of_terms else "",
+        "valid": _flag(index.valid, "", "INVALID"),
     }
 
 
-def foreign_key(one: ForeignKey) -> dict[str, Fact[str]]:
-    """Return the aspects of a foreign key."""
+def of_foreign_key(key: ForeignKey) -> Properties:
+    """Return the properties of a foreign key."""
     target: Fact[str] = UNKNOWN
-    if one.target_columns is not UNKNOWN:
-        target = f"REFERENCES {one.target} ({', '.join(one.target_columns)})"
+    if key.target_columns is not UNKNOWN:
+        target = f"REFERENCES {key.target} ({', '.join(key.target_columns)})"
     return {
-        "columns": f"({', '.join(one.columns)})",
+        "columns": f"({', '.join(key.columns)})",
         "target": target,
-        "on delete": _action("ON DELETE {}", one.on_delete),
-        "on update": _action("ON UPDATE {}", one.on_update),
-        "deferrable": _said("DEFERRABLE, initially {}", one.deferrable),
-        "match": _unless("simple", "MATCH {}", one.match),
-        "validated": _flag(one.validated, "", "NOT VALID"),
+        "on delete": _action("ON DELETE {}", key.on_delete),
+        "on update": _action("ON UPDATE {}", key.on_update),
+        "deferrable": _text("DEFERRABLE, initially {}", key.deferrable),
+        "match": _text_unless("simple", "MATCH {}", key.match),
+        "validated": _flag(key.validated, "", "NOT VALID"),
     }
 
 
-def check(one: Check) -> dict[str, Fact[str]]:
-    """Return the aspects of a check."""
+def of_check(check: Check) -> Properties:
+    """Return the properties of a check."""
     return {
-        "expression": _said("CHECK ({})", one.expression),
-        "validated": _flag(one.validated, "", "NOT VALID"),
+        "expression": _text("CHECK ({})", check.expression),
+        "validated": _flag(check.validated, "", "NOT VALID"),
     }
 
 
@@ -140,42 +140,42 @@ def _generated(fact: Fact[Generated | None]) -> Fact[str]:
     return f"GENERATED AS ({fact.expression}) {'STORED' if fact.stored else 'VIRTUAL'}"
 
 
-def _terms(one: Index) -> Fact[str]:
-    """Return the columns and expressions, each with what is unusual about it."""
-    if one.expressions is UNKNOWN:
+def _terms(index: Index) -> Fact[str]:
+    """Return the columns and expressions, each with what is not as usual."""
+    if index.expressions is UNKNOWN:
         return UNKNOWN
-    expressions = iter(one.expressions)
-    terms = [name if name is not None else next(expressions, "?") for name in one.columns]
-    orders = UNKNOWN if one.orders is UNKNOWN else [order.upper() for order in one.orders]
+    expressions = iter(index.expressions)
+    terms = [name if name is not None else next(expressions, "?") for name in index.columns]
+    orders = UNKNOWN if index.orders is UNKNOWN else [order.upper() for order in index.orders]
     parts: tuple[tuple[str, Fact[tuple[object, ...] | list[str]]], ...] = (
-        ("({})", one.prefix_lengths),
-        (" COLLATE {}", one.collations),
-        (" {}", one.opclasses),
+        ("({})", index.prefix_lengths),
+        (" COLLATE {}", index.collations),
+        (" {}", index.opclasses),
         (" {}", orders),
     )
-    for words, fact in parts:
-        for place, said in enumerate(() if fact is UNKNOWN else fact):
-            if said not in {None, "ASC"}:
-                terms[place] += words.format(said)
+    for template, fact in parts:
+        for position, value in enumerate(() if fact is UNKNOWN else fact):
+            if value not in {None, "ASC"}:
+                terms[position] += template.format(value)
     return f"({', '.join(terms)})"
 
 
-def _action(words: str, fact: Fact[str]) -> Fact[str]:
-    """Say an action of a foreign key; columns may follow it."""
+def _action(template: str, fact: Fact[str]) -> Fact[str]:
+    """Return the action of a foreign key; columns may follow it."""
     if fact is UNKNOWN or fact == "no action":
         return UNKNOWN if fact is UNKNOWN else ""
     action, bracket, columns = fact.partition(" (")
-    return words.format(action.upper() + bracket + columns)
+    return template.format(action.upper() + bracket + columns)
 
 
-def _said(words: str, fact: Fact[str | None]) -> Fact[str]:
+def _text(template: str, fact: Fact[str | None]) -> Fact[str]:
     if fact is UNKNOWN:
         return UNKNOWN
-    return words.format(fact) if fact else ""
+    return template.format(fact) if fact else ""
 
 
-def _unless(usual: str, words: str, fact: Fact[str]) -> Fact[str]:
-    return "" if fact == usual else _said(words, fact)
+def _text_unless(usual: str, template: str, fact: Fact[str]) -> Fact[str]:
+    return "" if fact == usual else _text(template, fact)
 
 
 def _flag(fact: Fact[bool], true: str, false: str) -> Fact[str]:
@@ -184,7 +184,7 @@ def _flag(fact: Fact[bool], true: str, false: str) -> Fact[str]:
     return true if fact else false
 
 
-def _listed(word: str, fact: Fact[tuple[str, ...]]) -> Fact[str]:
+def _list(word: str, fact: Fact[tuple[str, ...]]) -> Fact[str]:
     if fact is UNKNOWN:
         return UNKNOWN
     return f"{word} ({', '.join(fact)})" if fact else ""
