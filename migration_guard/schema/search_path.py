@@ -60,11 +60,11 @@ def search_path(setting: str, user: str, existing: Iterable[str]) -> SearchPath:
     Also those that the role may not use: their tables are there, whatever the role may do (unlike
     ``current_schemas()``; manual, "The Schema Search Path").
     """
-    known = set(existing)
+    names = set(existing)
     entries = [
         quoted.replace('""', '"') if quoted else bare.lower()
         for quoted, bare in _PATH_ENTRY.findall(setting)
     ]
     schemas = [user if entry == "$user" else entry for entry in entries]
-    kept = [schema for schema in schemas if schema in known and not schema.startswith("pg_")]
+    kept = [schema for schema in schemas if schema in names and not schema.startswith("pg_")]
     return SearchPath(tuple(dict.fromkeys(kept)))

@@ -123,10 +123,10 @@ def _compare(first: Snapshot, second: Snapshot) -> Iterator[Comparison]:
     firsts = _outside_of(tables, first)
     seconds = _outside_of(tables, second)
     pairs, firsts, seconds = _matches(firsts, seconds)
-    yield from (_compare_properties(one, other) for one, other in pairs)
+    yield from (_compare_properties(*pair) for pair in pairs)
     renamed, firsts, seconds = _pair_by(_similarity, firsts, seconds)
     yield from (
-        Comparison(Change.DIFFERS, one, other, one.object, other.object) for one, other in renamed
+        Comparison(Change.DIFFERS, old, new, old.object, new.object) for old, new in renamed
     )
     for object_ in firsts:
         if not _is_in_unread_list(object_, second):
@@ -228,13 +228,13 @@ def _similarity(object_: DatabaseObject) -> Hashable:
 def _compare_properties(first: DatabaseObject, second: DatabaseObject) -> Comparison:
     expected, actual, is_unclear = [], [], False
     for name in {**first.properties, **second.properties}:
-        one, other = first.properties.get(name, ""), second.properties.get(name, "")
-        if one is UNKNOWN or other is UNKNOWN:
+        text, other = first.properties.get(name, ""), second.properties.get(name, "")
+        if text is UNKNOWN or other is UNKNOWN:
             # What neither reader tells of a table is a limit of the vendor, not of this table.
-            is_unclear |= one is not other or not first.table
-        elif one != other:
+            is_unclear |= text is not other or not first.table
+        elif text != other:
             absent = properties.absent(name)
-            texts = _differing_lines(one or absent, other or absent)
+            texts = _differing_lines(text or absent, other or absent)
             expected.append(texts[0])
             actual.append(texts[1])
     if expected:
@@ -242,9 +242,9 @@ def _compare_properties(first: DatabaseObject, second: DatabaseObject) -> Compar
     return Comparison(Change.UNKNOWN if is_unclear else Change.SAME, first, second)
 
 
-def _differing_lines(one: str, other: str) -> tuple[str, str]:
+def _differing_lines(text: str, other: str) -> tuple[str, str]:
     """Return the lines in which two texts differ, each text on one line."""
-    first, second = one.splitlines(), other.splitlines()
+    first, second = text.splitlines(), other.splitlines()
     if len(first) > 1 or len(second) > 1:
         head = _common_lines(first, second)
         tail = _common_lines(first[head:][::-1], second[head:][::-1])
@@ -255,7 +255,7 @@ def _differing_lines(one: str, other: str) -> tuple[str, str]:
 
 def _common_lines(first: Sequence[str], second: Sequence[str]) -> int:
     """Return how many lines the two have in common at the beginning."""
-    are_same = (one == other for one, other in zip(first, second, strict=False))
+    are_same = (line == other for line, other in zip(first, second, strict=False))
     return sum(1 for _ in takewhile(bool, are_same))
 
 

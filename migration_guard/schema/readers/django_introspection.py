@@ -68,7 +68,7 @@ _OF_SOME_PRECISION: Final = frozenset({"DateTimeField", "DurationField", "TimeFi
 
 
 def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None = None) -> Snapshot:
-    """Return what Django's introspection tells about all tables and views, or about those named.
+    """Return the facts about all tables and views that Django lists, or about those named.
 
     It lists those of the search path only, so a table of another schema is unknown, never missing.
     """
@@ -112,7 +112,7 @@ class _TableReader:
     unknown: list[Unknown]
 
     def table(self) -> Table:
-        """Return what Django tells, UNKNOWN where it fails."""
+        """Return the table; all of it is UNKNOWN where Django fails."""
         label = str(self.info.name)
         try:
             with attempt(self.connection), self.connection.cursor() as cursor:
@@ -146,7 +146,7 @@ class _TableReader:
         )
 
     def _is_wrong(self, fact: str) -> bool:
-        """Return whether Django is known, or may be feared, to tell this wrongly for the vendor."""
+        """Return whether Django's answer is wrong for the vendor, or was never checked."""
         vendor = self.connection.vendor
         return fact in (_WRONG[vendor] if vendor in VENDORS else _DOUBTED)
 
@@ -181,7 +181,7 @@ class _TableReader:
         )
 
     def _nullable(self, info: Any) -> Fact[bool]:
-        """Return whether there may be nulls; PEP 249 lets a driver say None if it does not know."""
+        """Return whether there may be nulls; a driver may answer None (PEP 249)."""
         if info.null_ok is None:
             return UNKNOWN
         if info.null_ok and self._is_wrong("nulls of keys") and info.pk:
@@ -248,7 +248,11 @@ class _TableReader:
         column, the whole target, and since Django 6.1 the ON DELETE. UNKNOWN where they are about
         different keys, or leave the search path.
         """
-        references = {name: one for name, one in constraints.items() if one["foreign_key"]}
+        references = {
+            name: constraint
+            for name, constraint in constraints.items()
+            if constraint["foreign_key"]
+        }
         if self._may_be_split(references) or not (
             self.connection.features.can_introspect_foreign_keys
         ):
@@ -277,7 +281,7 @@ class _TableReader:
         """Return whether what is listed as several foreign keys may be one of several columns."""
         if self._is_wrong("foreign keys"):
             return len(references) > 1
-        targets = {str(one["foreign_key"][0]) for one in references.values()}
+        targets = {str(constraint["foreign_key"][0]) for constraint in references.values()}
         return self._is_wrong("composite foreign keys") and len(targets) < len(references)
 
 
@@ -323,7 +327,7 @@ def _identity(info: Any) -> Fact[str]:
 
 
 def _uniques(constraints: Constraints, columns: set[str]) -> Fact[tuple[Key, ...]]:
-    """Return the unique constraints; of a unique index Django does not tell whether it is plain.
+    """Return the unique constraints; a unique index may be partial, so it is left out.
 
     UNKNOWN where SQLite's parser has taken a keyword for a column.
     """

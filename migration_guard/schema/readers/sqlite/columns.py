@@ -18,7 +18,7 @@ _STORED_COLUMN: Final = 3
 
 
 def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
-    """Return a column; the alias of the rowid is never null, whatever the pragma says."""
+    """Return a column; the alias of the rowid is never null, though the pragma may differ."""
     _, name, type_text, not_null, default, _, hidden = row
     folded = name.lower()
     generated = None

@@ -1,7 +1,7 @@
-"""What only the text of SQLite's CREATE TABLE says: checks, names, collations, generation.
+"""Reads from the text of SQLite's CREATE TABLE what no pragma has: checks, names, collations.
 
-Pure. The text is SQLite's own, so it is valid; what this reader does not know it passes over. Only
-definitions with a word that says something are read token by token: most columns have none.
+Pure. The text is SQLite's own, so it is valid. Unknown clauses are passed over. Only definitions
+with a word that a clause begins with are read token by token, and most columns have none.
 
 Source: SQLite, "CREATE TABLE" (syntax diagrams column-constraint and table-constraint; the comma
 between table constraints may be left out).
@@ -25,8 +25,8 @@ from migration_guard.sql.dialects import SQLITE
 from migration_guard.sql.scanner import Token, significant
 
 _TABLE_CONSTRAINTS: Final = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
-# What a definition without any of these says, the pragmas tell.
-_TELLING: Final = re.compile(
+# The pragmas have all of a definition that contains none of these words.
+_CLAUSE_WORD: Final = re.compile(
     r"\b(?:constraint|primary|unique|check|foreign|references|collate|as)\b", re.IGNORECASE
 )
 # A mark, and all before it that cannot begin one.
@@ -56,7 +56,7 @@ class Reference:
 
 @dataclass(slots=True)
 class Parsed:
-    """What the text of a CREATE TABLE says; names of columns are in lower case."""
+    """The facts of a CREATE TABLE that no pragma has; names of columns are in lower case."""
 
     primary_keys: list[Named] = field(default_factory=list)
     uniques: list[Named] = field(default_factory=list)
@@ -67,11 +67,11 @@ class Parsed:
 
 
 def parse_create_table(sql: str) -> Parsed:
-    """Return what the text says beyond the pragmas; empty for a virtual table."""
+    """Return the facts that no pragma has; none for a virtual table."""
     parsed = Parsed()
     if not _is_virtual(sql):
         for start, end in _definitions(sql):
-            if _TELLING.search(sql, start, end):
+            if _CLAUSE_WORD.search(sql, start, end):
                 _Definition(
                     sql, Cursor(significant(sql, SQLITE, start, end), SQLITE), parsed
                 ).read()
@@ -169,7 +169,7 @@ class _Definition:
         self._parsed.collations[self._column] = self._take_identifier()
 
     def generated(self) -> None:
-        """Read AS (expression); GENERATED ALWAYS before it says nothing more."""
+        """Read AS (expression); GENERATED ALWAYS before it may be left out."""
         if self._cursor.peek() == "(":
             self._parsed.generated[self._column] = self._take_expression()
 
