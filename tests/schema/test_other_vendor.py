@@ -233,3 +233,13 @@ def test_other_vendor_when_the_contract_is_a_test_then_pytest_runs_it(sqlite, tm
 
     assert "2 passed, 1 failed" in run.out or "1 failed, 2 passed" in run.out, run.out
     assert "could not be checked: the reader for otherdb cannot tell this" in run.out
+
+
+def test_other_vendor_when_it_cannot_be_reached_then_the_exit_code_is_2(sqlite, guard, tmp_path):
+    sqlite.configure(ENGINE="tests.otherdb", NAME=str(tmp_path / "no folder" / "db"))
+
+    for option in ("--format=text", f"--write={tmp_path / 'contract.toml'}"):
+        result = guard("checkschema", option)
+
+        assert result.code == 2
+        assert 'The database "default" could not be read: unable to open database' in result.err
