@@ -62,7 +62,7 @@ def _postgresql(connection: BaseDatabaseWrapper, question: Question) -> str | No
 
 @contextmanager
 def _rolled_back(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Run a block in a transaction of its own, or in a savepoint of an open one, and roll it back.
+    """Run a block in a transaction, or in a savepoint of an open one, and roll it back.
 
     A session that is read-only by default may write here. A transaction that began as read-only may
     not, nor may a standby.

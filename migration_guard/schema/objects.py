@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeV
 
 
 class UnknownFact(StandardEnum):
-    """The type of ``UNKNOWN``, which is neither true nor false: compare with ``is``."""
+    """The type of ``UNKNOWN``, which is neither true nor false; compare it with ``is``."""
 
     UNKNOWN = "unknown"
 
@@ -58,7 +58,7 @@ class Column(NamedTuple):
 
 
 class Key(NamedTuple):
-    """A primary key, or a plain unique constraint or index: any two rows differ in ``columns``.
+    """A primary key, or a plain unique constraint or index; any two rows differ in ``columns``.
 
     Plain means: for all rows, valid, over whole columns in their own collation. INCLUDE columns do
     not belong to it. ``deferrable`` is "", or what the key initially is: "immediate" or "deferred".
@@ -236,7 +236,7 @@ class Extension(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A trigger, routine, policy, event or sequence: what the database does by itself.
+    """A trigger, routine, policy, event or sequence; the database runs it by itself.
 
     ``kind`` is such a word. ``name`` is unique within its kind; that of a routine has its
     parameters. ``table`` is the label of the table that it belongs to, or "". ``definition`` is

@@ -24,7 +24,7 @@ _DJANGO: Final = "migration_guard.schema.readers.django_introspection.read"
 def read_snapshot(
     connection: BaseDatabaseWrapper, tables: Iterable[Name] | None = None, *, setwise: bool = True
 ) -> Snapshot:
-    """Return the objects of a database: of all tables, or of those named.
+    """Return the objects of all tables of a database, or of those named.
 
     Pass the names where a missing table means something. On MySQL a table without privileges looks
     like one that does not exist, and only tables that are named are tried. What cannot be read, for

@@ -25,7 +25,7 @@ class SearchPath:
     schema_of: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, schema: str, name: str) -> str:
-        """Return the label of a table: its bare name where that reaches it."""
+        """Return the label of a table, which is its bare name where that reaches it."""
         return name if self.schema_of.get(name) == schema else f"{schema}.{name}"
 
     def with_tables(self, pairs: Iterable[Pair]) -> "SearchPath":

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 
 class TypeParts(NamedTuple):
-    """The parts of a type: ``numeric``, (10, 2); or ``time``, (3), ``with time zone``, ``[]``."""
+    """The parts of a type, such as ``time``, (3), ``with time zone`` and ``[]``."""
 
     name: str
     arguments: tuple[str, ...] | None = None
@@ -245,7 +245,7 @@ def _mysql_arguments(
 
 
 def _sqlite(parts: TypeParts) -> TypeParts:
-    """Return a type as it is declared: to SQLite it is a name, and only its affinity counts."""
+    """Return a type as it is declared, since SQLite gives the name itself no meaning."""
     return parts
 
 

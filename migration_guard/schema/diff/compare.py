@@ -198,7 +198,7 @@ def _table_and_name(object_: DatabaseObject) -> Hashable:
 
 
 def _identity(object_: DatabaseObject) -> Hashable:
-    """Return what identifies an object: its name, or what it is over where it has none."""
+    """Return what identifies an object, its name or else the columns that it is over."""
     place = (object_.table, object_.kind)
     if object_.stem or object_.kind == "primary key":
         return *place, object_.stem
@@ -206,7 +206,7 @@ def _identity(object_: DatabaseObject) -> Hashable:
 
 
 def _unnamed_check(object_: DatabaseObject) -> Hashable:
-    """Return the table of a check without a name: it is over no columns that could identify it."""
+    """Return the table of a check without a name, since no columns identify it."""
     return object_.table if object_.kind == "check" and not object_.name else None
 
 

@@ -96,7 +96,7 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
 def _in_other_schemas(
     names: Iterable[str | Pair], listed: set[str], fold: Any
 ) -> Iterator[Unknown]:
-    """Yield the names with a schema: Django lists no such table, whether it is there or not."""
+    """Yield a note for each name with a schema, since Django lists only tables without."""
     for name in names:
         label = name if isinstance(name, str) else ".".join(name)
         if "." in label and fold(label) not in listed:
@@ -162,7 +162,7 @@ class _TableReader:
         return comment if comment is UNKNOWN else comment or self._empty()
 
     def _empty(self) -> Fact[None]:
-        """Return what an empty answer means: nothing is there, or the backend does not look."""
+        """Return None where an empty answer means none, UNKNOWN where a backend may not look."""
         return UNKNOWN if self._is_wrong("what is empty") else None
 
     def _column(self, info: Any) -> Column:

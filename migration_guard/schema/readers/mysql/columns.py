@@ -45,7 +45,7 @@ def make_column(
 
 
 def _default(default: str | None, data_type: str, extra: str, *, mariadb: bool) -> str | None:
-    """Return a default as an expression: MySQL gives literals without their quotes."""
+    """Return a default as an expression; MySQL gives literals without their quotes."""
     if default is None or (mariadb and default.upper() == "NULL"):
         return None
     is_expression = mariadb or "DEFAULT_GENERATED" in extra or data_type in _NUMBERS

@@ -3,13 +3,15 @@
 Sources: MariaDB manual, "Information Schema Tables"; MySQL manual, "INFORMATION_SCHEMA Tables".
 """
 
-DATABASE = "SELECT DATABASE(), @@lower_case_table_names"
-TABLES = """
+from typing import Final
+
+DATABASE: Final = "SELECT DATABASE(), @@lower_case_table_names"
+TABLES: Final = """
 SELECT table_name, table_type, table_comment, table_collation
 FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type <> 'SEQUENCE'
 """
-COLUMNS = """
+COLUMNS: Final = """
 SELECT table_name, column_name, column_default, is_nullable, column_type, data_type, extra,
        column_comment, collation_name, generation_expression
 FROM information_schema.columns
@@ -17,36 +19,36 @@ WHERE table_schema = DATABASE()
 ORDER BY table_name, ordinal_position
 """
 # {expression}: MySQL 8.0.13; {ignored}: is_visible of MySQL 8, ignored of MariaDB 10.6.
-INDEXES = """
+INDEXES: Final = """
 SELECT table_name, index_name, non_unique, column_name, sub_part, collation, index_type,
        {expression}, {ignored}
 FROM information_schema.statistics
 WHERE table_schema = DATABASE()
 ORDER BY table_name, index_name, seq_in_index
 """
-INDEX_COLUMNS = """
+INDEX_COLUMNS: Final = """
 SELECT LOWER(column_name) FROM information_schema.columns
 WHERE table_schema = 'information_schema' AND LOWER(table_name) = 'statistics'
 """
 # Two queries: the server would join these by comparing every row with every other.
-FOREIGN_KEYS = """
+FOREIGN_KEYS: Final = """
 SELECT table_name, constraint_name, column_name, referenced_table_schema,
        referenced_table_name, referenced_column_name
 FROM information_schema.key_column_usage
 WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL
 ORDER BY table_name, constraint_name, ordinal_position
 """
-ACTIONS = """
+ACTIONS: Final = """
 SELECT table_name, constraint_name, delete_rule, update_rule
 FROM information_schema.referential_constraints
 WHERE constraint_schema = DATABASE()
 """
-MARIADB_CHECKS = """
+MARIADB_CHECKS: Final = """
 SELECT table_name, constraint_name, check_clause, 'YES'
 FROM information_schema.check_constraints
 WHERE constraint_schema = DATABASE()
 """
-MYSQL_CHECKS = """
+MYSQL_CHECKS: Final = """
 SELECT t.table_name, c.constraint_name, c.check_clause, t.enforced
 FROM information_schema.check_constraints c
 JOIN information_schema.table_constraints t
@@ -54,11 +56,11 @@ JOIN information_schema.table_constraints t
     AND t.constraint_type = 'CHECK'
 WHERE c.constraint_schema = DATABASE()
 """
-VIEWS = """
+VIEWS: Final = """
 SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = DATABASE()
 """
 # Tables of which the role sees only the columns that it was granted.
-GRANTED_COLUMNS = """
+GRANTED_COLUMNS: Final = """
 SELECT DISTINCT c.table_name FROM information_schema.column_privileges c
 WHERE c.table_schema = DATABASE()
     AND NOT EXISTS (

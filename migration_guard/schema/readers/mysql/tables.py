@@ -73,7 +73,7 @@ class _MySQLCatalogue(Catalogue):
         self.is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
 
     def note_unreadable(self, names: Iterable[str]) -> None:
-        """Note those tables that may exist after all: the role may not look."""
+        """Note the tables that may exist, since the role may not look."""
         for name in names:
             if why := self.refusal(name):
                 self.unknown.append(Unknown(name, "", why))

@@ -34,7 +34,7 @@ class Expressions:
 
 
 class PostgreSQLCatalogue(Catalogue):
-    """A catalogue with what is true of PostgreSQL only: its version, and tables by number.
+    """A catalogue with the server's version, and tables by number.
 
     ``labels`` holds the label of each table that is read, by its oid.
     """

@@ -68,7 +68,7 @@ class Columns:
         return str(self._rows[table][number][2])
 
     def collation(self, table: int, number: str) -> str:
-        """Return the oid of the collation that a key has by itself: the column's, if it is one."""
+        """Return the oid of the collation that a key has by itself, as its column has."""
         return _DEFAULT_COLLATION if number == EXPRESSION else str(self._rows[table][number][8])
 
     def _column(self, row: Row, not_null_pending: Fact[bool]) -> Column:
@@ -110,7 +110,7 @@ class Columns:
 
 
 def _generated(text: Fact[str | None], generated: str) -> Generated | None:
-    """Return how the column is computed: stored, or virtual since PostgreSQL 18."""
+    """Return how the column is computed; it may be virtual since PostgreSQL 18."""
     if not generated:
         return None
     is_unknown = text is UNKNOWN or text is None

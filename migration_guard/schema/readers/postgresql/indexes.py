@@ -58,7 +58,7 @@ def plain_uniques(indexes: Fact[tuple[Index, ...]]) -> Fact[tuple[Key, ...]]:
 
 
 def deferral(deferrable: bool | None, deferred: bool | None) -> str:
-    """Return "", "immediate" or "deferred": what a constraint is initially."""
+    """Return "", or what a deferrable constraint initially is, "immediate" or "deferred"."""
     return ("deferred" if deferred else "immediate") if deferrable else ""
 
 

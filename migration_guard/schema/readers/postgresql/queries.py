@@ -1,17 +1,19 @@
-"""The questions to PostgreSQL's catalogue, as SQL: each once for all tables.
+"""The queries to PostgreSQL's catalogue, each once for all tables.
 
-Those of the first part take no lock. Those of the second print expressions, for which the server
-opens the table, so that they wait behind ACCESS EXCLUSIVE.
+The queries of the first part take no lock. Those of the second part print expressions. The server
+opens the table for that, so they wait behind ACCESS EXCLUSIVE.
 
 Source: PostgreSQL manual, "System Catalogs", "System Information Functions".
 """
 
-PATH = """
+from typing import Final
+
+PATH: Final = """
 SELECT current_setting('search_path'), current_user::text,
        ARRAY(SELECT nspname::text FROM pg_namespace)
 """
 
-TABLES = """
+TABLES: Final = """
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
        pn.nspname::text, p.relname::text, d.description
 FROM pg_class c
@@ -26,7 +28,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND n.nspname !~ '^pg_(toast|temp)'
 """
 
-COLUMNS = """
+COLUMNS: Final = """
 SELECT a.attrelid, a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmod),
        a.attnotnull, a.attidentity::text, a.attgenerated::text, a.atthasdef,
        a.attcollation,
@@ -41,14 +43,14 @@ WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
 
-DOMAINS = """
+DOMAINS: Final = """
 SELECT t.oid, t.typbasetype, format_type(t.typbasetype, t.typtypmod), t.typnotnull
 FROM pg_type t
 WHERE t.typtype = 'd'
 """
 
 # {nulls}: indnullsnotdistinct, PostgreSQL 15.
-INDEXES = """
+INDEXES: Final = """
 SELECT i.indrelid, i.indexrelid, c.relname::text, am.amname::text, i.indisunique,
        i.indisvalid AND i.indisready AND i.indislive, i.indnkeyatts,
        i.indkey::text, i.indoption::text, i.indclass::text, i.indcollation::text,
@@ -62,13 +64,13 @@ LEFT JOIN pg_constraint k
 WHERE i.indrelid = ANY(%s::oid[])
 """
 
-OPERATOR_CLASSES = "SELECT oid, opcname::text FROM pg_opclass WHERE NOT opcdefault"
+OPERATOR_CLASSES: Final = "SELECT oid, opcname::text FROM pg_opclass WHERE NOT opcdefault"
 
-COLLATIONS = "SELECT oid, collname::text FROM pg_collation WHERE oid = ANY(%s::oid[])"
+COLLATIONS: Final = "SELECT oid, collname::text FROM pg_collation WHERE oid = ANY(%s::oid[])"
 
 # {period}: conperiod, PostgreSQL 18; {set_columns}: confdelsetcols, PostgreSQL 15. A foreign key
 # to a partitioned table has one more row for each of its partitions, a child on the same table.
-CONSTRAINTS = """
+CONSTRAINTS: Final = """
 SELECT c.conrelid, c.oid, c.conname::text, c.contype::text, c.condeferrable, c.condeferred,
        c.convalidated, array_to_string(c.conkey, ' '), tn.nspname::text, tc.relname::text,
        CASE WHEN c.contype = 'f' THEN ARRAY(
@@ -89,7 +91,7 @@ WHERE c.conrelid = ANY(%s::oid[])
     AND (c.contype IN ('f', 'c', 'x') OR {period} OR (c.contype = 'n' AND NOT c.convalidated))
 """
 
-ENUMS = """
+ENUMS: Final = """
 SELECT n.nspname::text, t.typname::text, format_type(t.oid, NULL),
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid
              ORDER BY e.enumsortorder)
@@ -98,15 +100,15 @@ JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_(toast|temp)'
 """
 
-EXTENSIONS = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname"
+EXTENSIONS: Final = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname"
 
 # What waits for locks.
 
-DEFAULTS = """
+DEFAULTS: Final = """
 SELECT adrelid, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = ANY(%s::oid[])
 """
 
-INDEX_TEXTS = """
+INDEX_TEXTS: Final = """
 SELECT i.indexrelid, pg_get_expr(i.indpred, i.indrelid),
        ARRAY(
            SELECT pg_get_indexdef(i.indexrelid, k.position::integer, false)
@@ -118,19 +120,19 @@ FROM pg_index i
 WHERE i.indrelid = ANY(%s::oid[]) AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
 """
 
-CONSTRAINT_TEXTS = """
+CONSTRAINT_TEXTS: Final = """
 SELECT c.oid, CASE WHEN c.contype = 'c' THEN pg_get_expr(c.conbin, c.conrelid)
                    ELSE pg_get_constraintdef(c.oid) END
 FROM pg_constraint c
 WHERE c.conrelid = ANY(%s::oid[]) AND (c.contype IN ('c', 'x') OR {period})
 """
 
-VIEWS = """
+VIEWS: Final = """
 SELECT oid, pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm') AND oid = ANY(%s::oid[])
 """
 
 # Tables that another session locks or is about to lock, and (true) the views that read them.
-LOCKED = """
+LOCKED: Final = """
 WITH locked AS (
     SELECT l.relation FROM pg_locks l
     WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'

@@ -46,7 +46,7 @@ def _declared(type_text: str) -> str:
 
 
 def rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> dict[str, Fact[bool]]:
-    """Return the column that is another name of the rowid: INTEGER PRIMARY KEY, without an index.
+    """Return the column that is another name of the rowid, an INTEGER PRIMARY KEY without an index.
 
     With an index it is WITHOUT ROWID, or the historical INTEGER PRIMARY KEY DESC.
     """

@@ -90,12 +90,12 @@ def index_expressions(sql: str) -> tuple[list[str], str | None]:
 
 
 def _is_virtual(sql: str) -> bool:
-    """Return whether the text is that of a virtual table: SQLite writes its first words itself."""
+    """Return whether the text is that of a virtual table; SQLite writes its first words itself."""
     return sql[:15].upper() == "CREATE VIRTUAL "
 
 
 def _definitions(sql: str) -> Iterator[tuple[int, int]]:
-    """Yield where the definitions in a CREATE TABLE begin and end: its body, split at commas."""
+    """Yield where the definitions in a CREATE TABLE begin and end, split at commas."""
     depth = start = 0
     for mark in _MARK.finditer(sql):
         char = mark[1]

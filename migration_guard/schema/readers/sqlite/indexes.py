@@ -53,7 +53,7 @@ def plain_uniques(indexes: Fact[tuple[Index, ...]], parsed: Parsed) -> Fact[tupl
 
 
 def _key_name(index: Index, constraints: list[Named]) -> str:
-    """Return the index's name, or that of the constraint: its own is made up."""
+    """Return the name of the constraint that made the index, else that of the index."""
     if index.backs != "unique":
         return index.name
     columns = tuple(name.lower() for name in index.columns if name is not None)

@@ -36,23 +36,23 @@ from migration_guard.schema.search_path import Pair, SearchPath
 
 MAIN: Final = "main"
 
-_OBJECTS = (
+_OBJECTS: Final = (
     "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 )
-_COLUMNS = """
+_COLUMNS: Final = """
 SELECT m.name, x.name, x.type, x."notnull", x.dflt_value, x.pk, x.hidden
 FROM main.sqlite_master m JOIN pragma_table_xinfo(m.name, 'main') x
 WHERE m.type IN ('table', 'view') AND {which}
 ORDER BY m.name, x.cid
 """
-_INDEXES = """
+_INDEXES: Final = """
 SELECT m.name, l.name, l."unique", l.origin, l.partial, x.cid, x.name, x."desc", x.coll
 FROM main.sqlite_master m JOIN pragma_index_list(m.name, 'main') l
     JOIN pragma_index_xinfo(l.name, 'main') x
 WHERE m.type = 'table' AND x.key AND {which}
 ORDER BY m.name, l.seq, x.seqno
 """
-_FOREIGN_KEYS = """
+_FOREIGN_KEYS: Final = """
 SELECT m.name, f.id, f."from", f."table", f."to", f.on_update, f.on_delete, f."match"
 FROM main.sqlite_master m JOIN pragma_foreign_key_list(m.name, 'main') f
 WHERE m.type = 'table' AND {which}
@@ -220,7 +220,7 @@ class _Pragmas:
         return self._names.get(target.lower(), target)
 
     def _target_key(self, target: str) -> Fact[tuple[str, ...]]:
-        """Return the columns that REFERENCES without columns means: the target's primary key."""
+        """Return the target's primary key, which REFERENCES without columns means."""
         name = self._name(target)
         if name not in self._columns:
             return UNKNOWN
