@@ -1,26 +1,26 @@
-"""What the commands found or did, as values for every report."""
+"""What the commands find or do, as values for every report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.problems import Problem, Severity, Violation, errors
 
-EMPTY_PLAN = Plan((), ())
+EMPTY_PLAN: Final = Plan((), ())
 
 
 class Outcome(NamedTuple):
     """What a run did, or what it would do.
 
-    ``applied`` are the ids that this run applied or recorded, in order; ``rows`` the history, in
-    the order of time; ``stamp`` the environment that the database is stamped with, if it is;
-    ``error`` what ended the run early.
+    ``applied`` holds the ids that this run applied or recorded, in order. ``rows`` is the history
+    in order of time. ``stamp`` is the environment that the database is stamped with, or None.
+    ``error`` ended the run early.
     """
 
     database: str
@@ -35,19 +35,19 @@ class Outcome(NamedTuple):
 
     @property
     def to_run(self) -> list[Planned]:
-        """What a run would still apply, out-of-order migrations aside."""
+        """The migrations that a run would still apply, without out-of-order ones."""
         return self.plan.to_run()
 
     @property
     def returncode(self) -> int:
-        """The exit code: 0 fine, 1 a guard said no, 2 it could not find out."""
+        """The exit code: 0 for success, 1 if a guard said no, 2 if it could not find out."""
         if self.error is not None:
             return self.error.returncode
         return 1 if errors(self.problems) else 0
 
 
 class Action(StrEnum):
-    """What a repair does; the value is the command's option, and what the audit says."""
+    """What a repair does. The value is the command's option and the action in the audit."""
 
     ACCEPT_EDIT = "accept-edit"
     MARK_APPLIED = "mark-applied"
@@ -56,7 +56,7 @@ class Action(StrEnum):
 
 
 class Change(NamedTuple):
-    """One migration before and after; ``after`` None: neither file nor history knows it now."""
+    """The state of a migration before and after a repair; None where nothing is left of it."""
 
     id: str
     before: State
@@ -64,23 +64,22 @@ class Change(NamedTuple):
 
 
 class Repaired(NamedTuple):
-    """What a repair did; with an ``error``, nothing.
+    """What a repair did; nothing if there is an ``error``.
 
-    ``environment`` is the database's stamp as it is now (the setting, where it has none), ``was``
-    the stamp before.
+    ``environment`` is the stamp that the database has now, or the setting where it has none.
     """
 
     database: str
     action: Action
     vendor: str = ""
     environment: str = ""
-    was: str | None = None
+    previous_stamp: str | None = None
     changes: tuple[Change, ...] = ()
     error: GuardError | None = None
 
 
 class Verdict(StrEnum):
-    """What became of one assertion; an unknown one never passes silently."""
+    """The result of one assertion. An unknown one never passes silently."""
 
     KEPT = "kept"
     VIOLATED = "violated"
@@ -88,12 +87,13 @@ class Verdict(StrEnum):
 
 
 class Assertion(NamedTuple):
-    """One thing that a contract says of a database, and whether it is so.
+    """One statement of a contract about a database, and whether it holds.
 
-    ``id`` is readable and stable (``user_profiles::relationship_type::exists``); ``violation`` is
-    set if and only if it is violated, ``unknown`` says why it could not be told. A tuple, because a
-    check of thousands of tables makes hundreds of thousands of them.
+    ``id`` is readable and stable (``user_profiles::relationship_type::exists``). ``violation`` is
+    set if and only if the verdict is VIOLATED; ``unknown`` is the reason for UNKNOWN.
     """
+
+    # A tuple, because a check of thousands of tables makes hundreds of thousands of them.
 
     id: str
     table: str
@@ -106,7 +106,7 @@ class Assertion(NamedTuple):
 
 @dataclass(frozen=True)
 class Examination:
-    """All assertions of a contract against one database, in the order of the contract.
+    """All assertions about one database, in the order of the contract.
 
     ``seconds`` is the time that reading and comparing took.
     """
@@ -118,18 +118,21 @@ class Examination:
 
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
-        """The violations, each once, in order: what hangs on a missing thing repeats its own."""
-        found = (one.violation for one in self.assertions if one.violation is not None)
-        return tuple(dict.fromkeys(found))
+        """The violations, each once, in order."""
+        # All assertions about parts of a missing object share the object's violation.
+        violations = (assertion.violation for assertion in self.assertions)
+        return tuple(dict.fromkeys(filter(None, violations)))
 
     @cached_property
     def unknown(self) -> tuple[Assertion, ...]:
-        """The assertions that could not be told."""
-        return tuple(one for one in self.assertions if one.verdict is Verdict.UNKNOWN)
+        """The assertions that could not be checked."""
+        return tuple(
+            assertion for assertion in self.assertions if assertion.verdict is Verdict.UNKNOWN
+        )
 
 
 class Chapter(NamedTuple):
-    """What one migration did to the schema: the things that it made, changed and removed."""
+    """The database objects that one migration made, changed and removed."""
 
     migration: str
     made: tuple[str, ...] = ()
@@ -137,13 +140,12 @@ class Chapter(NamedTuple):
     removed: tuple[str, ...] = ()
 
 
-class Built(NamedTuple):
-    """A throwaway database as it was built from the files, or as far as that came.
+class FreshDatabase(NamedTuple):
+    """A throwaway database that was built from the files, or built until an error.
 
-    ``django`` are Django's migrations as ``app.name``, ``rows`` the history of the SQL ones, both
-    in the order in which they ran. ``timeline`` is None where nobody watched. ``template`` is the
-    database that it was copied from, "" if it was built for this run. ``seconds`` is what all of it
-    took.
+    ``django`` holds Django's migrations as ``app.name``, ``rows`` the history of the SQL ones, both
+    in the order in which they ran. ``timeline`` is None if it was not asked for. ``template`` is
+    the database that was copied, "" if there is none. ``seconds`` is the time for all of it.
     """
 
     environment: str
@@ -156,11 +158,11 @@ class Built(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What ``checkschema`` found out.
+    """The result of ``checkschema``.
 
-    ``migrations`` is the plan that the hints rest on, None where there is none; ``error`` is why
-    nothing was examined. Unknown assertions count as kept only where ``allow_unknown`` says so.
-    ``built`` is the fresh database that was checked (or ``drift``: compared with), if one was.
+    ``migrations`` is the plan that the hints use, or None. ``error`` is the reason why nothing was
+    checked. Unknown assertions make the check fail unless ``allow_unknown``. ``fresh`` is the
+    fresh database that was checked; with ``drift``, the one that was compared with.
     """
 
     database: str
@@ -169,7 +171,7 @@ class Checked(NamedTuple):
     migrations: Plan | None = None
     allow_unknown: bool = False
     error: GuardError | None = None
-    built: Built | None = None
+    fresh: FreshDatabase | None = None
     drift: bool = False
 
     @property
@@ -184,19 +186,19 @@ class Checked(NamedTuple):
 
     @property
     def unknown(self) -> tuple[Assertion, ...]:
-        """The assertions that could not be told."""
+        """The assertions that could not be checked."""
         return self.examination.unknown if self.examination is not None else ()
 
     @property
     def subject(self) -> str:
-        """What was examined, as a reader knows it."""
-        if self.built is None:
+        """The name of the database in messages."""
+        if self.fresh is None:
             return self.database
         return f"{self.database}, and a fresh one" if self.drift else f"a fresh {self.database}"
 
     @property
     def returncode(self) -> int:
-        """The exit code: 0 kept, 1 violated, 2 it could not find out."""
+        """The exit code: 0 if all is kept, 1 if violated, 2 if it could not find out."""
         if self.error is not None:
             return self.error.returncode
         if self.violations:
@@ -205,7 +207,7 @@ class Checked(NamedTuple):
 
 
 class NotRun(NamedTuple):
-    """Rules that could not run, why, and how to get them."""
+    """Rules that could not run, the reason, and what makes them run."""
 
     rules: tuple[str, ...]
     why: str
@@ -213,10 +215,10 @@ class NotRun(NamedTuple):
 
 
 class Inspected(NamedTuple):
-    """What the static guard found in the files of one database.
+    """The problems that the static guard found in the files of one database.
 
-    ``files`` is their number; ``strict`` lets warnings fail; ``meanings`` has a sentence for each
-    rule; ``error`` is why nothing was read.
+    ``files`` is the number of files. ``strict`` makes warnings fail. ``meanings`` has a sentence
+    for each rule. ``error`` is the reason why nothing was read.
     """
 
     database: str
@@ -236,7 +238,7 @@ class Inspected(NamedTuple):
 
     @property
     def returncode(self) -> int:
-        """The exit code: 0 fine, 1 the guard says no, 2 it could not find out."""
+        """The exit code: 0 for success, 1 if the guard says no, 2 if it could not find out."""
         if self.error is not None:
             return self.error.returncode
         return 1 if self.failing else 0

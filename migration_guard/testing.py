@@ -151,7 +151,7 @@ def _sql_first(creation: BaseDatabaseCreation) -> Iterator[None]:
             name: str = create(*args, **kwargs)
             with _connected_to(creation.connection, name, stack):
                 try:
-                    building.build(building.Building(alias, ENVIRONMENT, restamp=True))
+                    building.build(building.BuildOptions(alias, ENVIRONMENT, restamp=True))
                 except GuardError as error:
                     raise _not_migrated(alias, str(error), error.returncode) from error
             return name

@@ -22,7 +22,7 @@ import migration_guard
 from migration_guard.contracts import from_toml
 from migration_guard.planning.plan import State
 from migration_guard.problems import Severity, Violation
-from migration_guard.reports.json import examined
+from migration_guard.reports.json import schema_check
 from migration_guard.results import Action
 from tests.contracts.test_from_toml import REFUSED
 from tests.reporting import SCHEMAS, validate, validate_sarif
@@ -216,7 +216,7 @@ def test_command_when_it_cannot_find_out_still_reports_why_to_the_pull_request(
 
 @pytest.mark.parametrize("name", EVERY)
 def test_checkschema_when_it_reports_any_outcome_keeps_its_schema(name):
-    validate("checkschema", json.loads(examined(EVERY[name])))
+    validate("checkschema", json.loads(schema_check(EVERY[name])))
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_runauditedsql_when_it_reports_json_keeps_its_schema(
 
 
 def test_schema_when_a_key_is_added_or_missing_notices():
-    value = json.loads(examined(EVERY["kept"]))
+    value = json.loads(schema_check(EVERY["kept"]))
 
     with pytest.raises(ValidationError):
         validate("checkschema", {**value, "surprise": 1})

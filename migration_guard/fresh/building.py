@@ -53,7 +53,7 @@ class BuildFailed(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Building:
+class BuildOptions:
     """How to build: the environment (None: the setting), and who is told what."""
 
     alias: str
@@ -86,7 +86,7 @@ def needs_interleaving() -> bool:
     return any(_needs(migration) for migration in loader.disk_migrations.values())
 
 
-def build(building: Building) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
+def build(building: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
     """Apply all that is missing; return Django's migrations as applied, and the SQL history.
 
     Raises BuildFailed, which names the migration, and CannotTell.
@@ -141,7 +141,7 @@ def _needs(migration: Migration) -> tuple[tuple[int, str], ...]:
 # -- the two kinds of steps
 
 
-def _run_sql(building: Building, step: SQLStep, files: FileSet, progress: _Progress) -> None:
+def _run_sql(building: BuildOptions, step: SQLStep, files: FileSet, progress: _Progress) -> None:
     by_id = {file.id: file for file in files.files}
     everything = step.files[-1] is files.files[-1]
 
@@ -175,7 +175,7 @@ def _cause(outcome: Outcome, error: GuardError) -> GuardError:
 class _Migrate(migrate.Command):
     """Django's ``migrate``, which tells of each migration."""
 
-    def __init__(self, building: Building, progress: _Progress) -> None:
+    def __init__(self, building: BuildOptions, progress: _Progress) -> None:
         super().__init__(stdout=StringIO(), stderr=StringIO())
         self._building = building
         self._progress = progress
@@ -197,7 +197,7 @@ class _Migrate(migrate.Command):
 
 
 def _migrate(
-    building: Building, step: DjangoStep, progress: _Progress, *, everything: bool
+    building: BuildOptions, step: DjangoStep, progress: _Progress, *, everything: bool
 ) -> None:
     """Run what a deploy would type: ``migrate``, or ``migrate APP NAME`` for a part."""
     command = _Migrate(building, progress)

@@ -46,7 +46,7 @@ _EDIT = (
 )
 
 
-def explained(error: BuildFailed, alias: str) -> BuildFailed:
+def explain(error: BuildFailed, alias: str) -> BuildFailed:
     """Return the error with the cause, as far as the files tell, and the state that is left."""
     failed = next((one for one in error.problems if one.rule == FAILED), None)
     cause = _cause(error)

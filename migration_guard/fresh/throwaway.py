@@ -21,7 +21,7 @@ from migration_guard.vendors import VENDORS, load
 
 
 @contextmanager
-def host_of(alias: str) -> Iterator[Host]:
+def open_host(alias: str) -> Iterator[Host]:
     """Open the place where throwaway databases of ``alias`` are made, and clean it of leftovers.
 
     Raises CannotTell.

@@ -9,19 +9,19 @@ from pathlib import Path
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, place, split_place
 from migration_guard.reports.text import order, tally
-from migration_guard.results import Assertion, Built, Checked
+from migration_guard.results import Assertion, Checked, FreshDatabase
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _RULES = {1: "refused", 2: "cannot-tell"}
 
 
-def examined(checked: Checked) -> str:
+def schema_check(checked: Checked) -> str:
     """Return an annotation for each violation, on the contract's line, and for what is unknown.
 
     A plain line with the counts, which GitHub only logs, ends it.
     """
     lines = [_violation(violation) for violation in checked.violations]
-    built = [_built(checked.built), problems(checked.built.problems)] if checked.built else []
+    built = [_built(checked.fresh), problems(checked.fresh.problems)] if checked.fresh else []
     lines = [*filter(None, built), *lines]
     command = "warning" if checked.allow_unknown else "error"
     lines += [_unknown(assertion, command) for assertion in checked.unknown]
@@ -45,9 +45,9 @@ def problems(found: Iterable[Problem], error: GuardError | None = None) -> str:
     return "\n".join(lines if error is None else [*lines, _error(error)])
 
 
-def _built(built: Built) -> str:
+def _built(fresh: FreshDatabase) -> str:
     """Return the order as a notice: one a run, however many migrations."""
-    return _command("notice", "fresh database", order(built.rows, None)) if built.rows else ""
+    return _command("notice", "fresh database", order(fresh.rows, None)) if fresh.rows else ""
 
 
 def _error(error: GuardError) -> str:

@@ -8,7 +8,7 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.new_migration import NewMigration
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
-from migration_guard.results import Assertion, Built, Checked, Outcome, Repaired
+from migration_guard.results import Assertion, Checked, FreshDatabase, Outcome, Repaired
 
 
 def run(outcome: Outcome) -> str:
@@ -30,7 +30,7 @@ def run(outcome: Outcome) -> str:
     )
 
 
-def repaired(done: Repaired) -> str:
+def repair(done: Repaired) -> str:
     """Return what ``repairsqlmigrations --format json`` prints."""
     return dump(
         {
@@ -44,7 +44,7 @@ def repaired(done: Repaired) -> str:
     )
 
 
-def examined(checked: Checked) -> str:
+def schema_check(checked: Checked) -> str:
     """Return what ``checkschema --format json`` prints; ``error`` only if nothing was checked."""
     plan = checked.migrations
     found: dict[str, Any] = {
@@ -56,14 +56,14 @@ def examined(checked: Checked) -> str:
         "unknown": [_unknown(assertion) for assertion in checked.unknown],
         "migrations": [] if plan is None else [_migration(one) for one in plan.migrations],
     }
-    if checked.built is not None:
-        found["fresh"] = _built(checked.built, checked.error)
+    if checked.fresh is not None:
+        found["fresh"] = _built(checked.fresh, checked.error)
     if checked.error is not None:
         found["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(found)
 
 
-def created(made: NewMigration | GuardError) -> str:
+def new_migration(made: NewMigration | GuardError) -> str:
     """Return what ``makesqlmigration --format json`` prints, also where it made nothing."""
     if isinstance(made, GuardError):
         problems = [error_fields(made)]
@@ -102,13 +102,13 @@ def dump(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _built(built: Built, error: GuardError | None) -> dict[str, Any]:
-    problems = [*built.problems, *(error.problems if isinstance(error, Refused) else ())]
+def _built(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:
+    problems = [*fresh.problems, *(error.problems if isinstance(error, Refused) else ())]
     found: dict[str, Any] = {
-        "environment": built.environment,
-        "template": built.template or None,
-        "seconds": round(built.seconds, 3),
-        "django": list(built.django),
+        "environment": fresh.environment,
+        "template": fresh.template or None,
+        "seconds": round(fresh.seconds, 3),
+        "django": list(fresh.django),
         "applied": [
             {
                 "id": row.id,
@@ -116,12 +116,12 @@ def _built(built: Built, error: GuardError | None) -> dict[str, Any]:
                 "applied_at": row.applied_at.isoformat(timespec="microseconds"),
                 "duration_ms": row.duration_ms,
             }
-            for row in built.rows
+            for row in fresh.rows
         ],
         "problems": [problem_fields(problem) for problem in problems],
     }
-    if built.timeline is not None:
-        found["timeline"] = [chapter._asdict() for chapter in built.timeline]
+    if fresh.timeline is not None:
+        found["timeline"] = [chapter._asdict() for chapter in fresh.timeline]
     return found
 
 

@@ -5,13 +5,13 @@ from xml.etree import ElementTree as ET
 
 from migration_guard.problems import split_place
 from migration_guard.reports.text import verdict
-from migration_guard.results import Assertion, Built, Checked, Verdict
+from migration_guard.results import Assertion, Checked, FreshDatabase, Verdict
 
 # XML 1.0 cannot hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def examined(checked: Checked) -> str:
+def schema_check(checked: Checked) -> str:
     """Return the XML document; times are in seconds.
 
     A violation is a failure; an unknown assertion is an error, or skipped where it is allowed.
@@ -35,32 +35,32 @@ def examined(checked: Checked) -> str:
     for assertion in checked.assertions:
         _add_case(suite, assertion, allow_unknown=checked.allow_unknown)
     root = ET.Element("testsuites")
-    if checked.built is not None:
-        root.append(_build(checked.database, checked.built))
+    if checked.fresh is not None:
+        root.append(_build(checked.database, checked.fresh))
     root.append(suite)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode")
 
 
-def _build(database: str, built: Built) -> ET.Element:
+def _build(database: str, fresh: FreshDatabase) -> ET.Element:
     """Return the suite of the migrations as they were applied, in order."""
     suite = ET.Element(
         "testsuite",
         name=_text(f"fresh database of {database}"),
-        tests=str(len(built.rows)),
+        tests=str(len(fresh.rows)),
         failures="0",
         errors="0",
         skipped="0",
-        time=f"{built.seconds:.3f}",
+        time=f"{fresh.seconds:.3f}",
     )
-    for row in built.rows:
+    for row in fresh.rows:
         seconds = (row.duration_ms or 0) / 1000
         case = ET.SubElement(
             suite, "testcase", classname="migrations", name=_text(row.id), time=f"{seconds:.3f}"
         )
         output = ET.SubElement(case, "system-out")
         output.text = f"applied at {row.applied_at.isoformat(timespec='milliseconds')}"
-    for problem in built.problems:
+    for problem in fresh.problems:
         output = ET.SubElement(suite, "system-err")
         output.text = _text(f"{problem.place}: {problem.message}\n{problem.detail}")
     return suite

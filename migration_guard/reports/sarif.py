@@ -23,17 +23,17 @@ UNKNOWN = "unknown"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def examined(checked: Checked, rules: Mapping[str, str]) -> str:
+def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
     """Return the log of a checked contract; ``rules`` says in one sentence what each rule means."""
     results = [_violation(violation) for violation in checked.violations]
     level = "warning" if checked.allow_unknown else "error"
     results += [_unknown(assertion, level) for assertion in checked.unknown]
     known = {**rules, UNKNOWN: "What the contract says could not be checked."}
     order = None
-    if checked.built is not None:
+    if checked.fresh is not None:
         failed = checked.error.problems if isinstance(checked.error, Refused) else ()
-        results += [_problem(problem) for problem in (*checked.built.problems, *failed)]
-        order = [f"{row.id} @ {moment(row.applied_at)}" for row in checked.built.rows]
+        results += [_problem(problem) for problem in (*checked.fresh.problems, *failed)]
+        order = [f"{row.id} @ {moment(row.applied_at)}" for row in checked.fresh.rows]
     return _log(results, known, checked.error, order)
 
 

@@ -61,12 +61,12 @@ def summary(found: Plan) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in State if counts[state]) + "."
 
 
-def repaired(done: Repaired) -> str:
+def repair(done: Repaired) -> str:
     """Return what a repair changed, what is true now, and what comes next."""
     if done.action is Action.STAMP:
         lines = [
             f"{done.database} is stamped {done.environment} now "
-            f"(before: {done.was or 'not stamped'}).",
+            f"(before: {done.previous_stamp or 'not stamped'}).",
             "A migration with environments runs only where this stamp and "
             'MIGRATION_GUARD["ENVIRONMENT"] both allow it.',
         ]
@@ -75,7 +75,7 @@ def repaired(done: Repaired) -> str:
     return "\n".join([*lines, "It is in the audit. Next: manage.py runsqlmigrations --plan"])
 
 
-def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
+def schema_check(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
     """Return what a check found, grouped by table, and a summary line.
 
     ``style`` is Django's (``BaseCommand.style``), None for no colour; ``kept`` lists the tables
@@ -88,7 +88,7 @@ def examined(checked: Checked, style: Any = None, *, kept: bool = False) -> str:
         if kept or assertion.table in bad:
             tables.setdefault(assertion.table, []).append(assertion)
     blocks = [_table(name, found, style) for name, found in tables.items()]
-    pending = _not_run(checked) if checked.built is None else []
+    pending = _not_run(checked) if checked.fresh is None else []
     return "\n".join([*blocks, *pending, tally(checked, style)])
 
 
@@ -127,7 +127,7 @@ def verdict(checked: Checked) -> str:
                 f'The database "{checked.database}" and what the files make differ: {broken}.\n'
                 "Each is named above, with the migration that speaks of it and what to do."
             )
-        if checked.built is not None:
+        if checked.fresh is not None:
             return (
                 f"A database that is built from the files does not keep the contract: {broken}.\n"
                 "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
@@ -165,7 +165,7 @@ def _table(name: str, found: Sequence[Assertion], style: Any) -> str:
         what = f"{violation.object}: " if violation.object else ""
         lines.append(f"  {style.ERROR(f'[{violation.rule}]')} {what}{violation.message}")
         said = f"stated by {violation.source}" if violation.source else ""
-        lines += [f"{_INDENT}{line}" for line in (said, violation.relied_on) if line]
+        lines += [f"{_INDENT}{line}" for line in (said, violation.reliance) if line]
         lines += [f"{_INDENT}{line}" for line in violation.hint.splitlines()]
     for one in found:
         if one.verdict is Verdict.UNKNOWN:

@@ -155,7 +155,7 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
     stamp = recorded.stamp or target.conf.environment
     if request.action is Action.STAMP:
         _stamp(target, request, stamp)
-        return outcome._replace(environment=request.environment, was=recorded.stamp)
+        return outcome._replace(environment=request.environment, previous_stamp=recorded.stamp)
     if request.action is Action.FORGET:
         _refuse_production(target, recorded.stamp)
     chosen = _choose(target.plan(recorded), request.ids)
@@ -165,7 +165,7 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
         Change(planned.id, planned.state, after[planned.id].state if planned.id in after else None)
         for planned in chosen
     )
-    return outcome._replace(environment=stamp, was=recorded.stamp, changes=changes)
+    return outcome._replace(environment=stamp, previous_stamp=recorded.stamp, changes=changes)
 
 
 def _choose(plan: dict[str, Planned], ids: Sequence[str]) -> list[Planned]:

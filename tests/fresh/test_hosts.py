@@ -13,7 +13,7 @@ from migration_guard.fresh import postgresql
 from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX, new_name
 from migration_guard.fresh.mysql import MySQLHost
 from migration_guard.fresh.postgresql import PostgreSQLHost
-from migration_guard.fresh.throwaway import host_of, throwaway
+from migration_guard.fresh.throwaway import open_host, throwaway
 from tests.faults import pgbouncer
 from tests.fresh.support import make_leftover, templates, throwaways
 from tests.running.support import wait_until
@@ -107,7 +107,7 @@ def test_create_when_the_database_cannot_be_configured_drops_it(postgres, host, 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_create_when_the_server_refuses_says_why(database):
-    with host_of("default") as host:
+    with open_host("default") as host:
         name = host.create(new_name())
         try:
             with pytest.raises(CannotTell, match=f"could not be created.*{name}.*exists"):
@@ -124,7 +124,7 @@ def test_create_when_the_settings_name_a_template_copies_it(postgres):
             session.execute("CREATE TABLE made_before ()")
         postgres.configure(TEST={"TEMPLATE": template})
         with (
-            host_of("default") as host,
+            open_host("default") as host,
             throwaway("default", host) as name,
             inside(postgres, name) as session,
         ):
@@ -136,7 +136,7 @@ def test_create_when_the_settings_name_a_template_copies_it(postgres):
 
 
 def test_throwaway_when_it_is_interrupted_while_it_is_made_is_dropped(database, monkeypatch):
-    with host_of("default") as host:
+    with open_host("default") as host:
         create = host.create
 
         def interrupted(*args):
@@ -175,7 +175,7 @@ def test_drop_when_the_connection_was_lost_connects_again(database):
         "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
         "mysql": ("SELECT CONNECTION_ID()", "KILL {}"),
     }[database.vendor]
-    with host_of("default") as host:
+    with open_host("default") as host:
         name = new_name()
         host.create(name)
         database.execute(end.format(host._query(own)[0][0]))
@@ -231,7 +231,7 @@ def test_sweep_when_the_owner_came_through_another_database_leaves_it_alone(
 def test_sweep_when_a_database_only_begins_so_leaves_it_alone(database, name):
     make_leftover(database, name)
     try:
-        with host_of("default"):
+        with open_host("default"):
             assert name in throwaways(database)
     finally:
         if database.vendor != "sqlite":

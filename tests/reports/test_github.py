@@ -1,12 +1,12 @@
 from pathlib import Path
 
 from migration_guard.problems import Problem, Severity
-from migration_guard.reports.github import examined, problems
+from migration_guard.reports.github import problems, schema_check
 from tests.reports.examples import ALLOWED, BROKEN, FAILED
 
 
 def test_github_when_something_is_violated_annotates_the_line_of_the_contract():
-    lines = examined(BROKEN).splitlines()
+    lines = schema_check(BROKEN).splitlines()
 
     assert lines == [
         "::error file=schema_contract.toml,line=12,title=missing-column::"
@@ -23,11 +23,11 @@ def test_github_when_something_is_violated_annotates_the_line_of_the_contract():
 
 
 def test_github_when_unknown_is_allowed_only_warns():
-    assert examined(ALLOWED).startswith("::warning file=schema_contract.toml,line=30,")
+    assert schema_check(ALLOWED).startswith("::warning file=schema_contract.toml,line=30,")
 
 
 def test_github_when_nothing_was_checked_says_why():
-    assert examined(FAILED) == "::error title=cannot-tell::No connection.%0AStart the server."
+    assert schema_check(FAILED) == "::error title=cannot-tell::No connection.%0AStart the server."
 
 
 def test_github_when_a_path_has_commas_and_colons_escapes_them():

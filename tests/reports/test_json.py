@@ -1,13 +1,13 @@
 import json
 
-from migration_guard.reports.json import examined
+from migration_guard.reports.json import schema_check
 from tests.reports.examples import ALL_KEPT, BROKEN, FAILED
 
 KEYS = ["database", "vendor", "ok", "checked", "violations", "unknown", "migrations"]
 
 
 def test_json_when_something_is_violated_says_what_where_and_why():
-    found = json.loads(examined(BROKEN))
+    found = json.loads(schema_check(BROKEN))
 
     assert list(found) == KEYS
     assert (found["ok"], found["checked"]) == (False, 5)
@@ -35,11 +35,11 @@ def test_json_when_something_is_violated_says_what_where_and_why():
 
 
 def test_json_when_everything_is_kept_is_ok():
-    assert json.loads(examined(ALL_KEPT))["ok"] is True
+    assert json.loads(schema_check(ALL_KEPT))["ok"] is True
 
 
 def test_json_when_nothing_was_checked_says_why():
-    found = json.loads(examined(FAILED))
+    found = json.loads(schema_check(FAILED))
 
     assert found["ok"] is False
     assert found["error"] == {"message": "No connection.", "hint": "Start the server."}

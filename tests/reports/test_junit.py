@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from migration_guard.problems import Problem, Violation
-from migration_guard.reports.junit import examined
-from migration_guard.results import Built, Verdict
+from migration_guard.reports.junit import schema_check
+from migration_guard.results import FreshDatabase, Verdict
 from tests.reports.examples import (
     ALL_KEPT,
     ALLOWED,
@@ -26,7 +26,7 @@ def parse(report):
 
 
 def test_junit_when_something_is_violated_has_one_case_for_each_assertion():
-    suite = parse(examined(BROKEN))
+    suite = parse(schema_check(BROKEN))
 
     cases = {f"{case.get('classname')}::{case.get('name')}": case for case in suite}
     assert list(cases) == [one.id for one in BROKEN.assertions]
@@ -50,7 +50,7 @@ def test_junit_when_something_is_violated_has_one_case_for_each_assertion():
     ],
 )
 def test_junit_when_it_counts_agrees_with_its_cases(report, counts):
-    suite = parse(examined(report))
+    suite = parse(schema_check(report))
 
     names = ("tests", "failures", "errors", "skipped")
     assert tuple(suite.get(name) for name in names) == counts
@@ -60,9 +60,9 @@ def test_junit_when_it_counts_agrees_with_its_cases(report, counts):
 
 def test_junit_when_the_files_were_warned_of_says_so_beside_the_migrations():
     warning = Problem("changed-nothing", "it changed nothing", "", path=Path("0002_b.sql"), line=3)
-    built = Built("production", problems=(warning,))
+    built = FreshDatabase("production", problems=(warning,))
 
-    root = ET.fromstring(examined(checked(KEPT, built=built)))  # noqa: S314 -- it is ours
+    root = ET.fromstring(schema_check(checked(KEPT, fresh=built)))  # noqa: S314 -- it is ours
 
     assert "0002_b.sql:3: it changed nothing" in root.find(".//system-err").text
 
@@ -70,6 +70,6 @@ def test_junit_when_the_files_were_warned_of_says_so_beside_the_migrations():
 def test_junit_when_a_text_holds_what_xml_cannot_stays_well_formed():
     violation = Violation("wrong-default", "t", "c", "'\x00'", "<b>&\"'\x1b\ud800", "", "")
 
-    suite = parse(examined(checked(assertion("t::c::default", Verdict.VIOLATED, violation))))
+    suite = parse(schema_check(checked(assertion("t::c::default", Verdict.VIOLATED, violation))))
 
     assert "<b>&\"'" in suite[0].find("failure").get("message")

@@ -8,7 +8,7 @@ import pytest
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import Problem, Severity
-from migration_guard.reports.sarif import examined, problems
+from migration_guard.reports.sarif import problems, schema_check
 from tests.reporting import validate_sarif
 from tests.reports.examples import BROKEN, EVERY, FAILED
 
@@ -24,13 +24,13 @@ def valid(report):
 
 @pytest.mark.parametrize("outcome", EVERY)
 def test_sarif_when_a_contract_was_checked_is_valid(outcome):
-    run = valid(examined(EVERY[outcome], RULES))
+    run = valid(schema_check(EVERY[outcome], RULES))
 
     assert run["invocations"][0]["executionSuccessful"] is (outcome != "failed")
 
 
 def test_sarif_when_it_is_not_valid_is_seen_by_the_schema():
-    log = json.loads(examined(BROKEN, RULES))
+    log = json.loads(schema_check(BROKEN, RULES))
     log["runs"][0]["results"][0]["level"] = "fatal"
 
     with pytest.raises(jsonschema.ValidationError):
@@ -38,7 +38,7 @@ def test_sarif_when_it_is_not_valid_is_seen_by_the_schema():
 
 
 def test_sarif_when_something_is_violated_points_at_the_contract_and_at_the_rule():
-    run = valid(examined(BROKEN, RULES))
+    run = valid(schema_check(BROKEN, RULES))
 
     missing, of_model, unknown = run["results"]
     rules = run["tool"]["driver"]["rules"]
@@ -55,7 +55,7 @@ def test_sarif_when_something_is_violated_points_at_the_contract_and_at_the_rule
 
 
 def test_sarif_when_nothing_was_checked_says_why():
-    run = valid(examined(FAILED, RULES))
+    run = valid(schema_check(FAILED, RULES))
 
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
     assert told["message"]["text"] == "No connection.\nStart the server."

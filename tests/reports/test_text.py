@@ -22,7 +22,7 @@ in all."""
 
 
 def test_text_when_something_is_violated_groups_by_table_and_counts():
-    assert text.examined(BROKEN) == REPORT
+    assert text.schema_check(BROKEN) == REPORT
 
 
 def test_problem_when_it_has_no_remedy_is_one_line():
@@ -32,11 +32,13 @@ def test_problem_when_it_has_no_remedy_is_one_line():
 
 
 def test_text_when_everything_is_kept_is_one_line():
-    assert text.examined(ALL_KEPT) == ("1 assertion about default (postgresql) in 0.12 s: 1 kept.")
+    assert text.schema_check(ALL_KEPT) == (
+        "1 assertion about default (postgresql) in 0.12 s: 1 kept."
+    )
 
 
 def test_text_when_asked_for_kept_tables_lists_them():
-    assert text.examined(ALL_KEPT, kept=True).startswith("users\n  1 assertion kept\n")
+    assert text.schema_check(ALL_KEPT, kept=True).startswith("users\n  1 assertion kept\n")
 
 
 def test_text_when_it_has_a_style_paints_rules_and_summary():
@@ -44,7 +46,7 @@ def test_text_when_it_has_a_style_paints_rules_and_summary():
         MIGRATE_HEADING="<{}>".format, ERROR="!{}!".format, WARNING="?{}?".format, SUCCESS=str
     )
 
-    report = text.examined(BROKEN, paint)
+    report = text.schema_check(BROKEN, paint)
 
     assert "<user_profiles>" in report
     assert "![missing-column]!" in report

@@ -95,14 +95,14 @@ class Command(GuardCommand):
 
     def _prove(self, options: dict[str, Any]) -> Checked:
         # Imported late: a plain check makes no database.
-        from migration_guard.fresh.proving import Proof, prove
+        from migration_guard.fresh.check import FreshCheck, check_fresh
 
         alias = options["database"]
         try:
             contract = _contract(options) if options["fresh"] else None
         except GuardError as error:
             return Checked(alias, error=error)
-        proof = Proof(
+        proof = FreshCheck(
             alias,
             contract,
             drift=options["drift"],
@@ -114,7 +114,7 @@ class Command(GuardCommand):
         )
         # Without a line for each migration: the report lists them.
         with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
-            return prove(proof, observe)
+            return check_fresh(proof, observe)
 
     def _end(self, checked: Checked, options: dict[str, Any]) -> tuple[int, str]:
         self._report(checked, options)
@@ -133,11 +133,11 @@ class Command(GuardCommand):
     def _text(self, checked: Checked, options: dict[str, Any]) -> str:
         style = no_style() if options["output"] is not None else self.style
         parts = []
-        if checked.built is not None:
+        if checked.fresh is not None:
             cap = text.ORDER_CAP if options["verbosity"] <= 1 else None
-            parts.append(fresh.built(checked.built, cap, finished=checked.error is None))
+            parts.append(fresh.build_report(checked.fresh, cap, finished=checked.error is None))
         if checked.error is None:
-            parts.append(text.examined(checked, style, kept=options["verbosity"] > 1))
+            parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
         return "\n".join(parts)
 
 
@@ -228,9 +228,9 @@ def _render(checked: Checked, report: str) -> str:
     if report == "sarif":
         from migration_guard.reports import sarif
 
-        return sarif.examined(checked, _rule_meanings())
+        return sarif.schema_check(checked, _rule_meanings())
     module = import_module(f"migration_guard.reports.{report}")
-    return str(module.examined(checked))
+    return str(module.schema_check(checked))
 
 
 def _rule_meanings() -> Mapping[str, str]:

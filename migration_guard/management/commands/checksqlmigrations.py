@@ -11,7 +11,8 @@ from migration_guard.exceptions import GuardError
 from migration_guard.linter import lint, registry
 from migration_guard.management.base import GuardCommand
 from migration_guard.problems import Severity
-from migration_guard.reports import github, inspected, sarif
+from migration_guard.reports import github, sarif
+from migration_guard.reports import lint as lint_report
 from migration_guard.results import Inspected
 from migration_guard.running import connecting
 
@@ -73,7 +74,7 @@ class Command(GuardCommand):
 
     def _report(self, result: Inspected, options: dict[str, Any]) -> tuple[int, str]:
         if options["format"] == "json":
-            self.say(inspected.json(result))
+            self.say(lint_report.json(result))
         elif options["format"] == "github":
             self.say(github.problems(result.problems, result.error))
         elif options["format"] == "sarif":
@@ -82,7 +83,7 @@ class Command(GuardCommand):
             self._report_text(result, options["verbosity"])
         if result.error is not None:
             return result.returncode, str(result.error)
-        return result.returncode, inspected.summary(result) if result.returncode else ""
+        return result.returncode, lint_report.summary(result) if result.returncode else ""
 
     def _report_text(self, result: Inspected, verbosity: int) -> None:
         least = Severity.ERROR if verbosity == 0 else Severity.INFO
@@ -92,11 +93,11 @@ class Command(GuardCommand):
             if least is Severity.INFO or problem in result.failing
         ]
         if problems:
-            self.say(inspected.text(problems) + "\n")
+            self.say(lint_report.text(problems) + "\n")
         if verbosity:
-            self.tell(inspected.not_run(result.not_run))
+            self.tell(lint_report.not_run(result.not_run))
         if verbosity and not result.returncode:
-            self.say(inspected.summary(result))
+            self.say(lint_report.summary(result))
 
 
 def _oldest_server(connection: BaseDatabaseWrapper) -> str:

@@ -64,9 +64,9 @@ class Command(GuardCommand):
         with Progress(self.stderr, options["verbosity"]) as observe:
             repaired = repairing.repair(repair, options["database"], observe)
         if options["format"] == "json":
-            self.say(json.repaired(repaired))
+            self.say(json.repair(repaired))
         elif repaired.error is None and options["verbosity"] > 0:
-            self.say(text.repaired(repaired))
+            self.say(text.repair(repaired))
         if repaired.error is not None:
             raise repaired.error
         return 0, ""

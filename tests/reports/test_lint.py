@@ -3,7 +3,7 @@
 import pytest
 
 from migration_guard.problems import Problem
-from migration_guard.reports import inspected
+from migration_guard.reports import lint
 
 LONG = "SELECT 1;" + " " * 500 + "SELECT 2;"
 
@@ -21,7 +21,7 @@ def test_text_when_the_line_says_something_then_it_stands_below(tmp_path, line, 
     path = tmp_path / "0001_a.sql"
     path.write_text(f"\tCREATE TABLE t;\n\n{LONG}\n")
 
-    text = inspected.text([Problem("rule", "wrong", "", path=path, line=line, column=column)])
+    text = lint.text([Problem("rule", "wrong", "", path=path, line=line, column=column)])
 
     assert [each for each in text.split("\n") if " | " in each] == shown
     assert "wrong" in text

@@ -16,20 +16,20 @@ from migration_guard import conf, schema_check
 from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh import building, diagnosis, template
-from migration_guard.fresh.building import BuildFailed, Building
+from migration_guard.fresh.building import BuildFailed, BuildOptions
 from migration_guard.fresh.drift import drift
 from migration_guard.fresh.host import Host
-from migration_guard.fresh.throwaway import host_of, throwaway
+from migration_guard.fresh.throwaway import open_host, throwaway
 from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.plan import Plan
-from migration_guard.results import Assertion, Built, Checked, Examination
+from migration_guard.results import Assertion, Checked, Examination, FreshDatabase
 from migration_guard.running import connecting, events
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class FreshCheck:
     """What to prove: a ``contract`` on a fresh database (None: not), and no ``drift`` from it.
 
     The contract is asked for when the fresh database stands for the alias. ``environment`` is that
@@ -56,15 +56,15 @@ class _Actual:
     stamp: str | None
 
 
-def prove(proof: Proof, observe: events.Observer = lambda _event: None) -> Checked:
+def check_fresh(proof: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
     """Build, check, compare, drop; raise nothing. ``observe`` hears of the SQL migrations."""
     checked = Checked(proof.alias, allow_unknown=proof.allow_unknown, drift=proof.drift)
     try:
         return _prove(proof, checked, observe)
     except BuildFailed as error:
         environment = _environment(proof, None)
-        built = Built(environment, error.django, error.rows)
-        return checked._replace(error=error, built=built)
+        built = FreshDatabase(environment, error.django, error.rows)
+        return checked._replace(error=error, fresh=built)
     except GuardError as error:
         return checked._replace(error=error)
     except DatabaseError as error:
@@ -73,13 +73,13 @@ def prove(proof: Proof, observe: events.Observer = lambda _event: None) -> Check
         return checked._replace(error=_INTERRUPTED)
 
 
-def _prove(proof: Proof, checked: Checked, observe: events.Observer) -> Checked:
+def _prove(proof: FreshCheck, checked: Checked, observe: events.Observer) -> Checked:
     started = perf_counter()
     checked = checked._replace(vendor=connecting.supported_connection(proof.alias).vendor)
     actual = _read(proof.alias) if proof.drift else None
     environment = _environment(proof, actual)
-    with host_of(proof.alias) as host, _built(proof, host, environment, observe) as built:
-        checked = checked._replace(built=built._replace(seconds=perf_counter() - started))
+    with open_host(proof.alias) as host, _built(proof, host, environment, observe) as built:
+        checked = checked._replace(fresh=built._replace(seconds=perf_counter() - started))
         found: list[Assertion] = []
         if proof.contract is not None:
             examined = _examine(proof, proof.contract(), environment)
@@ -99,7 +99,9 @@ def _prove(proof: Proof, checked: Checked, observe: events.Observer) -> Checked:
 
 
 @contextmanager
-def _built(proof: Proof, host: Host, environment: str, observe: events.Observer) -> Iterator[Built]:
+def _built(
+    proof: FreshCheck, host: Host, environment: str, observe: events.Observer
+) -> Iterator[FreshDatabase]:
     """Let a finished database stand for the alias: built now, or copied from a template."""
     if not proof.template:
         with throwaway(proof.alias, host):
@@ -114,25 +116,25 @@ def _built(proof: Proof, host: Host, environment: str, observe: events.Observer)
             templates.become_template(made, name, family)
     with throwaway(proof.alias, host, name):
         outcome = schema_check.read_plan(proof.alias, environment)
-        yield Built(environment, rows=outcome.rows, template=name)
+        yield FreshDatabase(environment, rows=outcome.rows, template=name)
 
 
-def _build(proof: Proof, environment: str, observe: events.Observer) -> Built:
-    plain = Building(proof.alias, environment, observe=observe)
+def _build(proof: FreshCheck, environment: str, observe: events.Observer) -> FreshDatabase:
+    plain = BuildOptions(proof.alias, environment, observe=observe)
     try:
         if not proof.timeline:
             django, rows = building.build(plain)
-            return Built(environment, django, rows)
+            return FreshDatabase(environment, django, rows)
         with closing(Timeline(proof.alias)) as timeline:
             django, rows = building.build(replace(plain, watch=timeline.after))
-            return Built(
+            return FreshDatabase(
                 environment, django, rows, tuple(timeline.chapters), tuple(timeline.problems)
             )
     except BuildFailed as error:
-        raise diagnosis.explained(error, proof.alias) from error
+        raise diagnosis.explain(error, proof.alias) from error
 
 
-def _environment(proof: Proof, actual: _Actual | None) -> str:
+def _environment(proof: FreshCheck, actual: _Actual | None) -> str:
     settings = conf.load()
     stamp = actual.stamp if actual is not None else None
     return conf.environment(
@@ -143,7 +145,7 @@ def _environment(proof: Proof, actual: _Actual | None) -> str:
 # -- what is asked of it
 
 
-def _examine(proof: Proof, contract: Contract, environment: str) -> Checked:
+def _examine(proof: FreshCheck, contract: Contract, environment: str) -> Checked:
     if contract.is_empty:  # that it can be built is proof enough
         return Checked(proof.alias)
     return schema_check.check(contract, proof.alias, allow_unknown=True, environment=environment)
@@ -158,7 +160,7 @@ def _read(alias: str) -> _Actual:
     return _Actual(found, plan, outcome.stamp)
 
 
-def _drift(proof: Proof, actual: _Actual) -> tuple[Assertion, ...]:
+def _drift(proof: FreshCheck, actual: _Actual) -> tuple[Assertion, ...]:
     with schema_check.open_for_reading(proof.alias) as connection:
         fresh = read_database(connection)
     models = apps.get_models(include_auto_created=True)
