@@ -1,7 +1,7 @@
-"""The setting ``MIGRATION_GUARD``, typed and read lazily.
+"""The setting ``MIGRATION_GUARD``, with types, defaults and checks.
 
-Invariant: nothing is cached, so that a test that changes the setting sees the change; reading it
-touches neither a file nor a database.
+Invariants: nothing is cached, so a test that changes the setting sees the change; reading it opens
+no file and no database.
 """
 
 import difflib
@@ -10,16 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
 from migration_guard.exceptions import CannotTell
 
-SETTING = "MIGRATION_GUARD"
-BUILT_IN_ENVIRONMENTS = ("production", "staging", "test", "dev")
-ENVIRONMENT_ALIASES = {"prod": "production", "live": "production"}
-DEFAULTS: Mapping[str, Any] = {
+SETTING: Final = "MIGRATION_GUARD"
+BUILT_IN_ENVIRONMENTS: Final = ("production", "staging", "test", "dev")
+ENVIRONMENT_ALIASES: Final = {"prod": "production", "live": "production"}
+DEFAULTS: Final[Mapping[str, Any]] = {
     "DIRS": {},
     "ENVIRONMENT": "production",
     "ENVIRONMENTS": (),
@@ -31,13 +31,13 @@ DEFAULTS: Mapping[str, Any] = {
     "APPLY_IN_TESTS": True,
 }
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, None: 1.0}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, None: 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Conf:
-    """The settings of the app; every time is in seconds, None means no limit."""
+    """The settings of the app. Times are in seconds; None is no limit."""
 
     dirs: Mapping[str, tuple[Path, ...]]
     environment: str
@@ -50,7 +50,7 @@ class Conf:
     contracts: Mapping[str, tuple[Path, ...]]
 
     def folders(self, alias: str) -> tuple[Path, ...]:
-        """Return the folders of one database alias; raise CannotTell where none is set."""
+        """Return the folders of a database alias. Raises CannotTell if none is set."""
         if not self.dirs.get(alias):
             raise CannotTell(
                 f'{SETTING}["DIRS"] names no folder for the database "{alias}".',
@@ -60,7 +60,7 @@ class Conf:
 
 
 def load() -> Conf:
-    """Read and check the setting; raise CannotTell with the key that is wrong."""
+    """Read and check the setting. Raises CannotTell, which names the wrong key."""
     values = {**DEFAULTS, **_setting()}
     environments = frozenset((*BUILT_IN_ENVIRONMENTS, *_names(values["ENVIRONMENTS"])))
     return Conf(
@@ -77,20 +77,20 @@ def load() -> Conf:
 
 
 def unknown_keys() -> dict[str, str]:
-    """Return the keys that the app does not know, each with the nearest known one."""
+    """Return the keys that the app does not know, with the most similar valid key or ""."""
     return {key: nearest(key, DEFAULTS) for key in _setting() if key not in DEFAULTS}
 
 
-def environment(name: str, known: Iterable[str]) -> str:
+def environment(name: str, environments: Iterable[str]) -> str:
     """Return the environment that ``name`` means (``prod`` is ``production``).
 
-    Raises CannotTell for a name that is not among ``known``.
+    Raises CannotTell for a name that is not among ``environments``.
     """
-    known = sorted(known)
     name = ENVIRONMENT_ALIASES.get(name.strip().lower(), name.strip().lower())
-    if name not in known:
+    names = sorted(environments)
+    if name not in names:
         raise CannotTell(
-            f'"{name}" is not an environment; known are {", ".join(known)}.',
+            f'"{name}" is not an environment; known are {", ".join(names)}.',
             f'Correct {SETTING}["ENVIRONMENT"] (or --environment), '
             f'or add the name to {SETTING}["ENVIRONMENTS"].',
         )
@@ -98,14 +98,14 @@ def environment(name: str, known: Iterable[str]) -> str:
 
 
 def seconds(text: str) -> float | None:
-    """Return the seconds of ``5s``, ``500ms``, ``2min``, ``1h`` or a bare number, or None."""
+    """Return the seconds of ``5s``, ``500ms``, ``2min``, ``1h`` or a plain number, else None."""
     match = _DURATION.fullmatch(text.strip())
     return float(match[1]) * _SECONDS[match[2]] if match else None
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known word most like ``word``, or an empty string."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """Return the candidate that is most similar to ``word``, or an empty string."""
+    return next(iter(difflib.get_close_matches(word, list(candidates), n=1)), "")
 
 
 def _setting() -> Mapping[str, Any]:
@@ -115,7 +115,8 @@ def _setting() -> Mapping[str, Any]:
     return value
 
 
-_PATHS = {
+# What a path of each key names, and an example.
+_PATHS: Final = {
     "DIRS": ("folder", '"DIRS": {"default": [BASE_DIR / "sql_migrations"]}'),
     "CONTRACTS": ("file", '"CONTRACTS": {"default": [BASE_DIR / "schema_contract.toml"]}'),
 }

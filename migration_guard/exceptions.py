@@ -1,6 +1,6 @@
-"""The errors of the app: each carries one message with its remedy, and knows its exit code.
+"""The errors of the app. Each has one message, its remedy and the exit code of a command.
 
-Exit 1: a guard said no. Exit 2: the guard could not find out.
+Exit code 1: a guard said no. Exit code 2: the guard could not find out.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from migration_guard.problems import Problem
 class GuardError(Exception):
     """Base of all errors that a command shows as one message.
 
-    ``hint`` is the remedy; ``returncode`` the exit code of the command.
+    ``hint`` is the remedy. ``returncode`` is the exit code of the command.
     """
 
     returncode = 2
@@ -26,15 +26,15 @@ class GuardError(Exception):
 
 
 class CannotTell(GuardError):
-    """The command could not find out: usage, settings, connection, privilege. Exit 2."""
+    """The command could not find out: usage, settings, connection or privilege. Exit code 2."""
 
     returncode = 2
 
 
 class Refused(GuardError):
-    """A guard said no: the state is known and it is not good. Exit 1.
+    """A guard said no: the state is certain and not acceptable. Exit code 1.
 
-    ``problems`` holds the single findings, where there are several.
+    ``problems`` holds the single problems, if there are several.
     """
 
     returncode = 1

@@ -1,7 +1,7 @@
-"""The app's own tables, as Django sees them: for the admin and for reading.
+"""The app's own tables as Django models, for the admin and for reading.
 
-Invariant: a row of ``AppliedMigration`` exists if and only if the migration is applied. Nothing
-here can change a row; ``history.py`` is the only writer, so the managers refuse.
+Invariants: a row of ``AppliedMigration`` exists if and only if the migration is applied. Models and
+managers refuse to change a row, since ``history.py`` is the only writer.
 """
 
 from typing import Any, NoReturn
@@ -31,7 +31,7 @@ class ReadOnlyQuerySet(models.QuerySet[Any]):
     update = delete = bulk_create = bulk_update = _refuse
     acreate = aget_or_create = aupdate_or_create = _refuse
     aupdate = adelete = abulk_create = abulk_update = _refuse
-    # The private doors that Model.save(), Model.delete() and the admin go through.
+    # Private methods that Model.save(), Model.delete() and the admin call.
     _update = _insert = _raw_delete = _refuse
 
 
@@ -60,12 +60,12 @@ class ReadOnlyModel(models.Model):
 class AppliedMigration(ReadOnlyModel):
     """One applied migration.
 
-    ``number`` is zero-padded to 40 digits, so that text sorts as the integer does. ``sql``,
-    ``checksum`` and ``fingerprint`` are null where they are unknown or cannot be stored.
+    ``number`` is padded with zeros to 40 digits, so that text sorts like the integer. ``sql``,
+    ``checksum`` and ``fingerprint`` are null if they are unknown or cannot be stored.
     """
 
     class How(models.TextChoices):
-        """How the row came in."""
+        """How the row was recorded."""
 
         RUN = "run", _("run")
         FAKE = "fake", _("fake")
@@ -95,15 +95,15 @@ class AppliedMigration(ReadOnlyModel):
 
 
 class JournalEntry(ReadOnlyModel):
-    """One migration that is running or failed outside a single transaction.
+    """One migration that runs, or failed, outside a single transaction.
 
-    ``done`` of ``total`` statements are committed; ``doubt`` is the number of a statement that was
-    sent and not yet known to be done (0: none), ``note`` what was seen before it was sent;
-    ``done_digest`` is the digest of the statements done.
+    ``done`` of ``total`` statements are committed, and ``done_digest`` is their digest. ``doubt``
+    is the number of a statement that was sent and whose end is not known (0 for none); ``note`` is
+    the state of the database before it was sent.
     """
 
     class State(models.TextChoices):
-        """Whether it failed, or is running (or was interrupted)."""
+        """Whether the migration failed, or runs (or was interrupted)."""
 
         RUNNING = "running", _("running")
         FAILED = "failed", _("failed")
@@ -135,7 +135,7 @@ class JournalEntry(ReadOnlyModel):
 
 
 class AuditEntry(ReadOnlyModel):
-    """One act by hand, or one that is worth an account: who, when, what, why."""
+    """One action that is worth a record: who did what, when and why."""
 
     id = models.BigAutoField(_("id"), primary_key=True)
     at = models.DateTimeField(_("at"))
@@ -158,7 +158,7 @@ class AuditEntry(ReadOnlyModel):
 
 
 class EnvironmentStamp(ReadOnlyModel):
-    """What the database knows of its own environment; there is one row, with the id 1."""
+    """The environment that a database belongs to. There is one row, with the id 1."""
 
     id = models.SmallIntegerField(_("id"), primary_key=True)
     environment = models.CharField(_("environment"), max_length=50)
@@ -179,7 +179,7 @@ def _refuse(**_kwargs: object) -> NoReturn:
     raise HistoryIsImmutable
 
 
-# The doors that pass by the methods above: Model.save_base(row), a Collector, loaddata.
+# Ways around the methods above: Model.save_base(row), a Collector, loaddata.
 for _model in (AppliedMigration, JournalEntry, AuditEntry, EnvironmentStamp):
     pre_save.connect(_refuse, sender=_model, dispatch_uid=f"immutable {_model.__name__}")
     pre_delete.connect(_refuse, sender=_model, dispatch_uid=f"immutable {_model.__name__}")
