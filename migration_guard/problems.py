@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
+
+# The rule of the problem that a failed migration causes.
+MIGRATION_FAILED: Final = "migration-failed"
 
 
 class Severity(StrEnum):

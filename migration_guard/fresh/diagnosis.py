@@ -12,7 +12,7 @@ from migration_guard.linter.rules import alter_before_create
 from migration_guard.linter.source import Context, read
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
-from migration_guard.problems import Problem
+from migration_guard.problems import MIGRATION_FAILED, Problem
 from migration_guard.running.connection import StatementError
 from migration_guard.sql.classify import mentions
 from migration_guard.sql.ddl import read_ddl
@@ -32,7 +32,6 @@ _MADE_BEFORE = (
     "SCHEMA, CREATE EXTENSION). Where an administrator makes them before the first deploy, name a "
     'database that has them and nothing else: "TEST": {{"TEMPLATE": NAME}} in DATABASES["{alias}"].'
 )
-FAILED = "migration-failed"
 # Unknown schema, type, operator class or the like, function.
 _NOT_MADE = {"3F000", "42704", "42883"}
 # Errors that a row which is not there can cause: a reference, a null, a check, a division by it, a
@@ -48,7 +47,7 @@ _EDIT = (
 
 def explain(error: BuildFailed, alias: str) -> BuildFailed:
     """Return the error with the cause, as far as the files tell, and the state that is left."""
-    failed = next((one for one in error.problems if one.rule == FAILED), None)
+    failed = next((one for one in error.problems if one.rule == MIGRATION_FAILED), None)
     cause = _cause(error)
     before = [_MADE_BEFORE.format(alias=alias)] if _sqlstate(cause) in _NOT_MADE else []
     hints = [*before, "" if before else error.hint, _STATE]

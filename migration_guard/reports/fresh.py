@@ -1,4 +1,4 @@
-"""A fresh database as text: the order in which it was built, and what each migration did."""
+"""The build of a fresh database as text: the order of migrations, and what each one did."""
 
 from migration_guard.reports import text
 from migration_guard.results import Chapter, FreshDatabase
@@ -7,18 +7,17 @@ from migration_guard.results import Chapter, FreshDatabase
 def build_report(
     fresh: FreshDatabase, cap: int | None = text.ORDER_CAP, *, finished: bool = True
 ) -> str:
-    """Return the order as a deploy prints it, the timeline if there is one, and what was noticed.
+    """Return the order of the migrations, the timeline if there is one, and the problems.
 
-    ``cap`` is how many of the applied migrations are listed, None for all; unless ``finished``,
-    the order is as far as the build came.
+    At most ``cap`` applied migrations are listed, or all for None. Unless ``finished``, an error
+    ended the build.
     """
     parts = [
         _head(fresh) if finished else "Fresh database, as far as it came:",
         text.order(fresh.rows, cap),
+        "" if fresh.timeline is None else _timeline(fresh.timeline),
+        text.problems(fresh.problems),
     ]
-    if fresh.timeline is not None:
-        parts.append(_timeline(fresh.timeline))
-    parts.append(text.problems(fresh.problems))
     return "\n".join(filter(None, parts)) + "\n"
 
 
@@ -27,20 +26,17 @@ def _head(fresh: FreshDatabase) -> str:
         return f"Fresh database copied from {fresh.template} in {fresh.seconds:.2f} s."
     django = f"{len(fresh.django)} of Django's migrations and " if fresh.django else ""
     environment = f" (environment {fresh.environment})" if fresh.environment else ""
-    return f"Fresh database built from {django}{_sql(fresh)}{environment} in {fresh.seconds:.2f} s."
-
-
-def _sql(fresh: FreshDatabase) -> str:
-    return "1 SQL migration" if len(fresh.rows) == 1 else f"{len(fresh.rows)} SQL migrations"
+    sql = text.count(len(fresh.rows), "SQL migration")
+    return f"Fresh database built from {django}{sql}{environment} in {fresh.seconds:.2f} s."
 
 
 def _timeline(chapters: tuple[Chapter, ...]) -> str:
     lines = ["What each migration did:"]
     for chapter in chapters:
-        done = [
-            *(f"    + {thing}" for thing in chapter.made),
-            *(f"    ~ {thing}" for thing in chapter.changed),
-            *(f"    - {thing}" for thing in chapter.removed),
+        changes = [
+            *(f"    + {name}" for name in chapter.made),
+            *(f"    ~ {name}" for name in chapter.changed),
+            *(f"    - {name}" for name in chapter.removed),
         ]
-        lines += [f"  {chapter.migration}", *done] if done else [f"  {chapter.migration}: nothing"]
+        lines += [f"  {chapter.migration}{'' if changes else ': nothing'}", *changes]
     return "\n".join(lines)

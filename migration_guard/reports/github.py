@@ -1,37 +1,46 @@
-"""Findings as annotations of GitHub Actions: workflow commands, one a line.
+"""Problems and violations as annotations of GitHub Actions: one workflow command on each line.
 
-The escaping is that of the runner (actions/toolkit, ``packages/core/src/command.ts``).
+Source of the escaping: actions/toolkit, ``packages/core/src/command.ts``.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from migration_guard.exceptions import GuardError, Refused
-from migration_guard.problems import Problem, Severity, Violation, place, split_place
-from migration_guard.reports.text import order, tally
+from migration_guard.problems import (
+    MIGRATION_FAILED,
+    Problem,
+    Severity,
+    Violation,
+    place,
+    split_place,
+)
+from migration_guard.reports import text
 from migration_guard.results import Assertion, Checked, FreshDatabase
 
-_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-_RULES = {1: "refused", 2: "cannot-tell"}
+_COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+_RULES: Final = {1: "refused", 2: "cannot-tell"}
 
 
 def schema_check(checked: Checked) -> str:
-    """Return an annotation for each violation, on the contract's line, and for what is unknown.
+    """Return an annotation for each violation and unknown assertion, on the contract's line.
 
-    A plain line with the counts, which GitHub only logs, ends it.
+    The last line has the counts; GitHub only logs it.
     """
-    lines = [_violation(violation) for violation in checked.violations]
-    built = [_built(checked.fresh), problems(checked.fresh.problems)] if checked.fresh else []
-    lines = [*filter(None, built), *lines]
+    fresh = [_order(checked.fresh), problems(checked.fresh.problems)] if checked.fresh else []
     command = "warning" if checked.allow_unknown else "error"
-    lines += [_unknown(assertion, command) for assertion in checked.unknown]
-    if checked.error is not None:
-        return "\n".join([*lines, _error(checked.error)])
-    return "\n".join([*lines, tally(checked)])
+    lines = [
+        *filter(None, fresh),
+        *(_violation(violation) for violation in checked.violations),
+        *(_unknown(assertion, command) for assertion in checked.unknown),
+        text.tally(checked) if checked.error is None else _error(checked.error),
+    ]
+    return "\n".join(lines)
 
 
-def problems(found: Iterable[Problem], error: GuardError | None = None) -> str:
-    """Return an annotation for each problem, on its line; ``error``: why there is no more."""
+def problems(problems: Iterable[Problem], error: GuardError | None = None) -> str:
+    """Return an annotation for each problem, on its line; ``error`` ended the run early."""
     lines = [
         _command(
             _COMMANDS[problem.severity],
@@ -40,24 +49,24 @@ def problems(found: Iterable[Problem], error: GuardError | None = None) -> str:
             problem.path,
             problem.line,
         )
-        for problem in found
+        for problem in problems
     ]
     return "\n".join(lines if error is None else [*lines, _error(error)])
 
 
-def _built(fresh: FreshDatabase) -> str:
-    """Return the order as a notice: one a run, however many migrations."""
-    return _command("notice", "fresh database", order(fresh.rows, None)) if fresh.rows else ""
+def _order(fresh: FreshDatabase) -> str:
+    """Return the order of all migrations as one notice."""
+    return _command("notice", "fresh database", text.order(fresh.rows, None)) if fresh.rows else ""
 
 
 def _error(error: GuardError) -> str:
-    """Return each problem, and what ended the run: where a migration failed, on its line."""
-    found = error.problems if isinstance(error, Refused) else ()
-    failed = next((one for one in found if one.rule == "migration-failed"), None)
+    """Return each problem and the error; of a failed migration, on its line."""
+    causes = error.problems if isinstance(error, Refused) else ()
+    failed = next((problem for problem in causes if problem.rule == MIGRATION_FAILED), None)
     path, line = (failed.path, failed.line) if failed is not None else (None, None)
     rule = failed.rule if failed is not None else _RULES[error.returncode]
-    told = _command("error", rule, str(error), path, line)
-    return "\n".join(filter(None, (problems(one for one in found if one is not failed), told)))
+    others = problems(problem for problem in causes if problem is not failed)
+    return "\n".join(filter(None, (others, _command("error", rule, str(error), path, line))))
 
 
 def _violation(violation: Violation) -> str:
@@ -81,13 +90,13 @@ def _command(
         "line": str(line) if line is not None else "",
         "title": title,
     }
-    listed = ",".join(f"{key}={_property(value)}" for key, value in values.items() if value)
-    return f"::{name} {listed}::{_data(message)}"
+    properties = ",".join(f"{key}={_property(value)}" for key, value in values.items() if value)
+    return f"::{name} {properties}::{_data(message)}"
 
 
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _data(value: str) -> str:
+    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _property(value: str) -> str:
+    return _data(value).replace(":", "%3A").replace(",", "%2C")

@@ -1,4 +1,4 @@
-"""Results as JSON for a program; the shapes are part of the interface (see the design)."""
+"""Results as JSON for a program. The schemas in ``schemas/`` are part of the interface."""
 
 import json
 from dataclasses import asdict
@@ -13,11 +13,10 @@ from migration_guard.results import Assertion, Checked, FreshDatabase, Outcome, 
 
 def run(outcome: Outcome) -> str:
     """Return what ``runsqlmigrations --format json`` prints."""
-    found = [problem_fields(problem) for problem in outcome.problems]
-    if outcome.error is not None and not any(
-        problem["message"] == outcome.error.message for problem in found
-    ):
-        found.append(error_fields(outcome.error))
+    problems = [problem_fields(problem) for problem in outcome.problems]
+    error = outcome.error
+    if error and all(problem.message != error.message for problem in outcome.problems):
+        problems.append(error_fields(error))
     return dump(
         {
             "database": outcome.database,
@@ -25,55 +24,58 @@ def run(outcome: Outcome) -> str:
             "environment": outcome.environment,
             "migrations": [_migration(migration) for migration in outcome.plan.migrations],
             "applied": list(outcome.applied),
-            "problems": found,
+            "problems": problems,
         }
     )
 
 
-def repair(done: Repaired) -> str:
+def repair(repaired: Repaired) -> str:
     """Return what ``repairsqlmigrations --format json`` prints."""
     return dump(
         {
-            "database": done.database,
-            "vendor": done.vendor,
-            "action": str(done.action),
-            "migrations": [change.id for change in done.changes],
-            "environment": done.environment,
-            "problems": [] if done.error is None else [error_fields(done.error)],
+            "database": repaired.database,
+            "vendor": repaired.vendor,
+            "action": str(repaired.action),
+            "migrations": [change.id for change in repaired.changes],
+            "environment": repaired.environment,
+            "problems": [] if repaired.error is None else [error_fields(repaired.error)],
         }
     )
 
 
 def schema_check(checked: Checked) -> str:
-    """Return what ``checkschema --format json`` prints; ``error`` only if nothing was checked."""
+    """Return what ``checkschema --format json`` prints.
+
+    It has the key ``error`` only if nothing was checked.
+    """
     plan = checked.migrations
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "database": checked.database,
         "vendor": checked.vendor,
         "ok": checked.returncode == 0,
         "checked": len(checked.assertions),
         "violations": [asdict(violation) for violation in checked.violations],
         "unknown": [_unknown(assertion) for assertion in checked.unknown],
-        "migrations": [] if plan is None else [_migration(one) for one in plan.migrations],
+        "migrations": [] if plan is None else list(map(_migration, plan.migrations)),
     }
     if checked.fresh is not None:
-        found["fresh"] = _built(checked.fresh, checked.error)
+        fields["fresh"] = _fresh(checked.fresh, checked.error)
     if checked.error is not None:
-        found["error"] = {"message": checked.error.message, "hint": checked.error.hint}
-    return dump(found)
+        fields["error"] = {"message": checked.error.message, "hint": checked.error.hint}
+    return dump(fields)
 
 
-def new_migration(made: NewMigration | GuardError) -> str:
-    """Return what ``makesqlmigration --format json`` prints, also where it made nothing."""
-    if isinstance(made, GuardError):
-        problems = [error_fields(made)]
+def new_migration(result: NewMigration | GuardError) -> str:
+    """Return what ``makesqlmigration --format json`` prints, also after an error."""
+    if isinstance(result, GuardError):
+        problems = [error_fields(result)]
         return dump({"path": None, "id": None, "number": None, "problems": problems})
     return dump(
         {
-            "path": str(made.path),
-            "id": made.id,
-            "number": made.number,
-            "problems": [problem_fields(problem) for problem in made.problems],
+            "path": str(result.path),
+            "id": result.id,
+            "number": result.number,
+            "problems": [problem_fields(problem) for problem in result.problems],
         }
     )
 
@@ -92,19 +94,19 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
 
 
 def error_fields(error: GuardError) -> dict[str, Any]:
-    """Return why a command could not go on, as a problem."""
+    """Return the error of a command as a problem."""
     rule = "cannot-tell" if error.returncode == 2 else "refused"  # noqa: PLR2004
     return problem_fields(Problem(rule, error.message, error.hint))
 
 
 def dump(value: Any) -> str:
-    """Return ``value`` as JSON text, readable and stable."""
+    """Return ``value`` as JSON text with indentation."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _built(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:
+def _fresh(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:
     problems = [*fresh.problems, *(error.problems if isinstance(error, Refused) else ())]
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "environment": fresh.environment,
         "template": fresh.template or None,
         "seconds": round(fresh.seconds, 3),
@@ -121,8 +123,8 @@ def _built(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:
         "problems": [problem_fields(problem) for problem in problems],
     }
     if fresh.timeline is not None:
-        found["timeline"] = [chapter._asdict() for chapter in fresh.timeline]
-    return found
+        fields["timeline"] = [chapter._asdict() for chapter in fresh.timeline]
+    return fields
 
 
 def _unknown(assertion: Assertion) -> dict[str, Any]:

@@ -1,31 +1,32 @@
-"""A checked contract as JUnit's XML, one test case for each assertion."""
+"""The result of a check as JUnit's XML, with a test case for each assertion."""
 
 import re
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from migration_guard.problems import split_place
 from migration_guard.reports.text import verdict
 from migration_guard.results import Assertion, Checked, FreshDatabase, Verdict
 
-# XML 1.0 cannot hold these, not even escaped (https://www.w3.org/TR/xml/#charsets).
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters that XML 1.0 forbids, even as entities (https://www.w3.org/TR/xml/#charsets).
+_FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def schema_check(checked: Checked) -> str:
     """Return the XML document; times are in seconds.
 
-    A violation is a failure; an unknown assertion is an error, or skipped where it is allowed.
+    A violation is a failure. An unknown assertion is an error, or skipped if it is allowed.
     """
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
-    violated = sum(one.verdict is Verdict.VIOLATED for one in checked.assertions)
+    violated = sum(assertion.verdict is Verdict.VIOLATED for assertion in checked.assertions)
     unknown = len(checked.unknown)
-    could_not = int(checked.error is not None)
+    errors = int(checked.error is not None)
     suite = ET.Element(
         "testsuite",
         name=_text(f"schema contract of {checked.database}"),
-        tests=str(len(checked.assertions) + could_not),
+        tests=str(len(checked.assertions) + errors),
         failures=str(violated),
-        errors=str(could_not + (0 if checked.allow_unknown else unknown)),
+        errors=str(errors + (0 if checked.allow_unknown else unknown)),
         skipped=str(unknown if checked.allow_unknown else 0),
         time=f"{seconds:.3f}",
     )
@@ -43,7 +44,7 @@ def schema_check(checked: Checked) -> str:
 
 
 def _build(database: str, fresh: FreshDatabase) -> ET.Element:
-    """Return the suite of the migrations as they were applied, in order."""
+    """Return a suite with the migrations in the order in which they were applied."""
     suite = ET.Element(
         "testsuite",
         name=_text(f"fresh database of {database}"),
@@ -88,4 +89,5 @@ def _add(case: ET.Element, tag: str, message: str, body: str, kind: str) -> None
 
 
 def _text(text: str) -> str:
+    """Return the text without characters that XML forbids."""
     return _FORBIDDEN.sub("\ufffd", text)

@@ -1,26 +1,34 @@
-"""What the static guard found, for a person and for a program: values -> text."""
+"""The result of the static guard, as text for a person and as JSON for a program."""
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from migration_guard.problems import Problem, Severity
 from migration_guard.reports.json import dump, error_fields, problem_fields
+from migration_guard.reports.text import count
 from migration_guard.reports.text import problems as plain
 from migration_guard.results import Inspected, NotRun
 
-_INDENT = "    "
-_WIDEST = 120
+_WIDEST: Final = 120  # characters
+_WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def text(found: Iterable[Problem]) -> str:
+def text(problems: Iterable[Problem]) -> str:
     """Return each problem with the line of its file and a caret below the place."""
-    lines: dict[str, list[str]] = {}
-    return "\n\n".join(_with_source(problem, lines) for problem in found)
+    files: dict[str, list[str]] = {}
+    blocks = []
+    for problem in problems:
+        message, *rest = plain([problem]).split("\n")
+        blocks.append("\n".join([message, *_excerpt(problem, files), *rest]))
+    return "\n\n".join(blocks)
 
 
 def json(inspected: Inspected) -> str:
     """Return what ``checksqlmigrations --format json`` prints."""
-    problems = [{**problem_fields(one), "column": one.column} for one in inspected.problems]
+    problems = [
+        {**problem_fields(problem), "column": problem.column} for problem in inspected.problems
+    ]
     if inspected.error is not None:
         problems.append({**error_fields(inspected.error), "column": None})
     return dump(
@@ -31,8 +39,8 @@ def json(inspected: Inspected) -> str:
             "files": inspected.files,
             "problems": problems,
             "not_run": [
-                {"rules": list(each.rules), "why": each.why, "remedy": each.remedy}
-                for each in inspected.not_run
+                {"rules": list(group.rules), "why": group.why, "remedy": group.remedy}
+                for group in inspected.not_run
             ],
         }
     )
@@ -41,34 +49,27 @@ def json(inspected: Inspected) -> str:
 def summary(inspected: Inspected) -> str:
     """Return the counts on one line."""
     counts = Counter(problem.severity for problem in inspected.problems)
-    said = [
-        f"{counts[severity]} {word}{'' if counts[severity] == 1 else 's'}"
-        for severity, word in _WORDS.items()
-        if counts[severity]
+    totals = [
+        count(counts[severity], word) for severity, word in _WORDS.items() if counts[severity]
     ]
-    files = f"{inspected.files} migration{'' if inspected.files == 1 else 's'}"
-    return f"{files} of {inspected.database} ({inspected.vendor}): {', '.join(said) or 'fine'}."
+    files = count(inspected.files, "migration")
+    return f"{files} of {inspected.database} ({inspected.vendor}): {', '.join(totals) or 'fine'}."
 
 
 def not_run(skipped: Iterable[NotRun]) -> str:
-    """Return the rules that did not run, why, and how to get them."""
+    """Return the rules that did not run, the reason, and what makes them run."""
     return "\n".join(
-        f"Not run: {', '.join(each.rules)}; {each.why}."
-        + (f" {each.remedy}" if each.remedy else "")
-        for each in skipped
+        f"Not run: {', '.join(group.rules)}; {group.why}."
+        + (f" {group.remedy}" if group.remedy else "")
+        for group in skipped
     )
 
 
-_WORDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-
-
-def _with_source(problem: Problem, lines: dict[str, list[str]]) -> str:
-    message, *rest = plain([problem]).split("\n")
-    return "\n".join([message, *_excerpt(problem, lines), *rest])
-
-
 def _excerpt(problem: Problem, files: dict[str, list[str]]) -> list[str]:
-    """Return the line that the problem is about, and the caret; nothing if there is none."""
+    """Return the line of the problem and a caret; nothing for a problem without a line.
+
+    ``files`` keeps the lines of the files that were read.
+    """
     if problem.path is None or problem.line is None:
         return []
     name = str(problem.path)
@@ -84,7 +85,6 @@ def _excerpt(problem: Problem, files: dict[str, list[str]]) -> list[str]:
     if not line.strip() or column > _WIDEST:
         return []
     # Tabs stay tabs, so that the caret stands below its character.
-    under = "".join(char if char == "\t" else " " for char in line[: column - 1])
-    shown = line if len(line) <= _WIDEST else f"{line[:_WIDEST]}…"
-    head = f"{problem.line:>6} | "
-    return [f"{head}{shown}", f"{' ' * 6} | {under}^"]
+    indent = "".join(char if char == "\t" else " " for char in line[: column - 1])
+    excerpt = line if len(line) <= _WIDEST else f"{line[:_WIDEST]}…"
+    return [f"{problem.line:>6} | {excerpt}", f"{' ' * 6} | {indent}^"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.preflight import Script, in_one_transaction, shorten
-from migration_guard.problems import Problem, place
+from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
 from migration_guard.sql.classify import has_secret, mask_secrets
 
@@ -109,7 +109,7 @@ def _failure(
     before = ", ".join(applied) if applied else "none"
     account = "\n".join(lines)
     message = f"{account}\nApplied before it in this run: {before}.\nState: {state}"
-    problem = Problem("migration-failed", message, next_step, path=script.file.path, line=line)
+    problem = Problem(MIGRATION_FAILED, message, next_step, path=script.file.path, line=line)
     failed = MigrationFailed(message, f"Next: {next_step}", [problem])
     failed.account = account
     return failed
