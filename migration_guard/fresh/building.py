@@ -1,7 +1,7 @@
-"""Build a database from nothing: Django's migrations and the SQL ones, in one order.
+"""Build a database from Django's migrations and the SQL migrations, in one order.
 
-The database is whatever the alias stands for (see ``throwaway``); what is applied already stays, so
-a kept test database is brought up to date by the same steps.
+The database is that of the alias (see ``throwaway``). What is applied already stays, so the same
+steps bring a kept test database up to date.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,14 +28,14 @@ from migration_guard.running import events, executor, own_tables
 from migration_guard.running.executor import Options
 from migration_guard.running.failures import Interrupted, MigrationFailed
 
-# Told after each migration: its name, and its file if it is an SQL migration.
+# It is called after each migration with the name, and with the file of an SQL migration.
 Watch: TypeAlias = Callable[[str, MigrationFile | None], None]
 
 
 class BuildFailed(Refused):
     """The database could not be built.
 
-    ``django`` and ``rows`` are how far Django's and the SQL migrations came.
+    ``django`` and ``rows`` are the migrations of Django and the SQL ones that were applied before.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class BuildFailed(Refused):
         rows: tuple[HistoryRow, ...] = (),
         hint: str | None = None,
     ) -> None:
-        found = error.problems if isinstance(error, Refused) else ()
-        super().__init__(error.message, error.hint if hint is None else hint, found)
+        problems = error.problems if isinstance(error, Refused) else ()
+        super().__init__(error.message, error.hint if hint is None else hint, problems)
         self.returncode = error.returncode
         self.django = django
         self.rows = rows
@@ -54,7 +54,7 @@ class BuildFailed(Refused):
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How to build: the environment (None: the setting), and who is told what."""
+    """How to build a database; the environment None stands for the setting."""
 
     alias: str
     environment: str | None = None
@@ -65,53 +65,51 @@ class BuildOptions:
 
 @dataclass(slots=True)
 class _Progress:
-    """What is applied so far, in order."""
+    """The migrations that are applied so far, in order."""
 
     django: list[str] = field(default_factory=list)
     rows: tuple[HistoryRow, ...] = ()
 
-    def failed(self, error: GuardError) -> BuildFailed:
-        """Return the error with how far the build came."""
+    def failure(self, error: GuardError) -> BuildFailed:
+        """Return the error with the migrations that were applied before it."""
         return BuildFailed(error, tuple(self.django), self.rows)
 
 
 def needs_interleaving() -> bool:
-    """Tell whether any Django migration of the project requires an SQL one."""
+    """Return whether any Django migration of the project requires an SQL one."""
     from django.db.migrations.loader import MigrationLoader
 
     try:
         loader = MigrationLoader(None)
-    except own_tables.LOADER_ERRORS:  # ``migrate`` says it better
+    except own_tables.LOADER_ERRORS:  # ``migrate`` has a better message
         return False
-    return any(_needs(migration) for migration in loader.disk_migrations.values())
+    return any(_requirements(migration) for migration in loader.disk_migrations.values())
 
 
-def build(building: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
-    """Apply all that is missing; return Django's migrations as applied, and the SQL history.
+def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
+    """Apply all pending migrations. Return those of Django in order, and the SQL history.
 
     Raises BuildFailed, which names the migration, and CannotTell.
     """
     progress = _Progress()
+    alias = options.alias
     try:
-        files = _files(building.alias)
-        steps = _steps(building.alias, files)
+        settings = conf.load()
+        files = planning_files.read(
+            settings.folders(alias), connections[alias].vendor, settings.environments
+        )
+        steps = _steps(alias, files)
     except GuardError as error:
-        raise progress.failed(error) from error
+        raise progress.failure(error) from error
     last_of_django = max(
         (place for place, step in enumerate(steps) if isinstance(step, DjangoStep)), default=-1
     )
     for place, step in enumerate(steps):
         if isinstance(step, SQLStep):
-            _run_sql(building, step, files, progress)
+            _run_sql(options, step, files, progress)
         else:
-            _migrate(building, step, progress, everything=place == last_of_django)
+            _migrate(options, step, progress, everything=place == last_of_django)
     return tuple(progress.django), progress.rows
-
-
-def _files(alias: str) -> FileSet:
-    settings = conf.load()
-    vendor = connections[alias].vendor
-    return planning_files.read(settings.folders(alias), vendor, settings.environments)
 
 
 def _steps(alias: str, files: FileSet) -> tuple[Step, ...]:
@@ -122,49 +120,52 @@ def _steps(alias: str, files: FileSet) -> tuple[Step, ...]:
         raise own_tables.loader_error(error) from error
     loader = django_executor.loader
     plan = django_executor.migration_plan(loader.graph.leaf_nodes())
-    waiting = [_described(migration, loader.graph.node_map) for migration, _ in plan]
-    stands_for = {old: key for key, new in loader.replacements.items() for old in new.replaces}
-    return order(waiting, files.files, stands_for)
+    pending = [_django_migration(migration, loader.graph.node_map) for migration, _ in plan]
+    replacements = {old: key for key, new in loader.replacements.items() for old in new.replaces}
+    return order(pending, files.files, replacements)
 
 
-def _described(migration: Migration, nodes: Mapping[Key, Any]) -> DjangoMigration:
+def _django_migration(migration: Migration, nodes: Mapping[Key, Any]) -> DjangoMigration:
     key = (migration.app_label, migration.name)
     after = frozenset(node.key for node in nodes[key].parents)
-    return DjangoMigration(key, after, _needs(migration))
+    return DjangoMigration(key, after, _requirements(migration))
 
 
-def _needs(migration: Migration) -> tuple[tuple[int, str], ...]:
-    found = (one for one in migration.operations if isinstance(one, RequiresSQL))
-    return tuple((one.number, one.migration) for one in found)
+def _requirements(migration: Migration) -> tuple[tuple[int, str], ...]:
+    """Return the SQL migrations that a Django migration requires, as number and name."""
+    operations = (
+        operation for operation in migration.operations if isinstance(operation, RequiresSQL)
+    )
+    return tuple((operation.number, operation.migration) for operation in operations)
 
 
 # -- the two kinds of steps
 
 
-def _run_sql(building: BuildOptions, step: SQLStep, files: FileSet, progress: _Progress) -> None:
+def _run_sql(options: BuildOptions, step: SQLStep, files: FileSet, progress: _Progress) -> None:
     by_id = {file.id: file for file in files.files}
     everything = step.files[-1] is files.files[-1]
 
     def observe(event: events.Event) -> None:
-        building.observe(event)
+        options.observe(event)
         if isinstance(event, events.Applied):
-            building.watch(event.id, by_id[event.id])
+            options.watch(event.id, by_id[event.id])
 
     target = None if everything else step.files[-1].number
     outcome = executor.run(
-        building.alias,
-        Options(target=target, environment=building.environment, restamp=building.restamp),
+        options.alias,
+        Options(target=target, environment=options.environment, restamp=options.restamp),
         observe,
     )
     progress.rows = outcome.rows
     if isinstance(outcome.error, Interrupted):
         raise KeyboardInterrupt
     if outcome.error is not None:
-        raise progress.failed(_cause(outcome, outcome.error)) from outcome.error
+        raise progress.failure(_cause(outcome, outcome.error)) from outcome.error
 
 
 def _cause(outcome: Outcome, error: GuardError) -> GuardError:
-    """Return the error without what the runner says of a database that stays."""
+    """Return the error without the runner's next steps, since this database is dropped."""
     if isinstance(error, MigrationFailed):
         return Refused(error.account, "", error.problems)
     if isinstance(error, Refused):
@@ -173,11 +174,11 @@ def _cause(outcome: Outcome, error: GuardError) -> GuardError:
 
 
 class _Migrate(migrate.Command):
-    """Django's ``migrate``, which tells of each migration."""
+    """Django's ``migrate``, which reports each migration."""
 
-    def __init__(self, building: BuildOptions, progress: _Progress) -> None:
+    def __init__(self, options: BuildOptions, progress: _Progress) -> None:
         super().__init__(stdout=StringIO(), stderr=StringIO())
-        self._building = building
+        self._options = options
         self._progress = progress
         self.current = ""
 
@@ -187,38 +188,35 @@ class _Migrate(migrate.Command):
         migration: Migration | None = None,
         fake: bool = False,  # noqa: ARG002
     ) -> None:
-        """Note what runs, and tell of what is applied."""
+        """Remember the migration that runs, and report it when it is applied."""
         if migration is None:
             return
         self.current = f"{migration.app_label}.{migration.name}"
         if action == "apply_success":
             self._progress.django.append(self.current)
-            self._building.watch(self.current, None)
+            self._options.watch(self.current, None)
 
 
 def _migrate(
-    building: BuildOptions, step: DjangoStep, progress: _Progress, *, everything: bool
+    options: BuildOptions, step: DjangoStep, progress: _Progress, *, everything: bool
 ) -> None:
-    """Run what a deploy would type: ``migrate``, or ``migrate APP NAME`` for a part."""
-    command = _Migrate(building, progress)
+    """Run what a deploy runs: ``migrate``, or ``migrate APP NAME`` for a part."""
+    command = _Migrate(options, progress)
     targets = [()] if everything else step.targets
     try:
         for target in targets:
             call_command(
-                command, *target, database=building.alias, interactive=False, skip_checks=True
+                command, *target, database=options.alias, interactive=False, skip_checks=True
             )
     except GuardError as error:
-        raise progress.failed(error) from error
+        raise progress.failure(error) from error
     # A migration may run any code of the project.
     except Exception as error:
-        what = f"Django's migration {command.current}" if command.current else "migrate"
-        shown = (
-            str(error).strip()
-            if isinstance(error, DatabaseError | CommandError)
-            else (f"{type(error).__name__}: {error}")
-        )
+        subject = f"Django's migration {command.current}" if command.current else "migrate"
+        is_expected = isinstance(error, DatabaseError | CommandError)
+        message = str(error).strip() if is_expected else f"{type(error).__name__}: {error}"
         hint = (
             "Correct that migration; if it needs what an SQL migration makes, add the operation "
             'migration_guard.operations.RequiresSQL("NUMBER") to it.'
         )
-        raise progress.failed(Refused(f"{what} failed: {shown}", hint)) from error
+        raise progress.failure(Refused(f"{subject} failed: {message}", hint)) from error

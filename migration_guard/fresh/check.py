@@ -1,7 +1,7 @@
-"""Prove a clean install, and that the configured database is the same: what ``--fresh`` does.
+"""Check a fresh database, or compare it with the configured one: ``--fresh`` and ``--drift``.
 
-A throwaway database is built from the files, checked by the contract or compared with the
-configured database, and dropped. The configured database is only read, and only for its drift.
+A throwaway database is built from the files and dropped at the end. The configured database is
+only read, and only for its drift.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,11 +30,11 @@ from migration_guard.schema.objects import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class FreshCheck:
-    """What to prove: a ``contract`` on a fresh database (None: not), and no ``drift`` from it.
+    """What to check: the ``contract`` of the fresh database, the configured one's ``drift``.
 
-    The contract is asked for when the fresh database stands for the alias. ``environment`` is that
-    of the fresh database; None is the setting, or for drift the stamp of the configured database.
-    ``ignore`` are patterns of what may drift.
+    ``contract`` is called while the alias leads to the fresh database; None checks no contract.
+    ``environment`` is that of the fresh database. None stands for the setting; for drift, for the
+    stamp of the configured database. ``ignore`` has patterns of names that may differ.
     """
 
     alias: str
@@ -49,49 +49,51 @@ class FreshCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Actual:
-    """The configured database as it is."""
+    """The configured database as it is now."""
 
     snapshot: Snapshot
     plan: Plan | None
     stamp: str | None
 
 
-def check_fresh(proof: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
-    """Build, check, compare, drop; raise nothing. ``observe`` hears of the SQL migrations."""
-    checked = Checked(proof.alias, allow_unknown=proof.allow_unknown, drift=proof.drift)
+def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
+    """Build, check, compare and drop. Raises nothing. ``observe`` gets the runner's events."""
+    checked = Checked(request.alias, allow_unknown=request.allow_unknown, drift=request.drift)
     try:
-        return _prove(proof, checked, observe)
+        return _check(request, checked, observe)
     except BuildFailed as error:
-        environment = _environment(proof, None)
-        built = FreshDatabase(environment, error.django, error.rows)
-        return checked._replace(error=error, fresh=built)
+        fresh = FreshDatabase(_environment(request, None), error.django, error.rows)
+        return checked._replace(error=error, fresh=fresh)
     except GuardError as error:
         return checked._replace(error=error)
     except DatabaseError as error:
-        return checked._replace(error=_lost(error))
+        return checked._replace(error=_server_failed(error))
     except KeyboardInterrupt:
         return checked._replace(error=_INTERRUPTED)
 
 
-def _prove(proof: FreshCheck, checked: Checked, observe: events.Observer) -> Checked:
+def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> Checked:
     started = perf_counter()
-    checked = checked._replace(vendor=connecting.supported_connection(proof.alias).vendor)
-    actual = _read(proof.alias) if proof.drift else None
-    environment = _environment(proof, actual)
-    with open_host(proof.alias) as host, _built(proof, host, environment, observe) as built:
-        checked = checked._replace(fresh=built._replace(seconds=perf_counter() - started))
-        found: list[Assertion] = []
-        if proof.contract is not None:
-            examined = _examine(proof, proof.contract(), environment)
-            if examined.error is not None:
-                return checked._replace(error=examined.error)
-            found += examined.assertions
-            checked = checked._replace(migrations=examined.migrations)
+    checked = checked._replace(vendor=connecting.supported_connection(request.alias).vendor)
+    actual = _read(request.alias) if request.drift else None
+    environment = _environment(request, actual)
+    with (
+        open_host(request.alias) as host,
+        _fresh_database(request, host, environment, observe) as fresh,
+    ):
+        checked = checked._replace(fresh=fresh._replace(seconds=perf_counter() - started))
+        assertions: list[Assertion] = []
+        if request.contract is not None:
+            contract_check = _check_contract(request, request.contract(), environment)
+            if contract_check.error is not None:
+                return checked._replace(error=contract_check.error)
+            assertions += contract_check.assertions
+            checked = checked._replace(migrations=contract_check.migrations)
         if actual is not None:
-            found += _drift(proof, actual)
+            assertions += _drift(request, actual)
             checked = checked._replace(migrations=actual.plan)
     seconds = perf_counter() - started
-    examination = Examination(proof.alias, checked.vendor, tuple(found), seconds)
+    examination = Examination(request.alias, checked.vendor, tuple(assertions), seconds)
     return checked._replace(examination=examination)
 
 
@@ -99,73 +101,75 @@ def _prove(proof: FreshCheck, checked: Checked, observe: events.Observer) -> Che
 
 
 @contextmanager
-def _built(
-    proof: FreshCheck, host: Host, environment: str, observe: events.Observer
+def _fresh_database(
+    request: FreshCheck, host: Host, environment: str, observe: events.Observer
 ) -> Iterator[FreshDatabase]:
-    """Let a finished database stand for the alias: built now, or copied from a template."""
-    if not proof.template:
-        with throwaway(proof.alias, host):
-            yield _build(proof, environment, observe)
+    """Let the alias be a finished database, which is built now or copied from a template."""
+    if not request.template:
+        with throwaway(request.alias, host):
+            yield _build(request, host, environment, observe)
         return
-    templates = template.required(host)
-    family, name = template.names(proof.alias, templates, environment)
+    templates = template.require_templates(host)
+    family, name = template.names(request.alias, templates, environment)
     if not templates.exists(name):
-        with throwaway(proof.alias, host) as made:
-            _build(proof, environment, observe)
-            connections[proof.alias].close()
-            templates.become_template(made, name, family)
-    with throwaway(proof.alias, host, name):
-        outcome = schema_check.read_plan(proof.alias, environment)
+        with throwaway(request.alias, host) as database:
+            _build(request, host, environment, observe)
+            connections[request.alias].close()
+            templates.become_template(database, name, family)
+    with throwaway(request.alias, host, name):
+        outcome = schema_check.read_plan(request.alias, environment)
         yield FreshDatabase(environment, rows=outcome.rows, template=name)
 
 
-def _build(proof: FreshCheck, environment: str, observe: events.Observer) -> FreshDatabase:
-    plain = BuildOptions(proof.alias, environment, observe=observe)
+def _build(
+    request: FreshCheck, host: Host, environment: str, observe: events.Observer
+) -> FreshDatabase:
+    options = BuildOptions(request.alias, environment, observe=observe)
     try:
-        if not proof.timeline:
-            django, rows = building.build(plain)
+        if not request.timeline:
+            django, rows = building.build(options)
             return FreshDatabase(environment, django, rows)
-        with closing(Timeline(proof.alias)) as timeline:
-            django, rows = building.build(replace(plain, watch=timeline.after))
+        with closing(Timeline(request.alias)) as timeline:
+            django, rows = building.build(replace(options, watch=timeline.after))
             return FreshDatabase(
                 environment, django, rows, tuple(timeline.chapters), tuple(timeline.problems)
             )
     except BuildFailed as error:
-        raise diagnosis.explain(error, proof.alias) from error
+        raise diagnosis.explain(error, request.alias, host) from error
 
 
-def _environment(proof: FreshCheck, actual: _Actual | None) -> str:
+def _environment(request: FreshCheck, actual: _Actual | None) -> str:
     settings = conf.load()
     stamp = actual.stamp if actual is not None else None
     return conf.environment(
-        proof.environment or stamp or settings.environment, settings.environments
+        request.environment or stamp or settings.environment, settings.environments
     )
 
 
-# -- what is asked of it
+# -- the contract and the drift
 
 
-def _examine(proof: FreshCheck, contract: Contract, environment: str) -> Checked:
-    if contract.is_empty:  # that it can be built is proof enough
-        return Checked(proof.alias)
-    return schema_check.check(contract, proof.alias, allow_unknown=True, environment=environment)
+def _check_contract(request: FreshCheck, contract: Contract, environment: str) -> Checked:
+    if contract.is_empty:  # then it is enough that the database can be built
+        return Checked(request.alias)
+    return schema_check.check(contract, request.alias, allow_unknown=True, environment=environment)
 
 
 def _read(alias: str) -> _Actual:
     """Read the configured database."""
     outcome = schema_check.read_plan(alias)
     with schema_check.open_for_reading(alias) as connection:
-        found = read_database(connection)
+        snapshot = read_database(connection)
     plan = outcome.plan if outcome.error is None else None
-    return _Actual(found, plan, outcome.stamp)
+    return _Actual(snapshot, plan, outcome.stamp)
 
 
-def _drift(proof: FreshCheck, actual: _Actual) -> tuple[Assertion, ...]:
-    with schema_check.open_for_reading(proof.alias) as connection:
+def _drift(request: FreshCheck, actual: _Actual) -> tuple[Assertion, ...]:
+    with schema_check.open_for_reading(request.alias) as connection:
         fresh = read_database(connection)
     models = apps.get_models(include_auto_created=True)
     by_table = {model._meta.db_table: model._meta.app_label for model in models}
-    return drift(fresh, actual.snapshot, actual.plan, apps=by_table, ignore=proof.ignore)
+    return drift(fresh, actual.snapshot, actual.plan, apps=by_table, ignore=request.ignore)
 
 
 _INTERRUPTED = Refused(
@@ -174,7 +178,7 @@ _INTERRUPTED = Refused(
 )
 
 
-def _lost(error: DatabaseError) -> CannotTell:
+def _server_failed(error: DatabaseError) -> CannotTell:
     return CannotTell(
         f"The server failed: {str(error).strip()}",
         "Nothing but a throwaway database was written to; one that could not be dropped now is "

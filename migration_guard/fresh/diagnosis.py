@@ -1,12 +1,14 @@
-"""Why a clean install failed, in the words of someone who looks at the whole set of files."""
+"""Why a fresh database could not be built, as far as the set of files tells."""
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Final
 
 from django.db import connections
 
 from migration_guard import conf
 from migration_guard.fresh.building import BuildFailed
+from migration_guard.fresh.host import Host, Missing
 from migration_guard.linter import grammar
 from migration_guard.linter.rules import alter_before_create
 from migration_guard.linter.source import Context, read
@@ -18,41 +20,34 @@ from migration_guard.sql.classify import mentions
 from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split
 
-_STATE = (
+_STATE: Final = (
     "The throwaway database is dropped, and nothing else was touched. A new installation, a new "
     "colleague and every test run would stop here."
 )
-_ROWS = (
+_ROWS: Final = (
     "A fresh database has no rows but those that migrations insert: this one relies on rows that "
     "other databases happen to have. Insert them in a migration, or write it so that it works "
     "without them."
 )
-_MADE_BEFORE = (
+_MADE_BEFORE: Final = (
     "A fresh database has no schemas and no extensions but those that migrations make (CREATE "
     "SCHEMA, CREATE EXTENSION). Where an administrator makes them before the first deploy, name a "
     'database that has them and nothing else: "TEST": {{"TEMPLATE": NAME}} in DATABASES["{alias}"].'
 )
-# Unknown schema, type, operator class or the like, function.
-_NOT_MADE = {"3F000", "42704", "42883"}
-# Errors that a row which is not there can cause: a reference, a null, a check, a division by it, a
-# query that finds none or finds that something is wrong.
-_STATES = {"23502", "23503", "23514", "22012", "21000", "P0001", "P0002", "P0004"}
-_MYSQL_NUMBERS = {1048, 1364, 1365, 1452, 1644, 4025}
-_SQLITE_WORDS = ("FOREIGN KEY", "NOT NULL", "CHECK")
-_EDIT = (
+_EDIT: Final = (
     "Correct the order or the file. One that is applied anywhere must not be edited: add what is "
     "missing under a lower free number, or in a new migration."
 )
 
 
-def explain(error: BuildFailed, alias: str) -> BuildFailed:
-    """Return the error with the cause, as far as the files tell, and the state that is left."""
-    failed = next((one for one in error.problems if one.rule == MIGRATION_FAILED), None)
-    cause = _cause(error)
-    before = [_MADE_BEFORE.format(alias=alias)] if _sqlstate(cause) in _NOT_MADE else []
+def explain(error: BuildFailed, alias: str, host: Host) -> BuildFailed:
+    """Return the error with hints at its cause, and with the state that is left."""
+    failed = next((problem for problem in error.problems if problem.rule == MIGRATION_FAILED), None)
+    missing = host.missing(_driver_error(error))
+    before = [_MADE_BEFORE.format(alias=alias)] if missing is Missing.OBJECTS else []
     hints = [*before, "" if before else error.hint, _STATE]
     if failed is not None:
-        rows = [_ROWS] if _speaks_of_rows(cause) else []
+        rows = [_ROWS] if missing is Missing.ROWS else []
         order = list(_order(failed, alias))
         hints = [*order, *rows, *([] if order else before), _EDIT, _STATE]
     hint = "\n".join(filter(None, hints))
@@ -60,7 +55,7 @@ def explain(error: BuildFailed, alias: str) -> BuildFailed:
 
 
 def _order(failed: Problem, alias: str) -> Iterator[str]:
-    """Yield what the files say of the one that failed: they know what comes later."""
+    """Yield hints at a wrong order of the files, if that explains the failure."""
     settings, vendor = conf.load(), connections[alias].vendor
     if vendor == "postgresql" and grammar.is_installed():
         source = read(settings.folders(alias), Context(vendor, settings.environments))
@@ -72,40 +67,42 @@ def _order(failed: Problem, alias: str) -> Iterator[str]:
 
 
 def _created_later(failed: Problem, alias: str, vendor: str) -> Iterator[str]:
-    """Yield the tables and columns that the failed statement speaks of and a later one makes."""
+    """Yield the tables and columns that the failed statement needs and a later file makes."""
     settings = conf.load()
     files = planning_files.read(settings.folders(alias), vendor, settings.environments).files
     place = next((at for at, file in enumerate(files) if file.path == failed.path), len(files))
-    before = set().union(*(_made(file, vendor) for file in files[:place]))
-    needed = "\n".join(
-        one.text for file in files[place : place + 1] for one in _failed_in(file, failed, vendor)
+    before = set().union(*(_created_names(file, vendor) for file in files[:place]))
+    text = "\n".join(
+        statement.text
+        for file in files[place : place + 1]
+        for statement in _failed_statements(file, failed, vendor)
     )
     for file in files[place + 1 :]:
-        for table, column in sorted(_made(file, vendor) - before):
+        for table, column in sorted(_created_names(file, vendor) - before):
             names = filter(None, (table, column))
-            if all(mentions(needed, name, vendor) for name in names):
-                what = f"column {table}.{column}" if column else f"table {table}"
+            if all(mentions(text, name, vendor) for name in names):
+                label = f"column {table}.{column}" if column else f"table {table}"
                 yield (
-                    f"The {what} is needed here, and {file.id} creates it later: give this "
+                    f"The {label} is needed here, and {file.id} creates it later: give this "
                     f"file a number above {file.number}, or that one a number below."
                 )
 
 
-def _failed_in(file: MigrationFile, failed: Problem, vendor: str) -> list[Statement]:
-    """Return the statement that failed, or all where that is not known."""
+def _failed_statements(file: MigrationFile, failed: Problem, vendor: str) -> list[Statement]:
+    """Return the statement that failed, or all if that is not known."""
     statements = _statements(file, vendor)
-    return [one for one in statements if one.line == failed.line] or statements
+    return [statement for statement in statements if statement.line == failed.line] or statements
 
 
-def _made(file: MigrationFile, vendor: str) -> set[tuple[str, str]]:
-    """Return what a file makes: (table or view, ""), and (table, column) for what it adds."""
-    made = set()
+def _created_names(file: MigrationFile, vendor: str) -> set[tuple[str, str]]:
+    """Return (table or view, "") for each that a file creates, and (table, column) it adds."""
+    names = set()
     for statement in _statements(file, vendor):
         change = read_ddl(statement.text, vendor)
         if change is not None and change.kind in {"TABLE", "VIEW"}:
             columns = [""] if change.verb == "CREATE" else change.columns_added
-            made |= {(change.name, column) for column in columns}
-    return made
+            names |= {(change.name, column) for column in columns}
+    return names
 
 
 def _statements(file: MigrationFile, vendor: str) -> list[Statement]:
@@ -114,28 +111,13 @@ def _statements(file: MigrationFile, vendor: str) -> list[Statement]:
     return []
 
 
-def _cause(error: BaseException) -> BaseException:
-    """Return what the driver said, or the error itself."""
+def _driver_error(error: BaseException) -> BaseException:
+    """Return the driver's error that caused this one, or the error itself."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, StatementError):
             return cause.error
-        if _sqlstate(cause):
+        if getattr(cause, "sqlstate", None):
             return cause
         cause = cause.__cause__ or cause.__context__
     return error
-
-
-def _sqlstate(error: BaseException) -> str:
-    return str(getattr(error, "sqlstate", None) or "")
-
-
-def _speaks_of_rows(error: BaseException) -> bool:
-    """Tell whether a row that is not there may be the cause, by what each driver says."""
-    if state := _sqlstate(error):
-        return state in _STATES
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    first = error.args[0] if error.args else None
-    if isinstance(first, int):
-        return first in _MYSQL_NUMBERS
-    return "IntegrityError" in kinds and str(first).startswith(_SQLITE_WORDS)

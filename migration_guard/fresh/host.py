@@ -1,51 +1,125 @@
-"""Where throwaway databases are made: the one thing that a vendor has to say about them."""
+"""What a vendor provides for throwaway databases: a host that makes and drops them."""
 
 import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from enum import Enum, auto
+from typing import Any, ClassVar, Final
 
-# Every throwaway database has such a name; what has one and no living owner is a leftover.
-PREFIX = "migration_guard_fresh_"
-TEMPLATE_PREFIX = "migration_guard_template_"
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-_NAME = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
+from migration_guard.exceptions import CannotTell
+
+# The name of each throwaway database begins so. One whose owner is gone is a leftover.
+PREFIX: Final = "migration_guard_fresh_"
+TEMPLATE_PREFIX: Final = "migration_guard_template_"
+
+_NAME: Final = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
 
 
 def new_name() -> str:
-    """Return the name of a throwaway database that nobody has."""
+    """Return a new, unique name for a throwaway database."""
     return f"{PREFIX}{uuid.uuid4().hex[:16]}"
 
 
 def is_throwaway(name: str) -> bool:
-    """Tell whether ``new_name`` may have made this name: no other is ever dropped."""
+    """Return whether ``new_name`` may have made this name. No other database is ever dropped."""
     return _NAME.fullmatch(name) is not None
+
+
+class Missing(Enum):
+    """What a fresh database lacks, and another database may have."""
+
+    ROWS = auto()
+    OBJECTS = auto()  # schemas, types, functions
 
 
 class Host(ABC):
     """A place beside the configured database in which databases are made and dropped.
 
-    It is open from its making to ``close``. Every act raises CannotTell where it is not allowed.
+    It is open until ``close``. A method raises CannotTell if the server does not allow its work.
     """
-
-    templates = False
 
     @abstractmethod
     def create(self, name: str, template: str = "") -> str:
-        """Make an empty database, or a copy of ``template``; return the ``NAME`` for its settings.
+        """Make an empty database, or a copy of ``template``. Return the ``NAME`` for its settings.
 
-        It is equal to the configured one in what is no schema: encoding, collation, defaults. The
-        host is its owner until it is dropped or the process ends, so that nobody else drops it.
+        Encoding, collation and defaults are those of the configured database. The host owns the new
+        one until it is dropped or the process ends, so that no other process drops it.
         """
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Drop a database that ``create`` made, whoever is still connected; if it is there."""
+        """Drop a database that ``create`` made, if it exists, also while others are connected."""
 
     @abstractmethod
     def sweep(self, keep: Collection[str]) -> list[str]:
-        """Drop what runs left behind that were killed, but for ``keep``; return their names."""
+        """Drop the leftovers of killed runs, except ``keep``. Return their names."""
 
     @abstractmethod
     def close(self) -> None:
         """Close the host's own connection."""
+
+    @abstractmethod
+    def database_of(self, connection: BaseDatabaseWrapper) -> str:
+        """Return the ``NAME`` of the database that a connection leads to."""
+
+    @abstractmethod
+    def missing(self, error: BaseException) -> Missing | None:
+        """Return what a fresh database may lack, if that can cause this error of the driver."""
+
+
+class ServerHost(Host):
+    """A host on a server, with a connection of its own."""
+
+    _CURRENT_DATABASE: ClassVar[str]
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+
+    def close(self) -> None:
+        """Close the connection, which releases the locks of what the host owns."""
+        self._connection.close()
+
+    def database_of(self, connection: BaseDatabaseWrapper) -> str:
+        """Return the name of the connection's database, as the server reports it."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._CURRENT_DATABASE)
+            return str(cursor.fetchone()[0])
+
+    def _ensure_connection(self) -> None:
+        if not self._connection.is_usable():
+            self._connection.close()  # the next query opens it again
+
+    def _query(self, sql: str, *params: str) -> Sequence[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, params or None)
+            return cursor.fetchall() if cursor.description else []
+
+    @staticmethod
+    def _not_created(message: str) -> CannotTell:
+        return CannotTell(
+            f"The throwaway database could not be created: {message}.",
+            "Nothing was changed. Remove the cause, and run it again.",
+        )
+
+
+class TemplateHost(ServerHost):
+    """A host that can also keep a finished database as a template and copy it."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Return whether there is a database of this name."""
+
+    @abstractmethod
+    def become_template(self, name: str, template: str, family: str) -> None:
+        """Rename a finished database to ``template``, in one step.
+
+        Nobody can connect to a template, so that it stays as it was built. Other templates whose
+        names begin with ``family`` are old; they are dropped unless in use. Raises CannotTell.
+        """
+
+    @abstractmethod
+    def likeness(self) -> str:
+        """Return, as text, what a new database gets from server and configured database."""

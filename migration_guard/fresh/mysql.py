@@ -1,36 +1,41 @@
-"""Throwaway databases on a MariaDB or MySQL server; each is owned through a lock of its name.
+"""Throwaway databases on a MariaDB or MySQL server. A lock with its name marks each as owned.
 
 Source: MariaDB manual, "CREATE DATABASE", "GET_LOCK", "GRANT" (wildcards in database names).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from typing import Any
+from typing import Final
 
 from django.db import DatabaseError
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, Host, is_throwaway
+from migration_guard.fresh.host import PREFIX, Missing, ServerHost, is_throwaway
 from migration_guard.running import connecting
 from migration_guard.running.mysql.lock import YEAR
 
-_ACCESS_DENIED = {1044, 1045, 1142, 1227}
+_ACCESS_DENIED: Final = {1044, 1045, 1142, 1227}
+# Errors that a missing row can cause: a NOT NULL, foreign key or check constraint, or SIGNAL.
+_ROW_ERRORS: Final = {1048, 1364, 1365, 1452, 1644, 4025}
+_PATTERN: Final = PREFIX.replace("_", r"\_") + "%"
 
 
-class MySQLHost(Host):
-    """The server of a configured database, with no database selected."""
+class MySQLHost(ServerHost):
+    """The server of a configured database. Its connection has selected no database."""
+
+    _CURRENT_DATABASE = "SELECT DATABASE()"
 
     def __init__(self, alias: str) -> None:
         settings = connecting.supported_connection(alias).settings_dict
         self._configured = str(settings["NAME"] or "")
-        self._connection = connecting.connection_to(alias, "")
+        super().__init__(connecting.connection_to(alias, ""))
         try:
-            # It owns a database, and has nothing to do while that is built.
+            # The connection owns a database, and is idle while that is built.
             self._query(f"SET SESSION wait_timeout = {YEAR}")
         except DatabaseError as error:
-            described = connecting.describe(connecting.connection_to(alias, self._configured))
+            server = connecting.describe(connecting.connection_to(alias, self._configured))
             raise CannotTell(
-                f"No connection to the server of {described}: {str(error).strip()}",
+                f"No connection to the server of {server}: {str(error).strip()}",
                 "Check that the server runs, and host, port, user and password in DATABASES.",
             ) from error
 
@@ -52,16 +57,15 @@ class MySQLHost(Host):
         return name
 
     def drop(self, name: str) -> None:
-        """Drop it; an interrupted statement ends with its connection."""
-        if not self._connection.is_usable():
-            self._connection.close()  # the next question opens it again
+        """Drop a database. An interrupted statement in it ends with its connection."""
+        self._ensure_connection()
         self._query(f"DROP DATABASE IF EXISTS `{name}`")
 
     def sweep(self, keep: Collection[str]) -> list[str]:
-        """Drop the databases of that name whose lock nobody holds."""
+        """Drop the throwaway databases whose lock nobody holds."""
         rows = self._query(
             "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE %s",
-            PREFIX.replace("_", r"\_") + "%",
+            _PATTERN,
         )
         swept = []
         for (name,) in rows:
@@ -71,32 +75,24 @@ class MySQLHost(Host):
                 or self._query("SELECT GET_LOCK(%s, 0)", name)[0][0] != 1
             ):
                 continue
-            with suppress(DatabaseError):  # another user's
+            with suppress(DatabaseError):  # it belongs to another user
                 self.drop(name)
                 swept.append(name)
             self._query("SELECT RELEASE_LOCK(%s)", name)
         return swept
 
-    def close(self) -> None:
-        """Close the connection, and give up what it owns."""
-        self._connection.close()
+    def missing(self, error: BaseException) -> Missing | None:
+        """Return ROWS for errors of constraints and of SIGNAL."""
+        code = error.args[0] if error.args else None
+        return Missing.ROWS if isinstance(code, int) and code in _ROW_ERRORS else None
 
     def _not_allowed(self, error: DatabaseError) -> CannotTell:
         code, message = (*error.args, "")[:2]
-        if code in _ACCESS_DENIED:
-            name, _, host = self._query("SELECT CURRENT_USER()")[0][0].rpartition("@")
-            pattern = PREFIX.replace("_", r"\_") + "%"
-            return CannotTell(
-                f"The user '{name}'@'{host}' may not create databases: {message}.",
-                f"An administrator can allow it: GRANT ALL PRIVILEGES ON `{pattern}`.* "
-                f"TO '{name}'@'{host}';",
-            )
+        if code not in _ACCESS_DENIED:
+            return self._not_created(message)
+        name, _, host = self._query("SELECT CURRENT_USER()")[0][0].rpartition("@")
         return CannotTell(
-            f"The throwaway database could not be created: {message}.",
-            "Nothing was changed. Remove the cause, and run it again.",
+            f"The user '{name}'@'{host}' may not create databases: {message}.",
+            f"An administrator can allow it: GRANT ALL PRIVILEGES ON `{_PATTERN}`.* "
+            f"TO '{name}'@'{host}';",
         )
-
-    def _query(self, sql: str, *params: str) -> Sequence[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, params or None)
-            return cursor.fetchall() if cursor.description else []

@@ -1,8 +1,8 @@
-"""In which order Django's migrations and the SQL ones build an empty database.
+"""The one order of Django's migrations and the SQL migrations that builds an empty database.
 
-Pure. SQL migrations keep the order of their numbers. Django's come as early as they may: that is
-what a deploy does, which runs ``migrate`` first. ``-- guard: requires`` holds an SQL migration back
-until Django's is applied, ``RequiresSQL`` the other way round.
+Pure. SQL migrations keep the order of their numbers. Django's come as early as possible, as in a
+deploy that runs ``migrate`` first. An SQL migration with ``-- guard: requires`` waits for Django's
+migration; a Django migration with ``RequiresSQL`` waits for the SQL migration.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from migration_guard.exceptions import Refused
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem
 
-# (app, name), as Django's loader has it.
+# (app, name), as in Django's loader.
 Key: TypeAlias = tuple[str, str]
 
 
@@ -21,8 +21,8 @@ Key: TypeAlias = tuple[str, str]
 class DjangoMigration:
     """One of Django's migrations.
 
-    ``after`` are those that it depends on; ``needs`` are SQL migrations, by their number and as
-    they were named.
+    ``after`` has the migrations that it depends on; ``needs`` has the number of each SQL migration
+    that it requires, and the name that RequiresSQL gives.
     """
 
     key: Key
@@ -41,9 +41,9 @@ class DjangoStep:
 
     @property
     def targets(self) -> tuple[Key, ...]:
-        """Those that no other of them depends on: to migrate to these is to apply all."""
-        inner = {key for one in self.migrations for key in one.after}
-        return tuple(one.key for one in self.migrations if one.key not in inner)
+        """The migrations that no other one depends on. To migrate to them applies all."""
+        inner = {key for migration in self.migrations for key in migration.after}
+        return tuple(migration.key for migration in self.migrations if migration.key not in inner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +59,31 @@ Step: TypeAlias = DjangoStep | SQLStep
 def order(
     django: Sequence[DjangoMigration],
     files: Sequence[MigrationFile],
-    stands_for: Mapping[Key, Key] | None = None,
+    replacements: Mapping[Key, Key] | None = None,
 ) -> tuple[Step, ...]:
-    """Return the steps; ``django`` and ``files`` hold what is to be applied, each in its order.
+    """Return the steps that apply ``django`` and ``files``, which are each in their own order.
 
-    ``stands_for`` maps a squashed migration to the one that replaces it. A name in ``requires``
-    that is no migration to be applied holds nothing back: the runner reports it. Raises Refused
-    with a problem for each unknown SQL migration, or for a cycle.
+    ``replacements`` maps a squashed migration to the one that replaces it. A name in ``requires``
+    that is not in ``django`` has no effect, since the runner reports it. Raises Refused with a
+    problem for each unknown SQL migration, or for a cycle.
     """
     if unknown := _unknown(django, files):
         raise Refused("A required SQL migration is not there.", "", unknown)
-    known = {one.key for one in django}
-    stands_for = stands_for or {}
+    keys = {migration.key for migration in django}
+    replacements = replacements or {}
     required = {
-        file.id: {stands_for.get(key, key) for key in file.directives.requires} & known
+        file.id: {replacements.get(key, key) for key in file.directives.requires} & keys
         for file in files
     }
-    last_needed = {one.key: max(_places(one, files), default=-1) for one in django}
+    last_needed = {
+        migration.key: max(_places(migration, files), default=-1) for migration in django
+    }
     waiting, left, steps = list(django), list(files), list[Step]()
     while waiting or left:
         done = len(files) - len(left)
         ready = _ready(waiting, {key for key, last in last_needed.items() if last >= done})
-        waiting = [one for one in waiting if one not in ready]
-        missing = {one.key for one in waiting}
+        waiting = [migration for migration in waiting if migration not in ready]
+        missing = {migration.key for migration in waiting}
         count = next(
             (place for place, file in enumerate(left) if required[file.id] & missing), len(left)
         )
@@ -93,25 +95,25 @@ def order(
     return tuple(steps)
 
 
-def _places(one: DjangoMigration, files: Sequence[MigrationFile]) -> list[int]:
-    """Return where the files stand that it needs; a number may be that of several."""
+def _places(migration: DjangoMigration, files: Sequence[MigrationFile]) -> list[int]:
+    """Return the places of the files that a migration needs. Files may share a number."""
     return [
         place
-        for number, needed in one.needs
+        for number, name in migration.needs
         for place, file in enumerate(files)
-        if _is(file, number, needed)
+        if _is_named(file, number, name)
     ]
 
 
 def _ready(waiting: Sequence[DjangoMigration], needing: Collection[Key]) -> list[DjangoMigration]:
-    """Return what can run now; ``needing`` are those that need an SQL migration to come."""
+    """Return the migrations that can run now; ``needing`` ones wait for an SQL migration."""
     blocked: set[Key] = set()
     ready = []
-    for one in waiting:  # in an order in which each stands behind what it depends on
-        if one.after & blocked or one.key in needing:
-            blocked.add(one.key)
+    for migration in waiting:  # each comes after its dependencies
+        if migration.after & blocked or migration.key in needing:
+            blocked.add(migration.key)
         else:
-            ready.append(one)
+            ready.append(migration)
     return ready
 
 
@@ -119,18 +121,18 @@ def _unknown(django: Sequence[DjangoMigration], files: Sequence[MigrationFile]) 
     return [
         Problem(
             "unknown-requirement",
-            f"{one} requires the SQL migration {needed}, which is not there",
+            f"{migration} requires the SQL migration {name}, which is not there",
             "Correct it in RequiresSQL, or add the file.",
         )
-        for one in django
-        for number, needed in one.needs
-        if not any(_is(file, number, needed) for file in files)
+        for migration in django
+        for number, name in migration.needs
+        if not any(_is_named(file, number, name) for file in files)
     ]
 
 
-def _is(file: MigrationFile, number: int, needed: str) -> bool:
-    """Tell whether a migration is the one that was named, by its number or by its id."""
-    return file.number == number and (needed.isdecimal() or needed == file.id)
+def _is_named(file: MigrationFile, number: int, name: str) -> bool:
+    """Return whether ``name`` is the number or the id of a file."""
+    return file.number == number and (name.isdecimal() or name == file.id)
 
 
 def _cycle(
@@ -139,18 +141,18 @@ def _cycle(
     done: int,
     required: Collection[Key],
 ) -> Refused:
-    """Follow what each waits for, from the next file back to it or to one behind it."""
+    """Return the error, with the chain from the next file back to itself or to a later one."""
     file = files[done]
-    by_key = {one.key: one for one in waiting}
-    chain = [one for one in waiting if one.key in required][:1]
+    by_key = {migration.key: migration for migration in waiting}
+    chain = [migration for migration in waiting if migration.key in required][:1]
     while max(_places(chain[-1], files), default=-1) < done:
         chain.append(next(by_key[key] for key in sorted(chain[-1].after) if key in by_key))
     last = files[max(_places(chain[-1], files))]
     path = " needs ".join([file.id, *map(str, chain), f"the SQL migration {last.id}"])
-    behind = "" if last is file else f", which comes after {file.id}"
+    later = "" if last is file else f", which comes after {file.id}"
     problem = Problem(
         "requirement-cycle",
-        f"{path}{behind}",
+        f"{path}{later}",
         "Split one of them, so that what the other needs comes first.",
         path=file.path,
     )

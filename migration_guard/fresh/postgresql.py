@@ -1,33 +1,33 @@
 """Throwaway databases on a PostgreSQL server, and templates to copy them from.
 
-A database is owned through a session-level advisory lock on its name, which goes with the process,
-and DROP DATABASE refuses one that is in use: so a leftover is what has the name, and neither. Such
-locks are of the database in which they are taken, but listed for all of them.
+A session-level advisory lock on its name marks a database as owned; the lock ends with the process.
+DROP DATABASE refuses a database that is in use. So a leftover has such a name, no lock and no use.
+An advisory lock belongs to the database in which it was taken, but pg_locks lists it in all.
 
 Source: PostgreSQL manual, "CREATE DATABASE", "pg_database", "pg_db_role_setting".
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, Host, is_throwaway
+from migration_guard.fresh.host import PREFIX, Missing, TemplateHost, is_throwaway
 from migration_guard.running import connecting
 
-MAINTENANCE = "postgres"
-_NO_PRIVILEGE = "42501"
-# The connection that owns a database has nothing to do while that is built.
-_PATIENT = """
+MAINTENANCE: Final = "postgres"
+_NO_PRIVILEGE: Final = "42501"
+# The connection that owns a database is idle while that is built.
+_NO_TIMEOUTS: Final = """
     SELECT set_config(name, '0', false) FROM pg_settings
     WHERE name IN ('idle_session_timeout', 'statement_timeout', 'lock_timeout')
 """
-# Those of this user; a lock is listed as the two halves of its key.
-_OURS = """
+# The databases of this user that nobody owns. pg_locks has the key of a lock in two halves.
+_UNOWNED: Final = """
     SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
     WHERE starts_with(d.datname, %s) AND r.rolname = current_user
         AND NOT EXISTS (
@@ -36,26 +36,33 @@ _OURS = """
         )
     ORDER BY 1
 """
-# Insufficient privilege, not while a session lasts, not this value.
-_NOT_GIVEN = {_NO_PRIVILEGE, "55P02", "22023"}
-# Nothing could be built with it.
-_READ_ONLY = "default_transaction_read_only"
-_PROVIDERS = {"i": "icu", "b": "builtin"}
+# Insufficient privilege, object not in prerequisite state, invalid parameter value.
+_SETTING_ERRORS: Final = {_NO_PRIVILEGE, "55P02", "22023"}
+# Invalid schema name, undefined object, undefined function.
+_OBJECT_ERRORS: Final = {"3F000", "42704", "42883"}
+# Errors that a missing row can cause: a null, a reference, a check, a division by zero, a query
+# that must return one row, or RAISE.
+_ROW_ERRORS: Final = {
+    *("23502", "23503", "23514", "22012", "21000", "P0001", "P0002", "P0004"),
+}
+# With this setting nothing could be built.
+_READ_ONLY: Final = "default_transaction_read_only"
+_PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 
 
-class PostgreSQLHost(Host):
-    """The server of a configured database, reached through its maintenance database."""
+class PostgreSQLHost(TemplateHost):
+    """The server of a configured database. Its connection leads to the maintenance database."""
 
-    templates = True
+    _CURRENT_DATABASE = "SELECT current_database()"
 
     def __init__(self, alias: str) -> None:
         configured = connecting.supported_connection(alias).settings_dict
         self._configured = str(configured["NAME"] or "")
         self._template = str(configured["TEST"].get("TEMPLATE") or "")
-        self._connection = _open(alias, self._configured)
+        super().__init__(_open(alias, self._configured))
 
     def create(self, name: str, template: str = "") -> str:
-        """Make a database like the configured one, or a copy of a template."""
+        """Make a database with the options of the configured one, or a copy of a template."""
         self._query("SELECT pg_advisory_lock(hashtextextended(%s, 0))", name)
         options = [f"TEMPLATE {_quote(template)}"] if template else self._like_configured()
         try:
@@ -70,16 +77,13 @@ class PostgreSQLHost(Host):
         return name
 
     def drop(self, name: str) -> None:
-        """Drop it, though a statement that was interrupted may still be running.
-
-        WITH (FORCE) gives up at a session that is not this user's to end, such as an autovacuum
-        worker; without it the server asks that one to leave, and waits five seconds for others.
-        """
-        if not self._connection.is_usable():
-            self._connection.close()  # the next question opens it again
+        """Drop a database, also while an interrupted statement runs in it."""
+        self._ensure_connection()
         try:
             self._query(f"DROP DATABASE IF EXISTS {_quote(name)} WITH (FORCE)")
         except DatabaseError as error:
+            # This user may not end some session there, such as an autovacuum worker. Without FORCE
+            # the server asks that worker to leave, and waits five seconds for other sessions.
             if _sqlstate(error) != _NO_PRIVILEGE:
                 raise
             self._end_own_sessions(name)
@@ -87,33 +91,32 @@ class PostgreSQLHost(Host):
         self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
 
     def sweep(self, keep: Collection[str]) -> list[str]:
-        """Drop the databases with a name of ours that are this user's and nobody's."""
+        """Drop the throwaway databases of this user that nobody owns."""
         swept = []
-        for name in self._ours(PREFIX):
+        for name in self._unowned(PREFIX):
             if name in keep or not is_throwaway(name):
                 continue
-            with suppress(OperationalError):  # in use after all: the next run tries again
+            with suppress(OperationalError):  # it is in use; the next run tries again
                 self._query(f"DROP DATABASE IF EXISTS {_quote(name)}")
                 swept.append(name)
         return swept
 
-    def close(self) -> None:
-        """Close the connection, and give up what it owns."""
-        self._connection.close()
+    def missing(self, error: BaseException) -> Missing | None:
+        """Return what the SQLSTATE of the error says."""
+        state = getattr(error, "sqlstate", None)
+        if state in _OBJECT_ERRORS:
+            return Missing.OBJECTS
+        return Missing.ROWS if state in _ROW_ERRORS else None
 
     # -- templates
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is such a database."""
+        """Return whether there is a database of this name."""
         return bool(self._query("SELECT 1 FROM pg_database WHERE datname = %s", name))
 
     def become_template(self, name: str, template: str, family: str) -> None:
-        """Rename a finished database, which makes it a template at once or not at all.
-
-        Nobody can connect to it, so that it stays what the files make. Other templates of the
-        ``family`` (a prefix) are stale now, and dropped unless in use. Raises CannotTell.
-        """
-        for old in self._ours(family):
+        """Rename a finished database to ``template``, and drop old ones of its ``family``."""
+        for old in self._unowned(family):
             with suppress(OperationalError):
                 self._query(f"DROP DATABASE IF EXISTS {_quote(old)}")
         self._query(f"ALTER DATABASE {_quote(name)} ALLOW_CONNECTIONS false")
@@ -121,7 +124,7 @@ class PostgreSQLHost(Host):
         try:
             self._query(f"ALTER DATABASE {_quote(name)} RENAME TO {_quote(template)}")
         except DatabaseError as error:
-            # A run beside this one may have made it meanwhile, of the same files.
+            # Another run may have made the same template at the same time.
             if not self.exists(template):
                 raise CannotTell(
                     f"What was built cannot be kept as a template: {str(error).strip()}",
@@ -129,11 +132,11 @@ class PostgreSQLHost(Host):
                 ) from error
 
     def likeness(self) -> str:
-        """Return what a database made here takes from server and configured database, as text."""
+        """Return, as text, what a new database gets from server and configured database."""
         version = self._query("SELECT version()")
         return repr((version, self._like_configured(), self._settings()))
 
-    # -- the configured database, as far as the catalogue of all databases tells
+    # -- the configured database, from the catalogue of all databases
 
     def _like_configured(self) -> list[str]:
         if self._template:
@@ -147,7 +150,7 @@ class PostgreSQLHost(Host):
         return options + (_locale(json.loads(rows[0][0]), rows[0][1]) if rows else [])
 
     def _settings(self) -> list[tuple[str, str]]:
-        """Return the settings that a session gets there, by ALTER DATABASE or for this user."""
+        """Return the settings of ALTER DATABASE and ALTER ROLE … IN DATABASE for this user."""
         rows = self._query(
             "SELECT unnest(s.setconfig) FROM pg_db_role_setting s "
             "JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole "
@@ -155,35 +158,36 @@ class PostgreSQLHost(Host):
             "ORDER BY s.setrole",
             self._configured,
         )
-        found = [(name, value) for name, _, value in (row[0].partition("=") for row in rows)]
-        return [(name, value) for name, value in found if name != _READ_ONLY]
+        settings = (row[0].partition("=") for row in rows)
+        return [(name, value) for name, _, value in settings if name != _READ_ONLY]
 
     def _configure(self, name: str) -> None:
-        """Give it the settings, but for those that only a superuser may give.
+        """Copy the settings of the configured database, except those that need a superuser.
 
-        Those say what is logged or loaded, and no schema depends on them.
+        Such settings are about logs and libraries, and no schema depends on them.
         """
         for setting, value in self._settings():
             try:
-                # By way of the session: a list such as search_path cannot be quoted as one value.
+                # FROM CURRENT, because a list such as search_path cannot be quoted as one value.
                 self._query(
                     "BEGIN; SELECT set_config(%s, %s, true); "
-                    f"ALTER DATABASE {_quote(name)} SET {_setting(setting)} FROM CURRENT; COMMIT",
+                    f"ALTER DATABASE {_quote(name)} SET {_quote_setting(setting)} FROM CURRENT; "
+                    "COMMIT",
                     setting,
                     value,
                 )
             except DatabaseError as error:
                 self._query("ROLLBACK")
-                if _sqlstate(error) not in _NOT_GIVEN:
+                if _sqlstate(error) not in _SETTING_ERRORS:
                     raise
 
     # -- the server
 
-    def _ours(self, prefix: str) -> list[str]:
-        return [row[0] for row in self._query(_OURS, prefix)]
+    def _unowned(self, prefix: str) -> list[str]:
+        return [row[0] for row in self._query(_UNOWNED, prefix)]
 
     def _end_own_sessions(self, name: str) -> None:
-        """End the sessions of this user there, such as those that a pooler keeps."""
+        """End this user's sessions in a database, such as those of a pooler."""
         self._query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = %s AND usename = current_user",
@@ -192,31 +196,23 @@ class PostgreSQLHost(Host):
 
     def _not_allowed(self, error: DatabaseError) -> CannotTell:
         message = str(error).strip().splitlines()[0]
-        if _sqlstate(error) == _NO_PRIVILEGE:
-            user = self._query("SELECT current_user::text")[0][0]
-            return CannotTell(
-                f'The user "{user}" may not create databases: {message}.',
-                f"A superuser can allow it: ALTER ROLE {_quote(user)} CREATEDB;",
-            )
+        if _sqlstate(error) != _NO_PRIVILEGE:
+            return self._not_created(message)
+        user = self._query("SELECT current_user::text")[0][0]
         return CannotTell(
-            f"The throwaway database could not be created: {message}.",
-            "Nothing was changed. Remove the cause, and run it again.",
+            f'The user "{user}" may not create databases: {message}.',
+            f"A superuser can allow it: ALTER ROLE {_quote(user)} CREATEDB;",
         )
-
-    def _query(self, sql: str, *params: str) -> Sequence[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, params or None)
-            return cursor.fetchall() if cursor.description else []
 
 
 def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
-    """Connect to the maintenance database; where that is forbidden, to the configured one."""
+    """Return a connection to the maintenance database or, if that fails, to the configured one."""
     first: Exception | None = None
     for name in dict.fromkeys((MAINTENANCE, configured)):
         connection = connecting.connection_to(alias, name)
         try:
             with connection.cursor() as cursor:
-                cursor.execute(_PATIENT)
+                cursor.execute(_NO_TIMEOUTS)
         except DatabaseError as error:
             first = first or error
         else:
@@ -230,7 +226,7 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
 
 
 def _locale(database: Mapping[str, Any], encoding: str) -> list[str]:
-    """Return the options that give a new database the encoding and locale of this one."""
+    """Return the options of CREATE DATABASE for the encoding and locale of ``database``."""
     options = [
         f"ENCODING {_literal(encoding)}",
         f"LC_COLLATE {_literal(database['datcollate'])}",
@@ -254,8 +250,8 @@ def _quote(name: str) -> str:
     return f'"{doubled}"'
 
 
-def _setting(name: str) -> str:
-    """Quote the name of a setting, which may have a prefix: ``app.tenant``."""
+def _quote_setting(name: str) -> str:
+    """Return the quoted name of a setting, which may have a prefix, as in ``app.tenant``."""
     return ".".join(map(_quote, name.split(".")))
 
 

@@ -1,7 +1,7 @@
-"""Throwaway SQLite databases: a file in a temporary folder.
+"""Throwaway SQLite databases: files in a temporary folder.
 
-The folder is owned through SQLite's own lock on an empty file beside it, which goes with the
-process.
+Each has a folder of its own. SQLite's lock on an empty file beside the folder marks it as owned;
+the lock ends with the process.
 """
 
 import shutil
@@ -10,11 +10,16 @@ import tempfile
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
+from typing import Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, Host, is_throwaway
+from migration_guard.fresh.host import PREFIX, Host, Missing, is_throwaway
 
-_LOCK_SUFFIX = ".lock"
+_LOCK_SUFFIX: Final = ".lock"
+# How the messages begin of errors that a missing row can cause.
+_ROW_ERRORS: Final = ("FOREIGN KEY", "NOT NULL", "CHECK")
 
 
 class SQLiteHost(Host):
@@ -22,13 +27,13 @@ class SQLiteHost(Host):
 
     def __init__(self, _alias: str) -> None:
         self._folder = Path(tempfile.gettempdir())
-        self._owned: sqlite3.Connection | None = None
+        self._lock: sqlite3.Connection | None = None
 
     def create(self, name: str, template: str = "") -> str:  # noqa: ARG002 - has no templates
-        """Make the folder; the file comes with the first connection."""
+        """Make a folder. The first connection makes the database file."""
         try:
-            # The lock comes first: a folder without one is a leftover.
-            self._owned = _locked(self._lock_of(name))
+            # The lock comes first, since a folder without a lock is a leftover.
+            self._lock = _lock(self._lock_path(name))
             self._path(name).mkdir(mode=0o700)
         except (OSError, sqlite3.Error) as error:
             raise CannotTell(
@@ -38,19 +43,19 @@ class SQLiteHost(Host):
         return str(self._path(name) / "db.sqlite3")
 
     def drop(self, name: str) -> None:
-        """Delete the folder and the file beside it."""
+        """Delete the folder and the lock file."""
         self.close()
         self._delete(name)
 
     def sweep(self, keep: Collection[str]) -> list[str]:
-        """Delete the folders of that name whose lock nobody holds."""
+        """Delete the throwaway folders whose lock nobody holds."""
         swept = []
         for folder in sorted(self._folder.glob(f"{PREFIX}*")):
-            kept = any(path.startswith(f"{folder}/") for path in keep)
-            if kept or not is_throwaway(folder.name) or not folder.is_dir():
+            is_kept = any(path.startswith(f"{folder}/") for path in keep)
+            if is_kept or not is_throwaway(folder.name) or not folder.is_dir():
                 continue
             try:
-                with closing(_locked(self._lock_of(folder.name))):
+                with closing(_lock(self._lock_path(folder.name))):
                     pass
             except sqlite3.Error:  # its owner lives, or is another user
                 continue
@@ -59,23 +64,33 @@ class SQLiteHost(Host):
         return swept
 
     def close(self) -> None:
-        """Give up the folder."""
-        if self._owned is not None:
-            self._owned.close()
-            self._owned = None
+        """Release the lock."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def database_of(self, connection: BaseDatabaseWrapper) -> str:
+        """Return the file of the settings, which is the one that SQLite opens."""
+        return str(connection.settings_dict["NAME"])
+
+    def missing(self, error: BaseException) -> Missing | None:
+        """Return ROWS for errors of constraints."""
+        is_about_rows = isinstance(error, sqlite3.IntegrityError)
+        return Missing.ROWS if is_about_rows and str(error).startswith(_ROW_ERRORS) else None
 
     def _delete(self, name: str) -> None:
         shutil.rmtree(self._path(name), ignore_errors=True)
-        self._lock_of(name).unlink(missing_ok=True)
+        self._lock_path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / name
 
-    def _lock_of(self, name: str) -> Path:
+    def _lock_path(self, name: str) -> Path:
         return self._folder / f"{name}{_LOCK_SUFFIX}"
 
 
-def _locked(path: Path) -> sqlite3.Connection:
+def _lock(path: Path) -> sqlite3.Connection:
+    """Return a connection that holds the lock on a file. Raises sqlite3.Error if another does."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
         connection.execute("BEGIN EXCLUSIVE")

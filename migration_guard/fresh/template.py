@@ -1,7 +1,7 @@
-"""Template databases: what was built once from the same files is copied.
+"""Template databases: a database that was built once from the same files is copied.
 
-A template is known by a digest of everything that made it, in its name: with one byte changed there
-is no such template. It gets that name only when it is finished.
+The name of a template contains a digest of everything that it was built from, so a changed byte
+needs another template. A template gets its name when it is finished.
 """
 
 import sys
@@ -19,21 +19,20 @@ from django.db.migrations.operations.base import Operation
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import TEMPLATE_PREFIX, Host
-from migration_guard.fresh.postgresql import PostgreSQLHost
+from migration_guard.fresh.host import TEMPLATE_PREFIX, Host, TemplateHost
 from migration_guard.planning.names import scan
 from migration_guard.running import own_tables
 
-# What decides which tables Django's migrations make.
+# The settings that change which tables Django's migrations make.
 _SETTINGS: Final = (
     *("INSTALLED_APPS", "AUTH_USER_MODEL", "DEFAULT_AUTO_FIELD"),
     *("DEFAULT_TABLESPACE", "DEFAULT_INDEX_TABLESPACE"),
 )
 
 
-def required(host: Host) -> PostgreSQLHost:
-    """Return the host if it has templates; raise CannotTell."""
-    if not isinstance(host, PostgreSQLHost):
+def require_templates(host: Host) -> TemplateHost:
+    """Return the host. Raises CannotTell if it has no templates."""
+    if not isinstance(host, TemplateHost):
         raise CannotTell(
             "--template needs PostgreSQL: no other database can copy a database.",
             "Leave it out.",
@@ -41,36 +40,36 @@ def required(host: Host) -> PostgreSQLHost:
     return host
 
 
-def names(alias: str, host: PostgreSQLHost, environment: str) -> tuple[str, str]:
-    """Return the prefix of the templates of this database, and the name of the one for its files.
+def names(alias: str, host: TemplateHost, environment: str) -> tuple[str, str]:
+    """Return the prefix of all templates of a database, and the name of the current one.
 
-    The digest is over the SQL migrations; over Django's migrations of all apps, with the SQL that
-    they were given and the modules of the functions that they call; over routers, settings,
-    versions, environment, and what the server gives to a new database. What such a function reads
-    or calls in turn is not in it. Raises CannotTell.
+    The digest contains the SQL migrations; Django's migrations of all apps with their SQL and the
+    modules of the functions that they call; routers, settings, versions and environment; and what
+    the server gives to a new database. It does not contain what such a function reads or calls.
+    Raises CannotTell.
     """
     configured = str(connections.settings[alias]["NAME"])
     family = f"{TEMPLATE_PREFIX}{sha256(configured.encode()).hexdigest()[:8]}_"
     digest = sha256()
-    circumstances = [one.encode() for one in _circumstances(host, environment)]
-    for part in (*circumstances, *_routers(), *_sql(alias), *_django()):
+    surroundings = _surroundings(host, environment)
+    for part in (*surroundings, *_routers(), *_sql_files(alias), *_django_migrations()):
         digest.update(b"%d:%b" % (len(part), part))
     return family, f"{family}{digest.hexdigest()[:24]}"
 
 
-def _circumstances(host: PostgreSQLHost, environment: str) -> list[str]:
+def _surroundings(host: TemplateHost, environment: str) -> list[bytes]:
     versions = (sys.version, django.get_version())
-    chosen = [repr(getattr(settings, name)) for name in _SETTINGS]
-    return [host.likeness(), environment, repr(versions), *chosen]
+    values = [repr(getattr(settings, name)) for name in _SETTINGS]
+    return [text.encode() for text in (host.likeness(), environment, repr(versions), *values)]
 
 
 def _routers() -> list[bytes]:
-    classes = [type(one) for one in router.routers]
-    return [part for one in classes for part in (repr(one).encode(), _source(one.__module__))]
+    classes = [type(instance) for instance in router.routers]
+    return [part for cls in classes for part in (repr(cls).encode(), _source(cls.__module__))]
 
 
-def _sql(alias: str) -> list[bytes]:
-    """Return names and bytes; also of files for other vendors, which are cheap to read."""
+def _sql_files(alias: str) -> list[bytes]:
+    """Return the names and bytes of all SQL files, also of those for other vendors."""
     parts = []
     names_, _ = scan(conf.load().folders(alias))
     for name in names_:
@@ -83,7 +82,7 @@ def _sql(alias: str) -> list[bytes]:
     return parts
 
 
-def _django() -> list[bytes]:
+def _django_migrations() -> list[bytes]:
     try:
         loader = MigrationLoader(None)
     except own_tables.LOADER_ERRORS as error:
@@ -91,19 +90,19 @@ def _django() -> list[bytes]:
     parts = []
     for (app, name), migration in sorted(loader.disk_migrations.items()):
         parts += [f"{app}.{name}".encode(), _source(migration.__module__)]
-        parts += [part for one in migration.operations for part in _given(one)]
+        parts += [part for operation in migration.operations for part in _contents(operation)]
     return parts
 
 
-def _given(operation: Operation) -> Iterator[bytes]:
-    """Yield what an operation does that need not stand in its migration's own file."""
+def _contents(operation: Operation) -> Iterator[bytes]:
+    """Yield what an operation runs and its migration's own file need not contain."""
     if isinstance(operation, RunSQL):
         yield repr(operation.sql).encode()
     elif isinstance(operation, RunPython):
         yield _source(getattr(operation.code, "__module__", ""))
     elif isinstance(operation, SeparateDatabaseAndState):
-        for one in operation.database_operations:
-            yield from _given(one)
+        for inner in operation.database_operations:
+            yield from _contents(inner)
 
 
 def _source(module: str) -> bytes:

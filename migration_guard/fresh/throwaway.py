@@ -1,12 +1,12 @@
-"""A throwaway database that stands for an alias while it lives, and is always dropped.
+"""A throwaway database that takes the place of an alias for some time, and is always dropped.
 
-Invariants: the configured database is never written to; nothing else that the project's code might
-reach through Django is either: other aliases refuse to connect meanwhile.
+Invariant: nothing is written to the configured database, nor to another database of the project.
+So the other aliases refuse to connect in that time.
 """
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Never
 
@@ -22,10 +22,7 @@ from migration_guard.vendors import VENDORS, load
 
 @contextmanager
 def open_host(alias: str) -> Iterator[Host]:
-    """Open the place where throwaway databases of ``alias`` are made, and clean it of leftovers.
-
-    Raises CannotTell.
-    """
+    """Open the host for throwaway databases of ``alias``, and drop leftovers. Raises CannotTell."""
     settings = connecting.supported_connection(alias).settings_dict
     configured = {str(connections.settings[other]["NAME"]) for other in connections.settings}
     if PREFIX in str(settings["NAME"]):
@@ -44,45 +41,45 @@ def open_host(alias: str) -> Iterator[Host]:
 
 @contextmanager
 def throwaway(alias: str, host: Host, template: str = "") -> Iterator[str]:
-    """Make a database that is ``alias`` inside this block, and drop it; yield its name.
+    """Make a database that is ``alias`` inside this block, yield its name, and drop it.
 
-    It is empty, or a copy of ``template``. Raises CannotTell where it may not be made.
+    It is empty, or a copy of ``template``. Raises CannotTell if the server does not allow it.
     """
     name = new_name()
-    place = ""
+    setting = ""
     try:
-        with _undisturbed():
-            place = host.create(name, template)
-        with standing_in(alias, place):
+        with _deferred_signals():
+            setting = host.create(name, template)
+        with _replaced_database(host, alias, setting):
             yield name
     finally:
-        if place:
-            with _undisturbed():
+        if setting:
+            with _deferred_signals():
                 host.drop(name)
 
 
 @contextmanager
-def standing_in(alias: str, name: str) -> Iterator[None]:
-    """Let the database ``name`` be ``alias``, also for new threads; let other aliases refuse."""
+def _replaced_database(host: Host, alias: str, name: str) -> Iterator[None]:
+    """Let ``alias`` be the database ``name``, also in new threads; other aliases refuse."""
     configured = connections.settings[alias]
-    # Django keeps a pool by alias: one that is open already leads to the configured database.
+    # Django keeps a pool for each alias, and an open one leads to the configured database.
     options = {key: value for key, value in configured["OPTIONS"].items() if key != "pool"}
     connections.settings[alias] = {**configured, "NAME": name, "OPTIONS": options}
     try:
         with ExitStack() as stack:
-            stack.enter_context(_replaced(alias))
-            _be_sure(connections[alias], name)
+            connection = stack.enter_context(_replaced_connection(alias))
+            _require_database(host.database_of(connection), name)
             for other in connections.settings:
                 if other != alias:
-                    _refuse(stack, other, alias)
+                    _block(stack, other, alias)
             yield
     finally:
         connections.settings[alias] = configured
 
 
 @contextmanager
-def _replaced(alias: str) -> Iterator[BaseDatabaseWrapper]:
-    """Give this thread a new connection of ``alias``, and the old one back."""
+def _replaced_connection(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    """Give this thread a new connection of ``alias`` inside this block."""
     before = connections[alias]
     connection = connections.create_connection(alias)
     connections[alias] = connection
@@ -93,15 +90,8 @@ def _replaced(alias: str) -> Iterator[BaseDatabaseWrapper]:
         connection.close()
 
 
-def _be_sure(connection: BaseDatabaseWrapper, name: str) -> None:
-    """Raise CannotTell unless the connection leads where it should: nothing else may be written."""
-    questions = {"postgresql": "SELECT current_database()", "mysql": "SELECT DATABASE()"}
-    with connection.cursor() as cursor:
-        if connection.vendor in questions:
-            cursor.execute(questions[connection.vendor])
-            actual = str(cursor.fetchone()[0])
-        else:
-            actual = str(connection.settings_dict["NAME"])
+def _require_database(actual: str, name: str) -> None:
+    """Raise CannotTell if a connection leads to another database than ``name``."""
     if actual != name:
         raise CannotTell(
             f'The throwaway database is "{name}", and its connection leads to "{actual}".',
@@ -110,14 +100,9 @@ def _be_sure(connection: BaseDatabaseWrapper, name: str) -> None:
         )
 
 
-def _refuse(stack: ExitStack, other: str, alias: str) -> None:
+def _block(stack: ExitStack, other: str, alias: str) -> None:
     """Let the alias ``other`` refuse to connect until ``stack`` is closed."""
-    with suppress(ImproperlyConfigured):  # without its driver nobody can connect anyway
-        connection: Any = stack.enter_context(_replaced(other))
-        connection.connect = _refusing(other, alias)
 
-
-def _refusing(other: str, alias: str) -> Callable[[], Never]:
     def connect() -> Never:
         raise Refused(
             f'A migration reached for the database "{other}" while a throwaway database stood for '
@@ -125,18 +110,20 @@ def _refusing(other: str, alias: str) -> Callable[[], Never]:
             "Let a migration use the connection that it is given: schema_editor.connection.alias.",
         )
 
-    return connect
+    with suppress(ImproperlyConfigured):  # without its driver nobody can connect anyway
+        connection: Any = stack.enter_context(_replaced_connection(other))
+        connection.connect = connect
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let neither Ctrl-C nor SIGTERM come in between: the database must go."""
+def _deferred_signals() -> Iterator[None]:
+    """Defer Ctrl-C and SIGTERM to the end of this block, so that no database is left over."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[Any] = []
+    received: list[Any] = []
     before = {
-        number: signal.signal(number, lambda *args: came.append(args))
+        number: signal.signal(number, lambda *args: received.append(args))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
@@ -144,5 +131,5 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0][0])
+    if received:
+        signal.raise_signal(received[0][0])

@@ -1,11 +1,12 @@
-"""What each migration did to the schema, seen from outside: a snapshot after each.
+"""The changes of each migration to the schema, from a snapshot after each migration.
 
-A migration that contains DDL and changed nothing is the founding bug's signature: ``ALTER TABLE IF
-EXISTS`` on a table that a later migration creates succeeds, and does nothing.
+DDL that changes nothing is the sign of a wrong order: ``ALTER TABLE IF EXISTS`` on a table that a
+later migration creates succeeds and does nothing.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Final
 
 from django.db import connections
 
@@ -19,28 +20,27 @@ from migration_guard.sql.classify import makes_temporary, mask_secrets, mentions
 from migration_guard.sql.ddl import DDL, read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split
 
-# What a snapshot shows; of other things a migration may change what nobody sees.
-_SEEN = {
+# The kinds of objects in a snapshot. Changes of other kinds are not visible.
+_VISIBLE: Final = {
     *("TABLE", "VIEW", "INDEX", "TYPE", "DOMAIN", "EXTENSION", "SEQUENCE", "STATISTICS"),
     *("FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "EVENT", "EVENT TRIGGER", "POLICY", "RULE"),
 }
-# Clauses of ALTER that leave no trace in a snapshot.
-_UNSEEN = (
+# Clauses of ALTER whose changes are not in a snapshot.
+_INVISIBLE: Final = (
     *("OWNER", "OWNED", "TABLESPACE", "STATISTICS", "STORAGE", "COMPRESSION", "CLUSTER", "REPLICA"),
     *("ENABLE", "DISABLE", "ENGINE", "AUTO_INCREMENT", "RESTART", "INHERIT", "ATTACH", "RESET"),
     *("FILLFACTOR", "AUTOVACUUM_ENABLED", "VALIDATE"),
 )
-# Things whose name the server may have made up: no statement need mention it.
-_MAY_BE_UNNAMED = {"index", "unique", "primary key", "foreign key", "check", "exclusion"}
+# Objects whose name the server may have made up, so that no statement mentions it.
+_MAY_BE_UNNAMED: Final = {"index", "unique", "primary key", "foreign key", "check", "exclusion"}
 
 
 class Timeline:
-    """Watches a build; ``chapters`` and ``problems`` are what it saw so far."""
+    """Watches a build. ``chapters`` and ``problems`` are complete up to the last migration."""
 
     def __init__(self, alias: str) -> None:
-        self._alias = alias
         self._vendor = connections[alias].vendor
-        # A connection of its own: that of the build is in the middle of its work.
+        # A connection of its own, since that of the build may be inside a transaction.
         name = str(connections.settings[alias]["NAME"])
         self._connection = connecting.connection_to(alias, name)
         self._last = read_database(self._connection)
@@ -48,98 +48,107 @@ class Timeline:
         self.problems: list[Problem] = []
 
     def after(self, migration: str, file: MigrationFile | None) -> None:
-        """Look what a migration changed; ``file`` is None for one of Django's."""
+        """Record what a migration changed. ``file`` is None for one of Django's."""
         now = read_database(self._connection)
-        changed = [one for one in compare(self._last, now) if one.change is not Change.SAME]
+        changes = [
+            comparison
+            for comparison in compare(self._last, now)
+            if comparison.change is not Change.SAME
+        ]
         self._last = now
         if file is not None:
-            self.problems += _idle(file, changed, self._vendor)
-        self.chapters.append(_chapter(migration, changed, self._vendor))
+            self.problems += _idle_statements(file, changes, self._vendor)
+        self.chapters.append(_chapter(migration, changes, self._vendor))
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
 
-def _chapter(migration: str, changed: Sequence[Comparison], vendor: str) -> Chapter:
-    def told(change: Change) -> tuple[str, ...]:
-        return tuple(_told(one, vendor) for one in changed if one.change is change)
+def _chapter(migration: str, changes: Sequence[Comparison], vendor: str) -> Chapter:
+    def lines(kind: Change) -> tuple[str, ...]:
+        return tuple(
+            _line(comparison, vendor) for comparison in changes if comparison.change is kind
+        )
 
-    # Seen from before: what is missing afterwards was removed.
-    return Chapter(migration, told(Change.EXTRA), told(Change.DIFFERS), told(Change.MISSING))
+    # The snapshot before is the first one, so that MISSING means removed.
+    return Chapter(migration, lines(Change.EXTRA), lines(Change.DIFFERS), lines(Change.MISSING))
 
 
-def _told(one: Comparison, vendor: str) -> str:
-    thing = one.database_object
-    if thing.kind == "table":
-        named = f"{'view' if 'view' in str(thing.properties['kind']) else 'table'} {thing.table}"
+def _line(comparison: Comparison, vendor: str) -> str:
+    item = comparison.database_object
+    if item.kind == "table":
+        label = f"{'view' if 'view' in str(item.properties['kind']) else 'table'} {item.table}"
     else:
-        named = f"{thing.object} of {thing.table}" if thing.table else thing.object
-    if one.change is not Change.DIFFERS:
-        return named
-    return mask_secrets(f"{named}: {one.expected} → {one.actual}", vendor)
+        label = f"{item.object} of {item.table}" if item.table else item.object
+    if comparison.change is not Change.DIFFERS:
+        return label
+    return mask_secrets(f"{label}: {comparison.expected} → {comparison.actual}", vendor)
 
 
-def _idle(file: MigrationFile, changed: Sequence[Comparison], vendor: str) -> Iterator[Problem]:
-    """Warn of each statement that should have changed the schema and cannot have.
+def _idle_statements(
+    file: MigrationFile, changes: Sequence[Comparison], vendor: str
+) -> Iterator[Problem]:
+    """Yield a warning for each statement of DDL that changed nothing.
 
-    That is any DDL where nothing changed at all, and DDL that says IF EXISTS or IF NOT EXISTS where
-    nothing changed that it speaks of.
+    Without any change that is all DDL; else DDL with IF EXISTS or IF NOT EXISTS, unless it may have
+    made one of the changes.
     """
-    if any(one.change is Change.UNKNOWN for one in changed):
+    if any(comparison.change is Change.UNKNOWN for comparison in changes):
         return
-    with suppress(SQLError):  # it ran, so it is SQL; the server knows better
+    with suppress(SQLError):  # the server ran it, so our reader is wrong
         statements = split(file.text, vendor)
         temporary = [
-            change.name
-            for one in statements
-            if makes_temporary(one.text, vendor)
-            and (change := read_ddl(one.text, vendor)) is not None
-            and change.name
+            ddl.name
+            for statement in statements
+            if makes_temporary(statement.text, vendor)
+            and (ddl := read_ddl(statement.text, vendor)) is not None
+            and ddl.name
         ]
         for statement in statements:
             text = statement.text
-            can_be_idle = not changed or mentions(text, "IF", vendor)
-            made = read_ddl(text, vendor) if can_be_idle else None
+            can_be_idle = not changes or mentions(text, "IF", vendor)
+            ddl = read_ddl(text, vendor) if can_be_idle else None
             if (
-                made is not None
-                and _is_visible(made, text, vendor)
-                and not any(_speaks_of(made, text, one, vendor) for one in changed)
-                and not _makes_room(made, statements, vendor)
+                ddl is not None
+                and _is_visible(ddl, text, vendor)
+                and not any(_may_have_made(ddl, text, change, vendor) for change in changes)
+                and not _makes_room(ddl, statements, vendor)
                 and not any(mentions(text, name, vendor) for name in temporary)
             ):
                 yield _changed_nothing(file, statement, vendor)
 
 
-def _speaks_of(made: DDL, text: str, one: Comparison, vendor: str) -> bool:
-    """Tell whether a statement may have made this change."""
-    thing = one.database_object
-    if thing.kind == "sequence of column" and made.kind == "SEQUENCE":
-        return True  # whose name is not told
-    table = thing.table.rpartition(".")[2]
+def _may_have_made(ddl: DDL, text: str, comparison: Comparison, vendor: str) -> bool:
+    """Return whether a statement may have made this change."""
+    item = comparison.database_object
+    if item.kind == "sequence of column" and ddl.kind == "SEQUENCE":
+        return True  # its name is not in the snapshot
+    table = item.table.rpartition(".")[2]
     if table and not mentions(text, table, vendor):
         return False
-    if thing.kind == "table" or (made.kind == "TABLE" and thing.kind in _MAY_BE_UNNAMED):
+    if item.kind == "table" or (ddl.kind == "TABLE" and item.kind in _MAY_BE_UNNAMED):
         return True
-    names = {each.name.partition("(")[0] for each in (one.first, one.second) if each is not None}
-    return any(mentions(text, name.rpartition(".")[2], vendor) for name in names)
+    sides = filter(None, (comparison.first, comparison.second))
+    names = {side.name.partition("(")[0].rpartition(".")[2] for side in sides}
+    return any(mentions(text, name, vendor) for name in names)
 
 
-def _makes_room(made: DDL, statements: Sequence[Statement], vendor: str) -> bool:
-    """Tell whether a DROP only makes room for what the same file creates."""
-    return made.verb == "DROP" and any(
-        words(other.text, vendor, 1) == ("CREATE",) and mentions(other.text, made.name, vendor)
+def _makes_room(ddl: DDL, statements: Sequence[Statement], vendor: str) -> bool:
+    """Return whether a DROP only makes room for an object that the same file creates."""
+    return ddl.verb == "DROP" and any(
+        words(other.text, vendor, 1) == ("CREATE",) and mentions(other.text, ddl.name, vendor)
         for other in statements
     )
 
 
-def _is_visible(made: DDL, text: str, vendor: str) -> bool:
-    """Tell whether a snapshot shows what a statement changes."""
+def _is_visible(ddl: DDL, text: str, vendor: str) -> bool:
+    """Return whether a snapshot shows the changes of a statement."""
     return (
-        made.verb != "RENAME"
-        and made.kind in _SEEN
+        ddl.verb != "RENAME"
+        and ddl.kind in _VISIBLE
         and not makes_temporary(text, vendor)
-        and not (made.verb == "ALTER" and any(mentions(text, word, vendor) for word in _UNSEEN))
+        and not (ddl.verb == "ALTER" and any(mentions(text, word, vendor) for word in _INVISIBLE))
     )
 
 
