@@ -74,7 +74,7 @@ def test_commands_when_there_is_one_more_has_its_section_and_every_option(built,
     for name in commands:
         section = html.partition(f'<section id="{name}">')[2].partition("</section>")[0]
         for action in load_command_class("migration_guard", name).create_parser("", name)._actions:
-            if action.dest not in generated.USUAL:
+            if action.dest not in generated.COMMON_OPTIONS:
                 wanted = action.option_strings or [str(action.metavar)]
                 assert all(option in section for option in wanted), (name, action)
                 assert action.help, (name, action)
