@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import migration_guard
+from migration_guard.vendors import VENDORS
 
 ROOT = Path(migration_guard.__file__).parent
 FLOORS = {
@@ -192,3 +193,58 @@ def test_standard_output_when_written_to_is_written_to_by_commands_alone():
     ]
 
     assert writers == []
+
+
+# Vendors
+
+NAMES_OF_VENDORS = {*VENDORS, "mariadb"}
+# Where a vendor's name is at home.
+VENDOR_ROOMS = (
+    *(f"running.{vendor}" for vendor in VENDORS),
+    *(f"fresh.{vendor}" for vendor in VENDORS),
+    "schema.readers",
+    "sql.dialects",
+    "vendors",
+    "migrations",  # written once, for good
+)
+MOST_COMPARISONS = 25
+
+
+def outside_vendor_rooms() -> list[tuple[str, ast.Module]]:
+    return [
+        (name, tree)
+        for name, tree in TREES.items()
+        if not any(f"{name}.".startswith(f"{room}.") for room in VENDOR_ROOMS)
+    ]
+
+
+def names_vendor(node: ast.AST) -> bool:
+    return any(
+        isinstance(part, ast.Constant) and part.value in NAMES_OF_VENDORS for part in ast.walk(node)
+    )
+
+
+def test_vendors_when_compared_by_name_are_so_in_few_places():
+    comparisons = [
+        f"{name}:{node.lineno} {ast.unparse(node)}"
+        for name, tree in outside_vendor_rooms()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare | ast.match_case)
+        and names_vendor(node.pattern if isinstance(node, ast.match_case) else node)
+    ]
+
+    assert len(comparisons) <= MOST_COMPARISONS, "\n".join(comparisons)
+
+
+def test_tables_when_keyed_by_vendor_have_a_row_for_each():
+    lacking = {}
+    for name, tree in outside_vendor_rooms():
+        for table in ast.walk(tree):
+            if not isinstance(table, ast.Dict):
+                continue
+            keys = {key.value for key in table.keys if isinstance(key, ast.Constant)}
+            missing = sorted(set(VENDORS) - keys)
+            if missing and keys & set(VENDORS):
+                lacking[f"{name}:{table.lineno}"] = missing
+
+    assert lacking == {}

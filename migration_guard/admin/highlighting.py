@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 # In characters; colouring a longer text would take too long for a page.
 MAX_COLOURED: Final = 64 * 1024
-_LEXERS: Final = {"postgresql": "PostgresLexer", "mysql": "MySqlLexer"}
+_LEXERS: Final = {"postgresql": "PostgresLexer", "sqlite": "SqlLexer", "mysql": "MySqlLexer"}
 # A command line within a message: the command, its options, ids and placeholders.
 _COMMAND: Final = re.compile(
     r"manage\.py [a-z]+(?: (?:--database [\w.-]*\w|--[a-z]+(?:-[a-z]+)*|[A-Z]{2,}|\d[\w-]*))*"
@@ -66,7 +66,7 @@ def _colour(text: str, vendor: str) -> list[SafeString]:
         except ImportError:
             pass
         else:
-            lexer = getattr(lexers, _LEXERS.get(vendor, "SqlLexer"))(stripnl=False, ensurenl=False)
+            lexer = getattr(lexers, _LEXERS[vendor])(stripnl=False, ensurenl=False)
             html = pygments.highlight(text, lexer, formatters.HtmlFormatter(nowrap=True))
             # The formatter escapes, and closes each span at the end of its line.
             return [mark_safe(line) for line in html.rstrip("\n").split("\n")]  # noqa: S308

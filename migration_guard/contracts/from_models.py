@@ -320,7 +320,8 @@ class _Reader:
 
 def _condition_of(statement: Any) -> str | None:
     """Return the condition of a CREATE INDEX, None where it has none."""
-    return statement.parts["condition"].removeprefix(" WHERE ") or None
+    # A statement of an index class of the project's own may have no such part.
+    return statement.parts.get("condition", "").removeprefix(" WHERE ") or None
 
 
 def _unquote(name: str) -> str:
