@@ -82,8 +82,8 @@ class History:
 
     # -- reading
 
-    def recorded(self) -> RecordedHistory:
-        """Read what a plan needs: one query for each table."""
+    def read(self) -> RecordedHistory:
+        """Read what a plan needs, with one query for each table."""
         return RecordedHistory(self.rows(), self.journal(), self._cleared(), self.stamp())
 
     def rows(self) -> dict[str, HistoryRow]:
@@ -138,7 +138,7 @@ class History:
         sql = f"SELECT 1 FROM {self._audit} WHERE action = %s"
         return bool(self._connection.fetch(sql, (How.ADOPTED.value,)))
 
-    def acts(self, action: str) -> int:
+    def count_acts(self, action: str) -> int:
         """Return how many acts of that kind the audit holds."""
         rows = self._connection.fetch(
             f"SELECT COUNT(*) FROM {self._audit} WHERE action = %s", (action,)
@@ -236,7 +236,7 @@ class History:
         )
 
     def forget(self, migration_id: str) -> None:
-        """Delete what the history and the journal have of one migration."""
+        """Delete one migration from the history and the journal."""
         self._connection.send(f"DELETE FROM {self.table} WHERE id = %s", (migration_id,))
         self.journal_close(migration_id)
 
@@ -373,27 +373,27 @@ class History:
 
 
 def pad(number: int) -> str:
-    """Return ``number`` as the history stores it: text that sorts as the integer does."""
+    """Return ``number`` padded with zeros, so that text sorts like the integer."""
     return str(number).zfill(MAX_DIGITS)
 
 
 def is_applied(connection: BaseDatabaseWrapper, number: int) -> bool:
-    """Return whether a migration of this number is applied; safe inside a transaction."""
+    """Return whether a migration of this number is applied. Safe inside a transaction."""
     with connection.cursor() as cursor:
-        # Asking a table that is not there would end the transaction.
+        # A query on a missing table would abort the transaction.
         if AppliedMigration._meta.db_table not in connection.introspection.table_names(cursor):
             return False
     applied = AppliedMigration.objects.using(connection.alias)
-    return applied.filter(number=str(number).zfill(MAX_DIGITS)).exists()
+    return applied.filter(number=pad(number)).exists()
 
 
 def who() -> str:
-    """Return the person or job that runs this process, as user@host."""
+    """Return the person or job that runs this process, as ``user@host``."""
     return f"{system_user()}@{socket.gethostname()}"[:200]
 
 
 def system_user() -> str:
-    """Return the user of the operating system, ``unknown`` in a container without one."""
+    """Return the user of the operating system, or ``unknown`` in a container without users."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

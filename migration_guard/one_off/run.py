@@ -141,7 +141,7 @@ class _Run:
     def _run_locked(self, lock: RunLock) -> None:
         with self.connection.failing():
             self._set(stamp=self.history.stamp())
-            acts = self.history.acts(ACTION)
+            acts = self.history.count_acts(ACTION)
             self._refuse_tables_without_transactions()
         if self.outcome.stamp is not None:
             preparation.refuse_environment(
@@ -305,7 +305,7 @@ class _Run:
     def _look_if_committed(self, acts: int) -> None:
         """After an interrupt, which may have come behind the COMMIT, look for one act more."""
         with suppress(StatementError, self.connection.driver_error):
-            if self.is_committing and self.history.acts(ACTION) > acts:
+            if self.is_committing and self.history.count_acts(ACTION) > acts:
                 self._set(committed=True)
 
     def _roll_back(self) -> None:

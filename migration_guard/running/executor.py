@@ -187,7 +187,7 @@ class _Run:
     @no_collection()
     def _plan(self, *, present: bool) -> None:
         with self.connection.failing():
-            self.recorded = self.history.recorded() if present else RecordedHistory({}, {})
+            self.recorded = self.history.read() if present else RecordedHistory({}, {})
             if present and not self.recorded.rows:
                 adopting.refuse_unfinished(self.connection, self.facts, self.history)
         outcome = self.outcome
@@ -213,7 +213,7 @@ class _Run:
         for opening in (nullcontext(self.connection), self.connection.another()):
             with suppress(*errors_of_reaching), opening as connection:
                 connection.rollback()
-                recorded = self._history(connection).recorded()
+                recorded = self._history(connection).read()
                 outcome = self.outcome
                 plan = make_plan(self.files.files, recorded, outcome.environment, outcome.vendor)
                 self._set(plan=plan, rows=tuple(recorded.rows.values()))

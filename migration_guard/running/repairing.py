@@ -151,7 +151,7 @@ def _require_own_tables(connection: Connection) -> None:
 
 
 def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
-    recorded = target.history.recorded()
+    recorded = target.history.read()
     stamp = recorded.stamp or target.conf.environment
     if request.action is Action.STAMP:
         _stamp(target, request, stamp)
@@ -160,7 +160,7 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
         _refuse_production(target, recorded.stamp)
     chosen = _choose(target.plan(recorded), request.ids)
     _ACTS[request.action](target, request, chosen)
-    after = target.plan(target.history.recorded())
+    after = target.plan(target.history.read())
     changes = tuple(
         Change(planned.id, planned.state, after[planned.id].state if planned.id in after else None)
         for planned in chosen
