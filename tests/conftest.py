@@ -23,6 +23,7 @@ from django.core.management.base import OutputWrapper
 from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.test import override_settings
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from migration_guard.schema import deparse
@@ -41,9 +42,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # Many containers set it. Each process that a test starts would compile Django anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# No deadline, since a machine may be busy with other tests.
-hypothesis_settings.register_profile("few", max_examples=20, deadline=None)
-hypothesis_settings.register_profile("ci", max_examples=400, deadline=None)
+# A machine may be busy with other tests, so no example is too slow.
+for profile, max_examples in {"few": 20, "ci": 400}.items():
+    hypothesis_settings.register_profile(
+        profile,
+        max_examples=max_examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 FIXTURE_OF_VENDOR = {"postgresql": "postgres", "sqlite": "sqlite", "mariadb": "mariadb"}
 
