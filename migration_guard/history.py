@@ -70,10 +70,10 @@ class History:
         self._wrapper = connection.wrapper
         self._schema = schema
         self._identity = identity
-        self.table = self._qualified(AppliedMigration)
-        self._journal = self._qualified(JournalEntry)
-        self._audit = self._qualified(AuditEntry)
-        self._stamp = self._qualified(EnvironmentStamp)
+        self.table = self._table_of(AppliedMigration)
+        self._journal = self._table_of(JournalEntry)
+        self._audit = self._table_of(AuditEntry)
+        self._stamp = self._table_of(EnvironmentStamp)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class History:
 
     def read(self) -> RecordedHistory:
         """Read what a plan needs, with one query for each table."""
-        return RecordedHistory(self.rows(), self.journal(), self._cleared(), self.stamp())
+        return RecordedHistory(self.rows(), self.journal(), self._cleared_ids(), self.stamp())
 
     def rows(self) -> dict[str, HistoryRow]:
         """Return the applied migrations by id, in the order in which they were applied."""
@@ -150,7 +150,7 @@ class History:
         rows = self._connection.fetch(f"SELECT environment FROM {self._stamp} WHERE id = 1")
         return rows[0][0] if rows else None
 
-    def _cleared(self) -> set[str]:
+    def _cleared_ids(self) -> set[str]:
         rows = self._connection.fetch(
             f"SELECT DISTINCT migration_id FROM {self._audit} WHERE action = %s", (CLEARED,)
         )
@@ -209,7 +209,7 @@ class History:
         environment: str,
     ) -> None:
         """Insert a row of a table that the team already had, with its time as it was."""
-        sql = self.storable(file.text) if file is not None else None
+        sql = self.text_to_store(file.text) if file is not None else None
         self._connection.send(
             f"INSERT INTO {self.table} ({self._columns()}) VALUES "
             "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -232,7 +232,7 @@ class History:
         sql = self._quote("sql")
         self._connection.send(
             f"UPDATE {self.table} SET checksum = %s, fingerprint = %s, {sql} = %s WHERE id = %s",
-            (file.checksum, fingerprint, self.storable(file.text), file.id),
+            (file.checksum, fingerprint, self.text_to_store(file.text), file.id),
         )
 
     def forget(self, migration_id: str) -> None:
@@ -258,7 +258,7 @@ class History:
             pad(file.number),
             file.checksum,
             fingerprint,
-            self.storable(file.text),
+            self.text_to_store(file.text),
             how,
             *params,
             duration_ms,
@@ -339,7 +339,7 @@ class History:
 
     # -- values
 
-    def storable(self, sql: str) -> str | None:
+    def text_to_store(self, sql: str) -> str | None:
         """Return ``sql``, or None where it is too long, holds a password or does not fit."""
         # A character is a byte at least.
         if len(sql) > MAX_STORED_BYTES or len(sql.encode()) > MAX_STORED_BYTES:
@@ -348,7 +348,7 @@ class History:
             return None
         return sql if sql.isascii() or self._connection.stores_unicode else None
 
-    def _qualified(self, model: type[Any]) -> str:
+    def _table_of(self, model: type[Any]) -> str:
         return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
 
     def _quote(self, name: str) -> str:

@@ -109,10 +109,10 @@ def judge_migrations(contract: Contract, plan: Plan | None, no_plan: str) -> Ite
     for clause in contract.migrations:
         if plan is None:
             reason = no_plan or "the history was not read"
-            yield _applied(clause, clause.id), Undecided(reason)
+            yield _applied_requirement(clause, clause.id), Undecided(reason)
         elif clause.numbers is None:
             namesakes = [migration for migration in plan.migrations if migration.id == clause.id]
-            yield _applied(clause, clause.id), _judge_applied(clause, namesakes, plan)
+            yield _applied_requirement(clause, clause.id), _judge_applied(clause, namesakes, plan)
         else:
             yield from _judge_range(clause, clause.numbers, plan)
 
@@ -121,12 +121,12 @@ def _judge_range(clause: Migrations, numbers: tuple[int, int], plan: Plan) -> It
     low, high = numbers
     inside = [migration for migration in plan.migrations if low <= migration.number <= high]
     for migration in inside:
-        yield _applied(clause, migration.id), _judge_applied(clause, [migration], plan)
+        yield _applied_requirement(clause, migration.id), _judge_applied(clause, [migration], plan)
     for number in sorted({low, high} - {migration.number for migration in inside}):
-        yield _applied(clause, str(number)), _judge_applied(clause, [], plan)
+        yield _applied_requirement(clause, str(number)), _judge_applied(clause, [], plan)
 
 
-def _applied(clause: Migrations, id_: str) -> Requirement:
+def _applied_requirement(clause: Migrations, id_: str) -> Requirement:
     return _requirement(f"migrations::{id_}::applied", id_, clause)
 
 

@@ -27,7 +27,7 @@ _NO_TIMEOUTS: Final = """
     WHERE name IN ('idle_session_timeout', 'statement_timeout', 'lock_timeout')
 """
 # The databases of this user that nobody owns. pg_locks has the key of a lock in two halves.
-_UNOWNED: Final = """
+_WITHOUT_OWNER: Final = """
     SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
     WHERE starts_with(d.datname, %s) AND r.rolname = current_user
         AND NOT EXISTS (
@@ -93,7 +93,7 @@ class PostgreSQLHost(TemplateHost):
     def sweep(self, keep: Collection[str]) -> list[str]:
         """Drop the throwaway databases of this user that nobody owns."""
         swept = []
-        for name in self._unowned(PREFIX):
+        for name in self._databases_without_owner(PREFIX):
             if name in keep or not is_throwaway(name):
                 continue
             with suppress(OperationalError):  # it is in use; the next run tries again
@@ -116,7 +116,7 @@ class PostgreSQLHost(TemplateHost):
 
     def become_template(self, name: str, template: str, family: str) -> None:
         """Rename a finished database to ``template``, and drop old ones of its ``family``."""
-        for old in self._unowned(family):
+        for old in self._databases_without_owner(family):
             with suppress(OperationalError):
                 self._query(f"DROP DATABASE IF EXISTS {_quote(old)}")
         self._query(f"ALTER DATABASE {_quote(name)} ALLOW_CONNECTIONS false")
@@ -183,8 +183,8 @@ class PostgreSQLHost(TemplateHost):
 
     # -- the server
 
-    def _unowned(self, prefix: str) -> list[str]:
-        return [row[0] for row in self._query(_UNOWNED, prefix)]
+    def _databases_without_owner(self, prefix: str) -> list[str]:
+        return [row[0] for row in self._query(_WITHOUT_OWNER, prefix)]
 
     def _end_own_sessions(self, name: str) -> None:
         """End this user's sessions in a database, such as those of a pooler."""

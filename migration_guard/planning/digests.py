@@ -34,10 +34,10 @@ def fingerprint(text: str, vendor: str) -> str:
     comments and COPY data do. Raises SQLError if ``text`` does not split into tokens.
     """
     # Imported late: the system checks run with every command, and read no SQL.
-    from migration_guard.sql.lexer import normalized
+    from migration_guard.sql.lexer import fingerprint_tokens
 
     digest = hashlib.sha256()
-    parts = chain(directives.normal_lines(text), [""], normalized(text, vendor))
+    parts = chain(directives.normal_lines(text), [""], fingerprint_tokens(text, vendor))
     while batch := list(islice(parts, 1000)):
         # The length keeps ["ab", "c"] and ["a", "bc"] apart.
         if sum(map(len, batch)) < CHUNK:

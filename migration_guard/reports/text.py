@@ -51,7 +51,7 @@ def plan(outcome: Outcome) -> str:
     migrations = outcome.plan.migrations
     width = max((len(migration.state) for migration in migrations), default=0)
     head = f"Plan for {outcome.database} ({outcome.vendor}, environment {outcome.environment}):"
-    lines = [f"  {migration.state:<{width}}  {_planned(migration)}" for migration in migrations]
+    lines = [f"  {migration.state:<{width}}  {_plan_line(migration)}" for migration in migrations]
     return "\n".join([head, *lines, summary(outcome.plan)])
 
 
@@ -193,7 +193,7 @@ def _how(row: HistoryRow) -> str:
     return "" if row.how == "run" else f" ({row.how})"
 
 
-def _planned(migration: Planned) -> str:
+def _plan_line(migration: Planned) -> str:
     if migration.row is not None:
         return f"{migration.id} @ {moment(migration.row.applied_at)}{_how(migration.row)}"
     if migration.entry is not None:

@@ -24,7 +24,7 @@ from migration_guard.running.history_changes import audit_order, check_changes, 
 from migration_guard.running.statement_work import Effect, work_on
 from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
 from migration_guard.sql.classify import is_session, mask_secrets, words
-from migration_guard.sql.lexer import normalized
+from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
 HISTORY_CHANGED: Final = "changed the migration history"
@@ -261,7 +261,7 @@ class _Run:
     def _digest_unit(self, unit: Unit) -> None:
         """Add the statements to the digest, without comments and white space."""
         for statement in unit.statements:
-            tokens = "\0".join((*normalized(statement.text, self.connection.vendor), ""))
+            tokens = "\0".join((*fingerprint_tokens(statement.text, self.connection.vendor), ""))
             self._digest.update(f"{tokens}\0".encode())
             if statement.data:
                 feed(self._digest, self.file.text[slice(*statement.data)])

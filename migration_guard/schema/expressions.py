@@ -5,7 +5,7 @@ Pure; the lexical rules are those of ``sql.dialects``.
 
 from functools import lru_cache
 
-from migration_guard.sql.cursor import closing
+from migration_guard.sql.cursor import closing_bracket
 from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import significant
 
@@ -17,7 +17,7 @@ def without_brackets(expression: str, vendor: str) -> str:
     text = expression.strip()
     while text.startswith("("):
         tokens = list(significant(text, expression_dialect(vendor)))
-        end = closing(tokens, 0)
+        end = closing_bracket(tokens, 0)
         if end == len(tokens) or tokens[end].start != len(text) - 1:
             break
         text = text[1:-1].strip()

@@ -72,7 +72,7 @@ class Cursor:
         """Go past the brackets that open here; return what stands in them, [] without brackets."""
         if self.peek() != "(":
             return []
-        start, end = self.position, closing(self.tokens, self.position)
+        start, end = self.position, closing_bracket(self.tokens, self.position)
         self.position = end + 1
         return self.tokens[start + 1 : end]
 
@@ -117,7 +117,7 @@ def depths(texts: Iterable[str]) -> Iterator[int]:
     return accumulate((text == "(") - (text == ")") for text in texts)
 
 
-def closing(tokens: Sequence[Token], start: int) -> int:
+def closing_bracket(tokens: Sequence[Token], start: int) -> int:
     """Return the position of the bracket that closes the one at `start`, else their number."""
     following = (token.text for token in islice(tokens, start, None))
     return next(

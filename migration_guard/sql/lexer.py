@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from migration_guard.sql.dialects import Dialect
 
-__all__ = ["Kind", "Token", "normalized", "tokens"]
+__all__ = ["Kind", "Token", "fingerprint_tokens", "tokens"]
 
 
 def tokens(text: str, vendor: str) -> Iterator[Token]:
@@ -40,7 +40,7 @@ def tokens(text: str, vendor: str) -> Iterator[Token]:
     yield from _between(text, dialect(vendor), position, len(text))
 
 
-def normalized(text: str, vendor: str) -> Iterator[str]:
+def fingerprint_tokens(text: str, vendor: str) -> Iterator[str]:
     """Yield the texts that a fingerprint hashes: each statement's tokens, `;`, and its COPY data.
 
     Comments, white space, written terminators and lines for the client are left out. Unquoted words

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from migration_guard.sql.cursor import (
     Cursor,
     Name,
-    closing,
+    closing_bracket,
     depths,
     keyword,
     outside_brackets,
@@ -65,7 +65,7 @@ def test_outside_brackets_when_groups_nest_then_only_their_ends_are_seen(text, o
     ("text", "position"), [("()", 1), ("(a (b) c) d", 6), ("(a", 2), ("(')'", 2)]
 )
 def test_closing_when_a_bracket_opens_then_its_end_is_found(text, position):
-    assert closing(tokens(text), 0) == position
+    assert closing_bracket(tokens(text), 0) == position
 
 
 @pytest.mark.parametrize(

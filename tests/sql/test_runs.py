@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks import sql
 from migration_guard.sql.dialects import dialect
-from migration_guard.sql.lexer import normalized
+from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.scanner import Kind, normal_texts, scan, significant
 from migration_guard.sql.statements import SQLError, split
 
@@ -126,7 +126,9 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("read", [split, lambda text, vendor: list(normalized(text, vendor))])
+@pytest.mark.parametrize(
+    "read", [split, lambda text, vendor: list(fingerprint_tokens(text, vendor))]
+)
 def test_reading_when_the_text_is_eight_times_as_long_then_it_takes_eight_times_the_calls(
     name, read
 ):

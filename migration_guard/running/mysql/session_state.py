@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from migration_guard.sql.classify import words
-from migration_guard.sql.lexer import normalized
+from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
 # Functions whose value depends on their arguments alone.
@@ -28,12 +28,12 @@ def unrepeatable(
     User variables whose values cannot be had again, prepared statements, last ids. The words go on
     from "It".
     """
-    needed = [list(normalized(statement.text, "mysql")) for statement in rest]
+    needed = [list(fingerprint_tokens(statement.text, "mysql")) for statement in rest]
     reads = {name for tokens in needed for name in _variables(tokens)}
     executes = {name for tokens in needed for name in _prepared_names(tokens)}
     of_last = _OF_LAST.intersection(needed[0] if needed else ())
     for statement in done:
-        tokens = list(normalized(statement.text, "mysql"))
+        tokens = list(fingerprint_tokens(statement.text, "mysql"))
         if lost := sorted(_assigned_by_chance(tokens) & reads):
             return statement, f"gave the variable @{lost[0]} a value"
         if _prepared_names(tokens) & executes:

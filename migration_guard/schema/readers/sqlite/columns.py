@@ -29,7 +29,7 @@ def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
         )
     return Column(
         name=name,
-        type=_declared(type_text),
+        type=_declared_type(type_text),
         nullable=False if not_null else UNKNOWN if is_alias is UNKNOWN else not is_alias,
         default=None if default is None or default.upper() == "NULL" else default,
         identity=UNKNOWN if is_alias is UNKNOWN else "by default" if is_alias else "",
@@ -40,7 +40,7 @@ def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
 
 
 @lru_cache(maxsize=4096)
-def _declared(type_text: str) -> str:
+def _declared_type(type_text: str) -> str:
     """Return a declared type; before 3.42 GENERATED ALWAYS is part of it."""
     return normalize(type_text, VENDOR).removesuffix("generated always").strip()
 
