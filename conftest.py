@@ -33,9 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Reject a group that does not exist."""
+    """Reject a group that does not exist, and a path, of which pytest-xdist says nothing."""
     for name in _asked_for(config) - {ALL, *GROUPS}:
         raise pytest.UsageError(f"--groups: {name!r} is none of {ALL}, {', '.join(GROUPS)}")
+
+    for path in () if config.option.pyargs else _named_paths(config):
+        if not path.exists():
+            raise pytest.UsageError(f"file or directory not found: {path}")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -76,8 +80,12 @@ def _runs(config: pytest.Config, group: str) -> bool:
     """Return True if the command asks for the group by its name or by a path within it."""
     if asked_for := _asked_for(config):
         return bool(asked_for & {ALL, group})
-    named = [config.invocation_params.dir / arg.split("::")[0] for arg in config.args]
-    return any(_group_of(path.resolve()) == group for path in named)
+    return any(_group_of(path.resolve()) == group for path in _named_paths(config))
+
+
+def _named_paths(config: pytest.Config) -> list[Path]:
+    """Return the files and folders that the command names, else `testpaths`."""
+    return [config.invocation_params.dir / arg.split("::")[0] for arg in config.args]
 
 
 def _group_of(path: Path) -> str | None:

@@ -366,7 +366,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
         data = folder / "data"
         socket_path = folder / "socket"
         user = ["--user=root"] if os.geteuid() == 0 else []
-        subprocess.run(
+        installed = subprocess.run(
             [
                 str(find_program("mariadb-install-db")),
                 "--no-defaults",
@@ -375,10 +375,14 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
-            check=True,
-            capture_output=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             timeout=START_TIMEOUT,
         )
+        if installed.returncode:
+            raise RuntimeError(f"mariadb-install-db failed. Its output:\n{installed.stdout}")
         port = free_port()
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(

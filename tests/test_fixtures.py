@@ -237,6 +237,13 @@ def test_group_when_there_is_none_of_that_name_is_refused():
     assert "'benchmark' is none of all, faults, browser" in done.stderr
 
 
+def test_path_when_there_is_none_of_that_name_is_refused():
+    done = collected("tests/nothing.py", "-n", "2")
+
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "file or directory not found: " in done.stderr
+
+
 # Servers
 
 
