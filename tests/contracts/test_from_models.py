@@ -100,9 +100,10 @@ def test_models_when_they_are_for_another_database_then_they_have_no_table(migra
     assert "everything.OnlyWithGeometry" not in sources
 
 
-def test_models_when_the_storage_engine_orders_no_index_then_no_order_is_stated(mariadb, settings):
-    settings.INSTALLED_APPS = [*CONTRIB, "tests.contracts.everything"]
-    settings.TEST_SWAPPED_MODEL = "everything.Every"
+def test_models_when_the_storage_engine_orders_no_index_then_no_order_is_stated(
+    mariadb, install_apps
+):
+    install_apps(*CONTRIB, "tests.contracts.everything", TEST_SWAPPED_MODEL="everything.Every")
 
     def stated():
         tables = from_models(models=Models(["everything.*"])).tables
