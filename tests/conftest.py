@@ -127,23 +127,36 @@ def installed(database: Database, blocker: DjangoDbBlocker) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def apps_installed(*apps: str, **settings: Any) -> Iterator[None]:
-    """Set INSTALLED_APPS and other settings; afterwards everything is as before."""
+def keep_checks() -> Iterator[None]:
+    """Forget the checks that the block registers: without their app they would fail."""
     before = registry.registered_checks, registry.deployment_checks
     registry.registered_checks, registry.deployment_checks = map(set, before)
     try:
-        with override_settings(INSTALLED_APPS=apps, **settings):
-            yield
+        yield
     finally:
-        # The checks of an app that is gone would fail without its models.
         registry.registered_checks, registry.deployment_checks = before
 
 
+@contextlib.contextmanager
+def apps_installed(*apps: str) -> Iterator[None]:
+    """Set INSTALLED_APPS; afterwards everything is as before."""
+    with keep_checks(), override_settings(INSTALLED_APPS=apps):
+        yield
+
+
 @pytest.fixture
-def install_apps() -> Iterator[Callable[..., None]]:
-    """Give `install_apps(*apps, **settings)`: `apps_installed` until the test ends."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *apps, **settings: stack.enter_context(apps_installed(*apps, **settings))
+def install_apps(settings: SettingsWrapper) -> Iterator[Callable[..., None]]:
+    """Give `install_apps(*apps, **settings)`, which sets both until the test ends.
+
+    It sets them through the fixture `settings`, which undoes all changes in the right order.
+    """
+
+    def install(*apps: str, **changes: Any) -> None:
+        for name, value in {**changes, "INSTALLED_APPS": list(apps)}.items():
+            setattr(settings, name, value)
+
+    with keep_checks():
+        yield install
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
-def demo(database, settings):
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "project"]
+def demo(database, settings, install_apps):
+    install_apps(*settings.INSTALLED_APPS, "project")
     settings.MIGRATION_GUARD = {
         "DIRS": {"default": [ROOT / "sql_migrations"]},
         "ENVIRONMENT": "dev",

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indi
 
 
 @pytest.fixture
-def fresh(database, migrations, settings):
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.contracts.founding"]
+def fresh(database, migrations, settings, install_apps):
+    install_apps(*settings.INSTALLED_APPS, "tests.contracts.founding")
     migrations(FILES)
     call_command("migrate", verbosity=0)
     call_command("runsqlmigrations", verbosity=0)
