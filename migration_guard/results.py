@@ -39,6 +39,11 @@ class Outcome(NamedTuple):
         return self.plan.to_run()
 
     @property
+    def is_empty(self) -> bool:
+        """True if there is neither a file nor a history, and no problem."""
+        return not (self.plan.migrations or self.rows or self.problems or self.error)
+
+    @property
     def returncode(self) -> int:
         """The exit code: 0 for success, 1 if a guard said no, 2 if it could not find out."""
         if self.error is not None:

@@ -19,6 +19,7 @@ from migration_guard.linter.order.findings import Findings
 from migration_guard.linter.order.search_path import SearchPath
 from migration_guard.linter.order.simulate import Run, simulate
 from migration_guard.planning import files as planning_files
+from migration_guard.planning import foreign_formats
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
@@ -136,6 +137,9 @@ def read(folders: Sequence[Path], context: Context) -> Source:
     names, _ = scan(folders)
     file_set = planning_files.read(folders, context.vendor, context.environments)
     scripts, problems = prepare(file_set.files, context.vendor)
+    if context.merge_base is not None:
+        merged = context.merge_base.merged
+        problems = [p for p in problems if p.rule != foreign_formats.RULE or p.path not in merged]
     return Source(
         context,
         tuple(folders),

@@ -31,7 +31,7 @@ from migration_guard.sql.statements import Statement, split
 WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "LOAD"})
 
 # What preflight finds that is as wrong here as in a migration.
-_SHARED: Final = {"unterminated", "meta-command", "not-utf8"}
+_SHARED: Final = {"unterminated", "meta-command", "not-utf8", "foreign-format"}
 _READING: Final = frozenset({"SELECT", "VALUES", "TABLE"})
 _SCHEMA: Final = {"CREATE", "ALTER", "DROP"}
 # Functions whose effect no rollback takes back, though the statement runs in a transaction.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.planning.foreign_formats import FOLDER_FILES, tool_of_name
 from migration_guard.problems import Problem
 from migration_guard.vendors import VENDORS
 
@@ -20,6 +21,7 @@ MAX_DIGITS: Final = 40
 _NAME: Final = re.compile(
     r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.(?P<vendor>[a-z]+))?\.sql"
 )
+_LISTED: Final = 3  # names in one message
 _NAME_HINT: Final = (
     "Name it <number>_<name>.sql, with letters, digits, _ and - in the name "
     "(a vendor variant ends in .postgresql.sql, .sqlite.sql or .mysql.sql)."
@@ -54,14 +56,21 @@ def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:
     problems: list[Problem] = []
     # A folder named twice, or through a link, is one folder.
     for folder in {_resolve(folder): None for folder in folders}:
+        foreign: dict[str, list[str]] = {}
         for entry in _entries(folder):
-            if entry.name.startswith((".", "_")) or not entry.name.lower().endswith(".sql"):
+            if entry.name.startswith((".", "_")):
+                continue
+            if not entry.name.lower().endswith(".sql"):
+                _note_foreign_folder(entry, foreign)
                 continue
             name = _parse_name(entry, folder)
-            if isinstance(name, Problem):
-                problems.append(name)
-            else:
+            if isinstance(name, FileName):
                 names.append(name)
+            elif (tool := tool_of_name(entry.name)) is not None:
+                foreign.setdefault(tool, []).append(entry.name)
+            else:
+                problems.append(name)
+        problems += [_foreign_problem(folder, *item) for item in foreign.items()]
     names.sort(key=lambda name: (name.number, name.id, name.vendor or "", name.file))
     return names, [*problems, *_duplicate_id_problems(names)]
 
@@ -112,6 +121,31 @@ def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
     if match is None or fault:
         return Problem("bad-name", fault, _NAME_HINT, path=folder / _escape(entry.name))
     return FileName(match["id"], int(match["number"]), match["vendor"], entry.path)
+
+
+def _note_foreign_folder(entry: os.DirEntry[str], foreign: dict[str, list[str]]) -> None:
+    """Note the file of a tool that keeps each migration in a folder of its own."""
+    try:
+        if not entry.name[0].isdecimal() or not entry.is_dir():
+            return
+        present = [name for name in FOLDER_FILES if Path(entry.path, name).is_file()]
+    except OSError:
+        return
+    for name in present[:1]:
+        path = f"{entry.name}/{name}"
+        foreign.setdefault(str(tool_of_name(path)), []).append(path)
+
+
+def _foreign_problem(folder: Path, tool: str, names: list[str]) -> Problem:
+    listed = ", ".join(map(_escape, names[:_LISTED])) + ", …" * (len(names) > _LISTED)
+    files = "1 file has a name" if len(names) == 1 else f"{len(names)} files have names"
+    return Problem(
+        "bad-name",
+        f"{files} of {tool}, not of this app: {listed}",
+        f"{_NAME_HINT} Take over the statements that must run, not those that take them back; a "
+        "file that must stay beside them gets a name that begins with _.",
+        path=folder / _escape(names[0]),
+    )
 
 
 def _escape(name: str) -> str:

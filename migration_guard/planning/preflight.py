@@ -8,7 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from migration_guard.planning import foreign_formats
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.foreign_formats import CommentLine, Effect, Found
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
@@ -19,7 +21,9 @@ from migration_guard.sql.classify import (
     mentions,
     transactional_dml,
 )
-from migration_guard.sql.lexer import Kind, Token, tokens
+from migration_guard.sql.dialects import dialect
+from migration_guard.sql.lexer import Kind, Token, line_comments, tokens
+from migration_guard.sql.scanner import skip_gap
 from migration_guard.sql.statements import SQLError, Statement, split
 
 # In characters. Above it, sending without waiting gains nothing and costs memory on both sides.
@@ -108,6 +112,19 @@ def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
     return _VENDOR_RULES[vendor].transactional_ddl and file.directives.transaction
 
 
+def foreign_markers(file: MigrationFile, vendor: str) -> list[Found]:
+    """Return the comment lines of a file that another tool executes, in order."""
+    text = file.text
+    if not foreign_formats.may_have_markers(text):
+        return []
+    header_end = skip_gap(text, dialect(vendor), 0)
+    comments = []
+    for token in line_comments(text, vendor):
+        line_start = text.rfind("\n", 0, token.start) + 1
+        comments.append(CommentLine(token.text, text[line_start : token.start], token.start))
+    return list(foreign_formats.find_markers(text, comments, header_end))
+
+
 def excludes_production(file: MigrationFile) -> bool:
     """Return True if the file never runs in production. Only then may it change the history."""
     environments = file.directives.environments
@@ -133,6 +150,7 @@ def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list
         if statement.meta or copies_out(statement.text, vendor)
     ]
     problems += _open_comment_problems(file, vendor)
+    problems += _foreign_format_problems(file, vendor)
     problems += [
         _encoding_problem(file, statement)
         for statement in statements
@@ -234,6 +252,28 @@ def _open_comment_problems(file: MigrationFile, vendor: str) -> list[Problem]:
     message = f"line {line}: the comment that begins here never ends"
     hint = "Close it; the file was not run."
     return [Problem("unterminated", message, hint, path=file.path, line=line)]
+
+
+def _foreign_format_problems(file: MigrationFile, vendor: str) -> list[Problem]:
+    """Return a problem if another tool divides the file. No directive silences it."""
+    markers = [
+        marker for marker in foreign_markers(file, vendor) if marker.effect is Effect.DIVIDES
+    ]
+    if not markers:
+        return []
+    line = file.text.count("\n", 0, markers[0].start) + 1
+    return [
+        Problem(
+            foreign_formats.RULE,
+            f"{markers[0].tool} divides this file: "
+            f"{foreign_formats.quote_markers(markers, file.text)}. Here the whole file would run, "
+            "the part that takes the migration back with it",
+            "Keep the statements that must run, and delete those that take them back and the "
+            f"lines of {markers[0].tool}. Nothing silences this.",
+            path=file.path,
+            line=line,
+        )
+    ]
 
 
 def _empty_problem(file: MigrationFile) -> Problem:

@@ -52,6 +52,8 @@ def summary(inspected: Inspected) -> str:
     totals = [
         count(counts[severity], word) for severity, word in _WORDS.items() if counts[severity]
     ]
+    if not inspected.files and not totals:
+        return f"There is no migration of {inspected.database} yet, so nothing was checked."
     files = count(inspected.files, "migration")
     return f"{files} of {inspected.database} ({inspected.vendor}): {', '.join(totals) or 'fine'}."
 

@@ -46,6 +46,15 @@ def order(rows: Sequence[HistoryRow], cap: int | None = ORDER_CAP) -> str:
     return "\n".join(lines)
 
 
+def no_migration(outcome: Outcome, folders: Iterable[object]) -> str:
+    """Return that there is neither a file nor a history, and how to make the first migration."""
+    return (
+        f"There is no migration in {', '.join(map(str, folders))}, and none is applied to "
+        f"{outcome.database}: nothing to do. Next: manage.py makesqlmigration NAME, or correct "
+        'MIGRATION_GUARD["DIRS"].'
+    )
+
+
 def plan(outcome: Outcome) -> str:
     """Return the plan, with a line for each migration, and the count of each state."""
     migrations = outcome.plan.migrations

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from migration_guard import conf
-from migration_guard.exceptions import CannotTell, GuardError, Refused
+from migration_guard.exceptions import GuardError, Refused
 from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
@@ -138,6 +138,8 @@ class _Run:
                     raise
 
     def _run_locked(self, lock: HeldLock) -> None:
+        if self._has_nothing_to_do():
+            return
         if self.options.adopt:
             self._adopt()
         own_tables.ensure(self.connection, self.facts)
@@ -154,6 +156,14 @@ class _Run:
         if self.applied or self.recorded.stamp is None:
             self._plan(present=True)
 
+    def _has_nothing_to_do(self) -> bool:
+        """Return True if there is no file and no history. Nothing is written to the database."""
+        options = self.options
+        if self.files.files or options.adopt or options.fake or options.restamp:
+            return False
+        self._plan(present=own_tables.are_present(self.connection))
+        return not self.recorded.rows and not self.recorded.journal
+
     # -- files and plan
 
     @no_collection()
@@ -166,13 +176,6 @@ class _Run:
         folders = self.conf.folders(self.alias)
         self.files = planning_files.read(folders, vendor, self.conf.environments)
         self._set(problems=self.files.problems)
-        if not self.files.files and not self.files.problems:
-            names = ", ".join(str(folder) for folder in folders)
-            raise CannotTell(
-                f"There is no migration in {names}.",
-                "Make the first one: manage.py makesqlmigration NAME; or correct "
-                'MIGRATION_GUARD["DIRS"].',
-            )
         if not self.files.problems:
             marking.check_number(self.files, self.options.target)
             marking.check_number(self.files, self.options.baseline)

@@ -13,11 +13,11 @@ from migration_guard.sql.scanner import Kind, Token, normal_texts, scan
 from migration_guard.sql.statements import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from migration_guard.sql.dialects import Dialect
 
-__all__ = ["Kind", "Token", "fingerprint_tokens", "tokens"]
+__all__ = ["Kind", "Token", "fingerprint_tokens", "line_comments", "tokens"]
 
 
 def tokens(text: str, vendor: str) -> Iterator[Token]:
@@ -52,6 +52,59 @@ def fingerprint_tokens(text: str, vendor: str) -> Iterator[str]:
         yield ";"
         if statement.data:
             yield text[slice(*statement.data)]
+
+
+def line_comments(text: str, vendor: str) -> Iterator[Token]:
+    """Yield the line comments of a file, but for those in a body that holds statements.
+
+    A line that begins with `--` or `#` and is no comment in this vendor's SQL counts as one, since
+    it has no other meaning. Raises UnterminatedError as `split` does.
+    """
+    position = 0
+    for statement, lexis in read(text, vendor):
+        yield from _comments(text, _between(text, lexis, position, statement.start))
+        position = statement.end
+        yield from _comments(
+            text, _without_body(list(scan(text, lexis, statement.start, position)))
+        )
+        if statement.data:
+            start, end = statement.data
+            yield from _comments(text, _between(text, lexis, position, start))
+            position = end
+    yield from _comments(text, _between(text, dialect(vendor), position, len(text)))
+
+
+def _comments(text: str, parts: Iterator[Token]) -> Iterator[Token]:
+    line_end = 0
+    for token in parts:
+        if token.start < line_end or not token.text.startswith(("--", "-", "#")):
+            continue
+        line_start = text.rfind("\n", 0, token.start) + 1
+        begins_line = not text[line_start : token.start].strip()
+        looks_so = begins_line and text.startswith(("--", "#"), token.start)
+        if token.kind is Kind.COMMENT or (token.kind is Kind.OPERATOR and looks_so):
+            stop = text.find("\n", token.start)
+            line_end = len(text) if stop < 0 else stop
+            yield Token(Kind.COMMENT, text[token.start : line_end], token.start)
+
+
+def _without_body(parts: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens of a statement outside its body, from BEGIN to the last END.
+
+    A statement without an inner `;` has no body. A body without these words is what stands between
+    the first and the last `;`.
+    """
+    ends = [place for place, token in enumerate(parts) if token.text == ";"]
+    if ends:
+        words = [
+            (place, token.text.upper())
+            for place, token in enumerate(parts)
+            if token.kind is Kind.WORD and token.text.upper() in ("BEGIN", "END")
+        ]
+        first = min([ends[0], *(place for place, word in words if word == "BEGIN")])
+        last = max([ends[-1], *(place for place, word in words if word == "END")])
+        parts = [*parts[:first], *parts[last:]]
+    yield from parts
 
 
 def _between(text: str, lexis: Dialect, start: int, end: int) -> Iterator[Token]:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
 from typing import Any
 
+from migration_guard import conf
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.problems import Severity, errors
@@ -93,7 +94,10 @@ class Command(GuardCommand):
                 problem for problem in outcome.problems if problem.severity is not Severity.ERROR
             ]
             self.tell(text.problems(warnings))
-            if only_look:
+            if outcome.is_empty:
+                folders = conf.load().folders(outcome.database)
+                self.say(text.no_migration(outcome, folders))
+            elif only_look:
                 if outcome.error is None or outcome.plan.migrations:
                     self.say(text.plan(outcome))
             elif outcome.error is None or outcome.rows:
