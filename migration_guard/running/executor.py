@@ -13,7 +13,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from migration_guard import conf
-from migration_guard.exceptions import GuardError, Refused
+from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
@@ -193,6 +193,7 @@ class _Run:
             self.recorded = self.history.read() if present else RecordedHistory({}, {})
             if present and not self.recorded.rows:
                 adopting.refuse_unfinished(self.connection, self.facts, self.history)
+        self._refuse_lost_files()
         outcome = self.outcome
         plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
         problems = [self._with_diff(problem, plan) for problem in plan.problems]
@@ -204,6 +205,17 @@ class _Run:
             stamp=self.recorded.stamp,
             problems=(*self.files.problems, *problems),
         )
+
+    def _refuse_lost_files(self) -> None:
+        """Raise CannotTell if there is a history, and no file at all."""
+        applied = list(self.recorded.rows or self.recorded.journal)
+        if applied and not self.files.files and not self.files.problems:
+            folders = ", ".join(map(str, self.conf.folders(self.alias)))
+            more = f" and {len(applied) - 1} more" if len(applied) > 1 else ""
+            raise CannotTell(
+                f"There is no migration in {folders}, but the database has {applied[0]}{more}.",
+                'Restore the files from version control, or correct MIGRATION_GUARD["DIRS"].',
+            )
 
     def _look_again(self) -> None:
         """Read the history after a failure: an interrupt may have come behind a COMMIT.

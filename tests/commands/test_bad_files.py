@@ -162,12 +162,91 @@ def test_run_when_no_folder_is_set_shows_the_setting_to_write(sqlite, settings, 
     assert untouched(sqlite)
 
 
-def test_run_when_there_is_no_migration_at_all_says_how_to_make_one(database, migrations, guard):
+@pytest.mark.parametrize("option", [[], ["--plan"], ["--check"]])
+def test_run_when_all_files_are_gone_but_not_the_history_cannot_tell(
+    option, sqlite, migrations, guard
+):
+    folder = migrations({"0001_a.sql": GOOD, "0002_b.sql": B})
+    guard("runsqlmigrations")
+    for path in folder.glob("*.sql"):
+        path.unlink()
+
+    told = f"There is no migration in {folder}, but the database has 0001_a and 1 more"
+    refused(guard, 2, told, "Restore the files", args=option)
+
+
+@pytest.mark.parametrize("option", [[], ["--plan"], ["--check"]])
+def test_run_when_there_is_no_migration_at_all_is_one_line_and_writes_nothing(
+    option, database, migrations, guard
+):
     folder = migrations({"README.md": "nothing yet", "_draft.sql": B, ".hidden.sql": B})
 
-    refused(guard, 2, f"There is no migration in {folder}", "manage.py makesqlmigration NAME")
+    result = guard("runsqlmigrations", *option)
 
-    assert untouched(database)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("\n") == 1
+    assert result.out.startswith(f"There is no migration in {folder}, and none is applied")
+    assert "manage.py makesqlmigration NAME" in result.out
+    assert database.vendor == "sqlite" or untouched(database)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (["--fake", "0001_a"], 'There is no migration "0001_a"'),
+        (["--target", "1"], "There is no migration with the number 1"),
+        (["--baseline", "1"], "There is no migration with the number 1"),
+    ],
+)
+def test_run_when_an_option_names_a_migration_and_there_is_none_cannot_tell(
+    option, text, sqlite, migrations, guard
+):
+    migrations({})
+
+    refused(guard, 2, text, args=option)
+
+
+# -- files of other tools
+
+FOREIGN = f"-- migrate:up\n{GOOD}-- migrate:down\nDROP TABLE a;\n"
+
+
+def test_run_when_another_tool_divides_a_file_runs_nothing(database, migrations, guard):
+    allowed = "-- guard: allow = foreign-format, we know\n"
+    migrations({"0001_b.sql": B, "0002_a.sql": allowed + FOREIGN})
+
+    refused(guard, 1, "foreign-format", "0002_a.sql:2", "dbmate divides this file")
+
+    assert tables(database) == set()
+
+
+def test_run_when_the_divided_file_is_applied_does_not_judge_it_again(sqlite, migrations, guard):
+    folder = migrations({"0001_a.sql": "-- to be\n" + GOOD})
+    guard("runsqlmigrations")
+    (folder / "0001_a.sql").write_text("-- migrate:up\n" + GOOD)
+    (folder / "0002_b.sql").write_text(B)
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0
+    assert "foreign-format" not in result.err
+    assert tables(sqlite) == {"a", "b"}
+
+
+def test_run_when_files_have_names_of_another_tool_says_so_once(sqlite, migrations, guard):
+    migrations({f"V{number}__a.sql": GOOD for number in range(1, 5)})
+
+    message = refused(guard, 1, "bad-name", "4 files have names of Flyway", "V1__a.sql")
+
+    assert message.count("Flyway") == 1
+
+
+def test_run_when_migrations_are_folders_of_another_tool_says_so(sqlite, migrations, guard):
+    folder = migrations({})
+    (folder / "20240101000000_init").mkdir()
+    (folder / "20240101000000_init" / "migration.sql").write_text(GOOD)
+
+    refused(guard, 1, "bad-name", "a name of Prisma", "20240101000000_init/migration.sql")
 
 
 # -- what is accepted

@@ -201,3 +201,20 @@ def test_base_when_the_folder_is_in_no_repository_is_exit_2(migrations, guard, p
     result = guard("checksqlmigrations", "--base", "main")
 
     assert (result.code, "no git repository" in result.err) == (2, True)
+
+
+def test_divided_file_when_it_is_merged_is_not_judged_and_a_new_one_is(checkout, guard):
+    checkout.git("checkout", "-q", "main")
+    checkout.commit(
+        {"0003_c.sql": f"-- migrate:up\n{C}", "0004_d.sql": "-- no-transaction\nSELECT 1;"}
+    )
+    checkout.branch("other")
+    checkout.commit({"0005_e.sql": "-- +goose Up\nSELECT 1;"})
+
+    problems = checked(guard).json["problems"]
+
+    assert [
+        (p["rule"], p["severity"], p["path"].rpartition("/")[2])
+        for p in problems
+        if p["rule"] == "foreign-format"
+    ] == [("foreign-format", "error", "0005_e.sql")]

@@ -1,9 +1,12 @@
 """What a one-off script's statements are, told from their text."""
 
+from pathlib import Path
+
 import pytest
 from django.apps import apps
 
-from migration_guard.one_off.script import answers_for_itself, verb
+from migration_guard.conf import BUILT_IN_ENVIRONMENTS
+from migration_guard.one_off.script import answers_for_itself, parse_script, verb
 from migration_guard.planning.history_rows import OWN_TABLES
 
 
@@ -44,3 +47,11 @@ def test_verb_when_a_statement_begins_with_it_or_with_a_with_is_found(sql, found
 )
 def test_answers_for_itself_when_another_write_may_hide_says_no(sql, answers):
     assert answers_for_itself(sql, "postgresql") is answers
+
+
+def test_script_when_another_tool_would_divide_it_is_a_problem():
+    raw = b"-- migrate:up\nDELETE FROM a;\n-- migrate:down\nDELETE FROM b;\n"
+
+    _, problems = parse_script(Path("fix.sql"), raw, "postgresql", BUILT_IN_ENVIRONMENTS)
+
+    assert [(problem.rule, problem.line) for problem in problems] == [("foreign-format", 1)]
