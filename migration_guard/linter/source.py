@@ -19,7 +19,7 @@ from migration_guard.linter.order.findings import Findings
 from migration_guard.linter.order.search_path import SearchPath
 from migration_guard.linter.order.simulate import Run, simulate
 from migration_guard.planning import files as planning_files
-from migration_guard.planning import foreign_formats
+from migration_guard.planning import foreign_formats, near_misses
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
@@ -28,6 +28,7 @@ from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError, Statement, split
 
 BASELINE: Final = "_baseline.sql"
+_NOT_JUDGED_AGAIN: Final = {foreign_formats.RULE, near_misses.SLUG}
 
 
 @dataclass(frozen=True)
@@ -136,18 +137,29 @@ def read(folders: Sequence[Path], context: Context) -> Source:
     """Read, split and check all migrations in ``folders``. Raises CannotTell as planning does."""
     names, _ = scan(folders)
     file_set = planning_files.read(folders, context.vendor, context.environments)
-    scripts, problems = prepare(file_set.files, context.vendor)
-    if context.merge_base is not None:
-        merged = context.merge_base.merged
-        problems = [p for p in problems if p.rule != foreign_formats.RULE or p.path not in merged]
+    scripts, problems = prepare(file_set.files, context.vendor, context.environments)
     return Source(
         context,
         tuple(folders),
         tuple(names),
         file_set.files,
         scripts,
-        (*file_set.problems, *problems),
+        (*file_set.problems, *_drop_those_of_merged_files(problems, file_set.files, context)),
     )
+
+
+def _drop_those_of_merged_files(
+    problems: Sequence[Problem], files: Sequence[MigrationFile], context: Context
+) -> list[Problem]:
+    """Drop what is not judged again in merged files, since these may be applied."""
+    if context.merge_base is None:
+        return list(problems)
+    own = {file.path for file in context.merge_base.own_files(files)}
+    return [
+        problem
+        for problem in problems
+        if problem.rule not in _NOT_JUDGED_AGAIN or problem.path in own
+    ]
 
 
 def _parse_all(statements: Sequence[Statement]) -> list[ParsedStatement]:

@@ -31,7 +31,14 @@ from migration_guard.sql.statements import Statement, split
 WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "LOAD"})
 
 # What preflight finds that is as wrong here as in a migration.
-_SHARED: Final = {"unterminated", "meta-command", "not-utf8", "foreign-format"}
+_SHARED: Final = {
+    "unterminated",
+    "meta-command",
+    "not-utf8",
+    "near-miss",
+    "dev-only-in-production",
+    "foreign-format",
+}
 _READING: Final = frozenset({"SELECT", "VALUES", "TABLE"})
 _SCHEMA: Final = {"CREATE", "ALTER", "DROP"}
 # Functions whose effect no rollback takes back, though the statement runs in a transaction.
@@ -61,7 +68,7 @@ def parse_script(
     file, problems = files.parse(name, raw, environments)
     if file is None:
         return None, problems
-    scripts, preflight_problems = prepare([file], vendor)
+    scripts, preflight_problems = prepare([file], vendor, environments)
     problems += [problem for problem in preflight_problems if problem.rule in _SHARED]
     if file.id not in scripts:
         return None, problems

@@ -65,13 +65,13 @@ def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Pr
         lower = text.lower()
         if "guard" not in lower and "dev" not in lower:
             return _NONE, []
-    header_end = _header_end(text)
+    end = header_end(text)
     directives = _NONE
     problems: list[Problem] = []
     seen: set[str] = set()
     for match in _LINE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
-        if match.start() >= header_end:
+        if match.start() >= end:
             problems.append(_misplaced_problem(line))
             continue
         body = _BODY.fullmatch(match["body"])
@@ -85,14 +85,30 @@ def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Pr
         except _BadValue as error:
             problems.append(_bad_value_problem(match[0].strip(), str(error), line))
         seen.add(key)
-    return _apply_dev_words(directives, text[:header_end], problems)
+    return _apply_dev_words(directives, text[:end], problems)
 
 
 def normal_lines(text: str) -> list[str]:
     """Return the directive lines for a fingerprint, with white space and case folded."""
-    header = text[: _header_end(text)]
+    header = text[: header_end(text)]
     lines = [" ".join(match["body"].lower().split()) for match in _LINE.finditer(header)]
     return [*lines, *(["dev/test only"] if DEV_WORDS.search(header) else [])]
+
+
+def is_directive_line(text: str, offset: int) -> bool:
+    """Return True if the line of ``text`` in which ``offset`` begins is a directive there."""
+    start = text.rfind("\n", 0, offset) + 1
+    return not text[start:offset].strip(" \t") and _LINE.match(text, start) is not None
+
+
+def apply_directive(key: str, value: str, environments: Collection[str]) -> Directives | None:
+    """Return what a directive alone states; None for an unknown key or a value that is wrong."""
+    if key not in _SETTERS:
+        return None
+    try:
+        return _SETTERS[key](_NONE, value, environments)
+    except _BadValue:
+        return None
 
 
 def _refuse_second(key: str, seen: Collection[str]) -> None:
@@ -100,7 +116,8 @@ def _refuse_second(key: str, seen: Collection[str]) -> None:
         raise _BadValue(f"{key} is given twice; keep one")
 
 
-def _header_end(text: str) -> int:
+def header_end(text: str) -> int:
+    """Return the offset at which the leading comment block of ``text`` ends."""
     match = _HEADER.match(text)
     return match.end() if match else 0
 
@@ -190,6 +207,18 @@ _SETTERS: Final[dict[str, Callable[[Directives, str, Collection[str]], Directive
     "requires": _set_requires,
     "rerun": _set_rerun,
     "allow": _set_allow,
+}
+
+KEYS: Final = tuple(_SETTERS)
+# A value of each key, for a hint.
+EXAMPLES: Final[dict[str, str]] = {
+    "environments": "dev, test",
+    "transaction": "off",
+    "lock_timeout": "5s",
+    "statement_timeout": "1min",
+    "requires": "app_label.0001_initial",
+    "rerun": "safe",
+    "allow": "rule, reason",
 }
 
 

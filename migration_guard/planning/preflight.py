@@ -5,13 +5,17 @@ cannot leave the database halfway.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
+from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning import foreign_formats
+from migration_guard.planning.directives import DEV_WORDS
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.foreign_formats import CommentLine, Effect, Found
 from migration_guard.planning.history_rows import HISTORY_TABLE
+from migration_guard.planning.near_misses import near_miss_problems
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     Control,
@@ -26,6 +30,7 @@ from migration_guard.sql.lexer import Kind, Token, line_comments, tokens
 from migration_guard.sql.scanner import skip_gap
 from migration_guard.sql.statements import SQLError, Statement, split
 
+DEV_ONLY_SLUG: Final = "dev-only-in-production"
 # In characters. Above it, sending without waiting gains nothing and costs memory on both sides.
 SMALL: Final = 64 * 1024
 _ENCODING: Final = re.compile(
@@ -92,14 +97,20 @@ class Script(NamedTuple):
         return self.units[-1].last if self.units else 0
 
 
-def prepare(files: Sequence[MigrationFile], vendor: str) -> tuple[dict[str, Script], list[Problem]]:
+def prepare(
+    files: Sequence[MigrationFile],
+    vendor: str,
+    environments: Collection[str] = BUILT_IN_ENVIRONMENTS,
+) -> tuple[dict[str, Script], list[Problem]]:
     """Return the scripts of ``files`` by migration id, and all problems.
 
-    A file that does not split into statements has no script.
+    A file that does not split into statements has no script. ``environments`` are the names that
+    exist.
     """
     scripts: dict[str, Script] = {}
     problems: list[Problem] = []
     for file in files:
+        problems += _comment_problems(file, environments)
         script, file_problems = _prepare_file(file, vendor)
         problems += file_problems
         if script is not None:
@@ -129,6 +140,19 @@ def excludes_production(file: MigrationFile) -> bool:
     """Return True if the file never runs in production. Only then may it change the history."""
     environments = file.directives.environments
     return environments is not None and "production" not in environments
+
+
+def _comment_problems(file: MigrationFile, environments: Collection[str]) -> list[Problem]:
+    """Return problems of comments that say where the file runs, and have no effect."""
+    own = file.directives
+    problems = [
+        replace(problem, path=file.path)
+        for problem in near_miss_problems(file.text, own, environments)
+    ]
+    if own.environments is not None or DEV_ONLY_SLUG in own.allow:
+        return problems
+    words = DEV_WORDS.search(file.text)
+    return problems if words is None else [*problems, _dev_only_problem(file, words)]
 
 
 def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Problem]]:
@@ -335,6 +359,19 @@ def _touches_history_problem(file: MigrationFile, naming: Statement) -> Problem:
         "-- guard: allow = touches-history, <reason>.",
         path=file.path,
         line=naming.line,
+    )
+
+
+def _dev_only_problem(file: MigrationFile, words: re.Match[str]) -> Problem:
+    return Problem(
+        DEV_ONLY_SLUG,
+        f'the text says "{words[0]}" below the leading comment block, where it has no effect: '
+        "the file runs in production too",
+        "Move the line above the first statement, or write there: "
+        "-- guard: environments = dev, test",
+        path=file.path,
+        line=file.text.count("\n", 0, words.start()) + 1,
+        column=words.start() - file.text.rfind("\n", 0, words.start()),
     )
 
 

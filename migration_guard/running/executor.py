@@ -255,7 +255,7 @@ class _Run:
     def _prepare(self) -> dict[str, Script]:
         """Split all that will run, and note the problems that stand in its way."""
         files = [planned.file for planned in self._to_run() if planned.file is not None]
-        scripts, problems = prepare(files, self.connection.vendor)
+        scripts, problems = prepare(files, self.connection.vendor, self.conf.environments)
         problems += requirements.unmet_requirements(self.connection, files)
         problems += requirements.missing_session(self.connection, files)
         self._set(problems=(*self.outcome.problems, *problems))

@@ -328,3 +328,62 @@ def test_run_when_a_dev_file_writes_to_the_history_rolls_back(case, postgres, mi
 
     assert rows(postgres) == before
     assert tables(postgres) == {"a"}
+
+
+# -- comments that say where a file runs, and are no directives
+
+SAYS_IT_WRONG = {
+    "misspelt guard": ("-- gaurd: environments = dev\n", "near-miss", 1, "environments = dev"),
+    "block comment": ("/* guard: environments = dev */\n", "near-miss", 1, "environments = dev"),
+    "no guard": ("-- about b\n-- env: dev\n", "near-miss", 2, "environments = dev"),
+    "words": ("-- DEV ONLY\n", "near-miss", 1, "environments = dev"),
+    "name of the setting": ("-- eu-1 only\n", "near-miss", 1, "environments = eu-1"),
+    "order": ("-- not for production\n", "near-miss", 1, "environments = dev, eu-1, staging, test"),
+    "below BEGIN": (
+        "begin;\n-- DEV/TEST ONLY\nINSERT INTO a VALUES (1);\ncommit;\n",
+        "dev-only-in-production",
+        2,
+        "environments = dev, test",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAYS_IT_WRONG)
+def test_run_when_a_comment_looks_like_a_directive_runs_nothing_until_it_is_allowed(
+    case, database, migrations, guard
+):
+    comment, rule, line, directive = SAYS_IT_WRONG[case]
+    text = comment + ("" if "commit" in comment else B)
+    folder = migrations({"0001_a.sql": A, "0002_b.sql": text}, ENVIRONMENTS=["eu-1"])
+
+    refused(guard, 1, f"0002_b.sql:{line}", rule, f"-- guard: {directive}")
+    assert history(database) == []
+
+    (folder / "0002_b.sql").write_text(f"-- guard: allow = {rule}, a name of ours\n{text}")
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b"]
+
+
+def test_run_when_the_file_with_a_near_miss_is_applied_is_not_judged_again(
+    database, migrations, guard
+):
+    migrations({"0001_a.sql": f"-- DEV ONLY\n{A}"})
+    assert guard("runsqlmigrations").code == 1
+    assert guard("runsqlmigrations", "--fake", "0001_a").code == 0
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+
+
+def test_run_when_the_near_miss_is_written_right_skips_the_file(database, migrations, guard):
+    folder = migrations({"0001_a.sql": A, "0002_b.sql": f"-- DEV ONLY\n{B}"})
+    assert guard("runsqlmigrations").code == 1
+    (folder / "0002_b.sql").write_text(f"-- DEV ONLY\n-- guard: environments = dev\n{B}")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a"]

@@ -237,6 +237,8 @@ def test_script_when_nobody_can_confirm_is_not_run(shop, run):
         ("-- guard: allow = empty\n", 'directive "allow = empty" means nothing'),
         ("-- guard: lock_timeot = 1s\nSELECT 1", 'did you mean "lock_timeout"?'),
         ("-- DEV/TEST ONLY\nDELETE FROM users", "is for dev, test only, and this is production"),
+        ("-- DEV ONLY\nDELETE FROM users", "Write -- guard: environments = dev"),
+        ("SELECT 1;\n-- DEV/TEST ONLY\nDELETE FROM users", "below the leading comment block"),
     ],
 )
 def test_script_when_it_must_not_run_is_refused(shop, run, text, said):

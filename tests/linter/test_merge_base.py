@@ -63,6 +63,18 @@ def test_branch_when_it_changes_what_is_merged_is_stopped(
     assert "error" not in [severity for _, severity, _ in expected] or result.code == 1
 
 
+def test_near_miss_when_its_file_is_merged_is_not_judged_again(checkout, guard):
+    checkout.commit({"0003_c.sql": f"-- DEV ONLY\n{C}"})
+
+    on_branch = [
+        p["path"][-10:] for p in checked(guard).json["problems"] if p["rule"] == "near-miss"
+    ]
+    when_merged = [p["rule"] for p in checked(guard, "mine").json["problems"]]
+
+    assert on_branch == ["0003_c.sql"]
+    assert "near-miss" not in when_merged
+
+
 def test_edit_when_it_is_semantic_shows_the_difference(checkout, guard):
     checkout.commit({"0002_b.sql": B.replace("bigint", "uuid")})
 

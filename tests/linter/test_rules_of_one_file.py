@@ -25,6 +25,8 @@ BAD = [
     ("meta-command", "\\i more.sql\nSELECT 1;", 1),
     ("misplaced-directive", "SELECT 1;\n-- guard: environments = dev\n", 2),
     ("mixed-concurrently", T + "CREATE INDEX CONCURRENTLY i ON t (a);", 2),
+    ("near-miss", "-- about t\n-- gaurd: environments = dev\nSELECT 1;", 2),
+    ("near-miss", "/*\n * DEV ONLY\n */\nSELECT 1;", 2),
     ("nul-byte", "SELECT 1;\0", 1),
     ("session-setting", "SELECT 1;\nSET search_path = public;", 2),
     ("session-setting", "SELECT set_config('a.b', 'c', false);", 1),
@@ -58,6 +60,7 @@ def test_file_when_it_is_bad_is_a_problem_with_its_line_and_a_remedy(tmp_path, s
         T + "COMMENT ON TABLE t IS 'DELETE FROM t';",
         DEV + "-- DEV/TEST ONLY\nSELECT 1;",
         "/* DEV/TEST ONLY */\nSELECT 1;",
+        DEV + "-- DEV ONLY\nSELECT 1;",
         "SET LOCAL search_path = public;\nSELECT 1;",
         "SELECT set_config('a.b', 'c', true);",
         OFF + "SET statement_timeout = 0;\nVACUUM;",
@@ -76,7 +79,7 @@ def test_file_when_it_is_good_has_no_problem(tmp_path, text):
     ("slug", "text"),
     [(slug, text) for slug, text, _ in BAD if slug in {
         "already-exists", "alter-before-create", "blanket-delete", "dev-only-in-production",
-        "mixed-concurrently", "session-setting", "syntax-error", "touches-history", "unknown-relation",
+        "mixed-concurrently", "near-miss", "session-setting", "syntax-error", "touches-history", "unknown-relation",
     }],
 )  # fmt: skip
 def test_file_when_the_rule_is_allowed_with_a_reason_is_silent(tmp_path, slug, text):
