@@ -7,6 +7,7 @@ the words are compared after Unicode folding (NFKC), without case and leading pu
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from migration_guard.conf import ENVIRONMENT_ALIASES
@@ -21,13 +22,14 @@ _SHOWN: Final = 60  # characters
 _COMMENT: Final = re.compile(r"--[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/")
 # What ends a line for some reader. PostgreSQL ends a comment at a lone carriage return too.
 _LINE_END: Final = re.compile("[\n\r\v\f\x85\u2028\u2029]")
-_LEADING: Final = re.compile(r"[\W_]+")
-_TRAILING: Final = re.compile(r"[\W_]+$")
+_PUNCTUATION: Final = re.compile(r"[\W_]+")
 
 # -- a key, with or without a word like "guard" in front
 
+# The lengths are bounded, so that a long line of dashes takes no long time.
 _GUARD_LINE: Final = re.compile(
-    r"(?P<guard>[^\W_]+)[\W_]+(?P<key>[\w-]+(?:[ ][\w-]+)?)\s*[=:](?P<value>.*)"
+    r"(?P<guard>[^\W_]{3,7})[\W_]{1,20}(?P<key>[\w-]{1,20}(?:[ ][\w-]{1,20})?)"
+    r"\s{0,20}[=:](?P<value>.*)"
 )
 _KEY_LINE: Final = re.compile(r"(?P<key>\w+)\s*[=:]+\s*(?P<value>.+)")
 _ENVIRONMENT_KEYS: Final = {"env", "envs", "environment"}
@@ -100,9 +102,9 @@ class _NearMiss(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A line of a comment, as it is written and folded. ``number`` counts from 1."""
+    """A line of a comment, as it is written and folded. ``start`` is an offset in the file."""
 
-    number: int
+    start: int
     text: str
     folded: str
 
@@ -117,7 +119,7 @@ def near_miss_problems(
     """
     if SLUG in own.allow:
         return
-    words = _EnvironmentWords(environments)
+    words = _environment_words(frozenset(environments))
     for line in _comment_lines(text):
         found = (
             _guard_line(line, environments)
@@ -130,7 +132,7 @@ def near_miss_problems(
                 f'"{_shown(line.text)}" {found.fact}',
                 f"Write {found.directive}. If the line is nothing but a comment: reword it, or "
                 f"write -- guard: allow = {SLUG}, <reason>.",
-                line=line.number,
+                line=text.count("\n", 0, line.start) + 1,
             )
 
 
@@ -145,7 +147,6 @@ def _comment_lines(text: str) -> Iterator[_Line]:
         if directives.is_directive_line(header, comment.start()):
             # A lone carriage return is a line end for a reader, and none for a directive.
             continue
-        number = header.count("\n", 0, comment.start()) + 1
         start = 0
         body = comment[0].removesuffix("*/") if comment[0].startswith("/*") else comment[0]
         for end in (*(match.start() for match in _LINE_END.finditer(body)), len(body)):
@@ -154,7 +155,7 @@ def _comment_lines(text: str) -> Iterator[_Line]:
             if not directives.is_directive_line(header, offset):
                 folded = fold(written)
                 if folded:
-                    yield _Line(number + body.count("\n", 0, start), written, folded)
+                    yield _Line(offset, written, folded)
             start = end + 1
 
 
@@ -164,8 +165,13 @@ def fold(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
         # Characters without a width, such as a joiner or a byte order mark.
         text = "".join(char for char in text if unicodedata.category(char) != "Cf")
-    folded = _LEADING.sub("", text.casefold(), count=1) if _LEADING.match(text) else text.casefold()
-    return folded.rstrip()
+    leading = _PUNCTUATION.match(text)
+    return text[leading.end() if leading else 0 :].casefold().rstrip()
+
+
+def _without_trailing_punctuation(text: str) -> str:
+    trailing = _PUNCTUATION.match(text[::-1])
+    return text[: len(text) - trailing.end()] if trailing else text
 
 
 def _guard_line(line: _Line, environments: Collection[str]) -> _NearMiss | None:
@@ -252,9 +258,9 @@ class _EnvironmentWords:
         )
 
     def near_miss(self, line: _Line) -> _NearMiss | None:
-        text = _TRAILING.sub("", _HYPHENATED.sub(r"\1", line.folded))
+        text = _without_trailing_punctuation(_HYPHENATED.sub(r"\1", line.folded))
         if "only" in text:
-            match = self._only.search(text) or self._only.search(f"{text}.")
+            match = self._only.search(text)
             if match is not None:
                 named = self._name.findall(match["a"] or match["b"] or match["c"])
                 return self._as_near_miss({self._names[name] for name in named})
@@ -273,6 +279,12 @@ class _EnvironmentWords:
             "there too",
             f"-- guard: environments = {listed}",
         )
+
+
+@lru_cache(maxsize=8)
+def _environment_words(environments: frozenset[str]) -> _EnvironmentWords:
+    # Cached, because thousands of files may be judged by the same names.
+    return _EnvironmentWords(environments)
 
 
 def edits(left: str, right: str) -> int:

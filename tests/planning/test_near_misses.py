@@ -318,3 +318,26 @@ def test_words_when_nothing_sets_them_in_relation_are_no_problem(lines):
 def test_any_text_when_it_is_searched_makes_no_crash(text):
     near_misses(text)
     near_misses(f"-- {text}\n/* {text} */SELECT 1;")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "guard " + "-" * 200_000,
+        "guard" + "_" * 200_000 + "x",
+        "only" + " " * 200_000 + "x",
+        "do not run " + "- " * 100_000 + "prod",
+        "dev only" + " ." * 100_000 + "x prod",
+        "not for " * 50_000 + "prod x",
+        "dev, " * 50_000,
+    ],
+)
+def test_line_when_it_is_long_is_searched_in_time(line):
+    # A search in quadratic time would take minutes.
+    near_misses(f"-- {line}\nSELECT 1;")
+
+
+def test_block_when_it_has_many_lines_is_searched_in_time():
+    assert (
+        near_misses("-- INSERT INTO t VALUES (1);\n" * 50_000 + "-- DEV ONLY\n")[0].line == 50_001
+    )
