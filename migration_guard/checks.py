@@ -157,7 +157,13 @@ def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
 
 
 def _as_message(problem: Problem) -> CheckMessage:
+    # Imported late: most projects have no problem, and start without the lexer.
+    from migration_guard.reports.escaping import escape_text
+
     kind = Error if problem.severity is Severity.ERROR else CheckWarning
     return kind(
-        problem.message, hint=problem.hint or None, obj=problem.place or None, id=IDS[problem.rule]
+        escape_text(problem.message),
+        hint=escape_text(problem.hint) or None,
+        obj=escape_text(problem.place) or None,
+        id=IDS[problem.rule],
     )

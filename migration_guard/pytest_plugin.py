@@ -196,7 +196,7 @@ class ContractFile(pytest.Module):
             self.alias = _alias(self.path)
             ids = _assertion_ids(self.contract, self.alias)
         except GuardError as error:
-            raise self.CollectError(str(error)) from error
+            raise self.CollectError(_escape(str(error))) from error
         if not ids:
             raise self.CollectError(f"{self.path.name} states nothing. State a table in it.")
         return _nodes(self, [(id_, id_.split("::")) for id_ in ids])
@@ -224,12 +224,12 @@ class ContractTest(pytest.Function):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the place for reports: the contract and the assertion, not this module."""
-        return self.path, None, self.assertion_id
+        return self.path, None, _escape(self.assertion_id)
 
     def judge(self, checked: "Checked", *, allow_unknown: bool) -> None:
         """Pass, fail or skip by the result of the check."""
         if checked.error is not None:
-            pytest.fail(str(checked.error), pytrace=False)
+            pytest.fail(_escape(str(checked.error)), pytrace=False)
         assertions = [
             assertion for assertion in checked.assertions if assertion.id == self.assertion_id
         ]
@@ -241,11 +241,11 @@ class ContractTest(pytest.Function):
                 f"[{violation.rule}] {violation.explanation}\n{violation.source}"
                 for violation in violations
             )
-            pytest.fail("\n".join(messages), pytrace=False)
+            pytest.fail(_escape("\n".join(messages)), pytrace=False)
         causes = [assertion.unknown for assertion in assertions if assertion.unknown]
         if causes or not assertions:
             cause = ", ".join(causes) or "the contract does not state it any more"
-            message = f"{self.assertion_id} could not be checked: {cause}"
+            message = _escape(f"{self.assertion_id} could not be checked: {cause}")
             if allow_unknown:
                 pytest.skip(message)
             remedy = f"Remove the cause, or accept it: {OPTION}-allow-unknown."
@@ -261,6 +261,13 @@ def _test_assertion(
     test.judge(checked_schema_contracts[test.contract_file], allow_unknown=allow)
 
 
+def _escape(text: str) -> str:
+    """Return text of the contract and the database so that no terminal or CI runner obeys it."""
+    from migration_guard.reports.escaping import escape_text
+
+    return escape_text(text)
+
+
 def _nodes(
     parent: ContractFile | ContractPart, ids: "Sequence[tuple[str, list[str]]]"
 ) -> Iterator[pytest.Item | pytest.Collector]:
@@ -272,10 +279,14 @@ def _nodes(
         else:
             file = parent.getparent(ContractFile)
             yield ContractTest.from_parent(
-                parent, name=name, callobj=_test_assertion, assertion_id=id_, contract_file=file
+                parent,
+                name=_escape(name),
+                callobj=_test_assertion,
+                assertion_id=id_,
+                contract_file=file,
             )
     for name, ids_of_part in parts.items():
-        yield ContractPart.from_parent(parent, name=name, ids=ids_of_part)
+        yield ContractPart.from_parent(parent, name=_escape(name), ids=ids_of_part)
 
 
 def _assertion_ids(contract: "Contract", alias: str) -> list[str]:
@@ -322,7 +333,7 @@ def _paths_in_setting() -> list[Path]:
     try:
         paths = [path.resolve() for of_alias in conf.load().contracts.values() for path in of_alias]
     except GuardError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(_escape(str(error))) from error
     if not paths:
         raise pytest.UsageError(
             f'{OPTION} without FILE means MIGRATION_GUARD["CONTRACTS"], which names none. '

@@ -204,8 +204,10 @@ def _applies_to(alias: str) -> bool:
 
 
 def _not_migrated(alias: str, message: str, returncode: int) -> NotMigrated:
+    from migration_guard.reports.escaping import escape_text
+
     return NotMigrated(
-        f'The test database of "{alias}" did not get its SQL migrations.\n{message}\n'
+        f'The test database of "{alias}" did not get its SQL migrations.\n{escape_text(message)}\n'
         "If it was kept from an earlier run, make it anew: pytest --create-db, or manage.py test "
         "without --keepdb.",
         returncode=returncode,

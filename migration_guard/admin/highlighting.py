@@ -11,6 +11,8 @@ from typing import Final
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from migration_guard.reports.escaping import escape_characters
+
 # In characters; colouring a longer text would take too long for a page.
 MAX_COLOURED: Final = 64 * 1024
 _LEXERS: Final = {"postgresql": "PostgresLexer", "sqlite": "SqlLexer", "mysql": "MySqlLexer"}
@@ -23,16 +25,17 @@ _DIFF: Final = (("+++", "head"), ("---", "head"), ("@@", "hunk"), ("+", "added")
 
 def sql(text: str, vendor: str) -> SafeString:
     """Return SQL as HTML, each line a numbered ``span``."""
-    return _lines(("mg-line", line) for line in _colour(text, vendor))
+    return _lines(("mg-line", line) for line in _colour(escape_characters(text), vendor))
 
 
 def plain(text: str) -> SafeString:
     """Return any other text as HTML, each line a ``span``."""
-    return _lines(("mg-text", line) for line in text.rstrip("\n").split("\n"))
+    return _lines(("mg-text", line) for line in escape_characters(text).rstrip("\n").split("\n"))
 
 
 def prose(text: str) -> SafeString:
     """Return a message as HTML, with its command lines as code."""
+    text = escape_characters(text)
     parts, end = [], 0
     for match in _COMMAND.finditer(text):
         parts += [(escape(text[end : match.start()]),), (_command(match[0]),)]
@@ -42,7 +45,7 @@ def prose(text: str) -> SafeString:
 
 def diff(text: str) -> SafeString:
     """Return a unified diff as HTML, each line with the CSS class of its sign."""
-    return _lines((f"mg-{_kind(line)}", line) for line in text.splitlines())
+    return _lines((f"mg-{_kind(line)}", line) for line in escape_characters(text).splitlines())
 
 
 def _command(line: str) -> SafeString:

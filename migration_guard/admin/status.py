@@ -18,6 +18,7 @@ from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp
 from migration_guard.planning.plan import Planned, State
 from migration_guard.problems import Problem, Severity, errors
+from migration_guard.reports.escaping import escape_characters
 from migration_guard.results import Outcome
 from migration_guard.sql.masking import mask_secrets
 
@@ -165,13 +166,18 @@ def problems(outcome: Outcome) -> list[ProblemText]:
         ProblemText(
             badges.SEVERITIES[problem.severity].html,
             problem,
-            # The message may quote an error, which quotes a statement.
-            mask_secrets(problem.message, outcome.vendor) if outcome.vendor else problem.message,
+            _message(problem, outcome.vendor),
             highlighting.prose(problem.hint),
             highlighting.diff(problem.detail),
         )
         for problem in islice(in_order, MAX_PROBLEMS)
     ]
+
+
+def _message(problem: Problem, vendor: str) -> str:
+    """Return the message without secrets: it may quote an error, which quotes a statement."""
+    message = mask_secrets(problem.message, vendor) if vendor else problem.message
+    return escape_characters(message)
 
 
 def rows(outcome: Outcome, url_of: UrlOf, *, with_all: bool) -> list[Row]:

@@ -1,10 +1,11 @@
 """The base of all commands: options, output, signals and exit codes."""
 
+import re
 import signal
 import threading
 from abc import abstractmethod
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import dropwhile
@@ -18,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from migration_guard.exceptions import GuardError
+from migration_guard.reports.escaping import escape_text
 
 APP: Final = "migration_guard"
 
@@ -57,20 +59,50 @@ class GuardCommand(BaseCommand):
         except KeyboardInterrupt:
             returncode, message = 1, "Interrupted."
         if returncode:
-            raise CommandError(message, returncode=returncode)
+            raise CommandError(escape_text(message), returncode=returncode)
 
     @abstractmethod
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Do the work; return the exit code and, unless it is 0, the message that explains it."""
 
-    def say(self, text: str) -> None:
-        """Print a result to standard output."""
-        self.stdout.write(text)
+    def say(self, text: str, palette: "Palette | None" = None) -> None:
+        """Print a result to standard output, escaped; ``palette`` paints the pieces it marked."""
+        self.stdout.write(palette.paint(text) if palette is not None else escape_text(text))
+
+    def say_document(self, document: str) -> None:
+        """Print JSON, XML or GitHub's commands to standard output; such a report escapes itself."""
+        self.stdout.write(document)
 
     def tell(self, text: str) -> None:
         """Print progress or a warning to standard error."""
         if text:
-            self.stderr.write(text, style_func=str)
+            self.stderr.write(escape_text(text), style_func=str)
+
+
+class Palette:
+    """Django's colours for a report that is escaped later: as ``style`` it only marks pieces.
+
+    ``paint`` then escapes the report and colours these pieces. An ESC in the text of others stays
+    escaped, and a mark in it can name only a piece of the same report.
+    """
+
+    def __init__(self, style: Any) -> None:
+        self._style = style
+        self._pieces: list[str] = []
+
+    def __getattr__(self, role: str) -> Callable[[str], str]:
+        def mark(text: str) -> str:
+            self._pieces.append(getattr(self._style, role)(escape_text(text)))
+            return f"\0{len(self._pieces) - 1}\0"
+
+        return mark
+
+    def paint(self, text: str) -> str:
+        """Return the report escaped, its marked pieces coloured."""
+        parts = re.split(r"\0([0-9]{1,9})\0", text)
+        parts[::2] = map(escape_text, parts[::2])
+        parts[1::2] = ("".join(self._pieces[int(index) :][:1]) for index in parts[1::2])
+        return "".join(parts)
 
 
 def command_behind(name: str) -> Any:

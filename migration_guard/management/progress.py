@@ -7,6 +7,7 @@ from typing import Final
 
 from django.core.management.base import OutputWrapper
 
+from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.text import moment
 from migration_guard.running import events
 
@@ -74,9 +75,12 @@ class Progress:
 
     def _erase(self) -> None:
         if self._live:
-            self._write("\r\x1b[2K")
+            self._write_raw("\r\x1b[2K")
 
     def _write(self, text: str) -> None:
+        self._write_raw(escape_text(text))
+
+    def _write_raw(self, text: str) -> None:
         self._stream.write(text, style_func=str, ending="")
         self._stream.flush()
 

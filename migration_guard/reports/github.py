@@ -17,7 +17,9 @@ from migration_guard.problems import (
     split_place,
 )
 from migration_guard.reports import text
+from migration_guard.reports.escaping import escape_characters, escape_text
 from migration_guard.results import Assertion, Checked, FreshDatabase
+from migration_guard.sql.masking import mask_text
 
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _RULES: Final = {1: "refused", 2: "cannot-tell"}
@@ -34,7 +36,7 @@ def schema_check(checked: Checked) -> str:
         *filter(None, fresh),
         *(_violation(violation) for violation in checked.violations),
         *(_unknown(assertion, command) for assertion in checked.unknown),
-        text.tally(checked) if checked.error is None else _error(checked.error),
+        escape_text(text.tally(checked)) if checked.error is None else _error(checked.error),
     ]
     return "\n".join(lines)
 
@@ -95,7 +97,8 @@ def _command(
 
 
 def _data(value: str) -> str:
-    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    value = escape_characters(mask_text(value))
+    return value.replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(value: str) -> str:

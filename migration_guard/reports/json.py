@@ -8,6 +8,7 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.new_migration import NewMigration
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
+from migration_guard.reports.escaping import escape_json, mask_values
 from migration_guard.results import Assertion, Checked, FreshDatabase, Outcome, Repaired
 
 
@@ -100,8 +101,8 @@ def error_fields(error: GuardError) -> dict[str, Any]:
 
 
 def dump(value: Any) -> str:
-    """Return ``value`` as JSON text with indentation."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """Return ``value`` as JSON text with indentation, its secrets masked, all lines harmless."""
+    return escape_json(json.dumps(mask_values(value), indent=2, ensure_ascii=False))
 
 
 def _fresh(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from migration_guard.problems import split_place
+from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.text import verdict
 from migration_guard.results import Assertion, Checked, FreshDatabase, Verdict
 
@@ -89,5 +90,5 @@ def _add(case: ET.Element, tag: str, message: str, body: str, kind: str) -> None
 
 
 def _text(text: str) -> str:
-    """Return the text without characters that XML forbids."""
-    return _FORBIDDEN.sub("\ufffd", text)
+    """Return the text escaped, without characters that XML forbids."""
+    return _FORBIDDEN.sub("\ufffd", escape_text(text))

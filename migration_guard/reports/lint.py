@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from migration_guard.problems import Problem, Severity
+from migration_guard.reports.escaping import escape_characters
 from migration_guard.reports.json import dump, error_fields, problem_fields
 from migration_guard.reports.text import count
 from migration_guard.reports.text import problems as plain
@@ -87,6 +88,8 @@ def _excerpt(problem: Problem, files: dict[str, list[str]]) -> list[str]:
     if not line.strip() or column > _WIDEST:
         return []
     # Tabs stay tabs, so that the caret stands below its character.
-    indent = "".join(char if char == "\t" else " " for char in line[: column - 1])
-    excerpt = line if len(line) <= _WIDEST else f"{line[:_WIDEST]}…"
+    indent = "".join(
+        char if char == "\t" else " " for char in escape_characters(line[: column - 1])
+    )
+    excerpt = escape_characters(line if len(line) <= _WIDEST else f"{line[:_WIDEST]}…")
     return [f"{problem.line:>6} | {excerpt}", f"{' ' * 6} | {indent}^"]

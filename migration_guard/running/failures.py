@@ -182,4 +182,4 @@ def _shorten(sql: str, vendor: str) -> str:
 
 
 def _indent(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    return "\n".join(f"    {line}" for line in text.split("\n"))

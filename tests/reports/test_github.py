@@ -36,7 +36,7 @@ def test_github_when_a_path_has_commas_and_colons_escapes_them():
     )
 
     assert problems([problem]) == (
-        "::warning file=a%2Cb%3Ac 100%25.sql,line=7,title=bad-name::a%0D%0Ab%0Arename: it"
+        "::warning file=a%2Cb%3Ac 100%25.sql,line=7,title=bad-name::a%0Ab%0Arename: it"
     )
 
 

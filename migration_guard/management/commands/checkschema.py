@@ -11,9 +11,10 @@ from django.core.management.color import no_style
 from migration_guard import schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.management.base import GuardCommand
+from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.reports import fresh, text
+from migration_guard.reports.escaping import escape_text
 from migration_guard.results import Checked
 from migration_guard.running.garbage_collection import no_collection
 
@@ -121,24 +122,30 @@ class Command(GuardCommand):
         return checked.returncode, text.verdict(checked)
 
     def _report(self, checked: Checked, options: dict[str, Any]) -> None:
+        output = options["output"]
         if options["format"] != "text":
-            report = _render(checked, options["format"])
-        else:
-            report = self._text(checked, options)
-        if options["output"] is not None:
-            _save(options["output"], report)
-        elif report and (options["format"] != "text" or options["verbosity"] > 0):
-            self.say(report)
+            document = _render(checked, options["format"])
+            if output is not None:
+                _save(output, document)
+            elif document:
+                self.say_document(document)
+        elif output is not None:
+            _save(output, escape_text(_text(checked, options, no_style())))
+        elif options["verbosity"] > 0:
+            palette = Palette(self.style)
+            report = _text(checked, options, palette)
+            if report:
+                self.say(report, palette)
 
-    def _text(self, checked: Checked, options: dict[str, Any]) -> str:
-        style = no_style() if options["output"] is not None else self.style
-        parts = []
-        if checked.fresh is not None:
-            cap = text.ORDER_CAP if options["verbosity"] <= 1 else None
-            parts.append(fresh.build_report(checked.fresh, cap, finished=checked.error is None))
-        if checked.error is None:
-            parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
-        return "\n".join(parts)
+
+def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
+    parts = []
+    if checked.fresh is not None:
+        cap = text.ORDER_CAP if options["verbosity"] <= 1 else None
+        parts.append(fresh.build_report(checked.fresh, cap, finished=checked.error is None))
+    if checked.error is None:
+        parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
+    return "\n".join(parts)
 
 
 def _add_fresh(parser: ArgumentParser) -> None:

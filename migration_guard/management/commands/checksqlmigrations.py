@@ -74,11 +74,11 @@ class Command(GuardCommand):
 
     def _report(self, result: Inspected, options: dict[str, Any]) -> tuple[int, str]:
         if options["format"] == "json":
-            self.say(lint_report.json(result))
+            self.say_document(lint_report.json(result))
         elif options["format"] == "github":
-            self.say(github.problems(result.problems, result.error))
+            self.say_document(github.problems(result.problems, result.error))
         elif options["format"] == "sarif":
-            self.say(sarif.problems(result.problems, result.meanings, result.error))
+            self.say_document(sarif.problems(result.problems, result.meanings, result.error))
         elif result.error is None:
             self._report_text(result, options["verbosity"])
         if result.error is not None:

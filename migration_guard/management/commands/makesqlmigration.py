@@ -47,8 +47,8 @@ class Command(GuardCommand):
             )
         except GuardError as error:
             if as_json:
-                self.say(json.new_migration(error))
+                self.say_document(json.new_migration(error))
             raise
         self.tell(text.problems(created.problems))
-        self.say(json.new_migration(created) if as_json else str(created.path))
+        self.say_document(json.new_migration(created) if as_json else str(created.path))
         return 0, ""

@@ -64,7 +64,7 @@ class Command(GuardCommand):
         with Progress(self.stderr, options["verbosity"]) as observe:
             repaired = repairing.repair(repair, options["database"], observe)
         if options["format"] == "json":
-            self.say(json.repair(repaired))
+            self.say_document(json.repair(repaired))
         elif repaired.error is None and options["verbosity"] > 0:
             self.say(text.repair(repaired))
         if repaired.error is not None:

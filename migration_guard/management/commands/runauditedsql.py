@@ -14,6 +14,7 @@ from migration_guard.one_off.results import ScriptOutcome
 from migration_guard.one_off.run import PATIENCE
 from migration_guard.problems import errors
 from migration_guard.reports import text
+from migration_guard.reports.escaping import escape_text
 
 STANDARD_INPUT: Final = "-"
 
@@ -73,7 +74,7 @@ class Command(GuardCommand):
     def _report(self, done: ScriptOutcome, options: dict[str, Any], *, with_rows: bool) -> None:
         """Print the result, without the rows where the question listed them."""
         if options["format"] == "json":
-            self.say(report.render_json(done))
+            self.say_document(report.render_json(done))
             return
         has_rows = with_rows and done.statements
         rows = report.render_rows(done, _cap(options)) if has_rows else ""
@@ -84,7 +85,7 @@ class Command(GuardCommand):
 
     def _confirm(self, outcome: ScriptOutcome) -> str:
         """Ask, and return why the answer is no; an empty string for yes."""
-        answer = ask(self.stderr, report.render_question(outcome, PATIENCE), PATIENCE)
+        answer = ask(self.stderr, escape_text(report.render_question(outcome, PATIENCE)), PATIENCE)
         if answer is None:
             self.tell("")
             return f"No answer within {PATIENCE:g} s."

@@ -88,7 +88,7 @@ class Command(GuardCommand):
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
         if options["format"] == "json":
-            self.say(json.run(outcome))
+            self.say_document(json.run(outcome))
         elif options["verbosity"] > 0:
             warnings = [
                 problem for problem in outcome.problems if problem.severity is not Severity.ERROR

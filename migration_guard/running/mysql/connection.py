@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, StatementText
 from migration_guard.planning.preflight import Unit
+from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running import interrupts
 from migration_guard.running.connection import (
     Answer,
@@ -100,8 +101,8 @@ class MySQLConnection(Connection):
     def message(self, error: Exception) -> str:
         """Return the server's error number and message."""
         if len(error.args) > 1:
-            return f"ERROR {error.args[0]}: {error.args[1]}"
-        return str(error)
+            return indent_continuation(f"ERROR {error.args[0]}: {error.args[1]}")
+        return indent_continuation(str(error))
 
     def position(self, error: Exception, sql: str) -> int:
         """Return the beginning of the line that a syntax error names."""

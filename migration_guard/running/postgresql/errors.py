@@ -4,6 +4,7 @@ from typing import Final
 
 import psycopg
 
+from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running.connection import Kind
 
 _KINDS: Final = {
@@ -40,15 +41,16 @@ def message(error: Exception) -> str:
     """Return SQLSTATE, primary message, detail, hint and context."""
     diag = error.diag if isinstance(error, psycopg.Error) else None
     if diag is None or diag.message_primary is None:
-        return str(error).strip()
-    lines = [f"{diag.severity or 'ERROR'} {diag.sqlstate}: {diag.message_primary}"]
+        return indent_continuation(str(error).strip())
+    primary = f"{diag.severity or 'ERROR'} {diag.sqlstate}: {diag.message_primary}"
+    lines = [indent_continuation(primary)]
     for name, text in (
         ("DETAIL", diag.message_detail),
         ("HINT", diag.message_hint),
         ("CONTEXT", diag.context),
     ):
         if text:
-            lines.append(f"{name}: {text}")
+            lines.append(indent_continuation(f"{name}: {text}"))
     return "\n".join(lines)
 
 

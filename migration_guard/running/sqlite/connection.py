@@ -21,6 +21,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.history import Rows, StatementText, who
 from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.preflight import Unit
+from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running import interrupts
 from migration_guard.running.connection import (
     Answer,
@@ -138,7 +139,8 @@ class SQLiteConnection(Connection):
 
     def message(self, error: Exception) -> str:
         """Return the name of the result code and the message."""
-        return ": ".join(filter(None, (getattr(error, "sqlite_errorname", ""), str(error))))
+        parts = (getattr(error, "sqlite_errorname", ""), str(error))
+        return indent_continuation(": ".join(filter(None, parts)))
 
     # -- statements
 
