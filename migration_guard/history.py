@@ -23,7 +23,8 @@ from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStam
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import MAX_DIGITS
-from migration_guard.sql.classify import has_secret, mask_text
+from migration_guard.sql.classify import has_secret, mask_text, tables_without_columns
+from migration_guard.sql.secret_names import has_secret_name, is_secret_name
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 # SQL with %s, and its parameters.
@@ -340,13 +341,22 @@ class History:
     # -- values
 
     def text_to_store(self, sql: str) -> str | None:
-        """Return ``sql``, or None where it is too long, holds a password or does not fit."""
+        """Return ``sql``, or None where it is too long, holds a secret or does not fit."""
         # A character is a byte at least.
         if len(sql) > MAX_STORED_BYTES or len(sql.encode()) > MAX_STORED_BYTES:
             return None
-        if has_secret(sql, self._wrapper.vendor):
+        if has_secret(sql, self._wrapper.vendor) or self._fills_secret_columns(sql):
             return None
         return sql if sql.isascii() or self._connection.stores_unicode else None
+
+    def _fills_secret_columns(self, sql: str) -> bool:
+        """Return whether rows without a column list go to a table with a secret-named column."""
+        tables = sorted(tables_without_columns(sql))
+        if not tables or has_secret_name(sql):  # such as CREATE TABLE in the same file
+            return bool(tables)
+        marks = ", ".join(["%s"] * len(tables))
+        query = f"{_COLUMNS[self._wrapper.vendor]} IN ({marks})"
+        return any(is_secret_name(str(name)) for (name,) in self._connection.fetch(query, tables))
 
     def _table_of(self, model: type[Any]) -> str:
         return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
@@ -370,6 +380,19 @@ class History:
             zone = self._wrapper.timezone if settings.USE_TZ else None
             moment = timezone.make_aware(moment, zone or timezone.get_default_timezone())
         return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+# The columns of the tables whose name, in lower case, is one of those that follow.
+_COLUMNS = {
+    "postgresql": (
+        "SELECT column_name::text FROM information_schema.columns WHERE lower(table_name::text)"
+    ),
+    "mysql": "SELECT column_name FROM information_schema.columns WHERE lower(table_name)",
+    "sqlite": (
+        "SELECT info.name FROM sqlite_master AS object, pragma_table_info(object.name) AS info "
+        "WHERE lower(object.name)"
+    ),
+}
 
 
 def pad(number: int) -> str:

@@ -18,8 +18,8 @@ from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     control,
     makes_temporary,
-    mask_secrets,
     mentions,
+    show_statement,
     transactional_dml,
     words,
 )
@@ -126,7 +126,7 @@ def notes(script: Script, vendor: str) -> Iterator[str]:
 
 def brief(sql: str, vendor: str) -> str:
     """Return the beginning of a statement on one line, without its passwords."""
-    return shorten(mask_secrets(sql, vendor))
+    return shorten(show_statement(sql, vendor))
 
 
 def _outer_words(sql: str, vendor: str) -> Iterator[str]:

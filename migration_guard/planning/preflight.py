@@ -21,8 +21,8 @@ from migration_guard.sql.classify import (
     Control,
     control,
     copies_out,
-    mask_secrets,
     mentions,
+    show_statement,
     transactional_dml,
 )
 from migration_guard.sql.dialects import dialect
@@ -377,7 +377,7 @@ def _dev_only_problem(file: MigrationFile, words: re.Match[str]) -> Problem:
 
 def _excerpt(statement: Statement, vendor: str) -> str:
     """Return the beginning of a statement, without its passwords."""
-    return shorten(mask_secrets(statement.text, vendor))
+    return shorten(show_statement(statement.text, vendor))
 
 
 def shorten(sql: str, limit: int = 60) -> str:

@@ -1,5 +1,6 @@
 """The messages of a run that failed: the fact, its place, the state left, the next step."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.preflight import Script, in_one_transaction, shorten
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
-from migration_guard.sql.classify import has_secret, mask_secrets
+from migration_guard.sql.classify import has_secret, mask_answer, show_statement
 
 RUN_AGAIN = "run manage.py runsqlmigrations again"
 _SHOWN_SQL = 500
@@ -75,7 +76,7 @@ def history_change_failure(
 
 def step_failure(connection: Connection, error: StatementError) -> GuardError:
     """Build the error for a step of the runner's own that the database refused."""
-    message = f"The database refused a step of the run: {connection.message(error.error)}"
+    message = f"The database refused a step of the run: {server_message(connection, error)}"
     if error.kind is Kind.READ_ONLY:
         return Refused(message, "Run against a database that accepts writes.")
     if error.kind is Kind.LOCKED:
@@ -148,13 +149,25 @@ _FIRST = {
 
 
 def server_message(connection: Connection, error: StatementError) -> str:
-    """Return the server's message, withheld where it could quote a password."""
-    if error.statement is not None and has_secret(error.statement.text, connection.vendor):
+    """Return the server's message without the rows and values that it quotes.
+
+    Of a statement with a secret only the broken constraint is told: other messages quote the SQL.
+    """
+    sql = error.statement.text if error.statement is not None else ""
+    answer = mask_answer(connection.message(error.error), sql)
+    if has_secret(sql, connection.vendor) and not _BROKEN_CONSTRAINT.match(answer):
         code = getattr(error.error, "sqlstate", None) or type(error.error).__name__
-        return f"{code}: the statement holds a password, so the server's message is withheld."
-    if error.kind is Kind.LOST:
-        return f"The connection was lost: {connection.message(error.error)}"
-    return connection.message(error.error)
+        return f"{code}: the statement holds a secret, so the server's message is withheld."
+    return f"The connection was lost: {answer}" if error.kind is Kind.LOST else answer
+
+
+# Messages that quote names and keys, but not the statement.
+_BROKEN_CONSTRAINT = re.compile(
+    r"ERROR 23502: null value in column |ERROR 23505: duplicate key value |ERROR 2350[34]: "
+    r"|ERROR 23514: new row for relation |ERROR 1048: Column |ERROR 1062: Duplicate entry "
+    r"|ERROR 1452: Cannot add "
+    r"|SQLITE_CONSTRAINT_\w+: (?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint"
+)
 
 
 def _place(
@@ -177,7 +190,7 @@ def _which(script: Script, error: StatementError) -> str:
 
 
 def _shorten(sql: str, vendor: str) -> str:
-    sql = mask_secrets(sql, vendor)
+    sql = show_statement(sql, vendor)
     return sql if len(sql) <= _SHOWN_SQL else shorten(sql, _SHOWN_SQL)
 
 

@@ -23,7 +23,7 @@ from migration_guard.running.failures import server_message
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
 from migration_guard.running.statement_work import Effect, work_on
 from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
-from migration_guard.sql.classify import is_session, mask_secrets, words
+from migration_guard.sql.classify import is_session, mask_secrets, show_statement, words
 from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
@@ -315,7 +315,7 @@ class _Run:
         self.connection.rollback()
         values = {"state": JournalEntry.State.FAILED, "error": error}
         if statement is not None:
-            values["statement"] = self._mask(statement)
+            values["statement"] = show_statement(statement.text, self.connection.vendor)
         with suppress(StatementError, self.connection.driver_error):
             self.connection.fresh()
             with self.work.recording():

@@ -15,7 +15,14 @@ from migration_guard.sql.cursor import keyword, read_tokens, split_at_commas
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.effects import copies_to_stdout
 from migration_guard.sql.indexes import ConcurrentIndex, concurrent_index, index_if_missing
-from migration_guard.sql.masking import has_secret, mask_secrets, mask_text
+from migration_guard.sql.masking import (
+    has_secret,
+    mask_answer,
+    mask_secrets,
+    mask_text,
+    show_statement,
+    tables_without_columns,
+)
 from migration_guard.sql.scanner import Kind, significant
 
 if TYPE_CHECKING:
@@ -31,9 +38,12 @@ __all__ = [
     "index_if_missing",
     "is_session",
     "makes_temporary",
+    "mask_answer",
     "mask_secrets",
     "mask_text",
     "mentions",
+    "show_statement",
+    "tables_without_columns",
     "transactional_dml",
     "words",
 ]

@@ -76,7 +76,8 @@ def test_foreign_text_when_a_migration_fails_then_nothing_obeys_it(
     harmless(
         *(text for result in (failed, again, plan, document) for text in (result.out, result.err))
     )
-    if "NOTICE" not in sql:
+    # A notice is not shown, and of an INSERT neither rows nor all of a long key.
+    if "NOTICE" not in sql and "utf8mb4" not in sql:
         assert "hacked" in failed.err
         assert "\\x1b[31m" in failed.err
         assert "\\u202e" in failed.err

@@ -63,6 +63,12 @@ POSTGRESQL = {
     "update": "CREATE TABLE u (password text); UPDATE u SET password = '{secret}'",
     "set_config": "SELECT set_config('my.password', '{secret}', false)",
     "set": "SET my.password = '{secret}'",
+    "insert": "CREATE TABLE u (a text, pwd text); INSERT INTO u (a, pwd) VALUES ('x', '{secret}')",
+    "insert select": "CREATE TABLE u (api_key text); INSERT INTO u (api_key) SELECT '{secret}'",
+    "json": """CREATE TABLE d AS SELECT '{"password": "{secret}"}'::jsonb AS c""",
+    "json build": "CREATE TABLE d AS SELECT jsonb_build_object('token', '{secret}') AS c",
+    "secret": "CREATE TABLE u (client_secret text); UPDATE u SET client_secret = '{secret}'",
+    "url with signs": "CREATE TABLE d AS SELECT 'postgres://u:a@b/{secret}@h/d'::text AS c",
 }
 MARIADB = {
     "create user": "CREATE USER {name}@localhost IDENTIFIED BY '{secret}'",
@@ -84,9 +90,13 @@ MARIADB = {
     "federated": "CREATE TABLE d (c text COMMENT 'mysql://u:{secret}@h/d')",
     "replication": "SET @x = 1; /* CHANGE MASTER TO MASTER_PASSWORD = '{secret}' */ SELECT 1",
     "variable": "SET @password = '{secret}'",
+    "insert": "CREATE TABLE u (a text, pwd text); INSERT INTO u (a, pwd) VALUES ('x', '{secret}')",
+    "json": "SET @x = JSON_OBJECT('api_key', '{secret}')",
+    "aes": "SET @x = AES_ENCRYPT('x', '{secret}')",
 }
 SQLITE = {
     "update": "CREATE TABLE u (password text); UPDATE u SET password = '{secret}'",
+    "column": "CREATE TABLE u (a, token); INSERT INTO u (a, token) VALUES ('x', '{secret}')",
     "insert": "CREATE TABLE d (c text); INSERT INTO d VALUES ('https://u:{secret}@h/d')",
 }
 BREAKS = {"postgresql": "SELECT 1 / 0", "mysql": "SELECT nope FROM nowhere", "sqlite": "NO"}
@@ -189,6 +199,112 @@ def test_password_when_a_migration_fails_is_never_told_nor_stored(
     clean(failed, guard("runsqlmigrations"), guard("runsqlmigrations", "--plan"))
     assert "Zq9x" not in everything(database)
     assert applied(database) == []
+
+
+# -- what the server answers
+
+PEOPLE = "CREATE TABLE u (age int CHECK (age > 0), email text UNIQUE, token text UNIQUE);\n"
+ANSWERS = {
+    "a failing row": (
+        f"INSERT INTO u (age, email) VALUES (-1, '{SECRET}')",
+        'violates check constraint "u_age_check"',
+    ),
+    "a failing row with a secret column": (
+        f"INSERT INTO u (age, token) VALUES (-1, '{SECRET}')",
+        'violates check constraint "u_age_check"',
+    ),
+    "a secret key": (
+        f"INSERT INTO u (token) VALUES ('{SECRET}'), ('{SECRET}')",
+        "Key (token)=(***) already exists",
+    ),
+    "a key": (
+        "INSERT INTO u (email) VALUES ('a@b.c'), ('a@b.c')",
+        "Key (email)=(a@b.c) already exists",
+    ),
+    "COPY": (
+        f"COPY u FROM stdin;\n1\ta\tb\nx{SECRET}\ta\tb\n\\.\n",
+        "COPY u, line 2, column age",
+    ),
+    "COPY with too few columns": (
+        f"COPY u (age, token) FROM stdin;\n1\t{SECRET}\tx\n\\.\n",
+        "CONTEXT: COPY u, line 1",
+    ),
+    "a value": (f"INSERT INTO u VALUES ('x{SECRET}', 'a', 'b')", "invalid input syntax"),
+    "a statement in a block": (
+        f"DO $$ BEGIN EXECUTE 'INSERT INTO u (age, token) VALUES (-1, ''{SECRET}'')'; END $$",
+        'violates check constraint "u_age_check"',
+    ),
+}
+
+
+@pytest.mark.parametrize("head", ["", OFF], ids=["whole", "journaled"])
+@pytest.mark.parametrize(("sql", "kept"), ANSWERS.values(), ids=list(ANSWERS))
+def test_secret_when_the_servers_answer_quotes_it_is_never_told(
+    postgres, migrations, guard, sql, kept, head
+):
+    migrations(
+        {
+            "1_a.sql": PEOPLE,
+            "2_b.sql": f"{head}{sql.rstrip()}{'' if sql.rstrip()[-1] == '.' else ';'}\n",
+        }
+    )
+
+    failed = guard("runsqlmigrations")
+
+    assert failed.code == 1
+    assert kept in failed.err
+    document = guard("runsqlmigrations", "--format", "json")
+    clean(failed, document)
+    assert "Zq9x" not in everything(postgres).replace("'sql'", "")
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        (f"INSERT INTO u (token) VALUES ('{SECRET}'), ('{SECRET}')", "for key 'token'"),
+        (f"INSERT INTO u VALUES ('x{SECRET}', 'a', 'b')", "Incorrect integer value: '***'"),
+        ("INSERT INTO u (email) VALUES ('a@b.c'), ('a@b.c')", "Duplicate entry 'a@b.c'"),
+    ],
+)
+def test_secret_when_mariadbs_answer_quotes_it_is_never_told(mariadb, migrations, guard, sql, kept):
+    create = "CREATE TABLE u (age int, email varchar(99) UNIQUE, token varchar(99) UNIQUE);\n"
+    migrations({"1_a.sql": create, "2_b.sql": f"{sql};\n"})
+
+    failed = guard("runsqlmigrations")
+
+    assert failed.code == 1
+    assert kept in failed.err
+    clean(failed, guard("runsqlmigrations", "--format", "json"))
+    assert "Zq9x" not in everything(mariadb)
+
+
+def test_secret_when_copy_data_hold_it_is_not_stored(postgres, migrations, guard):
+    data = f"COPY u (age, token) FROM stdin;\n1\t{SECRET}\n\\.\n"
+    migrations({"1_a.sql": PEOPLE, "2_b.sql": data})
+
+    clean(guard("runsqlmigrations", "-v", "2"))
+
+    assert applied(postgres) == ["1_a", "2_b"]
+    assert "Zq9x" not in everything(postgres)
+
+
+@pytest.mark.parametrize("vendor", ["postgres", "mariadb", "sqlite"])
+@pytest.mark.parametrize("same_file", [True, False])
+@pytest.mark.parametrize(("column", "is_stored"), [("token", False), ("token_count", True)])
+def test_secret_when_an_insert_has_no_column_list_is_not_stored(
+    vendor, same_file, column, is_stored, vendor_database, migrations, guard
+):
+    """The catalogue says whether the table has a secret-named column, or the same file does."""
+    create = f"CREATE TABLE plain (a varchar(99), {column} varchar(99));\n"
+    insert = f"INSERT INTO plain VALUES ('x', '{SECRET}');\n"
+    migrations(
+        {"1_a.sql": create + insert} if same_file else {"1_a.sql": create, "2_b.sql": insert}
+    )
+
+    good = guard("runsqlmigrations")
+
+    assert good.code == 0, good.err
+    assert ("Zq9x" in everything(vendor_database)) is is_stored
 
 
 # -- the connection's own password

@@ -7,7 +7,7 @@ from typing import Final
 from migration_guard.planning.preflight import shorten
 from migration_guard.running.locks import RunLock
 from migration_guard.running.mysql.connection import MySQLConnection
-from migration_guard.sql.classify import mask_secrets
+from migration_guard.sql.classify import show_statement
 
 # In seconds, the most that wait_timeout takes: a connection that owns something idles meanwhile.
 YEAR: Final = 31_536_000
@@ -77,6 +77,6 @@ class NamedLock(RunLock):
             other.wrapper.close()
         return "\n".join(
             f"connection {thread} ({user}@{host}), in its transaction since {since}: "
-            + shorten(mask_secrets(query or "", other.vendor), 200)
+            + shorten(show_statement(query or "", other.vendor), 200)
             for thread, user, host, since, query in transactions
         )

@@ -14,7 +14,7 @@ from migration_guard.running.locks import RunLock
 from migration_guard.running.postgresql import pooler
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import PATIENCE, Pooling, patience
-from migration_guard.sql.classify import mask_secrets
+from migration_guard.sql.classify import show_statement
 
 
 class AdvisoryLock(RunLock):
@@ -105,7 +105,8 @@ class AdvisoryLock(RunLock):
         )
         return "\n".join(
             f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
-            f"in its transaction for {age}: {shorten(mask_secrets(query or '', 'postgresql'), 200)}"
+            f"in its transaction for {age}: "
+            + shorten(show_statement(query or "", "postgresql"), 200)
             for pid, user, app, state, age, query in blocking
         )
 
