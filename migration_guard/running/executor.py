@@ -39,6 +39,7 @@ from migration_guard.running.connection import Connection, Facts, Kind, Limits, 
 from migration_guard.running.garbage_collection import freeze_objects, no_collection
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
+from migration_guard.running.progress import Progress
 from migration_guard.running.task import AppliedByAnotherError, HistoryChangedError, Task
 from migration_guard.sql.classify import has_secret
 
@@ -301,7 +302,11 @@ class _Run:
     # -- migrations
 
     def _apply_all(self, lock: HeldLock) -> None:
-        """Apply in order; plan again where another run has changed the history."""
+        """Apply in order; plan again where another run, or a migration, has changed the history.
+
+        Every round gets further than the one before, so the rounds come to an end.
+        """
+        progress = Progress()
         while True:
             self._stop_at(self.outcome.problems)
             scripts = self._prepare()
@@ -309,12 +314,14 @@ class _Run:
             with freeze_objects(), interrupts.keep_handlers():
                 for planned in self._to_run():
                     lock.check()
+                    progress.begin(planned, self.applied)
                     if self._apply(planned, scripts[planned.id]):
                         break
                 else:
                     return
             lock.suspect()
             self._plan(present=True)
+            progress.check(planned, self.recorded, self.applied)
 
     def _apply(self, planned: Planned, script: Script) -> bool:
         """Apply one migration; return whether the plan must be made again."""
