@@ -14,7 +14,7 @@ from migration_guard.planning import foreign_formats
 from migration_guard.planning.directives import DEV_WORDS
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.foreign_formats import CommentLine, Effect, Found
-from migration_guard.planning.history_rows import HISTORY_TABLE
+from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.near_misses import near_miss_problems
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
@@ -24,6 +24,7 @@ from migration_guard.sql.classify import (
     mentions,
     show_statement,
     transactional_dml,
+    words,
 )
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.lexer import Kind, Token, line_comments, tokens
@@ -57,6 +58,9 @@ _VENDOR_RULES: Final = {
     "sqlite": _VendorRules(end_closes_comment=True),
     "mysql": _VendorRules(transactional_ddl=False),
 }
+
+# First words of statements that empty or redefine the table that they name.
+_DEFINING: Final = {"ALTER", "DROP", "RENAME", "TRUNCATE", "REPLACE"}
 
 
 class Unit(NamedTuple):
@@ -188,8 +192,11 @@ def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list
         (statement for statement in statements if mentions(statement.text, HISTORY_TABLE, vendor)),
         None,
     )
-    if naming and not excludes_production(file) and "touches-history" not in file.directives.allow:
-        problems.append(_touches_history_problem(file, naming))
+    if "touches-history" not in file.directives.allow:
+        if naming and not excludes_production(file):
+            problems.append(_touches_history_problem(file, naming))
+        else:
+            problems += _own_table_problems(file, statements, vendor)
     if in_one_transaction(file, vendor):
         units, unit_problems = _one_unit(file, statements, vendor)
     else:
@@ -345,6 +352,41 @@ def _meta_command_problem(file: MigrationFile, statement: Statement, vendor: str
         "meta-command",
         f"{what}: {_excerpt(statement, vendor)}",
         f"Remove it: {why}.",
+        path=file.path,
+        line=statement.line,
+    )
+
+
+def _own_table_problems(
+    file: MigrationFile, statements: Sequence[Statement], vendor: str
+) -> list[Problem]:
+    """Return a problem for the first statement that no environment lets a migration have."""
+    for statement in statements:
+        for table in OWN_TABLES:
+            if not mentions(statement.text, table, vendor):
+                continue
+            if table != HISTORY_TABLE or _changes_definition(statement, vendor):
+                return [_own_table_problem(file, statement, table)]
+    return []
+
+
+def _changes_definition(statement: Statement, vendor: str) -> bool:
+    """Return whether a statement empties or redefines the tables that it names, by its words."""
+    first, *_rest = [*words(statement.text, vendor, 1), ""]
+    if first == "CREATE":
+        return bool({"TRIGGER", "RULE", "INDEX"} & set(words(statement.text, vendor, 6)))
+    return first in _DEFINING
+
+
+def _own_table_problem(file: MigrationFile, statement: Statement, table: str) -> Problem:
+    what = "a table of the app that no migration may change"
+    if table == HISTORY_TABLE:
+        what = "whose definition no migration may change, nor empty it as a whole"
+    return Problem(
+        "touches-history",
+        f"the statement names {table}, {what}",
+        "Remove the statement: manage.py repairsqlmigrations changes history and stamp by hand, "
+        "audited. If it only reads the table: -- guard: allow = touches-history, <reason>.",
         path=file.path,
         line=statement.line,
     )

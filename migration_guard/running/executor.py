@@ -28,6 +28,7 @@ from migration_guard.running import (
     connecting,
     events,
     failures,
+    half_done,
     interrupts,
     journaled,
     marking,
@@ -145,6 +146,8 @@ class _Run:
             self._adopt()
         own_tables.ensure(self.connection, self.facts)
         self._plan(present=True)
+        if not (self.options.fake or self.options.baseline is not None):
+            half_done.refuse_changed_history(self.recorded)
         if self.recorded.stamp is None:
             self._stamp()
         elif self.options.restamp and self.recorded.stamp != self.outcome.environment:

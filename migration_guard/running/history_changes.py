@@ -7,29 +7,28 @@ from migration_guard.running.transaction import HistoryChanges
 
 
 def reads_history(script: Script) -> bool:
-    """Return whether the ids in the history must be compared before and after the file."""
-    return script.touches_history or excludes_production(script.file)
+    """Return whether the ids in the history must be read before the file, which may remove some."""
+    return excludes_production(script.file)
 
 
-def check_changes(task: Task, changes: HistoryChanges | None, before: set[str]) -> tuple[str, ...]:
+def check_changes(task: Task, changes: HistoryChanges, before: set[str]) -> tuple[str, ...]:
     """Return the ids whose markers this transaction removed, after writing them to the audit.
 
-    ``before`` are the ids in the history before it; ``changes`` is None where the server does not
-    count. Raises HistoryChangedError where it changed what it may not: anything in a file that may
-    run in production, and in others anything but removing markers of other migrations.
+    ``before`` are the ids in the history before it. Raises HistoryChangedError where it changed
+    what it may not: anything in a file that may run in production, and in others anything but
+    removing markers of other migrations.
     """
     file, history = task.script.file, task.history
-    if not (reads_history(task.script) if changes is None else any(changes)):
+    if not any(changes):
         return ()
-    if not excludes_production(file) and changes is not None:
+    if changes.tables:
+        raise HistoryChangedError(f"it changed {' and '.join(changes.tables)}")
+    if not excludes_production(file):
         raise HistoryChangedError(_describe(changes))
     after = history.ids()
     cleared = tuple(sorted(before - after))
-    has_written = changes is not None and (changes.inserted or changes.updated)
-    if after - before - {file.id} or has_written:
+    if after - before - {file.id} or changes.inserted or changes.updated:
         raise HistoryChangedError("it inserted or updated rows there")
-    if cleared and not excludes_production(file):
-        raise HistoryChangedError("it deleted rows there")
     for migration_id in cleared:
         history.audit(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
     return cleared
@@ -42,5 +41,5 @@ def audit_order(task: Task) -> None:
 
 
 def _describe(changes: HistoryChanges) -> str:
-    verbs = [verb for verb, count in zip(changes._fields, changes, strict=True) if count]
+    verbs = [verb for verb in ("inserted", "updated", "deleted") if getattr(changes, verb)]
     return f"it {' and '.join(verbs)} rows there"

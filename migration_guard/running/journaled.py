@@ -8,28 +8,27 @@ commits by itself can be in doubt, and then the vendor's room finds out what bec
 
 import hashlib
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
 from migration_guard.planning.digests import feed
-from migration_guard.planning.history_rows import HistoryRow, JournalRow
+from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.preflight import Unit
 from migration_guard.running import half_done
 from migration_guard.running.connection import Kind, StatementError
 from migration_guard.running.failures import server_message
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
+from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, work_on
 from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
-from migration_guard.sql.classify import is_session, mask_secrets, show_statement, words
+from migration_guard.running.transaction import HistoryChanges
+from migration_guard.sql.classify import is_session, mask_secrets, show_statement
 from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
 HISTORY_CHANGED: Final = "changed the migration history"
-# First words of statements that run code, which may write what it likes and commit on its way.
-_CODE: Final = {"CALL", "DO", "EXECUTE", "PREPARE"}
 
 
 def apply(task: Task, entry: JournalRow | None) -> Done:
@@ -53,10 +52,11 @@ class _Run:
         self._cleared: tuple[str, ...] = ()
         self._done = 0
         self._has_entry = False
+        # The ids in the history before the last statement that ran alone.
+        self._known: set[str] = set()
 
     def apply(self, entry: JournalRow | None) -> Done:
         started = time.monotonic()
-        before = self.task.history.rows() if self._runs_code() else None
         try:
             with self.connection.failing():
                 self.connection.fresh()
@@ -67,13 +67,16 @@ class _Run:
             for unit in self.task.script.units:
                 if unit.last > done:
                     self._run_unit(unit)
-            return self._finish(before, started)
+            return self._finish(started)
         except StatementError as error:
             if error.kind is not Kind.LOST:
                 self._fail(server_message(self.connection, error), error.statement)
             raise
         except HistoryChangedError as error:
-            self._fail(f"{HISTORY_CHANGED}: {error}", None)
+            if error.committed:
+                self._remember(error)
+            else:
+                self._fail(f"{HISTORY_CHANGED}: {error}", None)
             raise
         finally:
             with suppress(StatementError, self.connection.driver_error):
@@ -102,8 +105,6 @@ class _Run:
         entry = self._read_again(entry)
         self._done, self._has_entry = entry.done, True
         units = self.task.script.units
-        if entry.done == self.task.script.total and entry.error.startswith(HISTORY_CHANGED):
-            raise half_done.changed_history_error(self.task, entry)
         finished = [unit for unit in units if unit.last <= entry.done]
         for unit in finished:
             self._digest_unit(unit)
@@ -139,7 +140,7 @@ class _Run:
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
         same = unit is not None and self._mask(unit.statements[0]) == entry.statement
         if effect is Effect.DONE and unit is not None and same:
-            self._count(unit, self._ids())
+            self._count(unit, self._ids(), self.work.look())
             return unit.last
         if effect is Effect.NOT_DONE or self.file.directives.rerun_safe:
             self._note(doubt=0, note="", statement="")
@@ -159,6 +160,9 @@ class _Run:
             try:
                 self.task.retries.run(lambda: self._run_in_transaction(unit))
             except StatementError as error:
+                if self.work.is_ours_to_retry(error):
+                    self._run_unit(unit)
+                    return
                 if error.kind is not Kind.ALONE or len(unit.statements) > 1:
                     raise
             else:
@@ -169,13 +173,13 @@ class _Run:
         digest, done = self._digest.copy(), self._done
         try:
             with self.connection.failing():
-                self.work.begin()
+                self.work.begin(unit)
                 before = self._ids()
             self.work.run(
                 unit, self.file.text, lambda number: self.task.step(unit.first + number - 1)
             )
             with self.connection.failing():
-                self._cleared += check_changes(self.task, self.work.changes(), before)
+                self._cleared += self._check_changes(self.work.changes(), before)
                 self._count_row(unit)
                 self.connection.commit()
         except BaseException:
@@ -190,11 +194,16 @@ class _Run:
         text = self._mask(statement)
         with self.connection.failing():
             ids = self._ids()
+        rows = OwnTableRows({}, {})
 
         def attempt() -> None:
+            nonlocal rows
             with self.connection.failing(statement):
                 before = self.work.note_before(text)
             self._intend(doubt=unit.last, note=before, statement=text)
+            with self.connection.failing():
+                rows = self.work.look()
+                self._known = set(rows.history) or ids
             try:
                 self.work.run_alone(unit, self.file.text, self.file.directives.lock_timeout)
             except StatementError as error:
@@ -204,7 +213,7 @@ class _Run:
                 raise
 
         self.task.retries.run(attempt)
-        self._count(unit, ids)
+        self._count(unit, ids, rows)
 
     def _settle_failure(self, text: str, before: str) -> bool:
         """Clear what a failed statement left, and the doubt unless it may have committed.
@@ -232,10 +241,28 @@ class _Run:
                 raise AppliedByAnotherError
             self.task.history.journal_write(self.file.id, **values)
 
-    def _count(self, unit: Unit, before: set[str]) -> None:
-        with self.work.recording():
-            self._cleared += check_changes(self.task, self.work.changes(), before)
-            self._count_row(unit)
+    def _count(self, unit: Unit, before: set[str], rows: OwnTableRows) -> None:
+        """Count a unit that committed by itself, unless it changed the own tables."""
+        try:
+            # Behind BEGIN, which also ends LOCK TABLES.
+            with self.work.recording():
+                changes = compare_rows(rows, self.work.look())
+                self._check_changes(changes, before, alone=True)
+                self._count_row(unit)
+        except HistoryChangedError as error:
+            error.committed = True
+            raise
+
+    def _check_changes(
+        self, changes: HistoryChanges, before: set[str], *, alone: bool = False
+    ) -> tuple[str, ...]:
+        """Check what a unit changed, unless another run did it, which then has this migration."""
+        if any(changes) and self.task.history.has(self.file.id):
+            raise AppliedByAnotherError
+        cleared = check_changes(self.task, changes, before)
+        if alone and changes.deleted:
+            raise HistoryChangedError("a statement that commits by itself deleted rows there")
+        return cleared
 
     def _lock_entry(self) -> JournalRow:
         """Lock the entry; raise AppliedByAnotherError if another run has counted on."""
@@ -276,24 +303,12 @@ class _Run:
         """Return the ids in the history, where they must be compared."""
         return self.task.history.ids() if reads_history(self.task.script) else set()
 
-    def _runs_code(self) -> bool:
-        """Return whether the file has code whose writes no transaction of ours can count."""
-        if reads_history(self.task.script):
-            return False
-        vendor = self.connection.vendor
-        firsts = {
-            "".join(words(statement.text, vendor, 1)) for statement in self.task.script.statements
-        }
-        return bool(firsts & _CODE)
-
-    def _finish(self, before: Mapping[str, HistoryRow] | None, started: float) -> Done:
+    def _finish(self, started: float) -> Done:
         """Turn the journal entry into the history row, in one transaction."""
         history = self.task.history
         self.connection.fresh()
         with self.work.recording():
             self._lock_entry()
-            if before is not None and history.rows() != before:
-                raise HistoryChangedError("it changed rows there")
             duration = round((time.monotonic() - started) * 1000)
             applied_at = history.record(
                 self.file,
@@ -306,6 +321,20 @@ class _Run:
             audit_order(self.task)
             history.journal_close(self.file.id)
         return Done(applied_at, duration, self._cleared)
+
+    def _remember(self, error: HistoryChangedError) -> None:
+        """Write down a change that was committed, so that the next run does not begin anew."""
+        self.connection.rollback()
+        with suppress(StatementError, self.connection.driver_error):
+            self.connection.fresh()
+            lost = self._known - self.task.history.ids()
+            if self.file.id not in self.task.history.journal():
+                with self.work.recording():
+                    self.task.history.journal_open(
+                        self.file, self.task.script.total, self.task.environment
+                    )
+            text = half_done.describe_committed_change(error, lost)
+            self._note(state=JournalEntry.State.FAILED, error=text)
 
     def _fail(self, error: str, statement: Statement | None) -> None:
         """Write the failure down; if the connection is lost, the entry stays ``running``.

@@ -7,7 +7,8 @@ from enum import Enum, auto
 
 from migration_guard.history import History
 from migration_guard.planning.preflight import Unit
-from migration_guard.running.connection import Connection, Progress
+from migration_guard.running.connection import Connection, Progress, StatementError
+from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.classify import makes_temporary
 from migration_guard.sql.statements import Statement
@@ -29,8 +30,8 @@ class StatementWork(ABC):
         self._connection = connection
         self._history = history
 
-    def begin(self) -> None:
-        """Start the transaction of a unit, and count what happens to the history from then on."""
+    def begin(self, unit: Unit) -> None:  # noqa: ARG002
+        """Start the transaction of a unit, and count what happens to the own tables from then."""
         self._connection.begin()
 
     def run(self, unit: Unit, source: str, step: Progress) -> None:
@@ -45,8 +46,16 @@ class StatementWork(ABC):
         self._connection.run(unit, source, lambda _number: None)
 
     @abstractmethod
-    def changes(self) -> HistoryChanges | None:
-        """Return what the unit did to the history; None where the server does not count."""
+    def changes(self) -> HistoryChanges:
+        """Return what the unit did to the own tables since ``begin``."""
+
+    def is_ours_to_retry(self, error: StatementError) -> bool:  # noqa: ARG002
+        """Return whether the runner itself caused the error, and a second try avoids it."""
+        return False
+
+    @abstractmethod
+    def look(self) -> OwnTableRows:
+        """Read the own tables, to be compared after a statement that commits by itself."""
 
     @contextmanager
     def recording(self) -> Iterator[None]:

@@ -38,7 +38,12 @@ class Done(NamedTuple):
 
 
 class HistoryChangedError(Exception):
-    """A migration did to the history what it may not do; it was rolled back."""
+    """A migration did to the own tables what it may not do.
+
+    It was rolled back, unless ``committed`` says that the statement had committed by itself.
+    """
+
+    committed = False
 
 
 class AppliedByAnotherError(Exception):

@@ -17,11 +17,16 @@ from migration_guard.vendors import VENDORS, load
 
 
 class HistoryChanges(NamedTuple):
-    """Row counts of the changes to the history, or statement counts where there are no rows."""
+    """Row counts of the changes to the history, or statement counts where there are no rows.
+
+    ``tables`` are the own tables that were changed otherwise: the three others, whatever was done
+    to them, and the history where its definition was.
+    """
 
     inserted: int
     updated: int
     deleted: int
+    tables: tuple[str, ...] = ()
 
 
 class MigrationTransaction(ABC):
@@ -54,8 +59,8 @@ class MigrationTransaction(ABC):
         """
 
     @abstractmethod
-    def changes(self) -> HistoryChanges | None:
-        """Return what the statements did to the history; None where the server does not count."""
+    def changes(self) -> HistoryChanges:
+        """Return what the statements did to the own tables."""
 
     @abstractmethod
     def commit(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.running.support import applied
 
 DEV = "-- guard: environments = dev\n"
-OFF = DEV + "-- guard: transaction = off\n"
+OFF = DEV + "-- guard: transaction = off\n-- guard: allow = touches-history, a test\n"
 TRUNCATE_ALL = (
     "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables "
     "WHERE schemaname = 'public' LOOP EXECUTE format('TRUNCATE %I CASCADE', t); {} END LOOP; "

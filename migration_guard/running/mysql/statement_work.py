@@ -5,29 +5,28 @@ Statement Support" (8.0).
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from migration_guard.history import History
 from migration_guard.planning.preflight import Unit
 from migration_guard.running.connection import Kind
-from migration_guard.running.mysql import session_state
+from migration_guard.running.mysql import own_tables, session_state
 from migration_guard.running.mysql.connection import MySQLConnection, error_code
 from migration_guard.running.mysql.ddl_targets import targets
+from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, StatementWork
+from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.classify import makes_temporary, transactional_dml, words
 from migration_guard.sql.statements import Statement
 
 _LOCK_TIMEOUT: Final = 1205
-# No such database, table, routine, trigger, event, sequence; or no view, no sequence.
-_ABSENT: Final = {1049, 1146, 1305, 1347, 1360, 1539, 4089, 4091}
 # Interrupted, they may simply be run again: only the session knows of them, or the effect is one.
 _HARMLESS: Final = {
     *("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "FLUSH", "GRANT", "USE", "LOCK", "UNLOCK"),
     *("PREPARE", "DEALLOCATE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"),
 }
 _RUNS_CODE: Final = {"CALL", "EXECUTE", "BEGIN"}
-_COUNTER: Final = re.compile(r" AUTO_INCREMENT=\d+")
 
 
 class MySQLStatementWork(StatementWork):
@@ -35,9 +34,22 @@ class MySQLStatementWork(StatementWork):
 
     _connection: MySQLConnection
 
-    def changes(self) -> None:
-        """Return None: the server does not count by table."""
-        return
+    def __init__(self, connection: MySQLConnection, history: History) -> None:
+        super().__init__(connection, history)
+        self._before = OwnTableRows({}, {})
+
+    def begin(self, unit: Unit) -> None:
+        """Start the transaction of a unit, and read the own tables: there are no counters."""
+        super().begin(unit)
+        self._before = self.look()
+
+    def changes(self) -> HistoryChanges:
+        """Return the difference of the rows since ``begin``."""
+        return compare_rows(self._before, self.look())
+
+    def look(self) -> OwnTableRows:
+        """Read a digest of each row of the history, and the others' checksums and definitions."""
+        return own_tables.look(self._connection, self._history)
 
     def runs_alone(self, unit: Unit) -> bool:
         """Return whether the statement commits by itself; a transaction would not hold it."""
@@ -104,5 +116,5 @@ class MySQLStatementWork(StatementWork):
         except self._connection.driver_error as error:
             if self._connection.kind(error) in (Kind.LOST, Kind.LOCKED):
                 raise
-            return "absent" if error_code(error) in _ABSENT else ""
-        return hashlib.sha256(_COUNTER.sub("", repr(rows)).encode()).hexdigest()
+            return "absent" if error_code(error) in own_tables.ABSENT else ""
+        return hashlib.sha256(own_tables.COUNTER.sub("", repr(rows)).encode()).hexdigest()

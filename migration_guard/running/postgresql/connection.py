@@ -49,6 +49,7 @@ class PostgreSQLConnection(Connection):
         super().__init__(wrapper)
         self.start = cleaning.Start()
         self.schema = ""
+        self.counts = True  # rows, table by table, as long as no file switches that off
         self.pooling = Pooling.DIRECT
         self.pid = 0  # of the server's process
         # What waits to be sent, while statements are sent together.
@@ -95,7 +96,7 @@ class PostgreSQLConnection(Connection):
             facts = fetch_facts(self.fetch)
         own = [(name, value) for name, value, source in facts.settings if source == "session"]
         self.start = cleaning.Start(role=facts.role, settings=tuple(own))
-        self.schema, self.pid = facts.schema, facts.pid
+        self.schema, self.pid, self.counts = facts.schema, facts.pid, facts.counts
         if self.pid != self.driver.info.backend_pid:
             self.pooling = Pooling.SESSION  # as long as nothing else shows
             pooler.refuse_lost_options(self.wrapper, {name for name, *_ in facts.settings})

@@ -3,9 +3,13 @@
 Source: PostgreSQL manual, "The Cumulative Statistics System" (pg_stat_get_xact_…).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from migration_guard.history import History, Rows
+from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
+from migration_guard.running.connection import NotDoneError
+from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.transaction import HistoryChanges
 
 _COUNTERS: Final = (
@@ -14,10 +18,80 @@ _COUNTERS: Final = (
     "pg_catalog.pg_stat_get_xact_tuples_deleted({0}), pg_catalog.pg_relation_filenode({0}), "
     "pg_catalog.current_setting('track_counts') = 'on'"
 )
+SETTING: Final = "track_counts"
+IS_COUNTING: Final = "SELECT pg_catalog.current_setting('track_counts') = 'on'"
 OF_ROW: Final = _COUNTERS.format("tableoid")  # what RETURNING returns counts the row itself
 OF_TABLE: Final = (
     f"SELECT {_COUNTERS.format('oid')} FROM (SELECT %s::regclass::oid AS oid) AS history"
 )
+# By which transactions a table, its columns and its triggers were defined. A vacuum changes none.
+_DEFINITION: Final = """pg_catalog.concat_ws(' ', c.oid, c.xmin,
+    (SELECT pg_catalog.sum(a.xmin::text::bigint)
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid),
+    CASE WHEN c.relhastriggers THEN (SELECT pg_catalog.sum(t.xmin::text::bigint)
+     FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid) END)"""
+# Of the three other tables, which no migration may change, all counts as one text.
+_ROWS: Final = """pg_catalog.concat_ws(' ', pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
+    pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
+    pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), pg_catalog.pg_relation_filenode(c.oid))"""
+
+
+class NotCountedError(NotDoneError):
+    """The file switched track_counts off, so that the counters say nothing about it."""
+
+    def __init__(self) -> None:
+        super().__init__("track_counts is off, so what was done to the own tables is not counted")
+
+
+def of_all(history: History) -> str:
+    """Return the expression that gives a text for each own table, an array in their order."""
+    names = ", ".join(
+        f"({number}, pg_catalog.to_regclass({_literal(table)})::oid)"
+        for number, table in enumerate(history.tables)
+    )
+    return (
+        f"ARRAY(SELECT {_DEFINITION} || CASE WHEN o.number > 0 THEN ' ' || {_ROWS} ELSE '' END "
+        f"FROM (VALUES {names}) AS o (number, oid) LEFT JOIN pg_catalog.pg_class c "
+        "ON c.oid = o.oid ORDER BY o.number)"
+    )
+
+
+def changed_tables(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
+    """Return the own tables for which ``of_all`` answered differently."""
+    return tuple(
+        table for table, *texts in zip(OWN_TABLES, before, after, strict=True) if len({*texts}) > 1
+    )
+
+
+def look(fetch: Callable[..., Rows], history: History) -> OwnTableRows:
+    """Read by which transaction each row of the own tables came to which place.
+
+    Counts nothing, so it answers also where the server does not count.
+    """
+    tables: dict[str, object] = {}
+    for name, table in zip(OWN_TABLES, history.tables, strict=True):
+        definition = (
+            f"SELECT {_DEFINITION}, pg_catalog.pg_relation_filenode(c.oid) "
+            "FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%s)"
+        )
+        tables[name] = fetch(definition, (table,))
+    rows: dict[str, object] = {}
+    for name, table in zip(OWN_TABLES, history.tables, strict=True):
+        if not tables[name]:
+            continue
+        if name == HISTORY_TABLE:
+            rows = dict(fetch(f"SELECT id, concat_ws(' ', xmin, ctid) FROM {table}"))
+        else:
+            traces = fetch(
+                "SELECT pg_catalog.md5(pg_catalog.string_agg(concat_ws(' ', xmin, ctid), ',' "
+                f"ORDER BY ctid)) FROM {table}"
+            )
+            tables[name] = (tables[name], traces)
+    return OwnTableRows(rows, tables)
+
+
+def _literal(name: str) -> str:
+    return "'" + name.replace("'", "''").replace("%", "%%") + "'"
 
 
 def changes(

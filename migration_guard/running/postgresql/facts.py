@@ -22,6 +22,7 @@ class ServerFacts(NamedTuple):
     pid: int
     settings: list[list[str]]
     new_tables: str | None
+    counts: bool
 
 
 def fetch_facts(fetch: Callable[[str], Rows]) -> ServerFacts:
@@ -33,7 +34,8 @@ def fetch_facts(fetch: Callable[[str], Rows]) -> ServerFacts:
         "current_schema(), ''), "
         "current_setting('default_transaction_read_only') = 'on', pg_is_in_recovery(), "
         "pg_backend_pid(), ARRAY(SELECT ARRAY[name, current_setting(name), source] "
-        "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client')), current_schema()"
+        "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client')), current_schema(), "
+        "current_setting('track_counts') = 'on'"
     )[0]
     return ServerFacts(*row)
 

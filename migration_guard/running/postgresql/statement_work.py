@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from migration_guard.history import History
 from migration_guard.planning.preflight import Unit
-from migration_guard.running.connection import Progress
+from migration_guard.running.connection import Kind, Progress, StatementError
+from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.postgresql import concurrent_indexes, counters
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.statement_work import Effect, StatementWork
@@ -27,17 +28,24 @@ class PostgreSQLStatementWork(StatementWork):
 
     def __init__(self, connection: PostgreSQLConnection, history: History) -> None:
         super().__init__(connection, history)
-        self._before: tuple[Any, ...] | None = None
+        self._before: tuple[Any, ...] = ()
+        self._rows: OwnTableRows | None = None
+        self._looks = False
+        self._of_all = counters.of_all(history)
 
-    def begin(self) -> None:
-        """Start the transaction of a unit, and read the counters of the history."""
-        super().begin()
+    def begin(self, unit: Unit) -> None:
+        """Start the transaction of a unit, and read the counters of the own tables, or the rows."""
+        super().begin(unit)
         self._before = self._counters()
+        texts = (statement.text.lower() for statement in unit.statements)
+        is_counting = self._before[4] and not any(counters.SETTING in text for text in texts)
+        self._rows = self.look() if self._looks or not is_counting else None
 
     def run(self, unit: Unit, source: str, step: Progress) -> None:
-        """Run a unit; then step out of a role that the file took, until the transaction's end."""
+        """Run a unit and its deferred triggers; then step out of a role that the file took."""
         super().run(unit, source, step)
         with self._connection.failing():
+            self._connection.send("SET CONSTRAINTS ALL IMMEDIATE")
             self._step_out_of_role()
 
     def run_alone(self, unit: Unit, source: str, lock_timeout: float | None) -> None:
@@ -57,14 +65,29 @@ class PostgreSQLStatementWork(StatementWork):
             if waits and not connection.is_lost:
                 connection.send("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (limit,))
 
-    def changes(self) -> HistoryChanges | None:
-        """Return the difference of the counters since ``begin``."""
-        return counters.changes(self._before, self._counters()) if self._before else None
+    def changes(self) -> HistoryChanges:
+        """Return the difference of the counters, or of the rows, since ``begin``."""
+        if self._rows is not None:
+            return compare_rows(self._rows, self.look())
+        now = self._counters()
+        changes = counters.changes(self._before[:5], now[:5])
+        if changes is None:
+            raise StatementError(counters.NotCountedError(), Kind.OTHER, None)
+        return changes._replace(tables=counters.changed_tables(self._before[5], now[5]))
+
+    def is_ours_to_retry(self, error: StatementError) -> bool:
+        """Return True if the unit stopped the counting; compares rows from then on."""
+        is_ours = isinstance(error.error, counters.NotCountedError) and not self._looks
+        self._looks = self._looks or is_ours
+        return is_ours
+
+    def look(self) -> OwnTableRows:
+        """Read by which transaction each row came to its place."""
+        return counters.look(self._connection.fetch, self._history)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Commit what the block writes, outside a role that the file took."""
-        self._before = None
         with super().recording():
             self._step_out_of_role()
             yield
@@ -93,7 +116,8 @@ class PostgreSQLStatementWork(StatementWork):
         return Effect.UNKNOWN
 
     def _counters(self) -> tuple[Any, ...]:
-        return self._connection.fetch(counters.OF_TABLE, (self._history.table,))[0]
+        sql = counters.OF_TABLE.replace(" FROM (", f", {self._of_all} FROM (")
+        return self._connection.fetch(sql, (self._history.table,))[0]
 
     def _step_out_of_role(self) -> None:
         self._connection.send("SET LOCAL SESSION AUTHORIZATION DEFAULT")

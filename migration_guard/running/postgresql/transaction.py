@@ -13,7 +13,8 @@ from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.preflight import Script
 from migration_guard.running import interrupts
-from migration_guard.running.connection import Limits, Progress, StatementError
+from migration_guard.running.connection import Kind, Limits, Progress, StatementError
+from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.postgresql import cleaning, counters, errors, pipeline
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import Pooling
@@ -27,7 +28,10 @@ class PostgreSQLTransaction(MigrationTransaction):
 
     def __init__(self, connection: PostgreSQLConnection, history: History) -> None:
         super().__init__(connection, history)
-        self._changes: HistoryChanges | None = None
+        self._changes = HistoryChanges(0, 0, 0)
+        self._of_all = counters.of_all(history)
+        self._looks = not connection.counts
+        self._before: OwnTableRows | None = None
 
     def open(self, limits: Limits, *, together: bool) -> None:
         """Start the transaction; statements sent together wait until an answer is needed."""
@@ -37,33 +41,47 @@ class PostgreSQLTransaction(MigrationTransaction):
         connection.begin(limits)
 
     def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
-        """Insert the history row, and let the answer hold the counters of the history."""
+        """Insert the history row, and let the answer hold the counters of the own tables."""
         sql, params = self._history.claim(file, fingerprint, environment)
-        self._claimed = self._connection.send_prepared(f"{sql} RETURNING {counters.OF_ROW}", params)
+        returning = f"{counters.OF_ROW}, {self._of_all}"
+        self._claimed = self._connection.send_prepared(f"{sql} RETURNING {returning}", params)
+        self._before = None
+        if self._looks or counters.SETTING in file.text.lower():
+            self._before = counters.look(self._connection.fetch, self._history)
 
     def run(self, script: Script, step: Progress) -> None:
         """Run all statements, fire deferred triggers, and undo session changes."""
         for unit in script.units:
             self._connection.run(unit, script.file.text, step)
+        self._counting = self._connection.send_prepared(counters.IS_COUNTING)
         self._connection.settle()
 
     def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:
         """Complete the claim, send what waits, and read time, duration and counters."""
         connection = self._connection
         sql, params = self._history.complete(migration_id, after)
-        completed = connection.send_prepared(f"{sql}, {counters.OF_ROW}", params)
+        if self._before is not None:
+            after_file = counters.look(connection.fetch, self._history)
+            self._changes = compare_rows(self._before, after_file)
+        returning = f"{counters.OF_ROW}, {self._of_all}"
+        completed = connection.send_prepared(f"{sql}, {returning}", params)
         connection.flush()
         connection.pipeline = None
         if not completed():
             return None
-        ((applied_at, duration_ms, *now),) = completed()
-        (before,) = self._claimed()
-        # The completion itself is an update.
-        self._changes = counters.changes(before, now, own_updates=1)
+        ((applied_at, duration_ms, *now, tables_now),) = completed()
+        ((*before, tables_before),) = self._claimed()
+        if self._before is None:
+            # The completion itself is an update.
+            changes = counters.changes(before, now, own_updates=1)
+            if changes is None or not self._counting()[0][0]:
+                raise StatementError(counters.NotCountedError(), Kind.OTHER, None)
+            tables = counters.changed_tables(tables_before, tables_now)
+            self._changes = changes._replace(tables=tables)
         return self._history.moment(applied_at), duration_ms
 
-    def changes(self) -> HistoryChanges | None:
-        """Return the difference of the counters from the claim to its completion."""
+    def changes(self) -> HistoryChanges:
+        """Return the difference of the counters, or of the rows, from claim to completion."""
         return self._changes
 
     def commit(self) -> None:
@@ -85,7 +103,13 @@ class PostgreSQLTransaction(MigrationTransaction):
                 connection.send("DEALLOCATE ALL")
 
     def is_ours_to_retry(self, error: StatementError) -> bool:
-        """Return whether a prepared statement of ours went stale. Disables further preparing."""
+        """Return whether a prepared statement of ours went stale, or the file stopped the counting.
+
+        Disables further preparing, or compares rows from then on.
+        """
+        if isinstance(error.error, counters.NotCountedError) and not self._looks:
+            self._looks = True
+            return True
         connection = self._connection
         is_own_step = error.statement is None and not error.committing
         if not (connection.may_prepare and is_own_step and errors.is_stale(error.error)):

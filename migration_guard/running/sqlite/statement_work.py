@@ -1,6 +1,7 @@
 """SQLite: statements that no transaction can hold: pragmas, VACUUM, ATTACH."""
 
 from migration_guard.planning.preflight import Unit
+from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.sqlite.connection import SQLiteConnection, runs_alone
 from migration_guard.running.statement_work import Effect, StatementWork
 from migration_guard.running.transaction import HistoryChanges
@@ -11,14 +12,19 @@ class SQLiteStatementWork(StatementWork):
 
     _connection: SQLiteConnection
 
-    def begin(self) -> None:
+    def begin(self, unit: Unit) -> None:
         """Start the transaction of a unit, and begin to note writes to the history."""
-        super().begin()
-        self._connection.own_table_writes.forget()
+        super().begin(unit)
+        self._connection.own_table_writes.guard()
 
     def changes(self) -> HistoryChanges:
         """Return which kinds of writes the authorizer saw."""
         return self._connection.own_table_writes.of_history()
+
+    def look(self) -> OwnTableRows:
+        """Return nothing: the authorizer has denied what would change an own table."""
+        self._connection.own_table_writes.guard()
+        return OwnTableRows({}, {})
 
     def runs_alone(self, unit: Unit) -> bool:
         """Decide by the first word: SQLite ignores many pragmas in a transaction, in silence."""

@@ -28,7 +28,7 @@ class SQLiteTransaction(MigrationTransaction):
     def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
         """Insert the history row."""
         self._connection.send(*self._history.claim(file, fingerprint, environment))
-        self._connection.own_table_writes.forget()
+        self._connection.own_table_writes.guard()
 
     def run(self, script: Script, step: Progress) -> None:
         """Run all statements."""
