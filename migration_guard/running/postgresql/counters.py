@@ -24,16 +24,26 @@ OF_ROW: Final = _COUNTERS.format("tableoid")  # what RETURNING returns counts th
 OF_TABLE: Final = (
     f"SELECT {_COUNTERS.format('oid')} FROM (SELECT %s::regclass::oid AS oid) AS history"
 )
-# By which transactions a table, its columns and its triggers were defined. A vacuum changes none.
-_DEFINITION: Final = """pg_catalog.concat_ws(' ', c.oid, c.xmin,
-    (SELECT pg_catalog.sum(a.xmin::text::bigint)
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid),
-    CASE WHEN c.relhastriggers THEN (SELECT pg_catalog.sum(t.xmin::text::bigint)
+# How a table is defined, without owner, privileges, statistics and place: GRANT … ON ALL TABLES,
+# REASSIGN OWNED and VACUUM FULL reach the own tables too, and may.
+_DEFINITION: Final = """pg_catalog.concat_ws(' ', c.oid, c.relname, c.relnamespace,
+    c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relhasrules,
+    c.relchecks, (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', a.attname, a.atttypid,
+     a.atttypmod, a.attnotnull, a.atthasdef, a.attgenerated, a.attidentity), ';' ORDER BY a.attnum)
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+    CASE WHEN c.relhastriggers THEN (SELECT pg_catalog.string_agg(
+     pg_catalog.concat(t.oid, t.tgenabled), ';' ORDER BY t.oid)
      FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid) END)"""
 # Of the three other tables, which no migration may change, all counts as one text.
 _ROWS: Final = """pg_catalog.concat_ws(' ', pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
     pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
     pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), pg_catalog.pg_relation_filenode(c.oid))"""
+
+
+# Which transaction wrote a row. VACUUM FULL moves rows, so their place counts only among those of
+# this transaction, in which it cannot run.
+_TRACE: Final = """pg_catalog.concat_ws(' ', xmin,
+    CASE WHEN xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid THEN ctid END)"""
 
 
 class NotCountedError(NotDoneError):
@@ -64,15 +74,15 @@ def changed_tables(before: Sequence[str], after: Sequence[str]) -> tuple[str, ..
 
 
 def look(fetch: Callable[..., Rows], history: History) -> OwnTableRows:
-    """Read by which transaction each row of the own tables came to which place.
+    """Read by which transaction each row of the own tables was written.
 
     Counts nothing, so it answers also where the server does not count.
     """
     tables: dict[str, object] = {}
     for name, table in zip(OWN_TABLES, history.tables, strict=True):
         definition = (
-            f"SELECT {_DEFINITION}, pg_catalog.pg_relation_filenode(c.oid) "
-            "FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%s)"
+            f"SELECT {_DEFINITION} FROM pg_catalog.pg_class c "
+            "WHERE c.oid = pg_catalog.to_regclass(%s)"
         )
         tables[name] = fetch(definition, (table,))
     rows: dict[str, object] = {}
@@ -80,11 +90,11 @@ def look(fetch: Callable[..., Rows], history: History) -> OwnTableRows:
         if not tables[name]:
             continue
         if name == HISTORY_TABLE:
-            rows = dict(fetch(f"SELECT id, concat_ws(' ', xmin, ctid) FROM {table}"))
+            rows = dict(fetch(f"SELECT id, {_TRACE} FROM {table}"))
         else:
             traces = fetch(
-                "SELECT pg_catalog.md5(pg_catalog.string_agg(concat_ws(' ', xmin, ctid), ',' "
-                f"ORDER BY ctid)) FROM {table}"
+                f"SELECT pg_catalog.md5(pg_catalog.string_agg({_TRACE}, ',' ORDER BY {_TRACE})) "
+                f"FROM {table}"
             )
             tables[name] = (tables[name], traces)
     return OwnTableRows(rows, tables)
