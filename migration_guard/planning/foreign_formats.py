@@ -64,7 +64,7 @@ class CommentLine(NamedTuple):
     start: int
 
 
-class Found(NamedTuple):
+class ForeignMarker(NamedTuple):
     """A marker in a file. ``start`` is the offset of its comment."""
 
     tool: str
@@ -210,7 +210,9 @@ def may_have_markers(text: str) -> bool:
     return _any_word().search(text) is not None
 
 
-def find_markers(text: str, comments: Iterable[CommentLine], header_end: int) -> Iterator[Found]:
+def find_markers(
+    text: str, comments: Iterable[CommentLine], header_end: int
+) -> Iterator[ForeignMarker]:
     """Yield the markers among the line comments of ``text``, in order."""
     for comment in comments:
         line = comment.text.rstrip()
@@ -219,11 +221,11 @@ def find_markers(text: str, comments: Iterable[CommentLine], header_end: int) ->
                 (m for m in tool.markers if _is_marker(m, line, comment, text, header_end)), None
             )
             if marker is not None:
-                yield Found(tool.name, marker.effect, line, comment.start)
+                yield ForeignMarker(tool.name, marker.effect, line, comment.start)
                 break
 
 
-def quote_markers(markers: Sequence[Found], text: str) -> str:
+def quote_markers(markers: Sequence[ForeignMarker], text: str) -> str:
     """Return the markers with their lines, at most the first three."""
     quoted = [
         f'"{marker.text[:80]}" in line {text.count(chr(10), 0, marker.start) + 1}'

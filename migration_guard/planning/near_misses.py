@@ -18,7 +18,7 @@ from migration_guard.problems import Problem
 SLUG: Final = "near-miss"
 
 _EDITS: Final = 2
-_SHOWN: Final = 60  # characters
+_QUOTED: Final = 60  # characters
 _COMMENT: Final = re.compile(r"--[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/")
 # What ends a line for some reader. PostgreSQL ends a comment at a lone carriage return too.
 _LINE_END: Final = re.compile("[\n\r\v\f\x85\u2028\u2029]")
@@ -121,16 +121,16 @@ def near_miss_problems(
         return
     words = _environment_words(frozenset(environments))
     for line in _comment_lines(text):
-        found = (
+        near_miss = (
             _guard_line(line, environments)
             or _key_line(line, own, environments)
             or (words.near_miss(line) if _may_run_in_production(own) else None)
         )
-        if found is not None:
+        if near_miss is not None:
             yield Problem(
                 SLUG,
-                f'"{_shown(line.text)}" {found.fact}',
-                f"Write {found.directive}. If the line is nothing but a comment: reword it, or "
+                f'"{_quote(line.text)}" {near_miss.fact}',
+                f"Write {near_miss.directive}. If the line is nothing but a comment: reword it, or "
                 f"write -- guard: allow = {SLUG}, <reason>.",
                 line=text.count("\n", 0, line.start) + 1,
             )
@@ -185,7 +185,7 @@ def _guard_line(line: _Line, environments: Collection[str]) -> _NearMiss | None:
     return _NearMiss(
         'looks like a directive and is a comment: only a line "-- guard: key = value" is read, '
         "with plain spaces",
-        _written_right(key, match["value"], environments),
+        _correct_line(key, match["value"], environments),
     )
 
 
@@ -195,8 +195,8 @@ def _key_line(line: _Line, own: Directives, environments: Collection[str]) -> _N
         return None
     key = "environments" if match["key"] in _ENVIRONMENT_KEYS else match["key"]
     value = _bare(match["value"])
-    stated = directives.apply_directive(key, value, environments)
-    if stated is None or _is_prose(key, value) or _says_the_same(key, stated, own):
+    directive = directives.apply_directive(key, value, environments)
+    if directive is None or _is_prose(key, value) or _is_said_by_directives(key, directive, own):
         return None
     return _NearMiss(
         'reads like a directive and is a comment: "guard:" is missing in front',
@@ -212,19 +212,21 @@ def _is_prose(key: str, value: str) -> bool:
     return key == "allow" and "-" not in rule and rule not in _RULES_OF_ONE_WORD
 
 
-def _says_the_same(key: str, stated: Directives, own: Directives) -> bool:
+def _is_said_by_directives(key: str, directive: Directives, own: Directives) -> bool:
     """Return True if the directives of the file say it already."""
     if key == "environments":
-        return stated.environments == own.environments
+        return directive.environments == own.environments
     if key == "allow":
-        return set(stated.allow) <= set(own.allow)
+        return set(directive.allow) <= set(own.allow)
     if key == "requires":
-        return set(stated.requires) <= {(app.lower(), name.lower()) for app, name in own.requires}
+        return set(directive.requires) <= {
+            (app.lower(), name.lower()) for app, name in own.requires
+        }
     attribute = {"rerun": "rerun_safe"}.get(key, key)
-    return bool(getattr(stated, attribute) == getattr(own, attribute))
+    return bool(getattr(directive, attribute) == getattr(own, attribute))
 
 
-def _written_right(key: str, value: str, environments: Collection[str]) -> str:
+def _correct_line(key: str, value: str, environments: Collection[str]) -> str:
     value = _bare(value)
     if directives.apply_directive(key, value, environments) is None:
         value = directives.EXAMPLES[key]
@@ -307,7 +309,7 @@ def edits(left: str, right: str) -> int:
     return min(row[-1], _EDITS + 1)
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     """Return a line for a message, with what cannot be seen as an escape."""
     visible = "".join(
         char
@@ -316,4 +318,4 @@ def _shown(text: str) -> str:
         for char in text
     )
     line = " ".join(visible.split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    return line if len(line) <= _QUOTED else line[: _QUOTED - 1] + "…"

@@ -13,7 +13,7 @@ from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning import foreign_formats
 from migration_guard.planning.directives import DEV_WORDS
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.foreign_formats import CommentLine, Effect, Found
+from migration_guard.planning.foreign_formats import CommentLine, Effect, ForeignMarker
 from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.near_misses import near_miss_problems
 from migration_guard.problems import Problem
@@ -127,7 +127,7 @@ def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
     return _VENDOR_RULES[vendor].transactional_ddl and file.directives.transaction
 
 
-def foreign_markers(file: MigrationFile, vendor: str) -> list[Found]:
+def foreign_markers(file: MigrationFile, vendor: str) -> list[ForeignMarker]:
     """Return the comment lines of a file that another tool executes, in order."""
     text = file.text
     if not foreign_formats.may_have_markers(text):
