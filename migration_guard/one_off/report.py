@@ -4,6 +4,7 @@ from typing import Final
 
 from migration_guard.one_off.results import ScriptOutcome, StatementRows, TableRows
 from migration_guard.reports import json
+from migration_guard.reports.text import count
 
 # How many statements are listed, unless all are asked for.
 LIST_CAP: Final = 100
@@ -32,7 +33,7 @@ def render_rows(outcome: ScriptOutcome, cap: int | None = LIST_CAP) -> str:
         f"{number:3}. {place:<{place_width}}  {rows:>{rows_width}}  {sql}"
         for number, (place, rows, sql) in enumerate(listed, first + 1)
     ]
-    lines.append(f"Written by the statements themselves: {_row_count(outcome.rows)}.")
+    lines.append(f"Written by the statements themselves: {count(outcome.rows, 'row')}.")
     if outcome.everything is not None and outcome.everything != outcome.rows:
         lines.append(f"With what triggers, cascades and code wrote: {outcome.everything}.")
     lines += [f"    {_table_rows(table)}" for table in outcome.tables]
@@ -43,7 +44,7 @@ def render_rows(outcome: ScriptOutcome, cap: int | None = LIST_CAP) -> str:
 
 def render_commit(outcome: ScriptOutcome) -> str:
     """Return the last word on a script that was committed."""
-    return f"Committed: {_row_count(outcome.rows)} of {outcome.name}; it is in the audit."
+    return f"Committed: {count(outcome.rows, 'row')} of {outcome.name}; it is in the audit."
 
 
 def render_question(outcome: ScriptOutcome, seconds: float) -> str:
@@ -81,14 +82,10 @@ def render_json(outcome: ScriptOutcome) -> str:
     )
 
 
-def _row_count(number: int) -> str:
-    return f"{number} row{'' if number == 1 else 's'}"
-
-
 def _statement_rows(statement: StatementRows) -> str:
     if statement.writes or statement.rows:
-        return _row_count(statement.rows)
-    return "-" if statement.answered is None else f"{_row_count(statement.answered)} read"
+        return count(statement.rows, "row")
+    return "-" if statement.answered is None else f"{count(statement.answered, 'row')} read"
 
 
 def _table_rows(table: TableRows) -> str:
