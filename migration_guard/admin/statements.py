@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import prepare, shorten
+from migration_guard.planning.preflight import prepare
+from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.masking import mask_secrets
 
 # How many statements a page lists.

@@ -23,7 +23,8 @@ from migration_guard.planning import foreign_formats, near_misses
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
-from migration_guard.planning.preflight import Script, prepare
+from migration_guard.planning.preflight import prepare
+from migration_guard.planning.scripts import Script
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError, Statement, split
 

@@ -7,7 +7,7 @@ from typing import Final
 from migration_guard.conf import Conf
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.one_off.script import parse_script
-from migration_guard.planning.preflight import Script
+from migration_guard.planning.scripts import Script
 from migration_guard.problems import place
 
 _STANDARD_INPUT: Final = Path("<stdin>")

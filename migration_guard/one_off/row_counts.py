@@ -11,7 +11,7 @@ from typing import Final
 
 from migration_guard.one_off.results import StatementRows, TableRows
 from migration_guard.one_off.script import WRITING, answers_for_itself, brief, verb
-from migration_guard.planning.preflight import Script
+from migration_guard.planning.scripts import Script
 from migration_guard.running.connection import Connection
 from migration_guard.running.row_counter import RowCounter, TableCounts, Tally
 

@@ -13,7 +13,8 @@ from migration_guard.planning import files
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.planning.names import FileName
-from migration_guard.planning.preflight import Script, Unit, prepare, shorten
+from migration_guard.planning.preflight import prepare
+from migration_guard.planning.scripts import Script, Unit
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import (
     control,
@@ -25,6 +26,7 @@ from migration_guard.sql.classify import (
 )
 from migration_guard.sql.cursor import outside_brackets
 from migration_guard.sql.dialects import dialect
+from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.scanner import Kind, Token, significant
 from migration_guard.sql.statements import Statement, split
 
@@ -77,7 +79,7 @@ def parse_script(
         problems += _problems(file, statement, vendor)
     problems += _about_the_whole(file, statements)
     unit = Unit(tuple(statements), 1, len(statements))
-    return Script(file, (unit,), touches_history=False), problems
+    return Script(file, (unit,)), problems
 
 
 def verb(sql: str, vendor: str) -> str:

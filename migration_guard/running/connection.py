@@ -18,7 +18,7 @@ from django.utils import timezone
 from migration_guard.conf import Conf
 from migration_guard.history import Rows, StatementText
 from migration_guard.planning.directives import Directives
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running import interrupts
 from migration_guard.sql.statements import Statement
 

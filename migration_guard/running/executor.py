@@ -20,7 +20,8 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.plan import Plan, Planned, State, edit_diff, make_plan
-from migration_guard.planning.preflight import Script, in_one_transaction, prepare
+from migration_guard.planning.preflight import prepare
+from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import Problem, Severity, errors
 from migration_guard.results import Outcome
 from migration_guard.running import (

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.planning.history_rows import JournalRow
-from migration_guard.planning.preflight import Script, in_one_transaction, shorten
+from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
 from migration_guard.sql.classify import has_secret, mask_answer, show_statement
+from migration_guard.sql.excerpt import shorten
 
 RUN_AGAIN = "run manage.py runsqlmigrations again"
 _SHOWN_SQL = 500

@@ -1,7 +1,7 @@
 """What a migration did to the history, which most may not touch."""
 
 from migration_guard.history import CLEARED
-from migration_guard.planning.preflight import Script, excludes_production
+from migration_guard.planning.scripts import Script, excludes_production
 from migration_guard.running.task import HistoryChangedError, Task
 from migration_guard.running.transaction import HistoryChanges
 

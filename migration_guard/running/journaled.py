@@ -15,7 +15,7 @@ from migration_guard.history import How
 from migration_guard.models import JournalEntry
 from migration_guard.planning.digests import feed
 from migration_guard.planning.history_rows import JournalRow
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running import half_done
 from migration_guard.running.connection import Kind, StatementError
 from migration_guard.running.failures import server_message

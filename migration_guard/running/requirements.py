@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from migration_guard.conf import nearest
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import in_one_transaction
+from migration_guard.planning.scripts import in_one_transaction
 from migration_guard.problems import Problem
 from migration_guard.running.connection import Connection
 from migration_guard.running.own_tables import (

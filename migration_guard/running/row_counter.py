@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from migration_guard.history import History
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import (
     Answer,
     Connection,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from enum import Enum, auto
 
 from migration_guard.history import History
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Connection, Progress, StatementError
 from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.transaction import HistoryChanges

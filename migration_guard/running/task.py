@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from migration_guard.history import History
-from migration_guard.planning.preflight import Script
+from migration_guard.planning.scripts import Script
 from migration_guard.running.connection import Connection
 from migration_guard.running.lock_retries import LockRetries
 

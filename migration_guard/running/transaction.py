@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import Script
+from migration_guard.planning.scripts import Script
 from migration_guard.running.connection import (
     Connection,
     Limits,

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
-from migration_guard.planning.preflight import shorten
 from migration_guard.problems import Problem, Severity
+from migration_guard.sql.excerpt import shorten
 
 SLUG = "{slug}"
 SEVERITY = Severity.ERROR

@@ -6,8 +6,9 @@ from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning.directives import parse
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.foreign_formats import TOOLS, Effect, Place, tool_of_name
+from migration_guard.planning.foreign_markers import foreign_markers
 from migration_guard.planning.names import FileName, scan
-from migration_guard.planning.preflight import foreign_markers, prepare
+from migration_guard.planning.preflight import prepare
 from tests.linter.cases import found
 
 VENDORS = ("postgresql", "sqlite", "mysql")

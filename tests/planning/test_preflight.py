@@ -6,7 +6,8 @@ from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning.directives import parse
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName
-from migration_guard.planning.preflight import Script, prepare
+from migration_guard.planning.preflight import prepare
+from migration_guard.planning.scripts import Script
 from migration_guard.problems import Problem
 
 OFF = "-- guard: transaction = off\n"

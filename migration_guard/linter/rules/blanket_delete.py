@@ -5,10 +5,11 @@ from typing import Final
 
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
-from migration_guard.planning.preflight import excludes_production, shorten
+from migration_guard.planning.scripts import excludes_production
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.cursor import keyword, outside_brackets
 from migration_guard.sql.dialects import dialect
+from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.scanner import Kind, Token, significant
 
 SLUG = "blanket-delete"

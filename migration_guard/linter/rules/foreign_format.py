@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
 from migration_guard.planning.foreign_formats import RULE, Effect
-from migration_guard.planning.preflight import foreign_markers, in_one_transaction
+from migration_guard.planning.foreign_markers import foreign_markers
+from migration_guard.planning.scripts import in_one_transaction
 from migration_guard.problems import Problem, Severity
 
 SLUG = RULE

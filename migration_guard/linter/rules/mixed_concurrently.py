@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from migration_guard.linter.needs import POSTGRESQL
 from migration_guard.linter.source import Source
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import shorten
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.classify import concurrent_index, is_session
+from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.statements import Statement
 
 SLUG = "mixed-concurrently"

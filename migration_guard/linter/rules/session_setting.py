@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from migration_guard.linter.needs import POSTGRESQL
 from migration_guard.linter.source import Source
-from migration_guard.planning.preflight import in_one_transaction, shorten
+from migration_guard.planning.scripts import in_one_transaction
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.classify import is_session
+from migration_guard.sql.excerpt import shorten
 
 SLUG = "session-setting"
 SEVERITY = Severity.WARNING

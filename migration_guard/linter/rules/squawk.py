@@ -18,7 +18,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import excludes_production
+from migration_guard.planning.scripts import excludes_production
 from migration_guard.problems import Problem, Severity
 
 SLUG = "squawk"

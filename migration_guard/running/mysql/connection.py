@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, StatementText
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running import interrupts
 from migration_guard.running.connection import (

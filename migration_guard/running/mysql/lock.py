@@ -4,10 +4,10 @@ import hashlib
 from contextlib import suppress
 from typing import Final
 
-from migration_guard.planning.preflight import shorten
 from migration_guard.running.locks import RunLock
 from migration_guard.running.mysql.connection import MySQLConnection
 from migration_guard.sql.classify import show_statement
+from migration_guard.sql.excerpt import shorten
 
 # In seconds, the most that wait_timeout takes: a connection that owns something idles meanwhile.
 YEAR: Final = 31_536_000

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from migration_guard.history import History
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Kind
 from migration_guard.running.mysql import own_tables, session_state
 from migration_guard.running.mysql.connection import MySQLConnection, error_code

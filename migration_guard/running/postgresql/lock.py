@@ -9,12 +9,12 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
-from migration_guard.planning.preflight import shorten
 from migration_guard.running.locks import RunLock
 from migration_guard.running.postgresql import pooler
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import PATIENCE, Pooling, patience
 from migration_guard.sql.classify import show_statement
+from migration_guard.sql.excerpt import shorten
 
 
 class AdvisoryLock(RunLock):

@@ -5,7 +5,7 @@ Source: PostgreSQL manual, "The Cumulative Statistics System" (pg_stat_get_xact_
 
 from typing import Final
 
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Answer, Progress
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.counters import OF_TABLE

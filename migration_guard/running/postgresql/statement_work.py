@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from migration_guard.history import History
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Kind, Progress, StatementError
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.postgresql import concurrent_indexes, counters

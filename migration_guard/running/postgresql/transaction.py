@@ -11,7 +11,7 @@ import psycopg
 
 from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import Script
+from migration_guard.planning.scripts import Script
 from migration_guard.running import interrupts
 from migration_guard.running.connection import Kind, Limits, Progress, StatementError
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows

@@ -20,7 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, StatementText, who
 from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running import interrupts
 from migration_guard.running.connection import (

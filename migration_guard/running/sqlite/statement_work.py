@@ -1,6 +1,6 @@
 """SQLite: statements that no transaction can hold: pragmas, VACUUM, ATTACH."""
 
-from migration_guard.planning.preflight import Unit
+from migration_guard.planning.scripts import Unit
 from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.sqlite.connection import SQLiteConnection, runs_alone
 from migration_guard.running.statement_work import Effect, StatementWork

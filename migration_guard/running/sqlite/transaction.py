@@ -5,7 +5,7 @@ from datetime import datetime
 
 from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.preflight import Script
+from migration_guard.planning.scripts import Script
 from migration_guard.running.connection import Limits, Progress
 from migration_guard.running.sqlite.connection import SQLiteConnection
 from migration_guard.running.transaction import HistoryChanges, MigrationTransaction

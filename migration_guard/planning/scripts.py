@@ -1,0 +1,64 @@
+"""Migrations ready to run: their statements, grouped by what commits together."""
+
+from typing import Final, NamedTuple
+
+from migration_guard.planning.files import MigrationFile
+from migration_guard.sql.statements import Statement
+
+# In characters. Above it, sending without waiting gains nothing and costs memory on both sides.
+SMALL: Final = 64 * 1024
+# Elsewhere a DDL statement commits by itself.
+_TRANSACTIONAL_DDL: Final = {"postgresql": True, "sqlite": True, "mysql": False}
+
+
+class Unit(NamedTuple):
+    """Statements that commit together: a single one, or those between BEGIN and COMMIT.
+
+    ``first`` and ``last`` count the statements of the file from 1, BEGIN and COMMIT included.
+    """
+
+    statements: tuple[Statement, ...]
+    first: int
+    last: int
+
+
+class Script(NamedTuple):
+    """A migration ready to run, with its statements grouped into units.
+
+    If the file runs as one transaction, all statements form one unit.
+    """
+
+    file: MigrationFile
+    units: tuple[Unit, ...]
+
+    @property
+    def statements(self) -> list[Statement]:
+        """The statements to run, in order and without transaction control."""
+        return [statement for unit in self.units for statement in unit.statements]
+
+    @property
+    def small(self) -> bool:
+        """True if the whole file may be sent before the first answer is read."""
+        is_short = len(self.file.text) <= SMALL
+        return is_short and not any(statement.data for statement in self.statements)
+
+    @property
+    def total(self) -> int:
+        """The number of the last statement, as the journal counts them."""
+        return self.units[-1].last if self.units else 0
+
+
+def has_transactional_ddl(vendor: str) -> bool:
+    """Return True if a transaction of this vendor may hold DDL statements."""
+    return _TRANSACTIONAL_DDL[vendor]
+
+
+def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
+    """Return True if the file runs as one transaction, False if through the journal."""
+    return has_transactional_ddl(vendor) and file.directives.transaction
+
+
+def excludes_production(file: MigrationFile) -> bool:
+    """Return True if the file never runs in production. Only then may it change the history."""
+    environments = file.directives.environments
+    return environments is not None and "production" not in environments

@@ -1,0 +1,94 @@
+"""Group the statements of a file into units, and find transaction control that breaks them.
+
+Pure.
+"""
+
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.scripts import Unit, has_transactional_ddl, in_one_transaction
+from migration_guard.problems import Problem
+from migration_guard.sql.classify import Control, control, transactional_dml
+from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.statements import Statement
+
+
+def group_statements(
+    file: MigrationFile, statements: list[Statement], vendor: str
+) -> tuple[tuple[Unit, ...], list[Problem]]:
+    """Return the units in which ``statements`` commit, and problems of transaction control."""
+    if in_one_transaction(file, vendor):
+        return _one_unit(file, statements, vendor)
+    return _many_units(file, statements, vendor)
+
+
+def _one_unit(
+    file: MigrationFile, statements: list[Statement], vendor: str
+) -> tuple[tuple[Unit, ...], list[Problem]]:
+    """Return all statements as one unit, without an outer BEGIN … COMMIT."""
+    # The runner opens and commits a transaction itself.
+    controls = [control(statement.text, vendor) for statement in statements]
+    first, last = 1, len(statements)
+    if controls[:1] == [Control.BEGIN] and controls[-1:] == [Control.COMMIT] and last > 1:
+        first, last = 2, last - 1
+    inner = statements[first - 1 : last]
+    problems = [
+        _transaction_control_problem(file, statement, vendor)
+        for statement, kind in zip(inner, controls[first - 1 : last], strict=True)
+        if kind not in (None, Control.SAVEPOINT)
+    ]
+    return ((Unit(tuple(inner), first, last),) if inner else ()), problems
+
+
+def _many_units(
+    file: MigrationFile, statements: list[Statement], vendor: str
+) -> tuple[tuple[Unit, ...], list[Problem]]:
+    """Return each BEGIN … COMMIT group as one unit, and every other statement as its own."""
+    units: list[Unit] = []
+    problems: list[Problem] = []
+    commits_ddl = not has_transactional_ddl(vendor)
+    group: list[Statement] | None = None
+    opened = 0
+    for number, statement in enumerate(statements, 1):
+        kind = control(statement.text, vendor)
+        if kind is Control.BEGIN and group is None:
+            group, opened = [], number
+        elif kind is Control.COMMIT and group is not None:
+            if group:
+                units.append(Unit(tuple(group), opened, number))
+            group = None
+        elif kind is not None and not (kind is Control.SAVEPOINT and group is not None):
+            problems.append(_transaction_control_problem(file, statement, vendor))
+        elif group is not None:
+            group.append(statement)
+            if commits_ddl and not transactional_dml(statement.text, vendor):
+                problems.append(_implicit_commit_problem(file, statement, vendor))
+        else:
+            units.append(Unit((statement,), number, number))
+    if group is not None:
+        problems.append(_transaction_control_problem(file, statements[opened - 1], vendor))
+    return tuple(units), problems
+
+
+def _transaction_control_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+    is_off = not file.directives.transaction
+    return Problem(
+        "transaction-control",
+        f"transaction control in the middle of the file: {excerpt(statement.text, vendor)}",
+        "Close each BEGIN with a COMMIT; ROLLBACK, PREPARE TRANSACTION and autocommit are not "
+        "for a migration."
+        if is_off
+        else "Remove it: the runner wraps the file in one transaction with its history row. If "
+        "the file must commit in between, write -- guard: transaction = off.",
+        path=file.path,
+        line=statement.line,
+    )
+
+
+def _implicit_commit_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+    return Problem(
+        "transaction-control",
+        "a statement that commits by itself inside BEGIN … COMMIT: "
+        f"{excerpt(statement.text, vendor)}",
+        "MySQL and MariaDB commit at every DDL statement: move it out of the group.",
+        path=file.path,
+        line=statement.line,
+    )
