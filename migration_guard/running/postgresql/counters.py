@@ -34,10 +34,22 @@ _DEFINITION: Final = """pg_catalog.concat_ws(' ', c.oid, c.relname, c.relnamespa
     CASE WHEN c.relhastriggers THEN (SELECT pg_catalog.string_agg(
      pg_catalog.concat(t.oid, t.tgenabled), ';' ORDER BY t.oid)
      FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid) END)"""
-# Of the three other tables, which no migration may change, all counts as one text.
-_ROWS: Final = """pg_catalog.concat_ws(' ', pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
-    pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
-    pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid), pg_catalog.pg_relation_filenode(c.oid))"""
+# The same of all own tables at once, which is several times as fast. Each line begins with the oid
+# of its table; of the three tables that no migration may change, the counts are part of it.
+_OF_ALL: Final = """ARRAY[
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, c.relname, c.relnamespace,
+      c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relhasrules,
+      c.relchecks, CASE WHEN c.relname <> {history} THEN pg_catalog.concat_ws(' ',
+       pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
+       pg_catalog.pg_stat_get_xact_tuples_updated(c.oid),
+       pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid),
+       pg_catalog.pg_relation_filenode(c.oid)) END), E'\\n')
+     FROM pg_catalog.pg_class c WHERE c.oid = ANY ({oids})),
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attrelid, a.attnum, a.attname,
+      a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attgenerated, a.attidentity), E'\\n')
+     FROM pg_catalog.pg_attribute a WHERE a.attnum > 0 AND a.attrelid = ANY ({oids})),
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', t.tgrelid, t.oid, t.tgenabled), E'\\n')
+     FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY ({oids}))]"""
 
 
 # Which transaction wrote a row. VACUUM FULL moves rows, so their place counts only among those of
@@ -54,23 +66,27 @@ class NotCountedError(NotDoneError):
 
 
 def of_all(history: History) -> str:
-    """Return the expression that gives a text for each own table, an array in their order."""
-    names = ", ".join(
-        f"({number}, pg_catalog.to_regclass({_literal(table)})::oid)"
-        for number, table in enumerate(history.tables)
-    )
-    return (
-        f"ARRAY(SELECT {_DEFINITION} || CASE WHEN o.number > 0 THEN ' ' || {_ROWS} ELSE '' END "
-        f"FROM (VALUES {names}) AS o (number, oid) LEFT JOIN pg_catalog.pg_class c "
-        "ON c.oid = o.oid ORDER BY o.number)"
-    )
+    """Return the expression for the definitions of the own tables, and counts of most.
+
+    ``changed_tables`` compares two of its values.
+    """
+    names = ", ".join(f"pg_catalog.to_regclass({_literal(table)})" for table in history.tables)
+    return _OF_ALL.format(oids=f"ARRAY[{names}]::oid[]", history=_literal(HISTORY_TABLE))
 
 
-def changed_tables(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
+def changed_tables(before: Sequence[str | None], after: Sequence[str | None]) -> tuple[str, ...]:
     """Return the own tables for which ``of_all`` answered differently."""
-    return tuple(
-        table for table, *texts in zip(OWN_TABLES, before, after, strict=True) if len({*texts}) > 1
-    )
+    if before == after:
+        return ()
+    old, new = _lines(before), _lines(after)
+    # The class comes first, and its second word is the name of the table.
+    names = dict(line.split(" ")[:2] for text in (after, before) for line in _lines(text[:1]))
+    changed = {names.get(line.split(" ", 1)[0]) for line in old ^ new}
+    return tuple(table for table in OWN_TABLES if table in changed)
+
+
+def _lines(texts: Sequence[str | None]) -> set[str]:
+    return {line for text in texts if text for line in text.split("\n")}
 
 
 def look(fetch: Callable[..., Rows], history: History) -> OwnTableRows:
