@@ -23,8 +23,9 @@ from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStam
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import MAX_DIGITS
-from migration_guard.sql.classify import has_secret, mask_text, tables_without_columns
+from migration_guard.sql.classify import has_secret, mask_text
 from migration_guard.sql.secret_names import has_secret_name, is_secret_name
+from migration_guard.sql.unlisted_columns import defined_tables, tables_without_columns
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 # SQL with %s, and its parameters.
@@ -48,6 +49,9 @@ class HistoryConnection(Protocol):
 
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the time now as SQL with parameters, later than ``after``."""
+
+    def columns(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the tables of these names in any schema, in lower case, with their columns."""
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement; return its rows."""
@@ -350,13 +354,17 @@ class History:
         return sql if sql.isascii() or self._connection.stores_unicode else None
 
     def _fills_secret_columns(self, sql: str) -> bool:
-        """Return whether rows without a column list go to a table with a secret-named column."""
-        tables = sorted(tables_without_columns(sql))
+        """Return whether rows without a column list may go to a column with a secret name."""
+        tables = tables_without_columns(sql)
         if not tables or has_secret_name(sql):  # such as CREATE TABLE in the same file
             return bool(tables)
-        marks = ", ".join(["%s"] * len(tables))
-        query = f"{_COLUMNS[self._wrapper.vendor]} IN ({marks})"
-        return any(is_secret_name(str(name)) for (name,) in self._connection.fetch(query, tables))
+        tables -= defined_tables(sql)
+        if not tables:
+            return False
+        columns = self._connection.columns(sorted(tables))
+        # Nobody knows the columns of a table that the file makes by a query.
+        is_known = tables <= {table for table, _column in columns}
+        return not is_known or any(is_secret_name(column) for _table, column in columns)
 
     def _table_of(self, model: type[Any]) -> str:
         return f"{self._quote(self._schema)}.{self._quote(model._meta.db_table)}"
@@ -380,21 +388,6 @@ class History:
             zone = self._wrapper.timezone if settings.USE_TZ else None
             moment = timezone.make_aware(moment, zone or timezone.get_default_timezone())
         return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-
-
-# The columns of the tables whose name, in lower case, is one of those that follow.
-_COLUMNS = {
-    "postgresql": (
-        # Not information_schema, whose view of the columns takes ten times as long.
-        "SELECT a.attname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a "
-        "ON a.attrelid = c.oid AND a.attnum > 0 WHERE lower(c.relname::text)"
-    ),
-    "mysql": "SELECT column_name FROM information_schema.columns WHERE lower(table_name)",
-    "sqlite": (
-        "SELECT info.name FROM sqlite_master AS object, pragma_table_info(object.name) AS info "
-        "WHERE lower(object.name)"
-    ),
-}
 
 
 def pad(number: int) -> str:

@@ -104,6 +104,8 @@ class Connection(ABC):
     _connect_remedy: ClassVar = (
         "Check that the server runs, and host, port, user and password in DATABASES."
     )
+    # Returns lower-case names of tables and their columns; what follows lists names of tables.
+    _columns_query: ClassVar[str]
     _step_remedy: ClassVar = (
         "The user of DATABASES needs the right to read and write the own tables, and two "
         "connections at once."
@@ -209,6 +211,12 @@ class Connection(ABC):
     @abstractmethod
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the time now as SQL with parameters, at least 1 µs later than ``after``."""
+
+    def columns(self, tables: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the tables of these names in any schema, in lower case, with their columns."""
+        marks = ", ".join(["%s"] * len(tables))
+        rows = self.fetch(f"{self._columns_query} IN ({marks})", tables)
+        return [(str(table), str(column)) for table, column in rows]
 
     # -- transactions
 

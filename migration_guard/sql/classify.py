@@ -21,7 +21,6 @@ from migration_guard.sql.masking import (
     mask_secrets,
     mask_text,
     show_statement,
-    tables_without_columns,
 )
 from migration_guard.sql.scanner import Kind, significant
 
@@ -43,7 +42,6 @@ __all__ = [
     "mask_text",
     "mentions",
     "show_statement",
-    "tables_without_columns",
     "transactional_dml",
     "words",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from migration_guard.sql.dialects import Dialect, dialect
 from migration_guard.sql.scanner import Kind, Token, scan
 from migration_guard.sql.secret_names import PATTERN, has_secret_name, is_secret_name
+from migration_guard.sql.unlisted_columns import WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,18 +62,10 @@ def mask_answer(answer: str, statement: str) -> str:
     answer = _SQL_CONTEXT.sub(r"\1 ***", answer)
     answer = _KEY.sub(lambda key: f"{key[1]}(***)" if has_secret_name(key[1]) else key[0], answer)
     answer = _ENTRY.sub(_mask_entry, answer)
-    if has_secret_name(statement) or _NO_COLUMNS.search(statement):
+    if has_secret_name(statement) or WRITES.search(statement):
         answer = _CLASS_22.sub(r"\1***", answer)
         answer = _INCORRECT.sub(r"\1'***'", answer)
     return mask_text(answer)
-
-
-def tables_without_columns(text: str) -> set[str]:
-    """Return the names, in lower case, of tables that get rows without a list of columns."""
-    return {
-        match["table"].lower().rpartition(".")[2].strip('"`[]')
-        for match in _NO_COLUMNS.finditer(text)
-    }
 
 
 def _mask_entry(entry: re.Match[str]) -> str:
@@ -313,12 +306,6 @@ _CLASS_22 = re.compile(
 )
 _INCORRECT = re.compile(
     r"((?:Incorrect|Truncated incorrect) [\w ]*?value: )'.*?'(?= for |\Z)", re.DOTALL
-)
-_NO_COLUMNS = re.compile(
-    r"\b(?:(?:INSERT|REPLACE)(?:\s+(?:OR\s+\w+|LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE))*"
-    r"(?:\s+INTO)?|COPY)\s+(?P<table>[\w$.\"`\[\]]+)\s*(?:AS\s+\w+\s*)?"
-    r"(?:OVERRIDING\s+\w+\s+VALUE\s*)?\(?\s*(?:VALUES?|SELECT|TABLE|WITH|FROM)\b",
-    re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
     rf"((?:{_WORD}|{PATTERN}\s*+)=\s*+)(?:{_QUOTED}|(?:\\.|[^\s'&])++)"

@@ -307,6 +307,21 @@ def test_secret_when_an_insert_has_no_column_list_is_not_stored(
     assert ("Zq9x" in everything(vendor_database)) is is_stored
 
 
+@pytest.mark.parametrize("vendor", ["postgres", "mariadb", "sqlite"])
+def test_secret_when_a_query_makes_its_table_in_the_same_file_is_not_stored(
+    vendor, vendor_database, migrations, guard
+):
+    copy = f"CREATE TABLE copy AS SELECT * FROM plain;\nINSERT INTO copy VALUES ('x', '{SECRET}');"
+    migrations(
+        {"1_a.sql": "CREATE TABLE plain (a varchar(99), token varchar(99));", "2_b.sql": copy}
+    )
+
+    good = guard("runsqlmigrations")
+
+    assert good.code == 0, good.err
+    assert "Zq9x" not in everything(vendor_database)
+
+
 # -- the connection's own password
 
 

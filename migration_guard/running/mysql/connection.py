@@ -56,6 +56,11 @@ _AT_LINE: Final = re.compile(r"at line (\d+)$")
 class MySQLConnection(Connection):
     """A MySQLdb (or PyMySQL) connection in autocommit."""
 
+    _columns_query = (
+        "SELECT lower(table_name), column_name FROM information_schema.columns "
+        "WHERE lower(table_name)"
+    )
+
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         super().__init__(wrapper)
         # Making the own tables leaves traces too.

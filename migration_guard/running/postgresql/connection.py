@@ -45,6 +45,13 @@ _LOOK_TIMEOUT: Final = 10  # seconds
 class PostgreSQLConnection(Connection):
     """A psycopg 3 connection in autocommit."""
 
+    _columns_query = (
+        # Not information_schema, whose view of the columns takes ten times as long.
+        "SELECT lower(c.relname::text), a.attname::text FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
+        "WHERE lower(c.relname::text)"
+    )
+
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         super().__init__(wrapper)
         self.start = cleaning.Start()

@@ -131,6 +131,10 @@ def _forbidden_change(
 class SQLiteConnection(Connection):
     """A sqlite3 connection in autocommit."""
 
+    _columns_query = (
+        "SELECT lower(object.name), info.name FROM sqlite_master AS object, "
+        "pragma_table_info(object.name) AS info WHERE lower(object.name)"
+    )
     _connect_remedy = "Check NAME and OPTIONS in DATABASES, and that the folder of the file exists."
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
