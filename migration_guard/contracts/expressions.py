@@ -3,60 +3,16 @@
 Pure. Two expressions that differ here may still mean the same to the server: see ``deparse``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+from migration_guard.schema.meaning import has_same_meaning
+from migration_guard.schema.spelling import drop_brackets, spelling, words
 from migration_guard.sql.cursor import depths
 from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, Token, significant
-
-
-class _Spelling(NamedTuple):
-    """What a vendor writes in more than one way; words are in lower case.
-
-    ``now`` are the calls for the current time, ``literals`` the words for another literal,
-    ``introducers`` the character sets before a string.
-    """
-
-    now: tuple[list[str], ...]
-    folds_quoted_names: bool
-    literals: Mapping[str, str] = {}
-    introducers: frozenset[str] = frozenset()
-    has_backslash_quotes: bool = False
-
-
-_TRUTH: Final = {"true": "1", "false": "0"}
-_SPELLINGS: Final[Mapping[str, _Spelling]] = {
-    "postgresql": _Spelling(
-        (["now", "(", ")"], ["transaction_timestamp", "(", ")"], ["current_timestamp"]),
-        folds_quoted_names=False,
-    ),
-    "mysql": _Spelling(
-        (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
-        folds_quoted_names=True,
-        literals=_TRUTH,
-        introducers=frozenset({"_utf8mb4", "_utf8mb3", "_latin1"}),
-        has_backslash_quotes=True,
-    ),
-    "sqlite": _Spelling((["current_timestamp"],), folds_quoted_names=True, literals=_TRUTH),
-}
-
-
-# What standard SQL says, for vendors that are not in the table.
-_STANDARD: Final = _SPELLINGS["sqlite"]
-
-
-# Defaults and checks repeat: most columns that have a default have one of a few.
-@lru_cache(maxsize=4096)
-def canonical(text: str, vendor: str) -> str:
-    """Return ``text`` without differences that have no meaning.
-
-    These are white space, comments, brackets around the whole, the case of words, quotes around a
-    name that needs none, and MySQL's character set introducers.
-    """
-    return " ".join(_words(text, vendor))
 
 
 @lru_cache(maxsize=4096)
@@ -66,19 +22,20 @@ def same_default(a: str, b: str, vendor: str) -> bool:
     A cast of a literal to the column's type (``'local'::character varying``) does not count, nor do
     trailing zeros of a number (``1`` and ``1.0``).
     """
-    words_a, words_b = (_drop_cast(_words(text, vendor)) for text in (a, b))
-    now = _SPELLINGS.get(vendor, _STANDARD).now
+    words_a, words_b = (_drop_cast(_whole(text, vendor)) for text in (a, b))
+    now = spelling(vendor).now
     if words_a == words_b or (words_a in now and words_b in now):
         return True
     number_a, number_b = _number(words_a), _number(words_b)
     is_any_unquoted = any(words[-1:] and words[-1][0] != "'" for words in (words_a, words_b))
-    return number_a is not None and number_a == number_b and is_any_unquoted
+    is_same_number = number_a is not None and number_a == number_b and is_any_unquoted
+    return is_same_number or has_same_meaning(a, b, vendor)
 
 
 @lru_cache(maxsize=4096)
 def is_null(text: str, vendor: str) -> bool:
     """Return whether a default is NULL, which is the same as no default."""
-    return _drop_cast(_words(text, vendor)) == ["null"]
+    return _drop_cast(_whole(text, vendor)) == ["null"]
 
 
 def is_sequence(text: str | None) -> bool:
@@ -105,36 +62,9 @@ def _is_closed(token: Token) -> bool:
     return len(token.text) > 1 and token.text[-1] in {"'", '"', "`", "]", "$"}
 
 
-def _words(text: str, vendor: str) -> list[str]:
-    """Return the tokens of ``text`` in their one spelling, without brackets around the whole."""
-    spelling = _SPELLINGS.get(vendor, _STANDARD)
-    words = [_word(token, spelling) for token in significant(text, expression_dialect(vendor))]
-    return _drop_brackets([word for word in words if word])
-
-
-def _word(token: Token, spelling: _Spelling) -> str:
-    if token.kind is Kind.WORD:
-        word = token.text.lower()
-        return "" if word in spelling.introducers else spelling.literals.get(word, word)
-    if token.kind is Kind.QUOTED:
-        name = token.text[1:-1]
-        is_simple = name.isidentifier() and name.isascii()
-        if spelling.folds_quoted_names:
-            return name.lower() if is_simple else f'"{name}"'
-        return name if is_simple and name == name.lower() else token.text
-    if token.kind is Kind.STRING and spelling.has_backslash_quotes:
-        return token.text.replace("\\'", "''")
-    return token.text
-
-
-def _drop_brackets(words: list[str]) -> list[str]:
-    """Drop the brackets around the whole."""
-    while words[:1] == ["("] and words[-1] == ")":
-        *inside, last = depths(words)
-        if 0 in inside or last != 0:
-            break
-        words = words[1:-1]
-    return words
+def _whole(text: str, vendor: str) -> list[str]:
+    """Return the tokens of an expression without brackets around the whole."""
+    return drop_brackets(words(text, vendor))
 
 
 def _drop_cast(words: list[str]) -> list[str]:
@@ -145,7 +75,7 @@ def _drop_cast(words: list[str]) -> list[str]:
             word.isidentifier() or word in _IN_TYPES or word.isdigit() for word in inner[position:]
         ):
             return words
-        inner = _drop_brackets(inner[:position])
+        inner = drop_brackets(inner[:position])
     sign, literal = inner[:-1], inner[-1:]
     has_simple_sign = not sign or sign in (["-"], ["+"])
     is_literal = any(word[0] in "'0123456789." or word in _CONSTANTS for word in literal)

@@ -6,9 +6,10 @@ Pure, but for ``deparse``, which may ask the server.
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from migration_guard.contracts.expressions import canonical, same_default
+from migration_guard.contracts.expressions import same_default
 from migration_guard.contracts.outcomes import Undecided
 from migration_guard.schema.deparse import Kind, Question
+from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
 
 VIEWS: Final = ("view", "materialized view")
@@ -65,14 +66,10 @@ class TableContext(NamedTuple):
         """
         if actual is UNKNOWN:
             return self.undecided(f"{kind}s", "definition")
-        is_same = same_default if kind == "default" else _is_same_text
+        is_same = same_default if kind == "default" else has_same_meaning
         if expected == actual or is_same(expected, actual, self.vendor):
             return True
         deparsed = self.deparse(Question(self.table, kind, expected, column_type))
         if isinstance(deparsed, Undecided):
             return deparsed
         return deparsed is not None and is_same(deparsed, actual, self.vendor)
-
-
-def _is_same_text(a: str, b: str, vendor: str) -> bool:
-    return canonical(a, vendor) == canonical(b, vendor)

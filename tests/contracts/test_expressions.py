@@ -2,7 +2,8 @@
 
 import pytest
 
-from migration_guard.contracts.expressions import canonical, is_single, same_default
+from migration_guard.contracts.expressions import is_single, same_default
+from migration_guard.schema.spelling import canonical
 
 SAME_DEFAULTS = [
     ("postgresql", "'local'", "'local'::character varying"),

@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import takewhile
 from textwrap import shorten
 from typing import Final, TypeAlias
@@ -20,10 +21,16 @@ from migration_guard.schema.diff.database_objects import (
     DatabaseObject,
     database_objects,
 )
+from migration_guard.schema.meaning import has_same_meaning, normal_text
 from migration_guard.schema.objects import UNKNOWN, Snapshot
 
 Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 
+# Properties that hold SQL, which a server may print in several ways.
+_SQL: Final = frozenset(
+    {"default", "generated", "expression", "predicate", "columns", "query", "definition"}
+    | {"partition key", "partition bound"}
+)
 # The field of a table that holds the objects of a kind.
 _FIELDS: Final = {
     "column": "columns",
@@ -123,8 +130,9 @@ def _compare(first: Snapshot, second: Snapshot) -> Iterator[Comparison]:
     firsts = _outside_of(tables, first)
     seconds = _outside_of(tables, second)
     pairs, firsts, seconds = _matches(firsts, seconds)
-    yield from (_compare_properties(*pair) for pair in pairs)
-    renamed, firsts, seconds = _pair_by(_similarity, firsts, seconds)
+    yield from (_compare_properties(*pair, first.vendor) for pair in pairs)
+    similarity = partial(_similarity, vendor=first.vendor)
+    renamed, firsts, seconds = _pair_by(similarity, firsts, seconds)
     yield from (
         Comparison(Change.DIFFERS, old, new, old.object, new.object) for old, new in renamed
     )
@@ -210,29 +218,33 @@ def _unnamed_check(object_: DatabaseObject) -> Hashable:
     return object_.table if object_.kind == "check" and not object_.name else None
 
 
-def _similarity(object_: DatabaseObject) -> Hashable:
+def _similarity(object_: DatabaseObject, vendor: str) -> Hashable:
     """Return what a renamed object keeps. A renamed table or column is another one."""
     is_its_name = object_.kind in {"table", "column"} or object_.kind.endswith(OF_COLUMN)
     if is_its_name or object_.is_unread_list:
         return None
     if object_.kind not in _FIELDS:  # the text of a program has its name in it
         name = object_.name.partition("(")[0]
-        texts = {key: str(text).replace(name, "") for key, text in object_.properties.items()}
-        return object_.table, object_.kind, tuple(texts.items())
-    return object_.table, object_.kind, object_.columns, tuple(object_.properties.items())
+        texts = tuple(str(text).replace(name, "") for text in object_.properties.values())
+        return object_.table, object_.kind, texts
+    facts = tuple(
+        (key, text if text is UNKNOWN or key not in _SQL else normal_text(text, vendor))
+        for key, text in object_.properties.items()
+    )
+    return object_.table, object_.kind, object_.columns, facts
 
 
 # -- what a comparison finds
 
 
-def _compare_properties(first: DatabaseObject, second: DatabaseObject) -> Comparison:
+def _compare_properties(first: DatabaseObject, second: DatabaseObject, vendor: str) -> Comparison:
     expected, actual, is_unclear = [], [], False
     for name in {**first.properties, **second.properties}:
         text, other = first.properties.get(name, ""), second.properties.get(name, "")
         if text is UNKNOWN or other is UNKNOWN:
             # What neither reader tells of a table is a limit of the vendor, not of this table.
             is_unclear |= text is not other or not first.table
-        elif text != other:
+        elif text != other and not (name in _SQL and has_same_meaning(text, other, vendor)):
             absent = properties.absent(name)
             texts = _differing_lines(text or absent, other or absent)
             expected.append(texts[0])

@@ -6,7 +6,7 @@ MariaDB's check under JSON.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, NamedTuple
@@ -71,41 +71,14 @@ def database_objects(snapshot: Snapshot) -> Iterator[DatabaseObject]:
     """Yield all objects, each table before what belongs to it."""
     conventions = _CONVENTIONS.get(snapshot.vendor, _NO_CONVENTIONS)
     for object_ in chain(_tables(snapshot, conventions), _outside_tables(snapshot)):
-        rewrite = conventions.rewrite
-        texts = {
-            name: text if text is UNKNOWN else rewrite(text)
-            for name, text in object_.properties.items()
-        }
-        yield _with_stem(replace(object_, properties=texts), conventions)
+        yield _with_stem(object_, conventions)
 
 
 # -- what a vendor does in a way of its own
 
 
-def _same_text(text: str) -> str:
-    return text
-
-
-# PostgreSQL writes ``IN ('a', 'b')`` over a varchar with one cast of the array. Where a dump of
-# that was restored, or the type of the column altered, it writes a cast of each value.
-_LITERAL: Final = r"'(?:[^']|'')*'"
-_VARCHAR: Final = "::character varying"
-_CAST_OF_ARRAY: Final = re.compile(
-    rf"\(ARRAY\[({_LITERAL}{_VARCHAR}(?:, {_LITERAL}{_VARCHAR})*)\]\)::text\[\]"
-)
-_CAST_OF_VALUE: Final = re.compile(rf"\(({_LITERAL}){_VARCHAR}\)::text\b")
-
-
-def _one_cast(text: str) -> str:
-    """Return an expression of PostgreSQL with a cast of each value."""
-    if _VARCHAR not in text:
-        return text
-    text = _CAST_OF_ARRAY.sub(lambda match: f"ARRAY[{match[1].replace(_VARCHAR, '::text')}]", text)
-    return _CAST_OF_VALUE.sub(r"\1::text", text)
-
-
 class _Conventions(NamedTuple):
-    """How a vendor names objects, and what it writes in two ways.
+    """How a vendor names objects.
 
     ``made_up_name`` matches names that the server makes up; equal schemas may have others. Its
     first group, if it has one, is what such names have in common. With ``index_after_column`` an
@@ -115,7 +88,6 @@ class _Conventions(NamedTuple):
     made_up_name: re.Pattern[str]
     index_after_column: bool = False
     view_column_properties: tuple[str, ...] = ()
-    rewrite: Callable[[str], str] = _same_text
 
 
 _CONVENTIONS: Final[Mapping[str, _Conventions]] = {
@@ -123,7 +95,6 @@ _CONVENTIONS: Final[Mapping[str, _Conventions]] = {
         # It counts only where the plain name is taken.
         re.compile(r"(.+_(?:key|idx|fkey|check|excl))\d+"),
         view_column_properties=("default", "comment"),
-        rewrite=_one_cast,
     ),
     "mysql": _Conventions(
         re.compile(r".*_ibfk_\d+|.*_chk_\d+|CONSTRAINT_\d+"), index_after_column=True

@@ -8,7 +8,7 @@ Sources: MariaDB manual, "Information Schema Tables"; MySQL manual, "INFORMATION
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from django.db import DatabaseError
@@ -31,6 +31,7 @@ from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.mysql import queries
 from migration_guard.schema.readers.mysql.columns import VENDOR, make_column
+from migration_guard.schema.readers.mysql.database_name import without_database
 from migration_guard.schema.readers.mysql.indexes import index_query, make_index, plain_uniques
 from migration_guard.schema.search_path import Pair, SearchPath
 
@@ -45,6 +46,7 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
     catalogue = _MySQLCatalogue(connection)
     database, folds_case = catalogue.rows(queries.DATABASE)[0]
     rows = catalogue.rows(queries.TABLES)
+    all_names = {row[0] for row in rows}
     if tables is not None:
 
         def fold(name: str) -> str:
@@ -55,7 +57,8 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
         missing = names - {fold(row[0]) for row in rows}
         rows = [row for row in rows if fold(row[0]) in names]
         catalogue.note_unreadable(sorted(missing))
-    schema = _InformationSchema(catalogue, database, views=any(row[1] in _KINDS for row in rows))
+    has_views = any(row[1] in _KINDS for row in rows)
+    schema = _InformationSchema(catalogue, database, all_names, views=has_views)
     return Snapshot(
         vendor=VENDOR,
         tables=tuple(schema.table(row) for row in sorted(rows, key=lambda row: str(row[0]))),
@@ -90,8 +93,11 @@ class _MySQLCatalogue(Catalogue):
 class _InformationSchema:
     """The rows of ``information_schema``, put together table by table."""
 
-    def __init__(self, catalogue: _MySQLCatalogue, database: str, *, views: bool) -> None:
+    def __init__(
+        self, catalogue: _MySQLCatalogue, database: str, names: Collection[str], *, views: bool
+    ) -> None:
         self._database = database
+        self._names = names
         self._catalogue = catalogue
         query = catalogue.rows_or_none
         self._columns = _by_table(query(("columns",), queries.COLUMNS))
@@ -133,7 +139,11 @@ class _InformationSchema:
     def _view(self, name: str) -> Fact[str | None]:
         """Return the query of a view, without the name of the database that it stands in."""
         text = self._views.get(name)
-        return text.replace(f"`{self._database}`.", "") if text else UNKNOWN
+        return self._own(text) if text else UNKNOWN
+
+    def _own(self, text: str) -> str:
+        """Return a text that the server printed without the name of this database."""
+        return without_database(text, self._database, self._names)
 
     def _table_columns(self, table: str, collation: str | None) -> Fact[tuple[Column, ...]]:
         rows = self._columns[table] if self._columns is not None else []
@@ -143,6 +153,8 @@ class _InformationSchema:
             self._catalogue.unknown.append(Unknown(table, "columns", why))
             return UNKNOWN
         mariadb = self._catalogue.is_mariadb
+        if mariadb:  # whose sequences have the name of the database before them
+            rows = [(*row[:2], row[2] and self._own(row[2]), *row[3:]) for row in rows]
         return tuple(
             make_column(row, collation, json=mariadb and self._is_json(table, row), mariadb=mariadb)
             for row in rows

