@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.contracts.expressions import is_single
 from migration_guard.contracts.outcomes import Undecided
 from migration_guard.contracts.table_context import Deparse, no_server
-from migration_guard.schema.deparse import Question, deparser
+from migration_guard.schema.deparse import Question, Spellings, deparser
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.vendors import VENDORS
 
@@ -29,7 +29,7 @@ def caching_deparser(connection: BaseDatabaseWrapper) -> Deparse:
         return no_server
 
     @cache
-    def deparse(question: Question) -> str | Undecided | None:
+    def deparse(question: Question) -> Spellings | Undecided | None:
         if question.kind != "exclusion" and not is_single(question.text, connection.vendor):
             return Undecided(f"not one SQL expression: {question.text}")
         try:

@@ -8,14 +8,14 @@ from typing import Final, NamedTuple, TypeAlias
 
 from migration_guard.contracts.expressions import same_default
 from migration_guard.contracts.outcomes import Undecided
-from migration_guard.schema.deparse import Kind, Question
+from migration_guard.schema.deparse import Kind, Question, Spellings
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
 
 VIEWS: Final = ("view", "materialized view")
 
-# The expression as the server writes it, or why it does not; None where no server can be asked.
-Deparse: TypeAlias = Callable[[Question], str | Undecided | None]
+# The expressions as the server writes them, or why it does not; None where no server can be asked.
+Deparse: TypeAlias = Callable[[Question], Spellings | Undecided | None]
 
 
 def no_server(_question: Question) -> None:
@@ -69,7 +69,7 @@ class TableContext(NamedTuple):
         is_same = same_default if kind == "default" else has_same_meaning
         if expected == actual or is_same(expected, actual, self.vendor):
             return True
-        deparsed = self.deparse(Question(self.table, kind, expected, column_type))
+        deparsed = self.deparse(Question(self.table, kind, expected, actual, column_type))
         if isinstance(deparsed, Undecided):
             return deparsed
-        return deparsed is not None and is_same(deparsed, actual, self.vendor)
+        return deparsed is not None and is_same(*deparsed, self.vendor)
