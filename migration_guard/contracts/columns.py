@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from migration_guard.contracts.declare import Column
-from migration_guard.contracts.expressions import is_null, is_sequence
 from migration_guard.contracts.outcomes import Outcome, Undecided, Violated
 from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
+from migration_guard.schema.defaults import is_null, is_sequence
 from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.types import has_type_rules, same_type
 

@@ -6,10 +6,10 @@ from typing import Final
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.contracts.expressions import is_single
 from migration_guard.contracts.outcomes import Undecided
 from migration_guard.contracts.table_context import Deparse, no_server
 from migration_guard.schema.deparse import Question, Spellings, deparser
+from migration_guard.schema.expressions import is_single
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.vendors import VENDORS
 

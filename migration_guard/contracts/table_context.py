@@ -6,8 +6,8 @@ Pure, but for ``deparse``, which may ask the server.
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from migration_guard.contracts.expressions import same_default
 from migration_guard.contracts.outcomes import Undecided
+from migration_guard.schema.defaults import same_default
 from migration_guard.schema.deparse import Kind, Question, Spellings
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table

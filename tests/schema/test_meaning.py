@@ -142,3 +142,82 @@ def test_drift_when_a_dump_was_restored_is_none(postgres, postgres_server, djang
     assert [c for c in comparisons if c.change is not Change.SAME] == []
     respelled = [c for c in comparisons if str(c.first) != str(c.second)]
     assert len(respelled) >= 8, respelled
+
+
+COSMETIC = {
+    "sqlite": [
+        ("CREATE TABLE t (n int DEFAULT 1)", "create table t (n int default +1)"),
+        ("CREATE TABLE t (n int, m int AS (n+1))", "CREATE TABLE t (n int, m int AS (N + 1) )"),
+        ("CREATE TABLE t (n text, CHECK(length(n)>0))", 'CREATE TABLE t (n text, CHECK ( LENGTH("n") > 0 ))'),
+        ("CREATE TABLE t (n int); CREATE INDEX i ON t (n) WHERE n>0", "CREATE TABLE t (n int); CREATE INDEX i ON t (n) WHERE n > 0 -- few"),
+        ("CREATE TABLE t (n int); CREATE VIEW v AS SELECT n FROM t", 'CREATE TABLE t (n int); CREATE VIEW v AS\n  select "n" from t -- all'),
+        ("CREATE TABLE t (n int); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END", "CREATE TABLE t (n int); CREATE TRIGGER g AFTER INSERT ON t BEGIN\n  select 1 ; /* one */ END"),
+    ],
+    "mysql": [
+        ("CREATE TABLE t (n int); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.n=1", "CREATE TABLE t (n int); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW set new.n = 1 /* one */"),
+        ("CREATE PROCEDURE p() SELECT 1", "CREATE PROCEDURE p() select  1"),
+        ("CREATE FUNCTION f() RETURNS int RETURN 1", "CREATE FUNCTION f() RETURNS int return  1"),
+        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO select /* one */ 1"),
+    ],
+}  # fmt: skip
+DROPS = {
+    "sqlite": [("VIEW", "v"), ("TABLE", "t")],
+    "mysql": [("TABLE", "t"), ("PROCEDURE", "p"), ("FUNCTION", "f"), ("EVENT", "e")],
+}
+MEANT = {
+    "sqlite": [
+        ("CREATE TABLE t (n int DEFAULT 1)", "CREATE TABLE t (n int DEFAULT -1)"),
+        ("CREATE TABLE t (n text, CHECK(n <> 'A'))", "CREATE TABLE t (n text, CHECK(n <> 'a'))"),
+        ("CREATE VIEW v AS SELECT 'a b'", "CREATE VIEW v AS SELECT 'a  b'"),
+    ],
+    "mysql": [
+        ("CREATE PROCEDURE p() SELECT 'A'", "CREATE PROCEDURE p() SELECT 'a'"),
+        ("CREATE PROCEDURE p() SELECT 1 - (2 - 3)", "CREATE PROCEDURE p() SELECT 1 - 2 - 3"),
+    ],
+}
+
+
+def changes(database, first, second):
+    snapshots = []
+    for script in (first, second):
+        for statement in script.split("; CREATE"):
+            create = "" if statement.upper().startswith("CREATE") else "CREATE"
+            database.execute(create + statement)
+        snapshots.append(read_database(connection))
+        for kind, name in DROPS[database.vendor]:
+            database.execute(f"DROP {kind} IF EXISTS {name}")
+    return {comparison.change for comparison in compare(*snapshots)}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+def test_drift_when_an_edit_is_cosmetic_is_none(database):
+    for first, second in COSMETIC[database.vendor]:
+        assert changes(database, first, second) == {Change.SAME}, second
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+def test_drift_when_an_edit_has_a_meaning_is_named(database):
+    for first, second in MEANT[database.vendor]:
+        assert Change.DIFFERS in changes(database, first, second), second
+
+
+OWN_NAMES = (
+    "CREATE TABLE {0} ({0} int, m int)",
+    "CREATE SEQUENCE s",
+    "CREATE TABLE u (n int DEFAULT nextval(s), m varchar(40) DEFAULT '{0}.s')",
+    "CREATE VIEW v AS SELECT {0}.{0}, u.n FROM {0} JOIN u ON u.n = {0}.m",
+)
+
+
+def test_drift_when_a_table_is_named_like_its_database_is_none(mariadb_server, django_db_blocker):
+    """The server puts the database's name before sequences and the tables of views."""
+    snapshots = []
+    with mariadb_server.database() as first, mariadb_server.database() as second:
+        name = first.settings["NAME"]  # a table of this name stands in both
+        for database in (first, second):
+            for statement in OWN_NAMES:
+                database.execute(statement.format(name))
+            with installed(database, django_db_blocker):
+                snapshots.append(read_database(connection))
+
+    assert {comparison.change for comparison in compare(*snapshots)} == {Change.SAME}

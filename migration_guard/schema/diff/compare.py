@@ -15,6 +15,7 @@ from itertools import takewhile
 from textwrap import shorten
 from typing import Final, TypeAlias
 
+from migration_guard.schema.defaults import same_default
 from migration_guard.schema.diff import properties
 from migration_guard.schema.diff.database_objects import (
     OF_COLUMN,
@@ -244,7 +245,7 @@ def _compare_properties(first: DatabaseObject, second: DatabaseObject, vendor: s
         if text is UNKNOWN or other is UNKNOWN:
             # What neither reader tells of a table is a limit of the vendor, not of this table.
             is_unclear |= text is not other or not first.table
-        elif text != other and not (name in _SQL and has_same_meaning(text, other, vendor)):
+        elif text != other and not _is_same_sql(name, text, other, vendor):
             absent = properties.absent(name)
             texts = _differing_lines(text or absent, other or absent)
             expected.append(texts[0])
@@ -252,6 +253,13 @@ def _compare_properties(first: DatabaseObject, second: DatabaseObject, vendor: s
     if expected:
         return Comparison(Change.DIFFERS, first, second, ", ".join(expected), ", ".join(actual))
     return Comparison(Change.UNKNOWN if is_unclear else Change.SAME, first, second)
+
+
+def _is_same_sql(name: str, text: str, other: str, vendor: str) -> bool:
+    if name == "default":
+        word = len("DEFAULT ")
+        return bool(text and other) and same_default(text[word:], other[word:], vendor)
+    return name in _SQL and has_same_meaning(text, other, vendor)
 
 
 def _differing_lines(text: str, other: str) -> tuple[str, str]:

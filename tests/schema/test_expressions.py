@@ -2,7 +2,8 @@
 
 import pytest
 
-from migration_guard.contracts.expressions import is_single, same_default
+from migration_guard.schema.defaults import same_default
+from migration_guard.schema.expressions import is_single
 from migration_guard.schema.spelling import canonical
 
 SAME_DEFAULTS = [

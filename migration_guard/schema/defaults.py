@@ -1,6 +1,6 @@
-"""SQL expressions compared as text: two that differ only in spelling are the same.
+"""Defaults of columns compared as text: literals, NULL, the time now and sequences.
 
-Pure. Two expressions that differ here may still mean the same to the server: see ``deparse``.
+Pure. Two that differ here may still mean the same to the server: see ``deparse``.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,6 @@ from typing import Final
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.spelling import drop_brackets, spelling, words
 from migration_guard.sql.cursor import depths
-from migration_guard.sql.dialects import expression_dialect
-from migration_guard.sql.scanner import Kind, Token, significant
 
 
 @lru_cache(maxsize=4096)
@@ -41,25 +39,6 @@ def is_null(text: str, vendor: str) -> bool:
 def is_sequence(text: str | None) -> bool:
     """Return whether a default is the next value of a sequence."""
     return text is not None and text.lower().replace("(", "").startswith("nextval")
-
-
-def is_single(text: str, vendor: str) -> bool:
-    """Return whether ``text`` is one expression, safe to stand in brackets in a statement.
-
-    The closing bracket must stand on a line of its own, for the text may end in a comment.
-    """
-    tokens = list(significant(text, expression_dialect(vendor)))
-    for token in tokens:
-        if token.text == ";" or token.kind in {Kind.META, Kind.KEPT_COMMENT}:
-            return False
-        if token.kind in {Kind.STRING, Kind.QUOTED, Kind.DOLLAR} and not _is_closed(token):
-            return False
-    open_brackets = [0, *depths(token.text for token in tokens)]
-    return min(open_brackets) == open_brackets[-1] == 0 and bool(text.strip())
-
-
-def _is_closed(token: Token) -> bool:
-    return len(token.text) > 1 and token.text[-1] in {"'", '"', "`", "]", "$"}
 
 
 def _whole(text: str, vendor: str) -> list[str]:
