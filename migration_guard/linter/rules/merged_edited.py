@@ -1,11 +1,11 @@
 """merged-edited: a migration that is merged already is edited on this branch."""
 
-import difflib
 from collections.abc import Iterator
 
 from migration_guard.linter.needs import BASE
 from migration_guard.linter.source import Source
 from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.edit_diff import diff_lines
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError
@@ -16,7 +16,7 @@ NEEDS = BASE
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield an error for each edit of the SQL, a warning for one of comments or layout."""
+    """Yield an error for each edit of the SQL, a warning for one of comments or directives."""
     for migration in source.merge_base.merged.values():
         file = source.by_path.get(migration.path)
         # A text that the other branch has too was not edited here.
@@ -28,14 +28,12 @@ def check(source: Source) -> Iterator[Problem]:
 
 def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
     is_cosmetic = _means_the_same(before, file.text, vendor)
-    diff = difflib.unified_diff(
-        before.splitlines(), file.text.splitlines(), "merged", "here", lineterm="", n=1
-    )
+    diff = diff_lines(before, file.text, "merged", "here", context=1)
     return Problem(
         SLUG,
         "the file is merged already, and "
         + (
-            "its comments or layout differ here"
+            "its comments, layout or directives differ here"
             if is_cosmetic
             else "its SQL differs here: databases that applied it never get the change, new ones do"
         ),
