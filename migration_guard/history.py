@@ -8,7 +8,7 @@ no password is stored. SQL runs on the caller's connection and in the caller's t
 import getpass
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
@@ -23,6 +23,7 @@ from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStam
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import MAX_DIGITS
+from migration_guard.planning.plan import edited_ids
 from migration_guard.sql.classify import has_secret, mask_text
 from migration_guard.sql.secret_names import has_secret_name, is_secret_name
 from migration_guard.sql.unlisted_columns import defined_tables, tables_without_columns
@@ -34,6 +35,7 @@ How = AppliedMigration.How
 
 MAX_STORED_BYTES: Final = 256 * 1024
 CLEARED: Final = "cleared"
+_IDS: Final = 500  # in one query; SQLite takes at most 999 parameters
 # What CAST makes text of.
 _TEXT_TYPES: Final = {"postgresql": "text", "mysql": "char", "sqlite": "text"}
 
@@ -87,9 +89,14 @@ class History:
 
     # -- reading
 
-    def read(self) -> RecordedHistory:
-        """Read what a plan needs, with one query for each table."""
-        return RecordedHistory(self.rows(), self.journal(), self._cleared_ids(), self.stamp())
+    def read(self, files: Iterable[MigrationFile] = ()) -> RecordedHistory:
+        """Read what a plan for ``files`` needs, with one query for each table.
+
+        One more reads the SQL of the migrations whose file is another one now, if there are any.
+        """
+        rows = self.rows()
+        sql = self.applied_sql(edited_ids(files, rows))
+        return RecordedHistory(rows, self.journal(), self._cleared_ids(), self.stamp(), sql)
 
     def rows(self) -> dict[str, HistoryRow]:
         """Return the applied migrations by id, in the order in which they were applied."""
@@ -130,13 +137,18 @@ class History:
         failed = JournalEntry.State.FAILED
         return {row[0]: JournalRow(row[0], int(row[1]), row[2] == failed, *row[3:]) for row in rows}
 
-    def applied_sql(self, migration_id: str) -> str | None:
-        """Return the SQL that was applied, or None where it was not stored."""
+    def applied_sql(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the SQL that was applied by id, without those whose SQL was not stored."""
         sql = self._quote("sql")
-        rows = self._connection.fetch(
-            f"SELECT {sql} FROM {self.table} WHERE id = %s", (migration_id,)
-        )
-        return rows[0][0] if rows else None
+        stored: dict[str, str] = {}
+        for start in range(0, len(ids), _IDS):
+            some = ids[start : start + _IDS]
+            marks = ", ".join(["%s"] * len(some))
+            query = (
+                f"SELECT id, {sql} FROM {self.table} WHERE {sql} IS NOT NULL AND id IN ({marks})"
+            )
+            stored |= {row[0]: row[1] for row in self._connection.fetch(query, some)}
+        return stored
 
     def was_adopted(self) -> bool:
         """Return whether rows of a table that the team had were ever taken over."""

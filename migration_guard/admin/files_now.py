@@ -12,9 +12,10 @@ from django.db import connections
 from migration_guard import conf
 from migration_guard.models import AppliedMigration
 from migration_guard.planning import files as planning_files
+from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, RecordedHistory
-from migration_guard.planning.plan import State, edit_diff, make_plan
+from migration_guard.planning.plan import State, edited_ids, make_plan
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import has_secret
 
@@ -31,7 +32,7 @@ class FileNow:
 
     @property
     def is_cosmetic(self) -> bool:
-        """Whether the file differs only in comments, white space or case."""
+        """Whether the file differs only in what a fingerprint leaves out."""
         return self.problem is not None and self.problem.rule == "cosmetic-edit"
 
 
@@ -46,7 +47,12 @@ def compare(alias: str, rows: Iterable[AppliedMigration]) -> dict[str, FileNow]:
     file_set = planning_files.read(
         settings.folders(alias), vendor, settings.environments, only=recorded
     )
-    plan = make_plan(file_set.files, RecordedHistory(recorded, {}), settings.environment, vendor)
+    edited = edited_ids(file_set.files, recorded)
+    stored = AppliedMigration.objects.using(alias).filter(id__in=edited, sql__isnull=False)
+    history = RecordedHistory(
+        recorded, {}, sql=dict(stored.values_list("id", "sql")) if edited else {}
+    )
+    plan = make_plan(file_set.files, history, settings.environment, vendor)
     by_path = {problem.path: problem for problem in plan.problems}
     return {
         planned.id: FileNow(

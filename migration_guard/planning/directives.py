@@ -88,8 +88,18 @@ def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Pr
     return _apply_dev_words(directives, text[:end], problems)
 
 
+def stated_environments(text: str) -> frozenset[str] | None:
+    """Return the environments that ``text`` states, None for all, whichever exist here."""
+    header = text[: header_end(text)]
+    bodies = (_BODY.fullmatch(match["body"]) for match in _LINE.finditer(header))
+    values = [body["value"] for body in bodies if body and body["key"].lower() == "environments"]
+    if values:
+        return frozenset(_environment_names(values[0]))
+    return DEV_ONLY if DEV_WORDS.search(header) else None
+
+
 def normal_lines(text: str) -> list[str]:
-    """Return the directive lines for a fingerprint, with white space and case folded."""
+    """Return the directive lines for a fingerprint of 0.1, with white space and case folded."""
     header = text[: header_end(text)]
     lines = [" ".join(match["body"].lower().split()) for match in _LINE.finditer(header)]
     return [*lines, *(["dev/test only"] if DEV_WORDS.search(header) else [])]
@@ -142,8 +152,7 @@ def _apply_dev_words(
 
 
 def _set_environments(directives: Directives, value: str, existing: Collection[str]) -> Directives:
-    names = [name.strip().lower() for name in value.split(",")]
-    names = [ENVIRONMENT_ALIASES.get(name, name) for name in names]
+    names = _environment_names(value)
     for name in names:
         if name not in existing:
             near = nearest(name, existing)
@@ -152,6 +161,11 @@ def _set_environments(directives: Directives, value: str, existing: Collection[s
                 f'"{name}" is not an environment (known: {", ".join(sorted(existing))}){suggestion}'
             )
     return replace(directives, environments=frozenset(names))
+
+
+def _environment_names(value: str) -> list[str]:
+    names = [name.strip().lower() for name in value.split(",")]
+    return [ENVIRONMENT_ALIASES.get(name, name) for name in names]
 
 
 def _set_transaction(directives: Directives, value: str, _: Collection[str]) -> Directives:

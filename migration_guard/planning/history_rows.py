@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 HISTORY_TABLE: Final = "applied_migrations"
@@ -45,10 +46,12 @@ class RecordedHistory(NamedTuple):
     """The history and the journal of a database by migration id.
 
     ``cleared`` are ids that were removed from the history, ``stamp`` is the database's own
-    environment.
+    environment. ``sql`` is the applied SQL, as far as it is stored, of the rows whose file has
+    another checksum.
     """
 
     rows: Mapping[str, HistoryRow]
     journal: Mapping[str, JournalRow]
     cleared: Collection[str] = ()
     stamp: str | None = None
+    sql: Mapping[str, str] = MappingProxyType({})

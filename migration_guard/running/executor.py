@@ -17,9 +17,10 @@ from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.history_rows import RecordedHistory
-from migration_guard.planning.plan import Plan, Planned, State, edit_diff, make_plan
+from migration_guard.planning.plan import Plan, Planned, State, make_plan
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import Problem, Severity, errors
@@ -195,7 +196,8 @@ class _Run:
     @no_collection()
     def _plan(self, *, present: bool) -> None:
         with self.connection.failing():
-            self.recorded = self.history.read() if present else RecordedHistory({}, {})
+            files = self.files.files
+            self.recorded = self.history.read(files) if present else RecordedHistory({}, {})
             if present and not self.recorded.rows:
                 adopting.refuse_unfinished(self.connection, self.facts, self.history)
         self._refuse_lost_files()
@@ -233,7 +235,7 @@ class _Run:
         for opening in (nullcontext(self.connection), self.connection.another()):
             with suppress(*errors_of_reaching), opening as connection:
                 connection.rollback()
-                recorded = self._history(connection).read()
+                recorded = self._history(connection).read(self.files.files)
                 outcome = self.outcome
                 plan = make_plan(self.files.files, recorded, outcome.environment, outcome.vendor)
                 self._set(plan=plan, rows=tuple(recorded.rows.values()))
@@ -246,8 +248,10 @@ class _Run:
             return problem
         files = [migration.file for migration in plan.migrations if migration.file is not None]
         file = next(file for file in files if file.path == problem.path)
-        applied = self.history.applied_sql(file.id)
-        if applied is None or has_secret(file.text, self.outcome.vendor):
+        applied = self.recorded.sql.get(file.id)
+        if applied is None:
+            return replace(problem, detail=f"No diff: the history has no SQL of {file.id}.")
+        if has_secret(file.text, self.outcome.vendor):
             return problem
         return replace(problem, detail=edit_diff(file, applied))
 

@@ -151,7 +151,7 @@ def _require_own_tables(connection: Connection) -> None:
 
 
 def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
-    recorded = target.history.read()
+    recorded = target.history.read(target.files.files)
     stamp = recorded.stamp or target.conf.environment
     if request.action is Action.STAMP:
         _stamp(target, request, stamp)
@@ -160,7 +160,7 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
         _refuse_production(target, recorded.stamp)
     chosen = _choose(target.plan(recorded), request.ids)
     _ACTS[request.action](target, request, chosen)
-    after = target.plan(target.history.read())
+    after = target.plan(target.history.read(target.files.files))
     changes = tuple(
         Change(planned.id, planned.state, after[planned.id].state if planned.id in after else None)
         for planned in chosen
@@ -193,7 +193,7 @@ def _accept_edits(target: _Target, request: Repair, chosen: Sequence[Planned]) -
             )
         file = _sound_file(target, planned)
         digest = _fingerprint(file, target.connection.vendor)
-        if (planned.row.checksum, planned.row.fingerprint) == (file.checksum, digest):
+        if planned.row.checksum == file.checksum:
             raise Refused(
                 f"{planned.id} is as it was when it was applied; {_UNCHANGED}.", _SHOW_STATES
             )
@@ -323,7 +323,7 @@ def _before(target: _Target, planned: Planned) -> dict[str, Any]:
             "checksum": row.checksum,
             "fingerprint": row.fingerprint,
             "applied_at": row.applied_at.isoformat(),
-            "sql": target.history.applied_sql(planned.id),
+            "sql": target.history.applied_sql([planned.id]).get(planned.id),
         }
     if entry is not None:
         details |= {"done": entry.done, "total": entry.total, "error": entry.error}

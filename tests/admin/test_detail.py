@@ -52,7 +52,7 @@ def test_detail_when_only_a_comment_changed_says_so(sqlite, admin, migrations):
 
     page = site.text("0001_users/change/")
 
-    assert "in comments, white space or case only" in page
+    assert "in comments, white space, case or directives only" in page
     assert '<span class="mg-added">+-- Persons.' in page
 
 

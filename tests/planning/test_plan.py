@@ -11,7 +11,7 @@ from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import FileName
-from migration_guard.planning.plan import Plan, State, edit_diff, make_plan
+from migration_guard.planning.plan import Plan, State, make_plan
 from migration_guard.problems import Severity
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -108,6 +108,21 @@ def test_to_run_when_out_of_order_is_allowed_holds_it():
     assert [one.number for one in found.to_run(out_of_order=True)] == [1]
 
 
+@pytest.mark.parametrize(
+    ("applied", "now", "expected"),
+    [
+        ("SELECT 1", "select 1 -- why", "applied"),
+        ("SELECT 1", "SELECT 2", "edited"),
+        ("'never closed", "'never closed -- why", "edited"),
+    ],
+)
+def test_state_when_the_applied_sql_is_stored_rests_on_it(applied, now, expected):
+    row_ = row(1, "SELECT 1")._replace(checksum=checksum(applied), fingerprint="v9:of a later one")
+    found = plan([file(1, now)], recorded(row_)._replace(sql={"0001_m": applied}))
+
+    assert states(found) == {1: expected}
+
+
 @given(st.sets(st.integers(1, 50)), st.sets(st.integers(1, 50)))
 def test_plan_when_any_set_is_applied_counts_each_migration_once(have, applied):
     found = plan([file(n) for n in sorted(have)], recorded(*(row(n) for n in applied)))
@@ -121,7 +136,3 @@ def test_plan_when_any_set_is_applied_counts_each_migration_once(have, applied):
             assert state == (State.OUT_OF_ORDER if number < highest else State.PENDING)
         else:
             assert state == State.MISSING
-
-
-def test_diff_when_a_file_was_edited_shows_both_sides():
-    assert edit_diff(file(1, "SELECT 2"), "SELECT 1").splitlines()[3:] == ["-SELECT 1", "+SELECT 2"]
