@@ -1,4 +1,4 @@
-"""Huge input: a data migration of 200 MB in bounded memory, and ten thousand files."""
+"""Huge input: data and rows of 200 MB and more in bounded memory, and ten thousand files."""
 
 import json
 import subprocess
@@ -76,6 +76,41 @@ def test_copy_when_the_file_is_huge_runs_in_bounded_memory(
         + (", transaction = off" if header else ", in one transaction"),
         item=8,
         result=f"applied; the process grew by {round(most / MIB)} MiB at most",
+    )
+
+
+RETURNED = 3_000_000 if record.FULL else 500_000
+SERIES = {
+    "postgresql": f"SELECT n, repeat('x', 100) FROM generate_series(1, {RETURNED}) n",
+    "mysql": f"SELECT seq, REPEAT('x', 100) FROM seq_1_to_{RETURNED}",
+    "sqlite": (
+        "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s "
+        f"WHERE n < {RETURNED}) SELECT n, printf('%0100d', n) FROM s"
+    ),
+}
+# A small file is sent together where it can be; else the runner sends statement by statement.
+RETURNING = {
+    "small file": "",
+    "transaction = off": OFF,
+    "large file": f"-- {'x' * MIB}\n",
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
+@pytest.mark.parametrize("case", RETURNING)
+def test_returned_rows_when_there_are_millions_are_not_kept(
+    case, database, migrations, guard_process, tried
+):
+    migrations({"0001_a.sql": f"{RETURNING[case]}{SERIES[database.vendor]};\n"})
+
+    grown = peak(guard_process, "run")
+
+    assert applied(database) == ["0001_a"]
+    assert grown < 24 * MIB, f"{grown / MIB:.0f} MiB"
+    tried(
+        f"{database.vendor}: a statement that returns {RETURNED:,} rows of 100 bytes, {case}",
+        item=8,
+        result=f"applied; the process grew by {round(grown / MIB)} MiB",
     )
 
 

@@ -106,7 +106,7 @@ def test_run_together_when_one_fails_raises_its_error_and_the_rest_is_not_done(d
 # -- a psycopg without the names that the pipeline takes from it
 
 
-@pytest.fixture(params=["execute", "fetch_many", "send"])
+@pytest.fixture(params=["execute", "fetch", "fetch_many", "send"])
 def lacking(request):
     """Take a name away from psycopg, as a newer one may."""
     with pytest.MonkeyPatch.context() as patch:

@@ -50,6 +50,7 @@ _TOO_MANY: Final = {1040, 1203, 1226}
 _LEAVING: Final = 5.0
 # In seconds, the most that a lock time-out takes.
 _NO_LIMIT: Final = 31_536_000
+_ROWS: Final = 100  # that are read at once; a row may have megabytes
 _AT_LINE: Final = re.compile(r"at line (\d+)$")
 
 
@@ -131,16 +132,17 @@ class MySQLConnection(Connection):
         self.fetch(sql, params)
 
     def execute(self, statement: Statement, source: str) -> int | None:  # noqa: ARG002
-        """Run one statement, and read all results of a CALL."""
+        """Run one statement, and read all results of a CALL; no row is kept."""
         self._is_used = True
-        cursor = self.driver.cursor()
+        # This kind of cursor reads rows from the server as they are asked for.
+        cursor = self.driver.cursor(self.wrapper.Database.cursors.SSCursor)  # type: ignore[attr-defined]
         try:
             cursor.execute(statement.text)
             # A statement without a number of rows answers with 0.
-            rows: int = cursor.rowcount
+            rows: int = _drain(cursor) if cursor.description else cursor.rowcount
             has_rows = cursor.description or rows
             while cursor.nextset():
-                pass
+                _drain(cursor)
         finally:
             cursor.close()
         return rows if has_rows else None
@@ -216,6 +218,14 @@ class MySQLConnection(Connection):
                 time.sleep(0.05)
             else:
                 return
+
+
+def _drain(cursor: Any) -> int:
+    """Read the rows of a result to their end; return how many there are."""
+    count = 0
+    while rows := cursor.fetchmany(_ROWS):
+        count += len(rows)
+    return count
 
 
 def error_code(error: Exception) -> int:

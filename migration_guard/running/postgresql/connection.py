@@ -26,7 +26,14 @@ from migration_guard.running.connection import (
     Progress,
     StatementError,
 )
-from migration_guard.running.postgresql import cleaning, concurrent_indexes, errors, pooler
+from migration_guard.running.postgresql import (
+    cleaning,
+    concurrent_indexes,
+    errors,
+    pipeline,
+    pooler,
+    unread_rows,
+)
 from migration_guard.running.postgresql.facts import (
     LOOK_FOR_CLIENT,
     can_look_for_client,
@@ -188,8 +195,10 @@ class PostgreSQLConnection(Connection):
             if self.pipeline is not None:
                 self.pipeline.add(statement.text, statement=statement)
                 return None
-            cursor = psycopg.Cursor(self.driver)
             with self.closing_on_signal():
+                if statement.data is None and pipeline.IS_AVAILABLE:
+                    return unread_rows.execute(self.driver, statement.text)
+                cursor = psycopg.Cursor(self.driver)
                 if statement.data is None:
                     cursor.execute(statement.text, prepare=False, binary=True)
                 else:

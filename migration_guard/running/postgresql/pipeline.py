@@ -20,10 +20,12 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from migration_guard.history import Rows
+from migration_guard.running.postgresql.unread_rows import read_result
 from migration_guard.sql.statements import Statement
 
 # psycopg does not promise these names; without them the runner sends statement by statement.
-IS_AVAILABLE: Final = all(hasattr(generators, name) for name in ("execute", "fetch_many", "send"))
+_NAMES: Final = ("execute", "fetch", "fetch_many", "send")
+IS_AVAILABLE: Final = all(hasattr(generators, name) for name in _NAMES)
 _DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
 _NUMBERS: Final = count(1)  # of prepared statements: a name is never given twice
 # Statements that the server has prepared: their names, by text and types of parameters.
@@ -82,9 +84,7 @@ class Pipeline:
             values, types, formats = self._adapt(params)
             text = _number_parameters(sql).encode(self._encoding)
             return self._wait(Command(send, (text, values, types, formats)))
-        form = Format.TEXT if statement is None else Format.BINARY
-        text = sql.encode(self._encoding)
-        return self._wait(Command(send, (text, None, None, None, form), statement))
+        return self._wait(Command(send, (sql.encode(self._encoding), None), statement))
 
     def add_prepared(self, sql: str, params: Sequence[Any]) -> Command:
         """Let a statement wait that comes again; the server parses and plans it only once."""
@@ -148,10 +148,13 @@ class Pipeline:
         connection.pipeline_sync()
         yield from generators.send(connection)
         for command in commands:
-            results = yield from generators.fetch_many(connection)
-            if not results:
+            if command.statement is not None:
+                command.result, _rows = yield from read_result(connection)
+            else:
+                results = yield from generators.fetch_many(connection)
+                command.result = results[0] if results else None
+            if command.result is None:
                 raise psycopg.OperationalError(connection.get_error_message())
-            command.result = results[0]
         for last in (yield from generators.fetch_many(connection)):
             if last.status != ExecStatus.PIPELINE_SYNC:
                 raise error_from_result(last, encoding=self._encoding)
