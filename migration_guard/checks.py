@@ -13,6 +13,7 @@ with the same number, because its header may allow that. ``checksqlmigrations`` 
 | migration_guard.E005 | bad-name | a .sql file that would not be run |
 | migration_guard.E006 | duplicate-id | one migration in two places |
 | migration_guard.E007 | duplicate-number | two branches took one number |
+| migration_guard.E008 | not-a-file | a folder, FIFO or dead link with the name of a migration |
 | migration_guard.W001 | max-migration-missing | that they will, without a conflict in git |
 | migration_guard.W002 | max-migration-stale | a merge, or a file made by hand, left it behind |
 | migration_guard.W003 | hidden-command | another app's test command leaves the migrations out |
@@ -46,6 +47,7 @@ IDS: Final = {
     "bad-name": f"{APP}.E005",
     "duplicate-id": f"{APP}.E006",
     "duplicate-number": f"{APP}.E007",
+    "not-a-file": f"{APP}.E008",
     "max-migration-missing": f"{APP}.W001",
     "max-migration-stale": f"{APP}.W002",
     "hidden-command": f"{APP}.W003",
@@ -148,9 +150,10 @@ def _check_duplicate_numbers(
 def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
     # Imported late: no other check reads a file.
     from migration_guard.planning import directives
+    from migration_guard.planning.regular_files import read_text
 
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = read_text(str(path))
     except OSError:
         return False
     return "duplicate-number" in directives.parse(text, environments)[0].allow

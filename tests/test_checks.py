@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
@@ -331,13 +332,21 @@ def test_manage_check_when_a_name_is_bad_fails_with_place_and_hint(migrations, g
 
 
 def test_checks_open_neither_a_database_nor_a_migration(migrations, settings):
-    folder = migrations({"0001_a.sql": SQL, MAX_MIGRATION: "0001_a"})
-    (folder / "0001_a.sql").chmod(0)
-    # A link that leads nowhere cannot be opened, even by root.
-    (folder / "0001_a.sql").unlink()
-    (folder / "0001_a.sql").symlink_to(folder / "nowhere")
+    migrations({"0001_a.sql": SQL, MAX_MIGRATION: "0001_a"})
+    opened = []
+    is_over = []
+
+    def note(event, args):
+        if event == "open" and not is_over:
+            opened.append(Path(str(args[0])).name)
+
+    sys.addaudithook(note)
 
     assert found() == []
+
+    is_over.append(True)  # Python cannot take a hook away
+    assert MAX_MIGRATION in opened
+    assert "0001_a.sql" not in opened
 
 
 def test_checks_when_there_are_thousands_of_files_are_quick(migrations, benchmark_seconds):

@@ -21,6 +21,7 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import TEMPLATE_PREFIX, Host, TemplateHost
 from migration_guard.planning.names import scan
+from migration_guard.planning.regular_files import read_bytes
 from migration_guard.running import own_tables
 
 # The settings that change which tables Django's migrations make.
@@ -74,7 +75,7 @@ def _sql_files(alias: str) -> list[bytes]:
     names_, _ = scan(conf.load().folders(alias))
     for name in names_:
         try:
-            parts += [name.path.name.encode(), name.path.read_bytes()]
+            parts += [name.path.name.encode(), read_bytes(name.file)]
         except OSError as error:
             raise CannotTell(
                 f"{name.path} cannot be read: {error.strerror}.", "Mend it, and run it again."

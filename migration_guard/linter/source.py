@@ -24,6 +24,7 @@ from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
 from migration_guard.planning.preflight import prepare
+from migration_guard.planning.regular_files import read_bytes
 from migration_guard.planning.scripts import Script
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError, Statement, split
@@ -178,7 +179,7 @@ def _read_baseline(folders: Sequence[Path], vendor: str) -> list[Statement]:
     for folder in folders:
         path = folder / BASELINE
         try:
-            statements += split(path.read_text(encoding="utf-8-sig"), vendor)
+            statements += split(read_bytes(str(path)).decode("utf-8-sig"), vendor)
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError, SQLError) as error:

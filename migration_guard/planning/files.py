@@ -5,21 +5,19 @@ and the order in which the file system lists files, never matter.
 """
 
 import itertools
-import os
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.digests import checksum
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.directives import parse as parse_directives
 from migration_guard.planning.names import FileName, scan
+from migration_guard.planning.regular_files import read_bytes
 from migration_guard.problems import Problem
-
-_CHUNK: Final = 64 * 1024  # bytes
 
 
 class MigrationFile(NamedTuple):
@@ -114,27 +112,13 @@ def _read_file(
     name: FileName, environments: Collection[str]
 ) -> tuple[MigrationFile | None, list[Problem]]:
     try:
-        raw = _read_bytes(name.file)
+        raw = read_bytes(name.file)
     except OSError as error:
         raise CannotTell(
             f"{name.file} cannot be opened: {error.strerror or error}.",
             "Make the file readable for the user who runs the migrations.",
         ) from error
     return parse(name, raw, environments)
-
-
-def _read_bytes(file: str) -> bytes:
-    """Return the content of a file."""
-    # Without a file object, which would make the reading of thousands of files slower.
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        parts = [os.read(descriptor, os.fstat(descriptor).st_size + 1)]
-        # The file grew, or the system gives less at a time.
-        while part := os.read(descriptor, _CHUNK):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(descriptor)
 
 
 def _not_utf8_problem(path: Path, raw: bytes, offset: int) -> Problem:

@@ -3,12 +3,14 @@
 It makes two branches that each add a migration conflict in version control, not in a deploy.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.names import MAX_ID, FileName
+from migration_guard.planning.regular_files import read_text
 from migration_guard.problems import Problem, Severity
 
 MAX_MIGRATION: Final = "max_migration.txt"
@@ -30,22 +32,33 @@ def problems(names: Sequence[FileName]) -> list[Problem]:
 def write(migration: Path, migration_id: str) -> None:
     """Name the migration that was just created. Raises CannotTell if the file cannot be written."""
     path = migration.with_name(MAX_MIGRATION)
-    # A hidden file, so that an interrupted write leaves nothing that looks like a migration.
-    draft = migration.with_name(f".{MAX_MIGRATION}.new")
     try:
-        draft.write_text(f"{migration_id}\n", encoding="utf-8", newline="\n")
-        draft.replace(path)
+        replace(path, migration_id)
     except OSError as error:
         raise CannotTell(
             f"{migration} was made, but {path} cannot be written: {error.strerror or error}.",
-            f'Write one line into it: "{migration_id}".',
+            f'Make it a file with one line: "{migration_id}".',
         ) from error
+
+
+def replace(path: Path, migration_id: str) -> None:
+    """Put a file that names a migration in the place of ``path``. Raises OSError."""
+    # A hidden file, so that an interrupted write leaves nothing that looks like a migration.
+    draft = path.with_name(f".{MAX_MIGRATION}.new")
+    with open(draft, "wb", opener=_open_at_once) as file:
+        file.write(f"{migration_id}\n".encode())
+    draft.replace(path)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A FIFO would wait for a reader.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def _folder_problem(path: Path, newest: str) -> Problem | None:
     remedy = f'Write one line into it: "{newest}".'
     try:
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
+        text = read_text(str(path)).strip()
     except FileNotFoundError:
         return Problem(
             "max-migration-missing",
@@ -57,6 +70,7 @@ def _folder_problem(path: Path, newest: str) -> Problem | None:
         )
     except OSError as error:
         fault = f"{MAX_MIGRATION} cannot be read: {error.strerror or error}"
+        remedy = f'Make it a file with one line: "{newest}".'
         return Problem("max-migration-stale", fault, remedy, Severity.WARNING, path)
     if text == newest:
         return None

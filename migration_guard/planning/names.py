@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.foreign_formats import FOLDER_FILES, tool_of_name
+from migration_guard.planning.regular_files import irregularity
 from migration_guard.problems import Problem
 from migration_guard.vendors import VENDORS
 
@@ -120,6 +121,14 @@ def _parse_name(entry: os.DirEntry[str], folder: Path) -> FileName | Problem:
         fault = "the file is a symbolic link that leads out of the migration folder"
     if match is None or fault:
         return Problem("bad-name", fault, _NAME_HINT, path=folder / _escape(entry.name))
+    # What is no link needs no look at the disk.
+    if not entry.is_file(follow_symlinks=False) and (other := irregularity(entry.path)):
+        return Problem(
+            "not-a-file",
+            f"it is {other}, not a file",
+            "Put a regular file in its place, or take it away.",
+            path=folder / entry.name,
+        )
     return FileName(match["id"], int(match["number"]), match["vendor"], entry.path)
 
 

@@ -16,7 +16,7 @@ from django.core.files import locks
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning import max_migration
-from migration_guard.planning.names import MAX_DIGITS, MAX_ID, FileName, scan
+from migration_guard.planning.names import MAX_DIGITS, MAX_ID, FileName, number_of, scan
 from migration_guard.problems import Problem
 
 _FIRST: Final = "0001"
@@ -79,6 +79,7 @@ def create(
     configured = {_real_folder(path): path for path in reversed(folders)}
     with _lock_folders(configured):
         names, problems = scan(folders)
+        names = sorted([*names, *_names_without_file(problems)], key=lambda name: name.number)
         target = _choose_folder(names, folders, folder)
         digits = next_digits(names, target, datetime.now(UTC))
         migration_id = f"{digits}_{name}"
@@ -119,6 +120,14 @@ def next_digits(names: Sequence[FileName], folder: Path, now: datetime) -> str:
     if len(digits) == _TIMESTAMP_DIGITS and not digits.startswith("0"):
         number = max(number, int(now.strftime(_TIMESTAMP)))
     return str(number).zfill(len(digits))
+
+
+def _names_without_file(problems: Iterable[Problem]) -> Iterator[FileName]:
+    """Yield the names of what is no file: their numbers are taken, once that is mended."""
+    for problem in problems:
+        if problem.rule == "not-a-file" and problem.path is not None:
+            migration_id = problem.path.name.partition(".")[0]
+            yield FileName(migration_id, number_of(migration_id) or 0, None, str(problem.path))
 
 
 def _real_folder(folder: Path) -> Path:

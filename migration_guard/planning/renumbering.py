@@ -5,15 +5,17 @@ Merged files keep their names, and own files keep their order. All but ``apply``
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning.max_migration import MAX_MIGRATION
+from migration_guard.planning.max_migration import MAX_MIGRATION, replace
 from migration_guard.planning.names import FileName
 from migration_guard.planning.new_migration import next_digits
+from migration_guard.planning.regular_files import read_text
 
 _NAME: Final = re.compile(r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.[a-z]+)?\.sql")
 
@@ -94,10 +96,10 @@ def _update_max_migration(folder: Path) -> bool:
     path = folder / MAX_MIGRATION
     if newest is None:
         return False
-    line = f"{newest[0]}\n"
-    if path.exists() and path.read_text(encoding="utf-8", errors="replace") == line:
-        return False
-    path.write_text(line, encoding="utf-8", newline="\n")
+    with suppress(OSError):
+        if read_text(str(path)) == f"{newest[0]}\n":
+            return False
+    replace(path, newest[0])
     return True
 
 

@@ -1,6 +1,9 @@
 """runsqlmigrations and files that are not right: it says no before it runs the first of them."""
 
+import contextlib
 import os
+import socket
+import stat
 
 import pytest
 
@@ -102,26 +105,115 @@ def unreadable_by_its_owner(path):
     path.chmod(0)
 
 
-UNREADABLE = {
-    "a folder": lambda path: path.mkdir(),
-    "a link to nothing": lambda path: path.symlink_to(path.parent / "gone.sql"),
-    "a link to itself": lambda path: path.symlink_to(path),
-    "no right": unreadable_by_its_owner,
-}
-
-
-@pytest.mark.parametrize("case", UNREADABLE)
-def test_run_when_a_file_cannot_be_read_gives_2_and_touches_nothing(
-    case, sqlite, migrations, guard
-):
-    if case == "no right" and os.geteuid() == 0:
+def test_run_when_a_file_cannot_be_read_gives_2_and_touches_nothing(sqlite, migrations, guard):
+    if os.geteuid() == 0:
         pytest.skip("root may read everything")
     folder = migrations({"0001_a.sql": GOOD})
-    UNREADABLE[case](folder / "0002_b.sql")
+    unreadable_by_its_owner(folder / "0002_b.sql")
 
     refused(guard, 2, "0002_b.sql cannot be opened", "Make the file readable")
 
     assert untouched(sqlite)
+
+
+def bind_socket(path):
+    """Leave a socket's file at ``path``; its name may be longer than a socket's can be."""
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):
+        server.bind(path.name)
+
+
+def link_to_fifo(path):
+    """Leave a link to a FIFO of the same folder."""
+    os.mkfifo(path.parent / "_fifo")
+    path.symlink_to(path.parent / "_fifo")
+
+
+NO_FILES = {
+    "a folder": (lambda path: path.mkdir(), "it is a folder, not a file"),
+    "a FIFO": (os.mkfifo, "it is a FIFO, not a file"),
+    "a socket": (bind_socket, "it is a socket, not a file"),
+    "a link to a FIFO": (link_to_fifo, "it is a FIFO, not a file"),
+    "a link to nothing": (
+        lambda path: path.symlink_to(path.parent / "gone.sql"),
+        "it is a link that leads to no file (No such file or directory), not a file",
+    ),
+    "a link to itself": (
+        lambda path: path.symlink_to(path),
+        "it is a link that leads to no file (Too many levels of symbolic links), not a file",
+    ),
+    "a device": (
+        lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5)),  # /dev/zero
+        "it is a device, not a file",
+    ),
+}
+
+
+@pytest.fixture(params=NO_FILES)
+def no_file(request, migrations):
+    """Give a folder in which a name of a migration is no file, and what it is."""
+    make, message = NO_FILES[request.param]
+    folder = migrations({"0001_a.sql": GOOD, "max_migration.txt": "0001_a\n"})
+    try:
+        make(folder / "0002_b.sql")
+    except PermissionError:
+        pytest.skip("only root may make a device")
+    return folder, message
+
+
+def test_run_when_a_name_is_no_file_refuses_it_at_once(sqlite, no_file, guard):
+    refused(guard, 1, "not-a-file", "0002_b.sql", no_file[1], "Put a regular file in its place")
+    refused(guard, 1, "not-a-file", args=("--check",))
+
+    assert untouched(sqlite)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("checksqlmigrations",), 1),
+        (("check",), 1),
+        (("makesqlmigration", "next"), 0),
+        (("checkschema", "--fresh"), 1),
+    ],
+)
+def test_commands_when_a_name_is_no_file_say_so_at_once(command, code, sqlite, no_file, guard):
+    result = guard(*command)
+
+    assert result.code == code, result.err
+    assert no_file[1] in result.out + result.err
+    assert command[0] != "makesqlmigration" or (no_file[0] / "0003_next.sql").exists()
+
+
+@pytest.mark.parametrize(("make", "message"), NO_FILES.values(), ids=NO_FILES)
+def test_max_migration_when_it_is_no_file_is_replaced(make, message, sqlite, migrations, guard):
+    folder = migrations({"0001_a.sql": GOOD})
+    try:
+        make(folder / "max_migration.txt")
+    except PermissionError:
+        pytest.skip("only root may make a device")
+    is_link = (folder / "max_migration.txt").is_symlink()
+
+    checked = guard("check")
+    made = guard("makesqlmigration", "next")
+
+    assert checked.code == 0
+    assert "max_migration.txt" in checked.err
+    assert is_link or message in checked.err
+    if (folder / "max_migration.txt").is_dir():
+        assert (made.code, "Make it a file with one line" in made.err) == (2, True)
+    else:
+        assert made.code == 0, made.err
+        assert (folder / "max_migration.txt").read_text() == "0002_next\n"
+
+
+def test_max_migration_when_its_draft_is_a_fifo_is_written_or_refused(sqlite, migrations, guard):
+    folder = migrations({"0001_a.sql": GOOD, "max_migration.txt": "0001_a\n"})
+    os.mkfifo(folder / ".max_migration.txt.new")
+
+    result = guard("makesqlmigration", "next")
+
+    assert result.code == 2
+    assert "cannot be written" in result.err
 
 
 def test_run_when_a_link_leads_out_of_the_folder_refuses_it(sqlite, migrations, guard, tmp_path):

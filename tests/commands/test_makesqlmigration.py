@@ -347,5 +347,5 @@ def test_max_migration_when_it_cannot_be_written_says_that_the_migration_was_mad
 
     assert result.code == 2
     assert "0002_next.sql was made" in result.err
-    assert 'Write one line into it: "0002_next"' in result.err
+    assert 'Make it a file with one line: "0002_next"' in result.err
     assert (folder / "0002_next.sql").is_file()

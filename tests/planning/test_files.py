@@ -1,5 +1,6 @@
 """Folders -> files in numeric order, and what is wrong with them."""
 
+import os
 import random
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.files import FileSet, read
+from migration_guard.planning.regular_files import read_bytes
 
 NAMES = st.text(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", min_size=1, max_size=12
@@ -165,11 +167,17 @@ def test_folder_when_it_is_missing_is_named(tmp_path: Path) -> None:
         read_all(tmp_path / "nowhere")
 
 
-def test_file_when_it_cannot_be_opened_is_named(tmp_path: Path) -> None:
+def test_file_when_it_is_a_folder_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "1_a.sql").mkdir()
 
-    with pytest.raises(CannotTell, match=r"1_a\.sql"):
-        read_all(tmp_path)
+    assert rules(read_all(tmp_path)) == ["not-a-file"]
+
+
+def test_file_when_it_becomes_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1_a.sql")
+
+    with pytest.raises(OSError, match="it is a FIFO, not a file"):
+        read_bytes(str(tmp_path / "1_a.sql"))
 
 
 def test_link_when_it_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
