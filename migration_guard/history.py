@@ -45,9 +45,8 @@ class HistoryConnection(Protocol):
 
     wrapper: BaseDatabaseWrapper
 
-    @property
-    def stores_unicode(self) -> bool:
-        """Whether the database can hold any character."""
+    def holds(self, text: str) -> bool:
+        """Return whether the encoding of the own tables has all characters of ``text``."""
 
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the time now as SQL with parameters, later than ``after``."""
@@ -314,9 +313,10 @@ class History:
         """Set columns of one entry, and the time of the change."""
         now, params = self._connection.clock()
         columns = ", ".join([*(f"{column} = %s" for column in values), f"updated_at = {now}"])
+        fitting = [self._fit(each) if isinstance(each, str) else each for each in values.values()]
         self._connection.send(
             f"UPDATE {self._journal} SET {columns} WHERE id = %s",
-            (*values.values(), *params, migration_id),
+            (*fitting, *params, migration_id),
         )
 
     def journal_close(self, migration_id: str) -> None:
@@ -335,11 +335,11 @@ class History:
             f"details) VALUES ({now}, %s, %s, %s, %s, %s, %s)",
             (
                 *params,
-                self._identity.who,
+                self._fit(self._identity.who),
                 self._identity.database_user,
                 action,
                 migration_id,
-                mask_text(reason),
+                self._fit(mask_text(reason)),
                 json.dumps(details or {}),
             ),
         )
@@ -351,19 +351,33 @@ class History:
         self._connection.send(
             f"INSERT INTO {self._stamp} (id, environment, stamped_at, who) "
             f"VALUES (1, %s, {now}, %s)",
-            (environment, *params, self._identity.who),
+            (environment, *params, self._fit(self._identity.who)),
         )
 
     # -- values
 
-    def text_to_store(self, sql: str) -> str | None:
-        """Return ``sql``, or None where it is too long, holds a secret or does not fit."""
+    def text_to_store(self, sql: str, *, as_json: bool = False) -> str | None:
+        """Return ``sql``, or None where it is too long, holds a secret or does not fit.
+
+        JSON has escapes for characters that the database's encoding does not have.
+        """
         # A character is a byte at least.
         if len(sql) > MAX_STORED_BYTES or len(sql.encode()) > MAX_STORED_BYTES:
             return None
         if has_secret(sql, self._wrapper.vendor) or self._fills_secret_columns(sql):
             return None
-        return sql if sql.isascii() or self._connection.stores_unicode else None
+        return sql if as_json or self._connection.holds(sql) else None
+
+    def _fit(self, text: str) -> str:
+        """Return ``text`` with escapes in place of what the encoding cannot hold."""
+        if self._connection.holds(text):
+            return text
+        return "".join(
+            character
+            if self._connection.holds(character)
+            else character.encode("unicode_escape").decode()
+            for character in text
+        )
 
     def _fills_secret_columns(self, sql: str) -> bool:
         """Return whether rows without a column list may go to a column with a secret name."""

@@ -251,7 +251,9 @@ class _Run:
             "file": outcome.file,
             "checksum": outcome.checksum,
             # Without its passwords it can be kept.
-            "sql": self.history.text_to_store(mask_secrets(self.script.file.text, vendor)),
+            "sql": self.history.text_to_store(
+                mask_secrets(self.script.file.text, vendor), as_json=True
+            ),
             "rows": outcome.rows,
             "expected": outcome.expected,
             "everything": outcome.everything,

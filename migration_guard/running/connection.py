@@ -98,8 +98,6 @@ class Connection(ABC):
 
     # Whether the session lasts from one transaction to the next; a pooler may end it.
     keeps_session = True
-    # Whether the database can hold any character.
-    stores_unicode = True
     # What to do about a connection that cannot be made, and about a step that is refused.
     _connect_remedy: ClassVar = (
         "Check that the server runs, and host, port, user and password in DATABASES."
@@ -158,6 +156,10 @@ class Connection(ABC):
     def remedy(self, error: Exception, *, connected: bool) -> str:  # noqa: ARG002
         """Return what to do about an error of connecting, or of a step of the runner."""
         return self._step_remedy if connected else self._connect_remedy
+
+    def holds(self, text: str) -> bool:
+        """Return whether the own tables can hold all characters of ``text``."""
+        return can_encode(text, "utf-8")
 
     @contextmanager
     def another(self) -> Iterator[Self]:
@@ -268,6 +270,16 @@ class Connection(ABC):
     @abstractmethod
     def fresh(self) -> None:
         """Give a file that is no single transaction a clean session."""
+
+
+def can_encode(text: str, codec: str) -> bool:
+    """Return whether a codec of Python's has all characters of ``text``, which is no NUL."""
+    if not text.isascii():
+        try:
+            text.encode(codec)
+        except UnicodeEncodeError:
+            return False
+    return "\0" not in text
 
 
 def time_parameter(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
@@ -43,6 +44,7 @@ from migration_guard.running.garbage_collection import freeze_objects, no_collec
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
 from migration_guard.running.progress import Progress
+from migration_guard.running.stored_sql import unstorable_problems
 from migration_guard.running.task import AppliedByAnotherError, HistoryChangedError, Task
 from migration_guard.sql.classify import has_secret
 
@@ -96,6 +98,8 @@ class _Run:
         self.files = FileSet((), ())
         self.applied: list[str] = []
         self.last: datetime | None = None
+        # What is worth knowing of files that run, by path; a plan made again has not lost it.
+        self.notes: dict[Path | None, Problem] = {}
         # The migration that is being applied.
         self.current = ""
         self.lock: RunLock
@@ -125,6 +129,7 @@ class _Run:
             self._open(connection, facts)
             self._plan(present=own_tables.are_present(connection))
             self._prepare()
+            self._add_notes()
 
     def _run(self) -> None:
         self._read_files()
@@ -161,6 +166,7 @@ class _Run:
             self._apply_all(lock)
         if self.applied or self.recorded.stamp is None:
             self._plan(present=True)
+            self._add_notes()
 
     def _has_nothing_to_do(self) -> bool:
         """Return True if there is no file and no history. Nothing is written to the database."""
@@ -267,6 +273,7 @@ class _Run:
         scripts, problems = prepare(files, self.connection.vendor, self.conf.environments)
         problems += requirements.unmet_requirements(self.connection, files)
         problems += requirements.missing_session(self.connection, files)
+        self.notes |= {note.path: note for note in unstorable_problems(self.connection, files)}
         self._set(problems=(*self.outcome.problems, *problems))
         return scripts
 
@@ -391,6 +398,9 @@ class _Run:
                     self.connection.fresh()
                 entry = self.history.journal().get(script.file.id)
         return failures.migration_failure(self.connection, script, error, entry, self.applied)
+
+    def _add_notes(self) -> None:
+        self._set(problems=(*self.outcome.problems, *self.notes.values()))
 
     def _set(self, **values: Any) -> None:
         self.outcome = self.outcome._replace(**values)

@@ -23,8 +23,10 @@ from migration_guard.running.connection import (
     Kind,
     Limits,
     Progress,
+    can_encode,
     time_parameter,
 )
+from migration_guard.running.mysql import encodings
 from migration_guard.sql.statements import Statement
 
 _KINDS: Final = {
@@ -68,11 +70,21 @@ class MySQLConnection(Connection):
         self._is_used = True
         # The server's number of this connection.
         self.thread = 0
+        self._charset = ""
 
     @property
     def is_mariadb(self) -> bool:
         """Whether the server is MariaDB."""
         return bool(self.wrapper.mysql_is_mariadb)  # type: ignore[attr-defined]
+
+    def holds(self, text: str) -> bool:
+        """Return whether the columns of the history have all characters; asked only once."""
+        if text.isascii():
+            return can_encode(text, "ascii")
+        if not self._charset:
+            rows = self.fetch(encodings.CHARSET)
+            self._charset = str(rows[0][0]) if rows else encodings.MADE
+        return encodings.has_characters(self._charset, text)
 
     # -- facts
 

@@ -25,10 +25,12 @@ from migration_guard.running.connection import (
     NotDoneError,
     Progress,
     StatementError,
+    can_encode,
 )
 from migration_guard.running.postgresql import (
     cleaning,
     concurrent_indexes,
+    encodings,
     errors,
     pipeline,
     pooler,
@@ -80,14 +82,15 @@ class PostgreSQLConnection(Connection):
         return self.pooling is not Pooling.TRANSACTION
 
     @property
-    def stores_unicode(self) -> bool:  # type: ignore[override]
-        """Whether the database is in UTF-8."""
-        return bool(self.driver.info.parameter_status("server_encoding") == "UTF8")
-
-    @property
     def is_lost(self) -> bool:
         """Whether the connection has ended."""
         return bool(self.driver.closed or self.driver.broken)
+
+    def holds(self, text: str) -> bool:
+        """Return whether the encodings of the database and of this client have all characters."""
+        info = self.driver.info
+        server = encodings.codec_of(info.parameter_status("server_encoding") or "")
+        return can_encode(text, server) and can_encode(text, info.encoding)
 
     # -- facts
 
