@@ -5,6 +5,7 @@ can see, and with the environments in which the file runs.
 """
 
 import hashlib
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Final
 
@@ -33,8 +34,8 @@ def fingerprint(text: str, vendor: str) -> str:
     """Return the digest of the tokens of ``text`` and of its environments, with its version.
 
     Comments, white space, the case of unquoted words and other directives do not count. Strings,
-    MySQL's executable comments and COPY data do. Strings are read by the vendor's default rules.
-    Raises SQLError if ``text`` does not split into tokens.
+    MySQL's executable comments and COPY data do. Strings are read by the vendor's default rules;
+    where a text does not split into tokens by these, every character counts.
     """
     environments = ", ".join(sorted(directives.stated_environments(text) or ()))
     return f"{VERSION}{_token_digest([environments], text, vendor)}"[:_WIDTH]
@@ -43,7 +44,7 @@ def fingerprint(text: str, vendor: str) -> str:
 def is_fingerprint(stored: str, text: str, vendor: str) -> bool:
     """Return True if a stored fingerprint, by the definition of its version, is that of ``text``.
 
-    Version 0.1 counted all directives. Raises SQLError as ``fingerprint`` does.
+    Version 0.1 counted all directives.
     """
     if stored.startswith(VERSION):
         return stored == fingerprint(text, vendor)
@@ -54,9 +55,16 @@ def _token_digest(head: list[str], text: str, vendor: str) -> str:
     """Return the SHA-256 of some texts and the tokens of ``text``."""
     # Imported late: the system checks run with every command, and read no SQL.
     from migration_guard.sql.lexer import fingerprint_tokens
+    from migration_guard.sql.statements import SQLError
 
+    try:
+        return _digest(chain(head, fingerprint_tokens(text, vendor)))
+    except SQLError:
+        return _digest(iter([*head, text]))
+
+
+def _digest(parts: Iterator[str]) -> str:
     digest = hashlib.sha256()
-    parts = chain(head, fingerprint_tokens(text, vendor))
     while batch := list(islice(parts, 1000)):
         # The length keeps ["ab", "c"] and ["a", "bc"] apart.
         if sum(map(len, batch)) < CHUNK:

@@ -5,7 +5,6 @@ applied one is ``out_of_order``, not forgotten.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from migration_guard.planning.digests import checksum, fingerprint, is_fingerpri
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.problems import Problem, Severity
-from migration_guard.sql.statements import SQLError
 
 
 class State(StrEnum):
@@ -116,10 +114,8 @@ def _state_of_applied(
 ) -> tuple[State, list[Problem]]:
     if row.checksum in (None, file.checksum):
         return State.APPLIED, []
-    # A text that cannot be read as SQL is not the one that was applied.
-    with suppress(SQLError):
-        if _means_the_same(file, row, applied_sql, vendor):
-            return State.APPLIED, [_cosmetic_problem(file)]
+    if _means_the_same(file, row, applied_sql, vendor):
+        return State.APPLIED, [_cosmetic_problem(file)]
     return State.EDITED, [_edited_problem(file)]
 
 

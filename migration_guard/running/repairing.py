@@ -27,7 +27,7 @@ from migration_guard.results import Action, Change, Repaired
 from migration_guard.running import connecting, events, failures, own_tables
 from migration_guard.running.connection import Connection, Facts, StatementError
 from migration_guard.running.locks import hold, run_lock
-from migration_guard.sql.statements import SQLError
+from migration_guard.sql.statements import SQLError, split
 
 PRODUCTION = "production"
 _UNCHANGED = "nothing was changed"
@@ -306,12 +306,13 @@ def _sound_file(target: _Target, planned: Planned) -> MigrationFile:
 
 def _fingerprint(file: MigrationFile, vendor: str) -> str:
     try:
-        return fingerprint(file.text, vendor)
+        split(file.text, vendor)
     except SQLError as error:
         raise Refused(
             f"{file.path} cannot be read as SQL: {error}; {_UNCHANGED}.",
             "Correct the file first, and repeat.",
         ) from error
+    return fingerprint(file.text, vendor)
 
 
 def _before(target: _Target, planned: Planned) -> dict[str, Any]:

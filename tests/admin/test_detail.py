@@ -56,6 +56,14 @@ def test_detail_when_only_a_comment_changed_says_so(sqlite, admin, migrations):
     assert '<span class="mg-added">+-- Persons.' in page
 
 
+def test_detail_when_a_directive_was_added_says_that_it_is_cosmetic(sqlite, admin, migrations):
+    site = admin(FILES)
+    text = "-- guard: lock_timeout = 5s\n" + FILES["0001_users.sql"]
+    migrations({**FILES, "0001_users.sql": text})
+
+    assert "case or directives only" in site.text("0001_users/change/")
+
+
 def test_detail_when_the_file_is_gone_says_missing(sqlite, admin, migrations):
     site = admin(FILES)
     migrations({"0001_users.sql": FILES["0001_users.sql"]})

@@ -6,6 +6,7 @@ import pytest
 
 from migration_guard.models import AppliedMigration
 from tests.commands.refusals import history, refused
+from tests.commands.test_bad_history import foreign_table
 from tests.planning import history_of_0_1
 
 A = "CREATE TABLE a (id integer);\n"
@@ -137,6 +138,37 @@ def test_stored_sql_when_the_database_changed_it_is_no_evidence(database, migrat
     (folder / "0001_a.sql").write_text("-- →\nSELECT '?';\n")
 
     assert rules(guard) == ({"0001_a": "edited"}, ["edited"])
+
+
+UNREADABLE = ["SELECT 'open;\n", "COPY a FROM stdin; SELECT 1;\n"]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+@pytest.mark.parametrize("how", [("--fake", "0001_a"), ("--baseline", "1")])
+def test_files_that_are_no_sql_when_recorded_unrun_are_compared(
+    how, text, postgres, migrations, guard
+):
+    folder = migrations({"0001_a.sql": text})
+
+    assert guard("runsqlmigrations", *how).code == 0
+    assert guard("runsqlmigrations", "--check").code == 0
+
+    (folder / "0001_a.sql").write_text(f"-- guard: lock_timeout = 1s\n{text}")
+
+    assert rules(guard) == ({"0001_a": "edited"}, ["edited"])
+    message = guard("repairsqlmigrations", "0001_a", "--accept-edit", "--reason", "r")
+    assert message.code == 1
+    assert "cannot be read as SQL" in message.err
+
+
+def test_adopted_files_that_are_no_sql_are_recorded(postgres, migrations, guard):
+    foreign_table(postgres)
+    migrations({"0001_a.sql": UNREADABLE[0], "0002_b.sql": UNREADABLE[1]})
+
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert guard("runsqlmigrations", "--check").code == 0
 
 
 LOOK_THE_SAME = {

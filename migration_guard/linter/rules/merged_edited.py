@@ -8,7 +8,6 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.edit_diff import diff_lines
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
-from migration_guard.sql.statements import SQLError
 
 SLUG = "merged-edited"
 SEVERITY = Severity.ERROR
@@ -27,7 +26,7 @@ def check(source: Source) -> Iterator[Problem]:
 
 
 def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
-    is_cosmetic = _means_the_same(before, file.text, vendor)
+    is_cosmetic = fingerprint(before, vendor) == fingerprint(file.text, vendor)
     diff = diff_lines(before, file.text, "merged", "here", context=1)
     return Problem(
         SLUG,
@@ -43,10 +42,3 @@ def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
         file.path,
         detail="\n".join(diff),
     )
-
-
-def _means_the_same(before: str, after: str, vendor: str) -> bool:
-    try:
-        return fingerprint(before, vendor) == fingerprint(after, vendor)
-    except SQLError:
-        return False
