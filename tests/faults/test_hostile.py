@@ -70,3 +70,26 @@ def test_name_when_it_is_hostile_is_told_so_that_a_terminal_can_take_it(
     assert "Traceback" not in result.err
     assert "\x1b" not in result.out + result.err
     assert "2_\\x1b[31m\\udcff\\n::error::x.sql" in result.err
+
+
+@pytest.mark.parametrize(
+    "name", ["2_b.sql", "2_b.postgresql.sql", "max_migration.txt", "_baseline.sql"]
+)
+def test_fifo_when_it_stands_for_a_file_is_not_waited_for(
+    name, postgres, migrations, guard_process, tried
+):
+    os.mkfifo(migrations({"1_a.sql": "SELECT 1"}) / name)
+    commands = ("check", "checksqlmigrations", "runsqlmigrations")
+
+    results = {command: guard_process(command) for command in commands}
+
+    assert "Traceback" not in "".join(result.err for result in results.values())
+    is_migration = name.startswith("2")
+    assert results["runsqlmigrations"].code == int(is_migration)
+    told = "".join(result.out + result.err for result in results.values())
+    assert "it is a FIFO, not a file" in told
+    tried(
+        f"a FIFO in the place of {name}: {', '.join(commands)}",
+        item=8,
+        result="named as what it is; nothing waits for it",
+    )
