@@ -140,7 +140,7 @@ def check_file(file: MigrationFile, vendor: str) -> None:
         check_places(text, statements)
         check_gaps(text, vendor, statements)
         check_alone(text, vendor, statements)
-        assert len(digests.fingerprint(text, vendor)) == 64
+    assert len(digests.fingerprint(text, vendor)) == 64
     scripts, problems = preflight.prepare([file], vendor)
     assert scripts or problems
     _check_printable(problems)
