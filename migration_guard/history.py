@@ -313,7 +313,9 @@ class History:
         """Set columns of one entry, and the time of the change."""
         now, params = self._connection.clock()
         columns = ", ".join([*(f"{column} = %s" for column in values), f"updated_at = {now}"])
-        fitting = [self._fit(each) if isinstance(each, str) else each for each in values.values()]
+        fitting = [
+            self._fit(value) if isinstance(value, str) else value for value in values.values()
+        ]
         self._connection.send(
             f"UPDATE {self._journal} SET {columns} WHERE id = %s",
             (*fitting, *params, migration_id),

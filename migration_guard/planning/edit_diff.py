@@ -131,7 +131,7 @@ def _common_length(old: str, new: str) -> int:
     """Return how many characters at the beginning are the same."""
     pairs = enumerate(zip(old, new, strict=False))
     shorter = min(len(old), len(new))
-    return next((place for place, (one, other) in pairs if one != other), shorter)
+    return next((place for place, (old, new) in pairs if old != new), shorter)
 
 
 def _name(text: str) -> str:
