@@ -375,6 +375,8 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
+            # A server empties its folder for temporary files when it starts, also this one.
+            env={**os.environ, "TMPDIR": str(folder)},
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -392,7 +394,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                     *user,
                     f"--datadir={data}",
                     f"--socket={socket_path}",
-                    f"--tmpdir={folder}",  # a server empties its own when it starts
+                    f"--tmpdir={folder}",
                     f"--pid-file={folder / 'pid'}",
                     f"--port={port}",
                     "--bind-address=127.0.0.1",
