@@ -8,7 +8,7 @@ with the same number, because its header may allow that. ``checksqlmigrations`` 
 |---|---|---|
 | migration_guard.E001 | bad-setting | the setting cannot be read, so no command can run |
 | migration_guard.E002 | unknown-setting | a misspelt key, which would be ignored |
-| migration_guard.E003 | unknown-database | folders for an alias that is not in DATABASES |
+| migration_guard.E003 | unknown-database | an alias in DIRS or CONTRACTS that is not in DATABASES |
 | migration_guard.E004 | bad-folder | a folder that is not there or cannot be read |
 | migration_guard.E005 | bad-name | a .sql file that would not be run |
 | migration_guard.E006 | duplicate-id | one migration in two places |
@@ -20,7 +20,7 @@ with the same number, because its header may allow that. ``checksqlmigrations`` 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,6 @@ from typing import Any, Final
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
-from django.db import connections
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
@@ -63,8 +62,7 @@ def check(app_configs: Sequence[AppConfig] | None = None, **_kwargs: Any) -> lis
 
 def _find_problems() -> Iterator[Problem]:
     try:
-        unknown = conf.unknown_keys()
-        yield from _report_unknown_keys(unknown)
+        yield from _report_unknown_keys(conf.unknown_keys())
         loaded = conf.load()
     except CannotTell as error:
         yield Problem("bad-setting", error.message, error.hint)
@@ -82,13 +80,10 @@ def _find_problems() -> Iterator[Problem]:
         yield from _check_test_commands()
 
 
-def _report_unknown_keys(unknown: dict[str, str]) -> Iterator[Problem]:
-    for key, near in unknown.items():
-        yield Problem(
-            "unknown-setting",
-            f'{conf.SETTING} has a key "{key}", which the app does not know and would ignore',
-            f'Did you mean "{near}"?' if near else f"Known are {', '.join(conf.DEFAULTS)}.",
-        )
+def _report_unknown_keys(unknown: Iterable[conf.UnknownKey]) -> Iterator[Problem]:
+    for key in unknown:
+        rule = "unknown-database" if key.parent else "unknown-setting"
+        yield Problem(rule, key.fact, key.hint)
 
 
 def _check_test_commands() -> Iterator[Problem]:
@@ -110,13 +105,6 @@ def _check_test_commands() -> Iterator[Problem]:
 
 
 def _check_database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
-    if alias not in set(connections):
-        near = conf.nearest(alias, connections)
-        yield Problem(
-            "unknown-database",
-            f'{conf.SETTING}["DIRS"] names a database "{alias}", which is not in DATABASES',
-            f'Did you mean "{near}"?' if near else f"Known are {', '.join(sorted(connections))}.",
-        )
     try:
         names, name_problems = scan(loaded.folders(alias))
     except CannotTell as error:

@@ -10,18 +10,41 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
+from django.db import connections
 
 from migration_guard.exceptions import CannotTell
 
 SETTING: Final = "MIGRATION_GUARD"
-BUILT_IN_ENVIRONMENTS: Final = ("production", "staging", "test", "dev")
-ENVIRONMENT_ALIASES: Final = {"prod": "production", "live": "production"}
+PRODUCTION: Final = "production"
+BUILT_IN_ENVIRONMENTS: Final = (PRODUCTION, "staging", "test", "dev")
+ENVIRONMENT_ALIASES: Final = {"prod": PRODUCTION, "live": PRODUCTION}
+# What people call an environment, with the name that is built in: suggested, never accepted.
+ENVIRONMENT_SYNONYMS: Final = {
+    "development": "dev",
+    "develop": "dev",
+    "devel": "dev",
+    "local": "dev",
+    "localhost": "dev",
+    "sandbox": "dev",
+    "demo": "dev",
+    "testing": "test",
+    "tests": "test",
+    "ci": "test",
+    "qa": "test",
+    "uat": "staging",
+    "stage": "staging",
+    "stg": "staging",
+    "preprod": "staging",
+    "preproduction": "staging",
+    "nonprod": "",
+    "nonproduction": "",
+}
 DEFAULTS: Final[Mapping[str, Any]] = {
     "DIRS": {},
-    "ENVIRONMENT": "production",
+    "ENVIRONMENT": PRODUCTION,
     "ENVIRONMENTS": (),
     "CONTRACTS": {},
     "LOCK_TIMEOUT": "5s",
@@ -52,9 +75,12 @@ class Conf:
     def folders(self, alias: str) -> tuple[Path, ...]:
         """Return the folders of a database alias. Raises CannotTell if none is set."""
         if not self.dirs.get(alias):
+            near = nearest(alias, self.dirs)
+            meant = f'Did you mean "{near}"? ' if near else ""
             raise CannotTell(
                 f'{SETTING}["DIRS"] names no folder for the database "{alias}".',
-                f'Add it: {SETTING} = {{"DIRS": {{"{alias}": [BASE_DIR / "sql_migrations"]}}}}.',
+                f"{meant}Add it: "
+                f'{SETTING} = {{"DIRS": {{"{alias}": [BASE_DIR / "sql_migrations"]}}}}.',
             )
         return self.dirs[alias]
 
@@ -65,7 +91,7 @@ def load() -> Conf:
     environments = frozenset((*BUILT_IN_ENVIRONMENTS, *_names(values["ENVIRONMENTS"])))
     return Conf(
         dirs=_paths("DIRS", values["DIRS"]),
-        environment=environment(str(values["ENVIRONMENT"] or "production"), environments),
+        environment=environment(str(values["ENVIRONMENT"] or PRODUCTION), environments),
         environments=environments,
         lock_timeout=_limit("LOCK_TIMEOUT", values["LOCK_TIMEOUT"]),
         lock_retries=int(_number("LOCK_RETRIES", values["LOCK_RETRIES"])),
@@ -76,9 +102,51 @@ def load() -> Conf:
     )
 
 
-def unknown_keys() -> dict[str, str]:
-    """Return the keys that the app does not know, with the most similar valid key or ""."""
-    return {key: nearest(key, DEFAULTS) for key in _setting() if key not in DEFAULTS}
+class UnknownKey(NamedTuple):
+    """A key that nobody knows: of the setting (``parent`` is ""), or of one of its dicts.
+
+    ``nearest`` is the most similar key that is known, or "".
+    """
+
+    parent: str
+    key: str
+    nearest: str
+    known: tuple[str, ...]
+
+    @property
+    def fact(self) -> str:
+        """What is wrong with the key."""
+        if self.parent:
+            return (
+                f'{SETTING}["{self.parent}"] names a database "{self.key}", '
+                "which is not in DATABASES"
+            )
+        return f'{SETTING} has a key "{self.key}", which the app does not know and would ignore'
+
+    @property
+    def hint(self) -> str:
+        """The key that was probably meant, or all that are known."""
+        known = f"Known are {', '.join(self.known)}."
+        return f'Did you mean "{self.nearest}"?' if self.nearest else known
+
+
+def unknown_keys() -> list[UnknownKey]:
+    """Return the keys of the setting and of its dicts that nobody knows. Asks no database."""
+    values = _setting()
+    unknown = _unknown("", values, DEFAULTS)
+    for parent in _PATHS:
+        if isinstance(values.get(parent), Mapping):
+            unknown += _unknown(parent, values[parent], sorted(connections))
+    return unknown
+
+
+def _unknown(parent: str, keys: Iterable[Any], known: Iterable[str]) -> list[UnknownKey]:
+    names = tuple(known)
+    return [
+        UnknownKey(parent, str(key), nearest(str(key), names), names)
+        for key in keys
+        if key not in names
+    ]
 
 
 def environment(name: str, environments: Iterable[str]) -> str:
@@ -89,9 +157,11 @@ def environment(name: str, environments: Iterable[str]) -> str:
     name = ENVIRONMENT_ALIASES.get(name.strip().lower(), name.strip().lower())
     names = sorted(environments)
     if name not in names:
+        near = nearest_environment(name, names)
+        meant = f'Did you mean "{near}"? ' if near else ""
         raise CannotTell(
             f'"{name}" is not an environment; known are {", ".join(names)}.',
-            f'Correct {SETTING}["ENVIRONMENT"] (or --environment), '
+            f'{meant}Correct {SETTING}["ENVIRONMENT"] (or --environment), '
             f'or add the name to {SETTING}["ENVIRONMENTS"].',
         )
     return name
@@ -104,15 +174,47 @@ def seconds(text: str) -> float | None:
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
-    """Return the candidate that is most similar to ``word``, or an empty string."""
-    return next(iter(difflib.get_close_matches(word, list(candidates), n=1)), "")
+    """Return the candidate that is most similar to ``word`` without case, or an empty string."""
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    return next(
+        (by_lower[near] for near in difflib.get_close_matches(word.lower(), by_lower, n=1)), ""
+    )
+
+
+def nearest_environment(name: str, environments: Iterable[str]) -> str:
+    """Return the environment that ``name`` probably means, or an empty string.
+
+    A name like "non-production" or "pre-release" never means production.
+    """
+    word = re.sub(r"[\W_]", "", name.lower())
+    candidates = set(environments)
+    if word in ENVIRONMENT_SYNONYMS:
+        synonym = ENVIRONMENT_SYNONYMS[word]
+        return synonym if synonym in candidates else ""
+    if word == "prd":
+        return PRODUCTION
+    if word.startswith(("no", "pre")):
+        candidates.discard(PRODUCTION)
+    return nearest(name, candidates)
 
 
 def _setting() -> Mapping[str, Any]:
+    if not hasattr(settings, SETTING):
+        _refuse_misspelt_name()
     value = getattr(settings, SETTING, {})
     if not isinstance(value, Mapping):
         raise CannotTell(f"{SETTING} is not a dict.", f'Write {SETTING} = {{"DIRS": {{…}}}}.')
     return value
+
+
+def _refuse_misspelt_name() -> None:
+    """Raise CannotTell for a setting of a similar name that holds keys of ours."""
+    for name in difflib.get_close_matches(SETTING, dir(settings)):
+        value = getattr(settings, name, None)
+        if isinstance(value, Mapping) and value.keys() & DEFAULTS.keys():
+            raise CannotTell(
+                f"There is no setting {SETTING}, and there is {name}.", f'Rename it "{SETTING}".'
+            )
 
 
 # What a path of each key names, and an example.

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from migration_guard.conf import ENVIRONMENT_ALIASES, nearest, seconds
+from migration_guard.conf import ENVIRONMENT_ALIASES, nearest, nearest_environment, seconds
+from migration_guard.planning.corrections import corrections
 from migration_guard.problems import Problem
 
 DEV_ONLY: Final = frozenset({"dev", "test"})
@@ -20,6 +21,8 @@ _LINE: Final = re.compile(
     r"^[ \t]*--[ \t]*guard[ \t]*:(?P<body>[^\n]*)$", re.MULTILINE | re.IGNORECASE
 )
 _BODY: Final = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
+# What looks like a key and its value, without the right sign between them.
+_LOOSE_BODY: Final = re.compile(r"\s*(?P<key>[A-Za-z_-]+)(?:\s*[:=]+\s*|\s+)(?P<value>\S.*)")
 _REQUIRES: Final = re.compile(r"[A-Za-z_]\w*\.\w+")
 _REPEATABLE: Final = frozenset({"allow", "requires"})
 _LONG: Final = 1024 * 1024  # characters
@@ -77,13 +80,14 @@ def parse(text: str, environments: Collection[str]) -> tuple[Directives, list[Pr
         body = _BODY.fullmatch(match["body"])
         key = body["key"].lower() if body else ""
         if body is None or key not in _SETTERS:
-            problems.append(_unknown_problem(match["body"].strip(), key, line))
+            problems.append(_unknown_problem(match["body"].strip(), key, line, environments))
             continue
         try:
             _refuse_second(key, seen)
             directives = _SETTERS[key](directives, body["value"], environments)
         except _BadValue as error:
-            problems.append(_bad_value_problem(match[0].strip(), str(error), line))
+            fix = _correct(key, body["value"], environments) if key not in seen else ""
+            problems.append(_bad_value_problem(match[0].strip(), str(error), line, fix))
         seen.add(key)
     return _apply_dev_words(directives, text[:end], problems)
 
@@ -155,7 +159,7 @@ def _set_environments(directives: Directives, value: str, existing: Collection[s
     names = _environment_names(value)
     for name in names:
         if name not in existing:
-            near = nearest(name, existing)
+            near = nearest_environment(name, existing)
             suggestion = f'; did you mean "{near}"?' if near else ""
             raise _BadValue(
                 f'"{name}" is not an environment (known: {", ".join(sorted(existing))}){suggestion}'
@@ -245,15 +249,28 @@ def _misplaced_problem(line: int) -> Problem:
     )
 
 
-def _unknown_problem(body: str, key: str, line: int) -> Problem:
+def _unknown_problem(body: str, key: str, line: int, environments: Collection[str]) -> Problem:
+    match = _LOOSE_BODY.fullmatch(body)
+    key = key or (match["key"].lower().replace("-", "_") if match else "")
     near = nearest(key, _SETTERS)
+    fix = _correct(near, match["value"], environments) if near and match else ""
+    keys = f"Write -- guard: key = value, with one of the keys {', '.join(_SETTERS)}."
     return Problem(
         "unknown-directive",
         f'"{body}" is not a directive' + (f'; did you mean "{near}"?' if near else ""),
-        f"Write -- guard: key = value, with one of the keys {', '.join(_SETTERS)}.",
+        f"Write: {fix}" if fix else keys,
         line=line,
     )
 
 
-def _bad_value_problem(directive: str, why: str, line: int) -> Problem:
-    return Problem("bad-directive", f"{directive}: {why}", "Correct the line.", line=line)
+def _bad_value_problem(directive: str, why: str, line: int, fix: str) -> Problem:
+    hint = f"Write: {fix}" if fix else "Correct the line."
+    return Problem("bad-directive", f"{directive}: {why}", hint, line=line)
+
+
+def _correct(key: str, value: str, environments: Collection[str]) -> str:
+    """Return the directive that was probably meant, or an empty string."""
+    for correction in (value, *corrections(key, value, environments)):
+        if apply_directive(key, correction, environments) is not None:
+            return f"-- guard: {key} = {correction}"
+    return ""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from migration_guard.conf import ENVIRONMENT_ALIASES
+from migration_guard.conf import ENVIRONMENT_ALIASES, ENVIRONMENT_SYNONYMS
 from migration_guard.planning import directives
 from migration_guard.planning.directives import Directives
 from migration_guard.problems import Problem
@@ -37,26 +37,6 @@ _RULES_OF_ONE_WORD: Final = {"empty", "gap", "squawk", "unterminated"}
 
 # -- words about environments
 
-# What people call an environment, with the name that is built in.
-_OTHER_NAMES: Final = {
-    "development": "dev",
-    "develop": "dev",
-    "devel": "dev",
-    "local": "dev",
-    "localhost": "dev",
-    "sandbox": "dev",
-    "demo": "dev",
-    "testing": "test",
-    "tests": "test",
-    "ci": "test",
-    "qa": "test",
-    "uat": "staging",
-    "stage": "staging",
-    "preprod": "staging",
-    "preproduction": "staging",
-    "nonprod": "",
-    "nonproduction": "",
-}
 _HYPHENATED: Final = re.compile(r"\b(non|pre)[\s-]+(?=prod(?:uction)?\b)")
 _PLACES: Final = (
     r"(?:[\s-]+(?:env(?:ironment)?s?|databases?|dbs?|servers?|systems?|instances?|machines?))?"
@@ -244,7 +224,7 @@ class _EnvironmentWords:
     def __init__(self, environments: Collection[str]) -> None:
         self._known = environments
         self._names = {fold(name): name for name in environments if name != "production"}
-        self._names = {**_OTHER_NAMES, **self._names}
+        self._names = {**ENVIRONMENT_SYNONYMS, **self._names}
         for alias in ("production", *ENVIRONMENT_ALIASES):
             self._names.pop(alias, None)
         longest_first = sorted(self._names, key=len, reverse=True)

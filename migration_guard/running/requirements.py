@@ -69,11 +69,10 @@ def _problem(
 ) -> Problem:
     app, name = key
     if key not in loader.disk_migrations:
-        near = nearest(name, [other for label, other in loader.disk_migrations if label == app])
         return Problem(
             "unknown-requirement",
             f"{file.id} requires {app}.{name}, which is no Django migration of this project",
-            f"Did you mean {app}.{near}?" if near else f"Is {app} in INSTALLED_APPS?",
+            _suggest(app, name, loader),
             path=file.path,
         )
     database = "" if alias == "default" else f" --database {alias}"
@@ -83,6 +82,22 @@ def _problem(
         f"manage.py migrate {app} {name}{database}",
         path=file.path,
     )
+
+
+def _suggest(app: str, name: str, loader: MigrationLoader) -> str:
+    """Return which migration was probably meant; a name may be cut short, as for ``migrate``."""
+    labels = {label for label, _ in loader.disk_migrations}
+    label = app if app in labels else nearest(app, labels)
+    names = sorted(other for other_label, other in loader.disk_migrations if other_label == label)
+    if not label:
+        return f"Is {app} in INSTALLED_APPS, and has it migrations?"
+    begun = [other for other in names if other.startswith(name)]
+    if len(begun) > 1:
+        return f"Write one of them in full: {', '.join(f'{label}.{other}' for other in begun[:5])}."
+    near = begun[0] if begun else nearest(name, names)
+    if not near:
+        return f"manage.py showmigrations {label} lists them."
+    return f"Did you mean {label}.{near}?"
 
 
 def _loader(connection: Connection) -> MigrationLoader:

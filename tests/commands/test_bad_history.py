@@ -383,7 +383,31 @@ REQUIRES = {
             "Did you mean contenttypes.0001_initial?",
         ],
     ),
-    "unknown app": ("shop.0001_initial", ["unknown-requirement", "Is shop in INSTALLED_APPS?"]),
+    "unknown app": ("shop.0001_initial", ["unknown-requirement", "Is shop in INSTALLED_APPS, and"]),
+    "cut short": (
+        "contenttypes.0001",
+        ["unknown-requirement", "Did you mean contenttypes.0001_initial?"],
+    ),
+    "cut short, of several": (
+        "contenttypes.0",
+        [
+            "unknown-requirement",
+            "Write one of them in full: contenttypes.0001_initial, "
+            "contenttypes.0002_remove_content_type_name.",
+        ],
+    ),
+    "misspelt app": (
+        "contenttype.0001",
+        ["unknown-requirement", "Did you mean contenttypes.0001_initial?"],
+    ),
+    "no such migration": (
+        "contenttypes.xyz",
+        ["unknown-requirement", "manage.py showmigrations contenttypes lists them."],
+    ),
+    "as migrate takes it": (
+        "contenttypes 0001_initial",
+        ["bad-directive", "Write: -- guard: requires = contenttypes.0001_initial"],
+    ),
     "no migration": ("auth", ["bad-directive", "0002_b.sql:1", "app_label.migration_name"]),
 }
 

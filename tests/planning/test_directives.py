@@ -98,3 +98,68 @@ def test_words_dev_test_only_when_the_environments_say_more_are_a_problem() -> N
     _, problems = parse("-- DEV/TEST ONLY\n-- guard: environments = production", KNOWN)
 
     assert [problem.rule for problem in problems] == ["bad-directive"]
+
+
+# -- corrections
+
+CORRECTIONS = {
+    "transaction = off;": "transaction = off",
+    "transaction = off,": "transaction = off",
+    "transaction = 'off'": "transaction = off",
+    "transaction = OFF.": "transaction = OFF",
+    "transaction = off -- since CONCURRENTLY": "transaction = off",
+    "transaction = off # since CONCURRENTLY": "transaction = off",
+    "transaction = off /* CONCURRENTLY */": "transaction = off",
+    "transaction = false": "transaction = off",
+    "transaction = no": "transaction = off",
+    "transaction = none;": "transaction = off",
+    "transaction = true": "transaction = on",
+    "transaction off": "transaction = off",
+    "transaction: off;": "transaction = off",
+    "transaction == off": "transaction = off",
+    "transcation = off": "transaction = off",
+    "rerun = yes": "rerun = safe",
+    "lock_timeout = '5s';": "lock_timeout = 5s",
+    "lock-timeout = 5s": "lock_timeout = 5s",
+    "lock_timeout = 5 seconds": "lock_timeout = 5s",
+    "statement_timeout = 1,5 minutes": "statement_timeout = 1.5min",
+    "statement_timeout = off": "statement_timeout = 0",
+    "environments = dev;": "environments = dev",
+    "environments = dev,": "environments = dev",
+    "environments = [dev, test]": "environments = dev, test",
+    "environments = 'dev', \"test\"": "environments = dev, test",
+    "environments = dev test": "environments = dev, test",
+    "environments = dev and test": "environments = dev, test",
+    "environments = development, testing, stage": "environments = dev, test, staging",
+    "requires = auth.0001_initial;": "requires = auth.0001_initial",
+    "requires = auth 0001_initial": "requires = auth.0001_initial",
+    "requires = auth/0001_initial.py": "requires = auth.0001_initial",
+    "requires = django.contrib.auth.0001_initial": "requires = auth.0001_initial",
+    "requires = ('auth', '0001_initial')": "requires = auth.0001_initial",
+    "allow = drop-column: since 41": "allow = drop-column, since 41",
+    "allow = drop_column - since 41": "allow = drop-column, since 41",
+}
+
+
+@pytest.mark.parametrize("body", CORRECTIONS)
+def test_directive_when_its_value_is_written_otherwise_shows_how(body: str) -> None:
+    found, (problem,) = parse(f"-- guard: {body}\nSELECT 1;", KNOWN)
+
+    directive = f"-- guard: {CORRECTIONS[body]}"
+    assert (found, problem.hint) == (Directives(), f"Write: {directive}")
+    assert parse(directive, KNOWN)[1] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "transaction = maybe;",
+        "environments = qua qua",
+        "allow = drop-column",
+        "lock_timeout = soon",
+    ],
+)
+def test_directive_when_its_value_has_no_likely_meaning_suggests_none(body: str) -> None:
+    (problem,) = parse(f"-- guard: {body}\nSELECT 1;", KNOWN)[1]
+
+    assert problem.hint == "Correct the line."

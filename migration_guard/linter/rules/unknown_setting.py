@@ -14,11 +14,5 @@ NEEDS = NOTHING
 
 def check(_source: Source) -> Iterator[Problem]:
     """Yield a problem for each unknown key."""
-    for key, suggestion in conf.unknown_keys().items():
-        yield Problem(
-            SLUG,
-            f'{conf.SETTING} has a key "{key}", which the app does not know and would ignore',
-            f'Did you mean "{suggestion}"?'
-            if suggestion
-            else f"Known are {', '.join(conf.DEFAULTS)}.",
-        )
+    for key in conf.unknown_keys():
+        yield Problem(SLUG, key.fact, key.hint)
