@@ -6,7 +6,7 @@ import threading
 from abc import abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import dropwhile
 from pathlib import Path
@@ -18,7 +18,9 @@ from django.core.management import find_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
+from migration_guard import conf
 from migration_guard.exceptions import GuardError
+from migration_guard.management import single_options
 from migration_guard.reports.escaping import escape_text
 
 APP: Final = "migration_guard"
@@ -33,9 +35,12 @@ class GuardCommand(BaseCommand):
     # The checks of other apps must not keep a deploy from running its migrations.
     requires_system_checks = ()
     formats: ClassVar[Sequence[str]] = ("text", "json")
+    # A rule of the static guard reports what is wrong with the setting.
+    reports_settings: ClassVar = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options that all commands have."""
+        single_options.require_once(parser)
         parser.add_argument(
             "--database",
             default=DEFAULT_DB_ALIAS,
@@ -53,6 +58,8 @@ class GuardCommand(BaseCommand):
         """Call ``answer``, and end with its exit code."""
         try:
             with _sigterm_as_interrupt():
+                if options["verbosity"] > 0 and not self.reports_settings:
+                    self._tell_unknown_settings()
                 returncode, message = self.answer(options)
         except GuardError as error:
             returncode, message = error.returncode, str(error)
@@ -60,6 +67,11 @@ class GuardCommand(BaseCommand):
             returncode, message = 1, "Interrupted."
         if returncode:
             raise CommandError(escape_text(message), returncode=returncode)
+
+    def _tell_unknown_settings(self) -> None:
+        with suppress(GuardError):  # which the command itself reports
+            for key in conf.unknown_keys():
+                self.tell(f"Warning: {key.fact}. {key.hint}")
 
     @abstractmethod
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:

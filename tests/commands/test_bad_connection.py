@@ -546,19 +546,138 @@ def test_run_when_the_setting_has_the_wrong_shape_shows_the_right_one(
     assert untouched(sqlite)
 
 
-def test_run_when_a_setting_is_unknown_works_and_the_system_check_names_it(
-    sqlite, migrations, guard
-):
-    migrations({"0001_a.sql": A}, LOCK_TIMOUT="1s")
+TYPOS = {
+    "a key": ({"LOCK_TIMOUT": "1s"}, 'a key "LOCK_TIMOUT"', 'Did you mean "LOCK_TIMEOUT"?'),
+    "its case": ({"wait": 1}, 'a key "wait"', 'Did you mean "WAIT"?'),
+    "a folder's database": (
+        {"DIRS": {"default": ["sql"], "defualt": ["sql"]}},
+        '"DIRS"] names a database "defualt"',
+        'Did you mean "default"?',
+    ),
+    "a contract's database": (
+        {"CONTRACTS": {"Default": ["contract.toml"]}},
+        '"CONTRACTS"] names a database "Default"',
+        'Did you mean "default"?',
+    ),
+}
+COMMANDS = [
+    ["runsqlmigrations"],
+    ["runsqlmigrations", "--plan"],
+    ["runsqlmigrations", "--format", "json"],
+    ["checkschema", "--allow-unknown"],
+    ["makesqlmigration", "x"],
+    ["repairsqlmigrations", "--stamp", "dev", "--reason", "x"],
+    ["runauditedsql", "x.sql", "--reason", "x", "--expect-rows", "0"],
+]
 
-    result = guard("runsqlmigrations")
+
+@pytest.mark.parametrize("typo", TYPOS)
+def test_command_when_a_key_of_the_setting_is_unknown_names_the_nearest(
+    typo, sqlite, migrations, guard, settings
+):
+    keys, fact, hint = TYPOS[typo]
+    folder = migrations({"0001_a.sql": A})
+    keys = {"DIRS": {"default": [folder]}, **keys}
+    if "defualt" in keys["DIRS"]:
+        keys["DIRS"] = {alias: [folder] for alias in keys["DIRS"]}
+    settings.MIGRATION_GUARD = keys
+
+    for command in COMMANDS:
+        result = guard(*command)
+        assert f"{fact}, which" in result.err, command
+        assert hint in result.err, command
     check = guard("check")
 
-    assert result.code == 0
     assert history(sqlite) == ["0001_a"]
     assert check.code == 1
-    assert 'a key "LOCK_TIMOUT"' in check.err
-    assert 'Did you mean "LOCK_TIMEOUT"?' in check.err
+    assert fact in check.err
+    assert hint in check.err
+
+
+def test_command_when_the_settings_name_is_misspelt_names_the_right_one(
+    sqlite, sql_dir, settings, guard
+):
+    del settings.MIGRATION_GUARD
+    settings.MIGRATION_GAURD = {"DIRS": {"default": [sql_dir]}}
+
+    for command in ["runsqlmigrations"], ["checksqlmigrations"], ["makesqlmigration", "x"]:
+        result = guard(*command)
+        assert result.code == 2, command
+        assert "no setting MIGRATION_GUARD, and there is MIGRATION_GAURD" in result.err
+    assert "MIGRATION_GAURD" in guard("check").err
+    assert untouched(sqlite)
+
+
+MEANT = {
+    "development": "dev",
+    "Local": "dev",
+    "testing": "test",
+    "ci": "test",
+    "stage": "staging",
+    "pre-production": "staging",
+    "prodution": "production",
+    "nonproduction": None,
+    "noproduction": None,
+}
+
+
+@pytest.mark.parametrize("name", MEANT)
+@pytest.mark.parametrize("place", ["setting", "option"])
+def test_run_when_the_environment_is_unknown_names_the_one_meant(
+    name, place, sqlite, migrations, guard
+):
+    migrations({"0001_a.sql": A}, **({"ENVIRONMENT": name} if place == "setting" else {}))
+    args = ["--environment", name] if place == "option" else []
+
+    message = refused(guard, 2, "is not an environment", args=args)
+
+    meant = MEANT[name]
+    assert (f'Did you mean "{meant}"?' in message) is (meant is not None)
+    assert meant is not None or "Did you mean" not in message
+    assert untouched(sqlite)
+
+
+# -- options
+
+TWICE = [
+    ["runsqlmigrations", "--database", "default", "--database=other"],
+    ["runsqlmigrations", "--data", "default", "--database", "other"],
+    ["runsqlmigrations", "--environment", "production", "--environment", "dev"],
+    ["runsqlmigrations", "--target", "1", "--target", "2"],
+    ["runsqlmigrations", "--baseline", "1", "--baseline", "2"],
+    ["runsqlmigrations", "--fake", "0001_a", "--fake", "0002_b"],
+    ["runsqlmigrations", "--wait", "1", "--wait", "2"],
+    ["runsqlmigrations", "--format", "json", "--format", "text"],
+    ["repairsqlmigrations", "--stamp", "dev", "--stamp", "test", "--reason", "x"],
+    ["repairsqlmigrations", "--stamp", "dev", "--reason", "x", "--reason", "y"],
+    ["makesqlmigration", "x", "--sql", "SELECT 1", "--sql", "SELECT 2"],
+    ["checksqlmigrations", "--base", "main", "--base", "HEAD"],
+    ["checkschema", "--models", "--no-models"],
+    ["checkschema", "--output", "a", "--output", "b"],
+    ["runauditedsql", "x.sql", "--reason", "x", "--reason", "y"],
+]
+
+
+@pytest.mark.parametrize("args", TWICE, ids=" ".join)
+def test_command_when_an_option_is_given_twice_gives_2_and_does_nothing(
+    args, sqlite, migrations, guard
+):
+    migrations({"0001_a.sql": A})
+
+    result = guard(*args)
+
+    assert result.code == 2
+    assert "is given twice" in result.err
+    assert untouched(sqlite)
+    with pytest.raises(CommandError, match="is given twice"):
+        call_command(*args)
+
+
+def test_command_when_it_is_called_again_takes_the_same_option(sqlite, migrations, guard):
+    migrations({"0001_a.sql": A})
+
+    for _ in range(2):
+        assert guard("runsqlmigrations", "--database", "default").code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Tells whether a database keeps the schema contract; writes nothing to the database."""
 
-from argparse import ArgumentParser, BooleanOptionalAction
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,7 @@ from migration_guard.contracts import RULES, Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
+from migration_guard.management.single_options import SingleSwitch
 from migration_guard.reports import fresh, text
 from migration_guard.reports.escaping import escape_text
 from migration_guard.results import Checked
@@ -45,7 +46,7 @@ class Command(GuardCommand):
         )
         parser.add_argument(
             "--models",
-            action=BooleanOptionalAction,
+            action=SingleSwitch,
             default=True,
             help="Whether the models are a contract too (default: they are).",
         )

@@ -22,6 +22,7 @@ class Command(GuardCommand):
 
     help = "Check the SQL migrations before any database does: names, order, past and danger."
     formats: ClassVar = ("text", "json", "github", "sarif")
+    reports_settings = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options: what to compare with, and how strict to be."""
