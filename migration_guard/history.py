@@ -18,12 +18,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.planning.names import MAX_DIGITS
 from migration_guard.planning.plan import edited_ids
+from migration_guard.planning.stamp import STAMP_ID, StampRow, parse_stamp, stamp_command
 from migration_guard.sql.classify import has_secret, mask_text
 from migration_guard.sql.secret_names import has_secret_name, is_secret_name
 from migration_guard.sql.unlisted_columns import defined_tables, tables_without_columns
@@ -36,6 +38,8 @@ How = AppliedMigration.How
 MAX_STORED_BYTES: Final = 256 * 1024
 CLEARED: Final = "cleared"
 _IDS: Final = 500  # in one query; SQLite takes at most 999 parameters
+# The key of a connection's settings for the NAME that the project gave the database.
+PROJECT_NAME: Final = "MIGRATION_GUARD_NAME"
 # What CAST makes text of.
 _TEXT_TYPES: Final = {"postgresql": "text", "mysql": "char", "sqlite": "text"}
 
@@ -162,9 +166,29 @@ class History:
         return int(rows[0][0])
 
     def stamp(self) -> str | None:
-        """Return the environment that the database is stamped with, if it is."""
-        rows = self._connection.fetch(f"SELECT environment FROM {self._stamp} WHERE id = 1")
-        return rows[0][0] if rows else None
+        """Return the environment that the database is stamped with, if it is.
+
+        Raises CannotTell for a stamp that cannot be understood.
+        """
+        try:
+            return parse_stamp(self.stamp_rows(), conf.load().environments)
+        except CannotTell as error:
+            names = self._wrapper.settings_dict
+            database = str(names.get(PROJECT_NAME, names["NAME"]) or "DBNAME")
+            command = stamp_command("NAME", database, self._wrapper.alias)
+            hint = " ".join(filter(None, (error.hint, f"To stamp it anew: {command}")))
+            raise CannotTell(error.message, hint) from error
+
+    def stamp_rows(self) -> list[StampRow]:
+        """Return what the table of the stamp holds; it should be one row."""
+        return self._connection.fetch(f"SELECT id, environment FROM {self._stamp} ORDER BY id")
+
+    def environments(self) -> dict[str, int]:
+        """Return the number of rows of the history by the environment of their run."""
+        rows = self._connection.fetch(
+            f"SELECT environment, COUNT(*) FROM {self.table} GROUP BY environment ORDER BY 2 DESC"
+        )
+        return {environment: int(number) for environment, number in rows}
 
     def _cleared_ids(self) -> set[str]:
         rows = self._connection.fetch(
@@ -347,12 +371,12 @@ class History:
         )
 
     def write_stamp(self, environment: str) -> None:
-        """Stamp the database with its environment."""
+        """Stamp the database with its environment, in place of what it carried."""
         now, params = self._connection.clock()
-        self._connection.send(f"DELETE FROM {self._stamp} WHERE id = 1")
+        self._connection.send(f"DELETE FROM {self._stamp}")
         self._connection.send(
             f"INSERT INTO {self._stamp} (id, environment, stamped_at, who) "
-            f"VALUES (1, %s, {now}, %s)",
+            f"VALUES ({STAMP_ID}, %s, {now}, %s)",
             (environment, *params, self._fit(self._identity.who)),
         )
 

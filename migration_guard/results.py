@@ -19,7 +19,8 @@ class Outcome(NamedTuple):
     """What a run did, or what it would do.
 
     ``applied`` holds the ids that this run applied or recorded, in order. ``rows`` is the history
-    in order of time. ``stamp`` is the environment that the database is stamped with, or None.
+    in order of time. ``stamp`` is the environment that the database counts as, None
+    before its first run.
     ``error`` ended the run early.
     """
 

@@ -86,7 +86,8 @@ def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
             # With a short time limit; the project's own may be minutes where no server answers.
             with connecting.open_connection(alias, read_only=True):
                 pass
-        with reading(alias):
+        with reading(alias) as connection:
+            connecting.refuse_hidden(connection)
             list(model.objects.using(alias).order_by().values_list(*fields)[:1])
     except GuardError as error:
         return error

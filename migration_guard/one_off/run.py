@@ -132,6 +132,7 @@ class _Run:
     def _open(self, connection: Connection, facts: Facts) -> None:
         connecting.refuse_standby(connection, facts)
         self.connection = connection
+        own_tables.refuse_hidden(connection, facts.schema)
         self.history = History(connection, facts.schema, Identity(who(), facts.user))
         self.counter = counter_on(connection, self.history)
         self._set(place=connecting.describe(connection.wrapper), name=facts.name)
@@ -140,12 +141,15 @@ class _Run:
 
     def _run_locked(self, lock: RunLock) -> None:
         with self.connection.failing():
-            self._set(stamp=self.history.stamp())
+            recorded = self.history.read()
+            self._set(stamp=recorded.environment)
             acts = self.history.count_acts(ACTION)
             self._refuse_tables_without_transactions()
         if self.outcome.stamp is not None:
             preparation.refuse_environment(
-                self.script, self.outcome.stamp, "the database's own stamp"
+                self.script,
+                self.outcome.stamp,
+                "the database's own stamp" if recorded.stamp else "its stamp is missing",
             )
         self.observe(events.Started(self.script.file.id, 0, self.script.total))
         limits = Limits.of(self.script.file.directives, self.conf)

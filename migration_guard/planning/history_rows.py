@@ -5,6 +5,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from migration_guard.conf import PRODUCTION
+
 HISTORY_TABLE: Final = "applied_migrations"
 # The tables of the app itself. The models have the same names; a test compares them.
 OWN_TABLES: Final = (
@@ -55,3 +57,13 @@ class RecordedHistory(NamedTuple):
     cleared: Collection[str] = ()
     stamp: str | None = None
     sql: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def environment(self) -> str | None:
+        """The environment that the database counts as; None where nothing ran yet.
+
+        A history whose stamp is missing counts as production: it may be.
+        """
+        if self.stamp is None and (self.rows or self.journal or self.cleared):
+            return PRODUCTION
+        return self.stamp

@@ -137,7 +137,7 @@ def _state_of_unapplied(
     environment: str,
     highest: int,
 ) -> tuple[State, list[Problem]]:
-    if not is_allowed(file, environment, recorded.stamp):
+    if not is_allowed(file, environment, recorded.environment):
         return State.SKIPPED, []
     if entry is not None:
         return (State.FAILED if entry.failed else State.RUNNING), [_half_done_problem(file, entry)]

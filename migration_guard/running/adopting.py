@@ -51,6 +51,8 @@ def adopt(
         )
     own_tables.ensure(connection, facts)
     with connection.transaction(lock_timeout):
+        if history.stamp() is None:  # with the rows, since a history without it is production's
+            history.write_stamp(environment)
         return _copy(connection, history, facts, files, environment)
 
 

@@ -11,6 +11,8 @@ from django.db.utils import Error
 from django.utils.connection import ConnectionDoesNotExist
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
+from migration_guard.history import PROJECT_NAME
+from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection, Facts, StatementError
 from migration_guard.running.failures import step_failure
@@ -128,6 +130,15 @@ def connection_to(alias: str, name: str) -> BaseDatabaseWrapper:
     return connection
 
 
+def refuse_hidden(wrapper: BaseDatabaseWrapper) -> None:
+    """Raise CannotTell where the project's own connection may not see every own row."""
+    wrapper.ensure_connection()
+    with wrapper.wrap_database_errors:
+        reason = _class_of(wrapper)(wrapper).why_hidden(None, OWN_TABLES)
+    if reason is not None:
+        raise reason
+
+
 def refuse_standby(connection: Connection, facts: Facts) -> None:
     """Raise CannotTell on a standby, and Refused where the sessions accept no writes."""
     name = describe(connection.wrapper)
@@ -175,6 +186,8 @@ def _refuse_psycopg2() -> None:
 
 
 def _configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:
+    # A vendor may write another NAME, to open it in another way.
+    wrapper.settings_dict[PROJECT_NAME] = wrapper.settings_dict["NAME"]
     wrapper.settings_dict.update(
         AUTOCOMMIT=True, ATOMIC_REQUESTS=False, CONN_MAX_AGE=0, CONN_HEALTH_CHECKS=False
     )

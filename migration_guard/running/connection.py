@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from migration_guard.conf import Conf
+from migration_guard.exceptions import GuardError
 from migration_guard.history import Rows, StatementText
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.scripts import Unit
@@ -160,6 +161,13 @@ class Connection(ABC):
     def holds(self, text: str) -> bool:
         """Return whether the own tables can hold all characters of ``text``."""
         return can_encode(text, "utf-8")
+
+    def why_hidden(self, schema: str | None, tables: Sequence[str]) -> GuardError | None:  # noqa: ARG002
+        """Return why rows of the own ``tables`` may not be seen; None where all are.
+
+        Without a ``schema`` those that an unqualified name finds are meant.
+        """
+        return None
 
     @contextmanager
     def another(self) -> Iterator[Self]:

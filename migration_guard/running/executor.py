@@ -24,7 +24,8 @@ from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.plan import Plan, Planned, State, make_plan
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script, in_one_transaction
-from migration_guard.problems import Problem, Severity, errors
+from migration_guard.planning.stamp import describe_stamp
+from migration_guard.problems import Problem, errors
 from migration_guard.results import Outcome
 from migration_guard.running import (
     adopting,
@@ -37,6 +38,7 @@ from migration_guard.running import (
     marking,
     own_tables,
     requirements,
+    stamping,
     transactional,
 )
 from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
@@ -152,14 +154,14 @@ class _Run:
         if self.options.adopt:
             self._adopt()
         own_tables.ensure(self.connection, self.facts)
+        if self.options.restamp:
+            self._restamp()
         self._plan(present=True)
         if not (self.options.fake or self.options.baseline is not None):
             half_done.refuse_changed_history(self.recorded)
+        self._stop_at([*filter(stamping.is_missing, self.outcome.problems)])
         if self.recorded.stamp is None:
-            self._stamp()
-        elif self.options.restamp and self.recorded.stamp != self.outcome.environment:
-            self._stamp()
-            self._plan(present=True)
+            self._stamp(self.recorded)
         if self.options.fake or self.options.baseline is not None:
             self._mark()
         else:
@@ -194,6 +196,7 @@ class _Run:
 
     def _open(self, connection: Connection, facts: Facts) -> None:
         self.connection, self.facts = connection, facts
+        own_tables.refuse_hidden(connection, facts.schema)
         self.history = self._history(connection)
 
     def _history(self, connection: Connection) -> History:
@@ -210,14 +213,19 @@ class _Run:
         outcome = self.outcome
         plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
         problems = [self._with_diff(problem, plan) for problem in plan.problems]
-        if self.recorded.stamp not in (None, outcome.environment):
-            problems.append(_mismatch(str(self.recorded.stamp), outcome.environment))
+        problems += self._find_stamp_problems()
         self._set(
             plan=plan,
             rows=tuple(self.recorded.rows.values()),
-            stamp=self.recorded.stamp,
+            stamp=self.recorded.environment,
             problems=(*self.files.problems, *problems),
         )
+
+    def _find_stamp_problems(self) -> list[Problem]:
+        with self.connection.failing():
+            return stamping.find_problems(
+                self.connection, self.facts, self.history, self.recorded, self.outcome.environment
+            )
 
     def _refuse_lost_files(self) -> None:
         """Raise CannotTell if there is a history, and no file at all."""
@@ -296,9 +304,16 @@ class _Run:
         for migration_id in adopted:
             self.observe(events.Recorded(migration_id, How.ADOPTED))
 
-    def _stamp(self) -> None:
-        with self.connection.transaction(self.conf.lock_timeout):
-            self.history.write_stamp(self.outcome.environment)
+    def _restamp(self) -> None:
+        """Stamp a test database, before a stamp that means nothing here stops the reading."""
+        with self.connection.failing():
+            rows = self.history.stamp_rows()
+        if describe_stamp(rows) != self.outcome.environment:
+            self._stamp(None)
+
+    def _stamp(self, recorded: RecordedHistory | None) -> None:
+        limit, environment = self.conf.lock_timeout, self.outcome.environment
+        self.observe(stamping.stamp(self.connection, self.history, recorded, environment, limit))
 
     def _mark(self) -> None:
         plan = self.outcome.plan
@@ -404,14 +419,3 @@ class _Run:
 
     def _set(self, **values: Any) -> None:
         self.outcome = self.outcome._replace(**values)
-
-
-def _mismatch(stamp: str, environment: str) -> Problem:
-    return Problem(
-        "environment-mismatch",
-        f"the database is stamped {stamp}, and this run says {environment}: a migration with "
-        "environments runs only where both allow it",
-        f"Set the environment to {stamp}; or, if the stamp is wrong (a restored dump): "
-        f"manage.py repairsqlmigrations --stamp {environment} --reason TEXT.",
-        Severity.WARNING,
-    )

@@ -22,6 +22,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from migration_guard import migrations
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
+from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running.connection import Connection, Facts, Kind
 
 APP = "migration_guard"
@@ -44,6 +45,14 @@ def are_present(connection: Connection) -> bool:
     if not ours <= set(columns):
         raise foreign_table_error(columns)
     return True
+
+
+def refuse_hidden(connection: Connection, schema: str | None) -> None:
+    """Raise CannotTell where not every row of the own tables in ``schema`` is seen."""
+    with connection.failing():
+        reason = connection.why_hidden(schema, OWN_TABLES)
+    if reason is not None:
+        raise reason
 
 
 def ensure(connection: Connection, facts: Facts) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 
 from migration_guard import conf
-from migration_guard.conf import Conf, nearest
+from migration_guard.conf import PRODUCTION, Conf, nearest, nearest_environment
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
@@ -22,6 +22,7 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet, MigrationFile
 from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.plan import Planned, State, make_plan
+from migration_guard.planning.stamp import describe_stamp
 from migration_guard.problems import errors
 from migration_guard.results import Action, Change, Repaired
 from migration_guard.running import connecting, events, failures, own_tables
@@ -29,7 +30,6 @@ from migration_guard.running.connection import Connection, Facts, StatementError
 from migration_guard.running.locks import hold, run_lock
 from migration_guard.sql.statements import SQLError, split
 
-PRODUCTION = "production"
 _UNCHANGED = "nothing was changed"
 _SHOW_STATES = "manage.py runsqlmigrations --plan shows the state of each migration."
 
@@ -121,6 +121,7 @@ def _repair(request: Repair, loaded: Conf, outcome: Repaired, observe: events.Ob
         history = History(connection, facts.schema, identity)
         target = _Target(connection, facts, history, loaded, files)
         try:
+            own_tables.refuse_hidden(connection, facts.schema)
             with (
                 hold(run_lock(connection), loaded.wait, observe),
                 connection.transaction(loaded.lock_timeout),
@@ -134,7 +135,7 @@ def _environment(name: str, loaded: Conf) -> str:
     try:
         return conf.environment(name, loaded.environments)
     except CannotTell as error:
-        near = nearest(name, loaded.environments)
+        near = nearest_environment(name, loaded.environments)
         meant = f'Did you mean "{near}"? ' if near else ""
         raise CannotTell(
             error.message, f'{meant}A new name is added to {conf.SETTING}["ENVIRONMENTS"].'
@@ -151,13 +152,13 @@ def _require_own_tables(connection: Connection) -> None:
 
 
 def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
-    recorded = target.history.read(target.files.files)
-    stamp = recorded.stamp or target.conf.environment
     if request.action is Action.STAMP:
-        _stamp(target, request, stamp)
-        return outcome._replace(environment=request.environment, previous_stamp=recorded.stamp)
+        previous = _stamp(target, request)
+        return outcome._replace(environment=request.environment, previous_stamp=previous)
+    recorded = target.history.read(target.files.files)
+    environment = recorded.environment or target.conf.environment
     if request.action is Action.FORGET:
-        _refuse_production(target, recorded.stamp)
+        _refuse_production(target, recorded)
     chosen = _choose(target.plan(recorded), request.ids)
     _ACTS[request.action](target, request, chosen)
     after = target.plan(target.history.read(target.files.files))
@@ -165,7 +166,7 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
         Change(planned.id, planned.state, after[planned.id].state if planned.id in after else None)
         for planned in chosen
     )
-    return outcome._replace(environment=stamp, previous_stamp=recorded.stamp, changes=changes)
+    return outcome._replace(environment=environment, previous_stamp=recorded.stamp, changes=changes)
 
 
 def _choose(plan: dict[str, Planned], ids: Sequence[str]) -> list[Planned]:
@@ -241,10 +242,10 @@ _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
 }
 
 
-def _stamp(target: _Target, request: Repair, stamp: str) -> None:
-    """Stamp the database; ``stamp`` is the environment that it counts as now."""
+def _stamp(target: _Target, request: Repair) -> str | None:
+    """Stamp the database; return what it carried before."""
     name, new = target.facts.database, request.environment
-    old = target.history.stamp()
+    old = describe_stamp(target.history.stamp_rows())
     if old == new:
         raise Refused(f'The database "{name}" is stamped {new} already; {_UNCHANGED}.')
     if request.confirm not in (None, name):
@@ -252,29 +253,42 @@ def _stamp(target: _Target, request: Repair, stamp: str) -> None:
             f'--confirm says "{request.confirm}", and this database is "{name}"; {_UNCHANGED}.',
             f"Check --database. If it is the one you mean: --confirm {shlex.quote(name)}",
         )
-    if stamp == PRODUCTION and new != PRODUCTION and request.confirm is None:
+    if new != PRODUCTION and request.confirm is None and _counts_as_production(target):
         raise Refused(
-            f'The database "{name}" is production. Stamped {new}, it would run migrations that '
-            f"must never run there; {_UNCHANGED}.",
+            f'The database "{name}" is production, or counts as it. Stamped {new}, it would run '
+            f"migrations that must never run there; {_UNCHANGED}.",
             f"If it is no longer production (a restored dump), repeat the command with "
             f"--confirm {shlex.quote(name)}",
         )
     target.history.write_stamp(new)
     _audit(target, request, "", {"from": old, "to": new})
+    return old
 
 
-def _refuse_production(target: _Target, stamp: str | None) -> None:
-    if PRODUCTION not in (stamp, target.conf.environment):
+def _counts_as_production(target: _Target) -> bool:
+    """Return whether the database is production, also where its stamp is missing or unclear."""
+    try:
+        environment = target.history.read().environment
+    except CannotTell:
+        return True
+    return (environment or target.conf.environment) == PRODUCTION
+
+
+def _refuse_production(target: _Target, recorded: RecordedHistory) -> None:
+    environment = recorded.environment
+    if PRODUCTION not in (environment, target.conf.environment):
         return
-    if stamp == PRODUCTION:
-        fact = f'the database "{target.facts.database}" is stamped production'
+    if environment == PRODUCTION:
+        verb = "is stamped" if recorded.stamp else "has lost its stamp, so it counts as"
+        fact = f'the database "{target.facts.database}" {verb} production'
         hint = (
             "If it is a restored dump: manage.py repairsqlmigrations --stamp NAME --confirm "
             f"{shlex.quote(target.facts.database)} --reason TEXT, and repeat this command."
         )
     else:
         fact = f'{conf.SETTING}["ENVIRONMENT"] is production (which is what it is when unset)'
-        hint = f"If this is not production, set it to {stamp or 'the right name'} and repeat."
+        name = environment or "the right name"
+        hint = f"If this is not production, set it to {name} and repeat."
     raise Refused(
         f"--forget is refused: {fact}; {_UNCHANGED}.",
         f"In production, restore the file or put it right with a new migration. {hint}",

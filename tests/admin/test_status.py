@@ -11,7 +11,9 @@ from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
 from migration_guard.running.postgresql import connection as postgresql_connection
+from tests.admin.conftest import AUDIT
 from tests.admin.test_detail import visible
+from tests.faults.test_rights import acting, role
 
 FILES = {
     "0001_a.sql": "CREATE TABLE a (id int);",
@@ -147,6 +149,32 @@ def test_status_when_stamp_and_setting_differ_names_both(sqlite, admin, migratio
 
     assert "This database is stamped production" in page
     assert "the settings say dev" in page
+
+
+def test_status_when_the_stamp_is_missing_beside_a_history_says_what_it_counts_as(
+    database, admin, migrations
+):
+    site = admin(FILES)
+    database.execute("DELETE FROM migration_guard_environment")
+    migrations(FILES, ENVIRONMENT="dev")
+
+    page = visible(site.text("status/"))
+
+    assert "stamp of this database is missing, so it counts as production" in page
+    assert "repairsqlmigrations --stamp dev" in page
+
+
+def test_pages_when_row_security_may_hide_rows_say_so(postgres, admin):
+    site = admin(FILES)
+    with role(postgres) as name:
+        postgres.execute(f"GRANT CONNECT ON DATABASE {postgres.settings['NAME']} TO {name}")
+        postgres.execute(f"GRANT ALL ON SCHEMA public TO {name}")
+        postgres.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+        postgres.execute("ALTER TABLE applied_migrations ENABLE ROW LEVEL SECURITY")
+        with acting(postgres, name):
+            pages = [visible(site.text(path)) for path in ("status/", "timeline/", "", AUDIT)]
+
+    assert all("Row-level security may hide rows of applied_migrations" in page for page in pages)
 
 
 # It changes nothing

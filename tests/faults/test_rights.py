@@ -309,3 +309,128 @@ def test_models_when_they_are_asked_for_others_that_refer_to_them_have_none():
         assert model._meta.related_objects == ()
         assert not [field for field in model._meta.get_fields() if field.is_relation]
     assert not ContentType._meta.fields_map.keys() & {"appliedmigration"}
+
+
+# -- row-level security
+
+SECURED = [*(model._meta.db_table for model in OWN), "django_migrations"]
+HIDDEN = {
+    "no policy": "",
+    "a policy that hides a row": "CREATE POLICY p ON {} USING (false)",
+    "a policy for another role": "CREATE POLICY p ON {} TO pg_monitor USING (true)",
+    "a policy to read": "CREATE POLICY p ON {} FOR SELECT USING (true)",
+    "a restrictive policy": "CREATE POLICY p ON {0} USING (true); "
+    "CREATE POLICY q ON {0} AS RESTRICTIVE USING (false)",
+}
+ACTS = [
+    ["runsqlmigrations"],
+    ["runsqlmigrations", "--plan"],
+    ["runsqlmigrations", "--check"],
+    ["runsqlmigrations", "--fake", "4_c"],
+    ["repairsqlmigrations", "--stamp", "dev", "--reason", "x"],
+    ["repairsqlmigrations", "3_b", "--forget", "--reason", "x"],
+]
+
+
+@contextmanager
+def deploying(postgres, migrations, guard):
+    """Let a role that owns nothing and may do everything deploy, with one migration pending."""
+    migrations(FILES)
+    assert guard("runsqlmigrations").code == 0
+    migrations({**FILES, "4_c.sql": "SELECT 3"})
+    with role(postgres) as name:
+        postgres.execute(f"GRANT CONNECT ON DATABASE {postgres.settings['NAME']} TO {name}")
+        postgres.execute(f"GRANT ALL ON SCHEMA public TO {name}")
+        postgres.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+        postgres.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {name}")
+        yield name
+
+
+def cures(message):
+    """Return the ways out that the message names, each as SQL."""
+    lines = [line for line in message.splitlines() if re.match(r"(As|Or, as) ", line)]
+    return [line.partition(": ")[2].partition(";,")[0] for line in lines]
+
+
+@pytest.mark.parametrize("table", SECURED)
+@pytest.mark.parametrize("case", HIDDEN)
+def test_row_security_when_it_may_hide_rows_gives_2_and_each_named_way_out_works(
+    case, table, postgres, migrations, guard, tried
+):
+    policy = HIDDEN[case].format(table)
+    with deploying(postgres, migrations, guard) as name:
+        postgres.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; {policy}")
+
+        with acting(postgres, name):
+            for args in ACTS if case == "no policy" else ACTS[:2]:
+                result = guard(*args)
+                assert result.code == 2, (args, result.err)
+                assert f"Row-level security may hide rows of {table} from the user" in result.err
+        ways = cures(result.err)
+        # Where a restrictive policy stands, another one shows nothing more.
+        assert len(ways) == (2 if "restrictive" in case else 3)
+        for cure in ways:
+            postgres.execute(cure)
+            with acting(postgres, name):
+                assert guard("runsqlmigrations", "--plan").code == 0, cure
+            postgres.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+            postgres.execute(f"DROP POLICY IF EXISTS migration_guard ON {table}")
+            postgres.execute(f"ALTER ROLE {name} NOBYPASSRLS")
+    assert applied(postgres) == ["1_a", "3_b"]
+    tried(
+        "row-level security on an own table, or on django_migrations",
+        item=9,
+        result="told, exit 2, nothing run; each way out that the message names works",
+    )
+
+
+@pytest.mark.parametrize("setting", ["on", "off"])
+def test_row_security_when_it_is_forced_on_the_owner_gives_2_and_the_way_out(
+    setting, postgres, migrations, guard
+):
+    with role(postgres) as name:
+        postgres.execute(f"GRANT CONNECT, CREATE ON DATABASE {postgres.settings['NAME']} TO {name}")
+        postgres.execute(f"GRANT ALL ON SCHEMA public TO {name}")
+        postgres.execute(f"ALTER ROLE {name} SET row_security = {setting}")
+        with acting(postgres, name):
+            migrations(FILES)
+            assert guard("runsqlmigrations").code == 0
+            postgres.execute("ALTER TABLE applied_migrations ENABLE ROW LEVEL SECURITY")
+            assert guard("runsqlmigrations").code == 0  # the owner sees all
+            postgres.execute("ALTER TABLE applied_migrations FORCE ROW LEVEL SECURITY")
+
+            result = guard("runsqlmigrations")
+            assert result.code == 2
+            postgres.execute(cures(result.err)[0])
+            assert guard("runsqlmigrations").code == 0
+        for sql in DROPS:
+            postgres.execute(sql)
+
+
+def test_rule_when_it_is_on_an_own_table_gives_2_and_the_way_out(postgres, migrations, guard):
+    migrations(FILES)
+    assert guard("runsqlmigrations").code == 0
+    migrations({**FILES, "4_c.sql": "SELECT 3"})
+    postgres.execute("CREATE RULE r AS ON INSERT TO applied_migrations DO INSTEAD NOTHING")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 2
+    postgres.execute(result.err[result.err.index("DROP RULE") :])
+    assert guard("runsqlmigrations").code == 0
+    assert applied(postgres) == ["1_a", "3_b", "4_c"]
+
+
+def test_columns_when_only_some_may_be_read_give_2_and_no_plan(postgres, migrations, guard):
+    migrations(FILES)
+    assert guard("runsqlmigrations").code == 0
+    with role(postgres) as name:
+        postgres.execute(f"GRANT CONNECT ON DATABASE {postgres.settings['NAME']} TO {name}")
+        postgres.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
+        postgres.execute(f"GRANT SELECT (id, applied_at) ON applied_migrations TO {name}")
+
+        with acting(postgres, name):
+            result = guard("runsqlmigrations", "--plan")
+
+    assert (result.code, result.out) == (2, "")
+    assert "permission denied" in result.err

@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
 from psycopg.pq import TransactionStatus
 
+from migration_guard.exceptions import GuardError
 from migration_guard.history import Rows, StatementText
 from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import (
@@ -32,6 +34,7 @@ from migration_guard.running.postgresql import (
     concurrent_indexes,
     encodings,
     errors,
+    hidden_rows,
     pipeline,
     pooler,
     unread_rows,
@@ -143,6 +146,11 @@ class PostgreSQLConnection(Connection):
     def remedy(self, error: Exception, *, connected: bool) -> str:
         """Return what to do about an error; a pooler's own messages have their own remedies."""
         return pooler.remedy(str(error)) or super().remedy(error, connected=connected)
+
+    def why_hidden(self, schema: str | None, tables: Sequence[str]) -> GuardError | None:
+        """Return the row-level security, view or rule that stands before a table."""
+        django = MigrationRecorder.Migration._meta.db_table
+        return hidden_rows.find_reason(self.fetch(*hidden_rows.query(schema, [*tables], django)))
 
     # -- statements
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.history import Rows, StatementText, who
+from migration_guard.history import PROJECT_NAME, Rows, StatementText, who
 from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.scripts import Unit
 from migration_guard.reports.escaping import indent_continuation
@@ -172,7 +172,8 @@ class SQLiteConnection(Connection):
         self._patience = self.fetch("PRAGMA busy_timeout")[0][0]
         self._attached = self._databases()
         read_only = bool(self.fetch("PRAGMA query_only")[0][0])
-        database = str(self.wrapper.settings_dict["NAME"])
+        settings = self.wrapper.settings_dict
+        database = str(settings.get(PROJECT_NAME, settings["NAME"]))
         user = who().split("@")[0]
         name = Path(database).name
         return Facts(database, name, user, "main", "main", read_only=read_only, standby=False)

@@ -1,0 +1,52 @@
+"""The environment stamp: what the rows that a database carries mean.
+
+Pure. A stamp that cannot be understood stops every command but the one that writes it anew.
+"""
+
+import shlex
+from collections.abc import Collection, Sequence
+
+from migration_guard import conf
+from migration_guard.exceptions import CannotTell
+
+StampRow = tuple[int, str]
+STAMP_ID = 1
+
+
+def parse_stamp(rows: Sequence[StampRow], environments: Collection[str]) -> str | None:
+    """Return the environment of the one row, None without a row.
+
+    Raises CannotTell for several rows, a row in another place, and an unknown name.
+    """
+    if not rows:
+        return None
+    if [row_id for row_id, _ in rows] != [STAMP_ID]:
+        raise CannotTell(
+            f"The database must carry one environment stamp with the id {STAMP_ID}, and carries "
+            f"{describe_stamp(rows)}: the table migration_guard_environment was changed by hand."
+        )
+    name = rows[0][1]
+    try:
+        return conf.environment(name, environments)
+    except CannotTell as error:
+        near = conf.nearest_environment(name, environments)
+        meant = f'Did you mean "{near}"? ' if near else ""
+        raise CannotTell(
+            f"The database is stamped {name!r}, which is no environment of this project; known "
+            f"are {', '.join(sorted(environments))}.",
+            f'{meant}If the name is right, add it to {conf.SETTING}["ENVIRONMENTS"].',
+        ) from error
+
+
+def describe_stamp(rows: Sequence[StampRow]) -> str | None:
+    """Return what the rows say, None without a row."""
+    if [row_id for row_id, _ in rows] == [STAMP_ID]:
+        return rows[0][1]
+    return ", ".join(f"{name!r} with the id {row_id}" for row_id, name in rows) or None
+
+
+def stamp_command(environment: str, database: str, alias: str) -> str:
+    """Return the command that stamps a database as ``environment``, whatever it carries."""
+    confirm = f" --confirm {shlex.quote(database)}" if environment != conf.PRODUCTION else ""
+    option = f" --database {shlex.quote(alias)}" if alias != "default" else ""
+    return f"manage.py repairsqlmigrations --stamp {environment}{confirm} --reason TEXT{option}"
