@@ -40,8 +40,16 @@ CLEARED: Final = "cleared"
 _IDS: Final = 500  # in one query; SQLite takes at most 999 parameters
 # The key of a connection's settings for the NAME that the project gave the database.
 PROJECT_NAME: Final = "MIGRATION_GUARD_NAME"
-# What CAST makes text of.
-_TEXT_TYPES: Final = {"postgresql": "text", "mysql": "char", "sqlite": "text"}
+# After these acts a migration may be applied later than one with a higher number.
+_REORDERING: Final = (CLEARED, "out-of-order", "forget", "mark-applied")
+# A time as text that Python reads, whatever DateStyle and time zone the session has.
+_TIME_AS_TEXT: Final = {
+    "postgresql": (
+        "pg_catalog.to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    ),
+    "mysql": "CAST({} AS char)",
+    "sqlite": "CAST({} AS text)",
+}
 
 
 class HistoryConnection(Protocol):
@@ -99,13 +107,16 @@ class History:
         """
         rows = self.rows()
         sql = self.applied_sql(edited_ids(files, rows))
-        return RecordedHistory(rows, self.journal(), self._cleared_ids(), self.stamp(), sql)
+        acts = self._reordering_acts()
+        cleared = {migration_id for action, migration_id in acts if action == CLEARED}
+        reordered = {migration_id for _, migration_id in acts}
+        return RecordedHistory(rows, self.journal(), cleared, self.stamp(), sql, reordered)
 
     def rows(self) -> dict[str, HistoryRow]:
         """Return the applied migrations by id, in the order in which they were applied."""
         # As text, which Python reads in C: the loaders of Django and drivers take longer than the
         # query, and some fail without a word of what they read.
-        at = f"CAST(applied_at AS {_TEXT_TYPES[self._wrapper.vendor]})"
+        at = _TIME_AS_TEXT[self._wrapper.vendor].format("applied_at")
         rows = self._connection.fetch(
             f"SELECT id, number, checksum, fingerprint, {at}, duration_ms, how "
             f"FROM {self.table} ORDER BY applied_at, number, id"
@@ -190,11 +201,18 @@ class History:
         )
         return {environment: int(number) for environment, number in rows}
 
-    def _cleared_ids(self) -> set[str]:
-        rows = self._connection.fetch(
-            f"SELECT DISTINCT migration_id FROM {self._audit} WHERE action = %s", (CLEARED,)
+    def now(self) -> datetime:
+        """Return the time by the clock that gives the rows theirs."""
+        now, params = self._connection.clock()
+        text = _TIME_AS_TEXT[self._wrapper.vendor].format(now)
+        return self.moment(self._connection.fetch(f"SELECT {text}", params)[0][0])
+
+    def _reordering_acts(self) -> list[tuple[str, str]]:
+        marks = ", ".join(["%s"] * len(_REORDERING))
+        return self._connection.fetch(
+            f"SELECT DISTINCT action, migration_id FROM {self._audit} WHERE action IN ({marks})",
+            _REORDERING,
         )
-        return {row[0] for row in rows}
 
     # -- the history
 
@@ -219,9 +237,10 @@ class History:
         if duration_ms is not None:
             return f"{update} %s WHERE id = %s", (*params, duration_ms, migration_id)
         return (
-            f"{update} EXTRACT(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000 "
+            f"{update} EXTRACT(epoch FROM pg_catalog.clock_timestamp() "
+            "- pg_catalog.transaction_timestamp()) * 1000 "
             "WHERE id = %s AND xmin = pg_catalog.pg_current_xact_id()::xid "
-            "RETURNING CAST(applied_at AS text), duration_ms"
+            f"RETURNING {_TIME_AS_TEXT['postgresql'].format('applied_at')}, duration_ms"
         ), (*params, migration_id)
 
     def record(

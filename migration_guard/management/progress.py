@@ -7,6 +7,7 @@ from typing import Final
 
 from django.core.management.base import OutputWrapper
 
+from migration_guard.planning.names import list_ids
 from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.text import moment
 from migration_guard.running import events
@@ -111,7 +112,7 @@ def _describe(event: events.Event) -> str:  # noqa: PLR0911
                 f"try {event.attempt + 1} of {event.attempts + 1} in {event.delay:.1f} s"
             )
         case events.Cleared():
-            return f"{event.id} cleared, to be applied again: {', '.join(event.ids)}"
+            return f"{event.id} cleared, to be applied again: {list_ids(event.ids)}"
         case events.Waiting():
             return f"Waiting for another run of the SQL migrations: {event.holder}"
         case _:

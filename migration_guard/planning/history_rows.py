@@ -49,7 +49,7 @@ class RecordedHistory(NamedTuple):
 
     ``cleared`` are ids that were removed from the history, ``stamp`` is the database's own
     environment. ``sql`` is the applied SQL, as far as it is stored, of the rows whose file has
-    another checksum.
+    another checksum. ``reordered`` are ids for which the audit says why they may be out of order.
     """
 
     rows: Mapping[str, HistoryRow]
@@ -57,6 +57,7 @@ class RecordedHistory(NamedTuple):
     cleared: Collection[str] = ()
     stamp: str | None = None
     sql: Mapping[str, str] = MappingProxyType({})
+    reordered: Collection[str] = ()
 
     @property
     def environment(self) -> str | None:

@@ -6,7 +6,7 @@ order of folders, and the order in which the file system lists files, never matt
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ _NAME: Final = re.compile(
     r"(?P<id>(?P<number>[0-9]+)_[A-Za-z0-9_-]+)(?:\.(?P<vendor>[a-z]+))?\.sql"
 )
 _LISTED: Final = 3  # names in one message
+_LISTED_IDS: Final = 12
 _NAME_HINT: Final = (
     "Name it <number>_<name>.sql, with letters, digits, _ and - in the name "
     "(a vendor variant ends in .postgresql.sql, .sqlite.sql or .mysql.sql)."
@@ -49,6 +50,13 @@ class FileName(NamedTuple):
     def folder(self) -> str:
         """The path of the folder, as text."""
         return os.path.dirname(self.file)  # noqa: PTH120 - as ``file``
+
+
+def list_ids(ids: Sequence[str]) -> str:
+    """Return ids on one line: all of a few, else the first, the last and the number."""
+    if len(ids) <= _LISTED_IDS:
+        return ", ".join(ids)
+    return f"{ids[0]} … {ids[-1]} ({len(ids)} migrations)"
 
 
 def scan(folders: Iterable[Path]) -> tuple[list[FileName], list[Problem]]:

@@ -9,6 +9,7 @@ from django.core.management.color import no_style
 
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.history_rows import HistoryRow
+from migration_guard.planning.names import list_ids
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.problems import MIGRATION_FAILED, Problem
 from migration_guard.results import (
@@ -62,6 +63,20 @@ def plan(outcome: Outcome) -> str:
     head = f"Plan for {outcome.database} ({outcome.vendor}, environment {outcome.environment}):"
     lines = [f"  {migration.state:<{width}}  {_plan_line(migration)}" for migration in migrations]
     return "\n".join([head, *lines, summary(outcome.plan)])
+
+
+def skipped(outcome: Outcome) -> str:
+    """Return which migrations are not for this environment, and why; empty without any."""
+    by_environments: dict[str, list[str]] = {}
+    for migration in outcome.plan.migrations:
+        if migration.state is State.SKIPPED:
+            by_environments.setdefault(_only_for(migration), []).append(migration.id)
+    if not by_environments:
+        return ""
+    stamp = outcome.stamp
+    stamped = f" and the database {stamp}" if stamp not in (None, outcome.environment) else ""
+    lines = [f"  {only}: {list_ids(ids)}" for only, ids in by_environments.items()]
+    return "\n".join([f"Skipped, since this run is {outcome.environment}{stamped}:", *lines])
 
 
 def summary(plan: Plan) -> str:
@@ -205,9 +220,16 @@ def _how(row: HistoryRow) -> str:
 def _plan_line(migration: Planned) -> str:
     if migration.row is not None:
         return f"{migration.id} @ {moment(migration.row.applied_at)}{_how(migration.row)}"
+    if migration.state is State.SKIPPED:
+        return f"{migration.id} ({_only_for(migration)})"
     if migration.entry is not None:
         return f"{migration.id} ({migration.entry.done} of {migration.entry.total} statements done)"
     return migration.id
+
+
+def _only_for(migration: Planned) -> str:
+    environments = migration.file.directives.environments if migration.file else None
+    return f"only for {', '.join(sorted(environments or ()))}"
 
 
 _REPAIRS: Final = {

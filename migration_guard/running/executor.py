@@ -17,6 +17,7 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.history import History, How, Identity, who
 from migration_guard.planning import files as planning_files
+from migration_guard.planning.clock import find_clock_problems
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import FileSet
@@ -213,7 +214,7 @@ class _Run:
         outcome = self.outcome
         plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
         problems = [self._with_diff(problem, plan) for problem in plan.problems]
-        problems += self._find_stamp_problems()
+        problems += self._find_problems_of_database()
         self._set(
             plan=plan,
             rows=tuple(self.recorded.rows.values()),
@@ -221,11 +222,16 @@ class _Run:
             problems=(*self.files.problems, *problems),
         )
 
-    def _find_stamp_problems(self) -> list[Problem]:
+    def _find_problems_of_database(self) -> list[Problem]:
+        """Return what is wrong with the stamp, and with the times of the history."""
+        recorded, environment = self.recorded, self.outcome.environment
         with self.connection.failing():
-            return stamping.find_problems(
-                self.connection, self.facts, self.history, self.recorded, self.outcome.environment
+            problems = stamping.find_problems(
+                self.connection, self.facts, self.history, recorded, environment
             )
+            if recorded.rows:
+                problems += find_clock_problems(recorded, self.history.now())
+        return problems
 
     def _refuse_lost_files(self) -> None:
         """Raise CannotTell if there is a history, and no file at all."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.planning.history_rows import JournalRow
+from migration_guard.planning.names import list_ids
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
@@ -91,7 +92,7 @@ class Interrupted(Refused):
 
 def interruption(applied: Sequence[str]) -> Interrupted:
     """Build the error for Ctrl-C or SIGTERM."""
-    before = ", ".join(applied) if applied else "none"
+    before = list_ids(applied) or "none"
     return Interrupted(
         "Interrupted: the migration that was running was rolled back (one with transaction = off, "
         "or on MySQL, stopped between two statements), and the run lock is released.\n"
@@ -108,7 +109,7 @@ def _failure(
     applied: Sequence[str],
     line: int | None,
 ) -> MigrationFailed:
-    before = ", ".join(applied) if applied else "none"
+    before = list_ids(applied) or "none"
     account = "\n".join(lines)
     message = f"{account}\nApplied before it in this run: {before}.\nState: {state}"
     problem = Problem(MIGRATION_FAILED, message, next_step, path=script.file.path, line=line)

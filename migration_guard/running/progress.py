@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from migration_guard.exceptions import Refused
 from migration_guard.planning.history_rows import JournalRow, RecordedHistory
+from migration_guard.planning.names import list_ids
 from migration_guard.planning.plan import Planned
 
 
@@ -31,7 +32,7 @@ class Progress:
             raise NoProgressError(
                 f"{planned.id} removed markers of other migrations in this run, and one of those "
                 f"removed its marker in turn: applied again, they would clear each other forever. "
-                f"The run has stopped before it.\nApplied in this run: {', '.join(applied)}.",
+                f"The run has stopped before it.\nApplied in this run: {list_ids(applied)}.",
                 f"Next: let at most one of these migrations remove markers, and for {planned.id}, "
                 "whose statements are done: manage.py repairsqlmigrations "
                 f"{planned.id} --mark-applied --reason TEXT.",
@@ -54,7 +55,7 @@ class Progress:
             f"the journal has moved: {planned.id} is not applied, and the journal counts {done} of "
             "it as done. Its own statements may have changed the app's tables, or its entry was "
             "deleted meanwhile. The run has stopped instead of trying forever.\n"
-            f"Applied before it in this run: {', '.join(applied) or 'none'}.",
+            f"Applied before it in this run: {list_ids(applied) or 'none'}.",
             f"Next: see that {planned.file.path if planned.file else planned.id} leaves the tables "
             "applied_migrations and migration_guard_* alone and that no other run is at work, and "
             "run manage.py runsqlmigrations again.",

@@ -35,19 +35,26 @@ class OwnServer:
 
     data: Path
     port: int
-    file_limit: int | None = None  # in KiB: no file of the server can become longer
 
     @property
     def server(self) -> PostgresServer:
         return PostgresServer("127.0.0.1", self.port, "postgres", "postgres")
 
-    def start(self, file_limit: int | None = None) -> None:
-        """Start it, perhaps under a limit that works on it like a full disk."""
+    def start(self, file_limit: int | None = None, clock: Path | None = None) -> None:
+        """Start it, perhaps under a limit that works on it like a full disk.
+
+        `file_limit` is in KiB; `clock` is a library to load, of `stepping_clock`.
+        """
         options = f"-h 127.0.0.1 -p {self.port} -k {self.data} -c fsync=off"
         limit = f"ulimit -f {file_limit * 2}; " if file_limit else ""  # in blocks of 512 bytes
-        command = f'{limit}exec "$0" "$@"'
+        moved = f"export LD_PRELOAD={clock} CLOCK_FILE={self.data}/clock; " if clock else ""
+        command = f'{limit}{moved}exec "$0" "$@"'
         log = str(self.data / "log")
         _run("sh", "-c", command, _program("pg_ctl"), *self._ctl("-o", options, "-l", log, "start"))
+
+    def move_clock(self, seconds: int) -> None:
+        """Let the clock of a server with a movable one differ by so much from the machine's."""
+        (self.data / "clock").write_text(str(seconds))
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; one that is down already is not missed."""
@@ -89,6 +96,19 @@ def own_server(folder: Path | None = None) -> Iterator[OwnServer]:
                 yield server
             finally:
                 server.stop("immediate")
+
+
+@contextlib.contextmanager
+def stepping_clock() -> Iterator[Path]:
+    """Compile the library that moves a server's clock."""
+    source = Path(__file__).with_name("stepping_clock.c")
+    with temporary_directory("clock-") as folder:
+        _give(folder)
+        library = folder / "clock.so"
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True
+        )
+        yield library
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from migration_guard import conf
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
+from migration_guard.planning.names import list_ids
 from migration_guard.problems import Severity, errors
 from migration_guard.reports import json, text
 from migration_guard.results import Outcome
@@ -101,6 +102,7 @@ class Command(GuardCommand):
                 if outcome.error is None or outcome.plan.migrations:
                     self.say(text.plan(outcome))
             elif outcome.error is None or outcome.rows:
+                self.tell(text.skipped(outcome))
                 cap = text.ORDER_CAP if options["verbosity"] == 1 else None
                 self.say(text.order(outcome.rows, cap))
 
@@ -111,7 +113,7 @@ class Command(GuardCommand):
         if problems:
             return 1, text.problems(problems)
         if check and outcome.to_run:
-            pending = ", ".join(migration.id for migration in outcome.to_run)
+            pending = list_ids([migration.id for migration in outcome.to_run])
             return 1, f"{len(outcome.to_run)} pending: {pending}.\nRun manage.py runsqlmigrations."
         return 0, ""
 

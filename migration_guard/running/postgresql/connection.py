@@ -244,8 +244,11 @@ class PostgreSQLConnection(Connection):
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the server's clock, which goes on within a transaction."""
         if after is None:
-            return "clock_timestamp()", ()
-        return "GREATEST(clock_timestamp(), %s::timestamptz + interval '1 microsecond')", (after,)
+            return "pg_catalog.clock_timestamp()", ()
+        return (
+            "GREATEST(pg_catalog.clock_timestamp(), %s::timestamptz + interval '1 microsecond')",
+            (after,),
+        )
 
     @contextmanager
     def closing_on_signal(self) -> Iterator[None]:
