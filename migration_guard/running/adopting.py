@@ -30,8 +30,10 @@ def adopt(
     files: FileSet,
     environment: str,
     lock_timeout: float | None,
-) -> list[str]:
-    """Adopt the table; return the ids of its rows. Raises CannotTell where there is none to adopt.
+) -> tuple[list[str], bool]:
+    """Adopt the table; return the ids of its rows, and whether the database was stamped.
+
+    Raises CannotTell where there is no table to adopt.
 
     Rows keep their times; a time without a zone is read in the session's. Digests are filled in
     from the files, so that an edit from now on is seen.
@@ -51,9 +53,10 @@ def adopt(
         )
     own_tables.ensure(connection, facts)
     with connection.transaction(lock_timeout):
-        if history.stamp() is None:  # with the rows, since a history without it is production's
+        is_first = history.stamp() is None
+        if is_first:  # with the rows, since a history without a stamp counts as production
             history.write_stamp(environment)
-        return _copy(connection, history, facts, files, environment)
+        return _copy(connection, history, facts, files, environment), is_first
 
 
 def refuse_unfinished(connection: Connection, facts: Facts, history: History) -> None:

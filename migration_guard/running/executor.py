@@ -304,9 +304,11 @@ class _Run:
 
     def _adopt(self) -> None:
         environment, limit = self.outcome.environment, self.conf.lock_timeout
-        adopted = adopting.adopt(
+        adopted, is_stamped = adopting.adopt(
             self.connection, self.facts, self.history, self.files, environment, limit
         )
+        if is_stamped:
+            self.observe(events.Stamped(environment, again=False))
         for migration_id in adopted:
             self.observe(events.Recorded(migration_id, How.ADOPTED))
 

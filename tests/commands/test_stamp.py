@@ -161,9 +161,7 @@ def test_stamp_when_there_is_no_history_is_that_of_the_run(database, migrations,
     assert (ids(database), stamps(database)) == (["0001_a"], [(1, "dev")])
 
 
-def test_stamp_when_a_baseline_or_an_adoption_begins_the_history_is_that_of_the_run(
-    sqlite, migrations, guard
-):
+def test_stamp_when_an_adoption_begins_the_history_is_that_of_the_run(sqlite, migrations, guard):
     migrations({"0001_a.sql": A}, ENVIRONMENT="dev")
     sqlite.execute("CREATE TABLE applied_migrations (id text, applied_at text)")
     sqlite.execute("INSERT INTO applied_migrations VALUES ('0001_a', '2020-01-01 00:00:00')")
@@ -171,6 +169,7 @@ def test_stamp_when_a_baseline_or_an_adoption_begins_the_history_is_that_of_the_
     adopted = guard("runsqlmigrations", "--adopt")
 
     assert adopted.code == 0, adopted.err
+    assert "Stamped the database dev, on its first run" in adopted.err
     assert stamps(sqlite) == [(1, "dev")]
     assert guard("runsqlmigrations").code == 0
 

@@ -13,7 +13,7 @@ from migration_guard.history import Rows
 
 # Whether a policy could show every row.
 _CAN_SHOW_ALL: Final = """
-  current_setting('row_security') = 'on' AND NOT EXISTS (
+  pg_catalog.current_setting('row_security') = 'on' AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive)
 """
 # A policy that shows and takes every row hides none.
@@ -29,7 +29,7 @@ _QUERY: Final = f"""
 SELECT * FROM (
   SELECT n.nspname, c.relname,
     pg_catalog.row_security_active(c.oid) AND NOT ({_SHOWS_ALL}) AS hides, {_CAN_SHOW_ALL},
-    (SELECT min(r.rulename::text) FROM pg_catalog.pg_rewrite r
+    (SELECT pg_catalog.min(r.rulename::text) FROM pg_catalog.pg_rewrite r
       WHERE r.ev_class = c.oid AND c.relkind IN ('r', 'p')) AS rule,
     pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner),
     current_user
