@@ -42,11 +42,9 @@ _IDS: Final = 500  # in one query; SQLite takes at most 999 parameters
 PROJECT_NAME: Final = "MIGRATION_GUARD_NAME"
 # After these acts a migration may be applied later than one with a higher number.
 _REORDERING: Final = (CLEARED, "out-of-order", "forget", "mark-applied")
-# A time as text that Python reads, whatever DateStyle and time zone the session has.
+# A time as text that Python reads; JSON has one form for it, whatever DateStyle the session has.
 _TIME_AS_TEXT: Final = {
-    "postgresql": (
-        "pg_catalog.to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-    ),
+    "postgresql": "pg_catalog.to_json({}) OPERATOR(pg_catalog.#>>) '{{}}'",
     "mysql": "CAST({} AS char)",
     "sqlite": "CAST({} AS text)",
 }

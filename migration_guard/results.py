@@ -15,12 +15,19 @@ from migration_guard.problems import Problem, Severity, Violation, errors
 EMPTY_PLAN: Final = Plan((), ())
 
 
+class Stamped(NamedTuple):
+    """The stamp that a run wrote; ``again`` beside a history whose stamp was missing."""
+
+    environment: str
+    again: bool
+
+
 class Outcome(NamedTuple):
     """What a run did, or what it would do.
 
     ``applied`` holds the ids that this run applied or recorded, in order. ``rows`` is the history
     in order of time. ``stamp`` is the environment that the database counts as, None
-    before its first run.
+    before its first run; ``stamped`` is the stamp that this run wrote.
     ``error`` ended the run early.
     """
 
@@ -33,6 +40,7 @@ class Outcome(NamedTuple):
     problems: tuple[Problem, ...] = ()
     error: GuardError | None = None
     stamp: str | None = None
+    stamped: Stamped | None = None
 
     @property
     def to_run(self) -> list[Planned]:

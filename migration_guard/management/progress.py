@@ -95,17 +95,6 @@ def _describe(event: events.Event) -> str:  # noqa: PLR0911
             return f"Applied by another process: {event.id}"
         case events.Recorded():
             return f"Recorded as {event.how}, not run: {event.id}"
-        case events.Stamped(again=True):
-            return (
-                f"Stamped {event.environment} again: the stamp was missing beside a history, which "
-                "counts as production. It is in the audit."
-            )
-        case events.Stamped():
-            return (
-                f"Stamped the database {event.environment}, on its first run: a migration with "
-                "environments runs only where they name it (another one: manage.py "
-                "repairsqlmigrations --stamp)."
-            )
         case events.Retrying():
             return (
                 f"{event.id}: {event.message}; rolled back, "

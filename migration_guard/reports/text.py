@@ -65,6 +65,22 @@ def plan(outcome: Outcome) -> str:
     return "\n".join([head, *lines, summary(outcome.plan)])
 
 
+def stamped(outcome: Outcome) -> str:
+    """Return with what a run stamped the database, and why; empty where it did not."""
+    if outcome.stamped is None:
+        return ""
+    environment, again = outcome.stamped
+    if again:
+        return (
+            f"Stamped the database {environment} again: the stamp was missing beside a history, "
+            "which counts as production. It is in the audit."
+        )
+    return (
+        f"Stamped the database {environment}, on its first run "
+        "(manage.py repairsqlmigrations --stamp changes that)."
+    )
+
+
 def skipped(outcome: Outcome) -> str:
     """Return which migrations are not for this environment, and why; empty without any."""
     by_environments: dict[str, list[str]] = {}

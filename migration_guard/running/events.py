@@ -51,13 +51,6 @@ class Recorded(NamedTuple):
     how: str
 
 
-class Stamped(NamedTuple):
-    """The database was stamped; ``again`` beside a history whose stamp was missing."""
-
-    environment: str
-    again: bool
-
-
 class Retrying(NamedTuple):
     """A lock was not granted; the migration was rolled back and runs again in ``delay`` seconds."""
 
@@ -75,7 +68,5 @@ class Cleared(NamedTuple):
     ids: tuple[str, ...]
 
 
-Event = (
-    Waiting | Started | Step | Applied | AppliedElsewhere | Recorded | Stamped | Retrying | Cleared
-)
+Event = Waiting | Started | Step | Applied | AppliedElsewhere | Recorded | Retrying | Cleared
 Observer = Callable[[Event], None]

@@ -27,7 +27,7 @@ from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.planning.stamp import describe_stamp
 from migration_guard.problems import Problem, errors
-from migration_guard.results import Outcome
+from migration_guard.results import Outcome, Stamped
 from migration_guard.running import (
     adopting,
     connecting,
@@ -308,7 +308,7 @@ class _Run:
             self.connection, self.facts, self.history, self.files, environment, limit
         )
         if is_stamped:
-            self.observe(events.Stamped(environment, again=False))
+            self._set(stamped=Stamped(environment, again=False))
         for migration_id in adopted:
             self.observe(events.Recorded(migration_id, How.ADOPTED))
 
@@ -321,7 +321,8 @@ class _Run:
 
     def _stamp(self, recorded: RecordedHistory | None) -> None:
         limit, environment = self.conf.lock_timeout, self.outcome.environment
-        self.observe(stamping.stamp(self.connection, self.history, recorded, environment, limit))
+        stamped = stamping.stamp(self.connection, self.history, recorded, environment, limit)
+        self._set(stamped=stamped)
 
     def _mark(self) -> None:
         plan = self.outcome.plan

@@ -38,6 +38,7 @@ def test_run_when_not_on_a_terminal_prints_plain_lines(postgres, migrations, gua
     result = guard("runsqlmigrations")
 
     lines = result.err.splitlines()
+    assert lines.pop().startswith("Stamped the database production, on its first run")
     assert [line.split(" @ ")[0] for line in lines] == ["Applied 1_a", "Applied 2_b"]
     assert "\x1b" not in result.err
 

@@ -116,7 +116,7 @@ def test_stamp_when_it_is_missing_is_written_again_by_a_production_run(history, 
 
     assert (plan.code, run.code) == (0, 0), run.err
     assert "missing-stamp" in plan.err
-    assert "Stamped production again" in run.err
+    assert "Stamped the database production again" in run.err
     assert state(history) == (
         ["0001_a", "0003_b"],
         [(1, "production")],

@@ -14,7 +14,7 @@ CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
     $$ SELECT timestamptz '2001-01-01' $$;
 CREATE FUNCTION evil.transaction_timestamp() RETURNS timestamptz LANGUAGE sql AS
     $$ SELECT timestamptz '2001-01-01' $$;
-CREATE FUNCTION evil.to_char(timestamp, text) RETURNS text LANGUAGE sql AS $$ SELECT 'never' $$;
+CREATE FUNCTION evil.to_json(timestamptz) RETURNS json LANGUAGE sql AS $$ SELECT json '"never"' $$;
 """
 SETTINGS = {
     "DateStyle": "'SQL, DMY'",

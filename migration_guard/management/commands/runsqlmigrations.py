@@ -88,6 +88,8 @@ class Command(GuardCommand):
         return self._judge(outcome, check=options["check"])
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
+        if options["verbosity"] > 0:
+            self.tell(text.stamped(outcome))
         if options["format"] == "json":
             self.say_document(json.run(outcome))
         elif options["verbosity"] > 0:
