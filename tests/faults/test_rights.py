@@ -434,3 +434,15 @@ def test_columns_when_only_some_may_be_read_give_2_and_no_plan(postgres, migrati
 
     assert (result.code, result.out) == (2, "")
     assert "permission denied" in result.err
+
+
+def test_schema_check_when_rows_are_hidden_says_nothing_of_pending_migrations(
+    postgres, migrations, guard
+):
+    with deploying(postgres, migrations, guard) as name:
+        postgres.execute("ALTER TABLE applied_migrations ENABLE ROW LEVEL SECURITY")
+        with acting(postgres, name):
+            result = guard("checkschema", "--no-models", "--format", "json")
+
+    assert result.json["migrations"] == []
+    assert "pending" not in result.out + result.err
