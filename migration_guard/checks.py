@@ -62,7 +62,7 @@ def check(app_configs: Sequence[AppConfig] | None = None, **_kwargs: Any) -> lis
 
 def _find_problems() -> Iterator[Problem]:
     try:
-        yield from _report_unknown_keys(conf.unknown_keys())
+        yield from _report_unknown_keys(conf.unknown_names())
         loaded = conf.load()
     except CannotTell as error:
         yield Problem("bad-setting", error.message, error.hint)

@@ -130,23 +130,26 @@ class UnknownKey(NamedTuple):
         return f'Did you mean "{self.nearest}"?' if self.nearest else known
 
 
-def unknown_keys() -> list[UnknownKey]:
-    """Return the keys of the setting and of its dicts that nobody knows. Asks no database."""
+def unknown_keys() -> dict[str, UnknownKey]:
+    """Return the keys of the setting that the app does not know."""
+    return _unknown("", _setting(), DEFAULTS)
+
+
+def unknown_names() -> list[UnknownKey]:
+    """Return these keys, and the databases in its dicts that the project does not have."""
     values = _setting()
-    unknown = _unknown("", values, DEFAULTS)
-    for parent in _PATHS:
-        if isinstance(values.get(parent), Mapping):
-            unknown += _unknown(parent, values[parent], sorted(connections))
-    return unknown
+    parents = [parent for parent in _PATHS if isinstance(values.get(parent), Mapping)]
+    databases = (_unknown(parent, values[parent], sorted(connections)) for parent in parents)
+    return [*unknown_keys().values(), *(key for keys in databases for key in keys.values())]
 
 
-def _unknown(parent: str, keys: Iterable[Any], known: Iterable[str]) -> list[UnknownKey]:
+def _unknown(parent: str, keys: Iterable[Any], known: Iterable[str]) -> dict[str, UnknownKey]:
     names = tuple(known)
-    return [
-        UnknownKey(parent, str(key), nearest(str(key), names), names)
+    return {
+        str(key): UnknownKey(parent, str(key), nearest(str(key), names), names)
         for key in keys
         if key not in names
-    ]
+    }
 
 
 def environment(name: str, environments: Iterable[str]) -> str:

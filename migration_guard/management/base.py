@@ -70,7 +70,7 @@ class GuardCommand(BaseCommand):
 
     def _tell_unknown_settings(self) -> None:
         with suppress(GuardError):  # which the command itself reports
-            for key in conf.unknown_keys():
+            for key in conf.unknown_names():
                 self.tell(f"Warning: {key.fact}. {key.hint}")
 
     @abstractmethod

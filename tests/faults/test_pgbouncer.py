@@ -287,6 +287,24 @@ def test_session_when_other_clients_left_settings_does_not_reach_the_migration(
     tried("other clients left settings in the pool", item=3, result="the migration has its own")
 
 
+def test_dates_when_other_clients_left_their_style_are_read_as_ever(
+    postgres, migrations, guard, pool, tried
+):
+    through = pool("transaction", size=2)
+    files = {f"{number}_a.sql": "SELECT 1" for number in range(3)}
+    migrations({"0_a.sql": files["0_a.sql"]})
+    assert guard("runsqlmigrations").code == 0
+    through.each("SET DateStyle = 'SQL, DMY'", "SET TIME ZONE 'Asia/Tokyo'")
+    migrations(files)
+
+    results = [guard("runsqlmigrations"), guard("runsqlmigrations", "--plan")]
+
+    assert [result.code for result in results] == [0, 0], results
+    assert applied(postgres) == ["0_a", "1_a", "2_a"]
+    assert "[clock]" not in results[0].err
+    tried("other clients left a DateStyle in the pool", item=3, result="times are read as ever")
+
+
 def test_search_path_when_other_clients_left_one_is_refused(
     postgres, migrations, guard, pool, tried
 ):

@@ -14,5 +14,5 @@ NEEDS = NOTHING
 
 def check(_source: Source) -> Iterator[Problem]:
     """Yield a problem for each unknown key."""
-    for key in conf.unknown_keys():
+    for key in conf.unknown_names():
         yield Problem(SLUG, key.fact, key.hint)
