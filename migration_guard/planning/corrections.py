@@ -9,7 +9,7 @@ from typing import Final
 
 from migration_guard.conf import nearest_environment
 
-_COMMENT: Final = re.compile(r"\s+(?:--|//|#|/\*).*$")
+_COMMENT: Final = re.compile(r"\s(?:--|//|#|/\*).*$")
 _AROUND: Final = " \t;,.'\"`\u201c\u201d\u2018\u2019[](){}="
 _OFF: Final = {"0", "disable", "disabled", "f", "false", "n", "never", "no", "none"}
 _ON: Final = {"1", "always", "enable", "enabled", "t", "true", "y", "yes"}
