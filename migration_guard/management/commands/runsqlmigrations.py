@@ -104,7 +104,7 @@ class Command(GuardCommand):
                 if outcome.error is None or outcome.plan.migrations:
                     self.say(text.plan(outcome))
             elif outcome.error is None or outcome.rows:
-                self.tell(text.skipped(outcome))
+                self.tell(text.skipped(outcome) if outcome.error is None else "")
                 cap = text.ORDER_CAP if options["verbosity"] == 1 else None
                 self.say(text.order(outcome.rows, cap))
 
