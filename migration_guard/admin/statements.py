@@ -36,7 +36,7 @@ def steps(file: MigrationFile, vendor: str, done: int | None) -> list[Step]:
     if file.id not in scripts:
         return []
     steps_of_file: list[Step] = []
-    for unit in scripts[file.id].units:
+    for unit in scripts[file.id].parts:
         # A group from BEGIN to COMMIT counts these two as well, and commits as a whole.
         is_done = done is None or unit.last <= done
         is_here = done is not None and unit.first <= done + 1 <= unit.last

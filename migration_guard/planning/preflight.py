@@ -88,8 +88,8 @@ def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list
     if is_empty and "empty" not in file.directives.allow:
         problems.append(_empty_problem(file))
     problems += own_table_problems(file, statements, vendor)
-    units, unit_problems = group_statements(file, statements, vendor)
-    return Script(file, units), [*problems, *unit_problems]
+    script, unit_problems = group_statements(file, statements, vendor)
+    return script, [*problems, *unit_problems]
 
 
 def _changes_encoding(statement: Statement, vendor: str) -> bool:

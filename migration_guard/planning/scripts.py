@@ -25,16 +25,23 @@ class Unit(NamedTuple):
 class Script(NamedTuple):
     """A migration ready to run, with its statements grouped into units.
 
-    If the file runs as one transaction, all statements form one unit.
+    If the file runs as one transaction, all statements form one unit, but for those that stand
+    before its own BEGIN: ``session`` holds them, and they run before the runner's BEGIN.
     """
 
     file: MigrationFile
     units: tuple[Unit, ...]
+    session: Unit | None = None
+
+    @property
+    def parts(self) -> tuple[Unit, ...]:
+        """All units in the order in which they run."""
+        return (self.session, *self.units) if self.session else self.units
 
     @property
     def statements(self) -> list[Statement]:
         """The statements to run, in order and without transaction control."""
-        return [statement for unit in self.units for statement in unit.statements]
+        return [statement for unit in self.parts for statement in unit.statements]
 
     @property
     def small(self) -> bool:

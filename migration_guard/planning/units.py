@@ -4,38 +4,77 @@ Pure.
 """
 
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.scripts import Unit, has_transactional_ddl, in_one_transaction
+from migration_guard.planning.scripts import (
+    Script,
+    Unit,
+    has_transactional_ddl,
+    in_one_transaction,
+)
 from migration_guard.problems import Problem
-from migration_guard.sql.classify import Control, control, transactional_dml
+from migration_guard.sql.classify import Control, control, is_session, transactional_dml
 from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.pragmas import read_pragma
 from migration_guard.sql.statements import Statement
 
 
 def group_statements(
     file: MigrationFile, statements: list[Statement], vendor: str
-) -> tuple[tuple[Unit, ...], list[Problem]]:
+) -> tuple[Script, list[Problem]]:
     """Return the units in which ``statements`` commit, and problems of transaction control."""
     if in_one_transaction(file, vendor):
         return _one_unit(file, statements, vendor)
-    return _many_units(file, statements, vendor)
+    units, problems = _many_units(file, statements, vendor)
+    return Script(file, units), problems
 
 
 def _one_unit(
     file: MigrationFile, statements: list[Statement], vendor: str
-) -> tuple[tuple[Unit, ...], list[Problem]]:
-    """Return all statements as one unit, without an outer BEGIN … COMMIT."""
+) -> tuple[Script, list[Problem]]:
+    """Return all statements as one unit, without an outer BEGIN … COMMIT.
+
+    Session statements before that BEGIN are a part of their own. Behind the COMMIT nothing depends
+    on them any more, so there they run with the others.
+    """
     # The runner opens and commits a transaction itself.
-    controls = [control(statement.text, vendor) for statement in statements]
-    first, last = 1, len(statements)
-    if controls[:1] == [Control.BEGIN] and controls[-1:] == [Control.COMMIT] and last > 1:
-        first, last = 2, last - 1
-    inner = statements[first - 1 : last]
+    opening, closing = _find_outer_pair(statements, vendor)
+    inner = [
+        (number, statement)
+        for number, statement in enumerate(statements, 1)
+        if number > opening
+        and number != closing
+        and not (0 < closing < number and _ends_with_session(statement, vendor))
+    ]
     problems = [
         _transaction_control_problem(file, statement, vendor)
-        for statement, kind in zip(inner, controls[first - 1 : last], strict=True)
-        if kind not in (None, Control.SAVEPOINT)
+        for _number, statement in inner
+        if control(statement.text, vendor) not in (None, Control.SAVEPOINT)
     ]
-    return ((Unit(tuple(inner), first, last),) if inner else ()), problems
+    session = None
+    if opening > 1:
+        session = Unit(tuple(statements[: opening - 1]), 1, opening - 1)
+    if not inner:
+        return Script(file, (), session), problems
+    unit = Unit(tuple(statement for _number, statement in inner), inner[0][0], inner[-1][0])
+    return Script(file, (unit,), session), problems
+
+
+def _ends_with_session(statement: Statement, vendor: str) -> bool:
+    """Return whether a statement behind the COMMIT only concerns the session, which ends there."""
+    pragma = read_pragma(statement.text) if vendor == "sqlite" else None
+    return pragma is not None and pragma.name == "foreign_keys"
+
+
+def _find_outer_pair(statements: list[Statement], vendor: str) -> tuple[int, int]:
+    """Return the numbers of BEGIN and COMMIT around all but session statements; 0 without them."""
+    controls = [
+        (number, control(statement.text, vendor))
+        for number, statement in enumerate(statements, 1)
+        if not is_session(statement.text, vendor)
+    ]
+    kinds = [kind for _number, kind in controls]
+    if len(kinds) > 1 and (kinds[0], kinds[-1]) == (Control.BEGIN, Control.COMMIT):
+        return controls[0][0], controls[-1][0]
+    return 0, 0
 
 
 def _many_units(

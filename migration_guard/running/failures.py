@@ -128,11 +128,13 @@ def _state_and_next(
             f"{RUN_AGAIN}; it finds out.",
         )
     if entry is not None:
+        after_all = f"add what puts it right at the end of {file} (never change what is done)"
+        correct = f"correct what comes after them in {file} (never what is done)"
+        first = after_all if entry.done == entry.total else correct
         return (
             f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
             "the journal remembers them.",
-            _FIRST.get(error.kind, f"correct what comes after them in {file} (never what is done)")
-            + f", and {RUN_AGAIN}: it goes on there.",
+            _FIRST.get(error.kind, first) + f", and {RUN_AGAIN}: it goes on there.",
         )
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
     if not in_one_transaction(script.file, vendor):

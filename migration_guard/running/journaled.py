@@ -64,9 +64,7 @@ class _Run:
             if entry is None:
                 self._claim()
             done = self._resume(entry) if entry is not None else 0
-            for unit in self.task.script.units:
-                if unit.last > done:
-                    self._run_unit(unit)
+            self._run_units(done)
             return self._finish(started)
         except StatementError as error:
             if error.kind is not Kind.LOST:
@@ -152,6 +150,15 @@ class _Run:
             return self.work.what_became_of(entry.statement, entry.note, failed=False)
 
     # -- units
+
+    def _run_units(self, done: int) -> None:
+        """Run what comes behind statement ``done``, and check what the file as a whole left."""
+        units = self.task.script.units
+        finished = [unit for unit in units if unit.last <= done]
+        self.work.remember_start([statement for unit in finished for statement in unit.statements])
+        for unit in units[len(finished) :]:
+            self._run_unit(unit)
+        self.work.check_end(self.task.script.statements)
 
     def _run_unit(self, unit: Unit) -> None:
         """Run one unit together with its count, or alone if it cannot run in a transaction."""

@@ -30,6 +30,12 @@ class StatementWork(ABC):
         self._connection = connection
         self._history = history
 
+    def remember_start(self, done: Sequence[Statement]) -> None:
+        """Note what the end of the file is compared with; ``done`` ran in an earlier run."""
+
+    def check_end(self, statements: Sequence[Statement]) -> None:
+        """Raise StatementError if the file as a whole is not done, or left what it may not."""
+
     def begin(self, unit: Unit) -> None:  # noqa: ARG002
         """Start the transaction of a unit, and count what happens to the own tables from then."""
         self._connection.begin()

@@ -1,12 +1,13 @@
 """One transaction that applies and records one migration; only ``transactional`` uses it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.scripts import Script
+from migration_guard.planning.scripts import Script, Unit
 from migration_guard.running.connection import (
     Connection,
     Limits,
@@ -36,9 +37,24 @@ class MigrationTransaction(ABC):
         self._connection = connection
         self._history = history
 
+    def set_up_session(self, script: Script, limits: Limits, step: Progress) -> Limits | None:
+        """Run what stands before the file's own BEGIN; return the limits that ``open`` sets.
+
+        None where the file may have set other ones.
+        """
+        if script.session is None:
+            return limits
+        with self._connection.failing():
+            self._connection.limit(limits)
+        self._run_units([script.session], script, step)
+        return None
+
     @abstractmethod
-    def open(self, limits: Limits, *, together: bool) -> None:
-        """Start the transaction; ``together`` lets the driver send statements without waiting."""
+    def open(self, limits: Limits | None, *, together: bool) -> None:
+        """Start the transaction; ``together`` lets the driver send statements without waiting.
+
+        None keeps the limits that were set last.
+        """
 
     @abstractmethod
     def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
@@ -50,6 +66,14 @@ class MigrationTransaction(ABC):
     @abstractmethod
     def run(self, script: Script, step: Progress) -> None:
         """Run all statements, and check what waits for the commit."""
+
+    def _run_units(self, units: Sequence[Unit], script: Script, step: Progress) -> None:
+        """Run units of ``script``; ``step`` gets the numbers that its statements have there."""
+        for unit in units:
+            before = script.statements.index(unit.statements[0])
+            self._connection.run(
+                unit, script.file.text, lambda number, before=before: step(before + number)
+            )
 
     @abstractmethod
     def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:

@@ -50,7 +50,8 @@ def _attempt(task: Task, transaction: MigrationTransaction) -> Done:
 def _work(task: Task, transaction: MigrationTransaction) -> Done:
     """Do all but the commit."""
     script, history = task.script, task.history
-    transaction.open(task.retries.limits, together=script.small and not task.stepwise)
+    limits = transaction.set_up_session(script, task.retries.limits, task.step)
+    transaction.open(limits, together=script.small and not task.stepwise)
     transaction.claim(script.file, task.fingerprint, task.environment)
     before = history.ids() if reads_history(script) else set()
     transaction.run(script, task.step)

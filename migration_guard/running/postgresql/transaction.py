@@ -6,6 +6,7 @@ counters of the history, and the COMMIT goes with the cleaning.
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 import psycopg
 
@@ -19,6 +20,10 @@ from migration_guard.running.postgresql import cleaning, counters, errors, pipel
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import Pooling
 from migration_guard.running.transaction import HistoryChanges, MigrationTransaction
+from migration_guard.sql.classify import mentions
+
+# Names of settings that change who the session is; SET SESSION AUTHORIZATION has words of its own.
+_ROLE: Final = ("role", "session_authorization", "authorization")
 
 
 class PostgreSQLTransaction(MigrationTransaction):
@@ -32,8 +37,25 @@ class PostgreSQLTransaction(MigrationTransaction):
         self._of_all = counters.of_all(history)
         self._looks = not connection.counts
         self._before: OwnTableRows | None = None
+        self._sets_up_inside = False
 
-    def open(self, limits: Limits, *, together: bool) -> None:
+    def set_up_session(self, script: Script, limits: Limits, step: Progress) -> Limits | None:
+        """Run what stands before BEGIN there, or behind the claim.
+
+        Behind it where a pooler would hand the session on before BEGIN, or where the file takes a
+        role, which may not write the claim.
+        """
+        texts = (
+            [statement.text for statement in script.session.statements] if script.session else []
+        )
+        takes_role = any(
+            mentions(text, name, self._connection.vendor) for text in texts for name in _ROLE
+        )
+        is_pooled = self._connection.pooling is Pooling.TRANSACTION
+        self._sets_up_inside = is_pooled or takes_role
+        return limits if self._sets_up_inside else super().set_up_session(script, limits, step)
+
+    def open(self, limits: Limits | None, *, together: bool) -> None:
         """Start the transaction; statements sent together wait until an answer is needed."""
         connection = self._connection
         if together and pipeline.IS_AVAILABLE:
@@ -51,8 +73,7 @@ class PostgreSQLTransaction(MigrationTransaction):
 
     def run(self, script: Script, step: Progress) -> None:
         """Run all statements, fire deferred triggers, and undo session changes."""
-        for unit in script.units:
-            self._connection.run(unit, script.file.text, step)
+        self._run_units(script.parts if self._sets_up_inside else script.units, script, step)
         self._counting = self._connection.send_prepared(counters.IS_COUNTING)
         self._connection.settle()
 

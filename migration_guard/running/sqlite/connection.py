@@ -1,8 +1,9 @@
 """SQLite: the connection.
 
 ``foreign_keys`` is off while a migration's statements run, or the rebuild of a table would cascade
-into its children; inside a transaction the pragma is a silent no-op, so it is set before BEGIN
-IMMEDIATE. What it would have refused is looked for before the commit.
+into its children, unless the file itself sets it before. Inside a transaction the pragma is a
+silent no-op, so it is set before BEGIN IMMEDIATE. What it would have refused is looked for before
+the commit.
 Sources: sqlite.org, "Making Other Kinds Of Table Schema Changes", "Transactions", "PRAGMA",
 "Compile-Time Authorization Callbacks".
 """
@@ -34,9 +35,9 @@ from migration_guard.running.connection import (
     StatementError,
     time_parameter,
 )
-from migration_guard.running.sqlite import foreign_keys
 from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.classify import words
+from migration_guard.sql.pragmas import read_pragma
 from migration_guard.sql.statements import Statement
 
 # First words of statements that no transaction can hold, or in which they silently do nothing.
@@ -142,6 +143,8 @@ class SQLiteConnection(Connection):
         self.own_table_writes = OwnTableWrites()
         self._enforced = 1
         self._is_dirty = False
+        # Whether the file itself has said what is to hold.
+        self._has_set_foreign_keys = False
         self._attached: set[str] = set()
         self._patience = 0
         self._statement_timeout: float | None = None
@@ -213,6 +216,9 @@ class SQLiteConnection(Connection):
     def execute(self, statement: Statement, source: str) -> int | None:  # noqa: ARG002
         """Run one statement; sqlite3 refuses a second one behind it."""
         self._is_dirty = self._is_dirty or runs_alone(statement.text)
+        pragma = read_pragma(statement.text)
+        if pragma is not None and pragma.name == "foreign_keys" and pragma.value:
+            self._has_set_foreign_keys = True
         cursor = self.driver.cursor()
         try:
             with self._interrupting():
@@ -262,25 +268,13 @@ class SQLiteConnection(Connection):
         before: Progress,
         after: Answer = lambda _rows: None,
     ) -> None:
-        """Run the statements while the authorizer reports writes to the history.
-
-        In a transaction, rows that they left without their parent are refused, unless the file (or
-        the project) itself turned foreign keys off.
-        """
-        with self.failing():
-            # Where they are on in the transaction, it is a script, and SQLite itself looks.
-            is_off = not self.fetch("PRAGMA foreign_keys")[0][0]
-            checks = bool(self.driver.in_transaction and self._enforced and is_off)
-            orphans = foreign_keys.find(self) if checks else foreign_keys.Orphans()
+        """Run the statements while the authorizer reports writes to the history."""
         self.driver.set_authorizer(self.own_table_writes.authorize)
         try:
             with interrupts.stop_on_signal(self.driver.interrupt):
                 super().run(unit, source, before, after)
         finally:
             self.driver.set_authorizer(None)
-        with self.failing():
-            if checks:
-                foreign_keys.refuse_new(orphans, foreign_keys.find(self))
 
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the time of this process as a parameter."""
@@ -293,7 +287,8 @@ class SQLiteConnection(Connection):
         if limits is not None:
             self.limit(limits)  # BEGIN IMMEDIATE is what waits for the lock
         self._enforced = self.fetch("PRAGMA foreign_keys")[0][0]
-        self.send("PRAGMA foreign_keys = OFF")
+        if not self._has_set_foreign_keys:
+            self.send("PRAGMA foreign_keys = OFF")
         try:
             self.send("BEGIN IMMEDIATE")
         except sqlite3.Error:
@@ -332,7 +327,7 @@ class SQLiteConnection(Connection):
 
     def fresh(self) -> None:
         """Open the file anew: pragmas, attached databases and temporary tables are gone."""
-        self._is_dirty = False
+        self._is_dirty = self._has_set_foreign_keys = False
         if self.wrapper.is_in_memory_db():  # type: ignore[attr-defined]
             self._empty()
             return
@@ -340,6 +335,11 @@ class SQLiteConnection(Connection):
         # Not ensure_connection(), which would wrap the driver's errors in Django's.
         self.wrapper.connect()
         self._wait_up_to(self._patience)
+
+    @property
+    def may_leave_orphans(self) -> bool:
+        """Whether foreign keys are off only because the runner switched them off."""
+        return bool(self._enforced) and not self._has_set_foreign_keys
 
     def be_patient(self) -> None:
         """From now on let the runner's own steps wait for other programs that write."""

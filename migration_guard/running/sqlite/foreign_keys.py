@@ -5,10 +5,12 @@ Source: sqlite.org, "PRAGMA foreign_key_check".
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from migration_guard.history import Rows
-from migration_guard.running.connection import Connection
+from migration_guard.running.sqlite.connection import SQLiteConnection
 
 
 class Orphan(NamedTuple):
@@ -26,8 +28,15 @@ class Orphans(NamedTuple):
     tables: frozenset[tuple[object, ...]] = frozenset()
     rows: tuple[Orphan, ...] = ()
 
+    def of_existing_parents(self) -> "Orphans":
+        """Return these without the rows of which the parent's table does not exist."""
+        names = {str(name).lower() for name, _root in self.tables}
+        return self._replace(
+            rows=tuple(row for row in self.rows if str(row.parent).lower() in names)
+        )
 
-def find(connection: Connection) -> Orphans:
+
+def find(connection: SQLiteConnection) -> Orphans:
     """Return the orphans of the whole database, as ``PRAGMA foreign_key_check`` finds them."""
     tables = connection.fetch("SELECT name, rootpage FROM main.sqlite_master WHERE type = 'table'")
     try:
@@ -40,6 +49,25 @@ def find(connection: Connection) -> Orphans:
         frozenset(tables),
         tuple(Orphan(row[0], roots.get(row[0], 0), row[1], row[2]) for row in rows),
     )
+
+
+@contextmanager
+def refuse_orphans(connection: SQLiteConnection, *, is_part: bool = False) -> Iterator[None]:
+    """Raise StatementError if the block leaves rows without their parent.
+
+    Those that had none before do not count, nor do any where the file or the project itself turned
+    foreign keys off. ``is_part`` passes over tables whose parent does not exist, as between the
+    DROP and the RENAME of a rebuild; the end of the file judges these.
+    """
+    if not connection.may_leave_orphans:
+        yield
+        return
+    with connection.failing():
+        before = find(connection)
+    yield
+    with connection.failing():
+        after = find(connection)
+        refuse_new(before, after.of_existing_parents() if is_part else after)
 
 
 def refuse_new(before: Orphans, after: Orphans) -> None:
@@ -63,7 +91,7 @@ def refuse_new(before: Orphans, after: Orphans) -> None:
         )
 
 
-def _find_in(connection: Connection, table: str) -> Rows:
+def _find_in(connection: SQLiteConnection, table: str) -> Rows:
     try:
         name = connection.wrapper.ops.quote_name(table)
         return connection.fetch(f"PRAGMA main.foreign_key_check({name})")

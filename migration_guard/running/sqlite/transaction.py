@@ -7,7 +7,9 @@ from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.scripts import Script
 from migration_guard.running.connection import Limits, Progress
+from migration_guard.running.sqlite import foreign_keys
 from migration_guard.running.sqlite.connection import SQLiteConnection
+from migration_guard.running.sqlite.lasting_pragmas import refuse_ignored
 from migration_guard.running.transaction import HistoryChanges, MigrationTransaction
 
 
@@ -20,7 +22,18 @@ class SQLiteTransaction(MigrationTransaction):
         super().__init__(connection, history)
         self._started = 0.0
 
-    def open(self, limits: Limits, *, together: bool) -> None:  # noqa: ARG002
+    def set_up_session(self, script: Script, limits: Limits, step: Progress) -> Limits | None:
+        """Run what stands before BEGIN, which may change the own tables as little as the rest."""
+        self._connection.own_table_writes.guard()
+        try:
+            limits_to_set = super().set_up_session(script, limits, step)
+        finally:
+            self._connection.own_table_writes.forget()
+        if script.session is not None:
+            refuse_ignored(self._connection, script.session.statements)
+        return limits_to_set
+
+    def open(self, limits: Limits | None, *, together: bool) -> None:  # noqa: ARG002
         """Start the transaction; without a server, nothing is sent together."""
         self._started = time.monotonic()
         self._connection.begin(limits)
@@ -32,8 +45,8 @@ class SQLiteTransaction(MigrationTransaction):
 
     def run(self, script: Script, step: Progress) -> None:
         """Run all statements."""
-        for unit in script.units:
-            self._connection.run(unit, script.file.text, step)
+        with foreign_keys.refuse_orphans(self._connection):
+            self._run_units(script.units, script, step)
 
     def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:
         """Complete the claim, if the transaction is open still."""
