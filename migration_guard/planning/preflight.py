@@ -14,6 +14,7 @@ from migration_guard.planning.dev_only import dev_only_problems
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.foreign_markers import foreign_format_problems
 from migration_guard.planning.near_misses import near_miss_problems
+from migration_guard.planning.no_effect import no_effect_problems
 from migration_guard.planning.own_table_statements import own_table_problems
 from migration_guard.planning.scripts import Script
 from migration_guard.planning.units import group_statements
@@ -89,7 +90,7 @@ def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list
         problems.append(_empty_problem(file))
     problems += own_table_problems(file, statements, vendor)
     script, unit_problems = group_statements(file, statements, vendor)
-    return script, [*problems, *unit_problems]
+    return script, [*problems, *unit_problems, *no_effect_problems(script, vendor)]
 
 
 def _changes_encoding(statement: Statement, vendor: str) -> bool:

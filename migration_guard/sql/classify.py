@@ -33,6 +33,7 @@ __all__ = [
     "concurrent_index",
     "control",
     "copies_out",
+    "ends_with_transaction",
     "has_secret",
     "index_if_missing",
     "is_session",
@@ -113,6 +114,22 @@ def is_session(text: str, vendor: str) -> bool:
         is_of_server = head[1:3] == ["@", "@"] and head[3:] in _SERVER
         return not is_of_server and second not in _SETS_ELSEWHERE[vendor]
     return first in _SESSION[vendor] and (first != "SELECT" or _configures(text, vendor))
+
+
+def ends_with_transaction(text: str) -> bool:
+    """Return whether all that a PostgreSQL statement does ends with its transaction.
+
+    These do: SET LOCAL, SET TRANSACTION, SET CONSTRAINTS, LOCK, DECLARE without WITH HOLD, and a
+    SELECT of nothing but set_config(…, true) and advisory locks of the transaction.
+    """
+    head = _head(text, "postgresql", 2)
+    if head[:1] == ["SET"]:
+        return head[1:] in (["LOCAL"], ["TRANSACTION"], ["CONSTRAINTS"])
+    if head[:1] == ["DECLARE"]:
+        return ("WITH", "HOLD") not in pairwise(_upper(text, "postgresql"))
+    if head[:1] == ["SELECT"]:
+        return _selects_only(text, _OF_TRANSACTION) and not _configures(text, "postgresql")
+    return head[:1] == ["LOCK"]
 
 
 def makes_temporary(text: str, vendor: str) -> bool:
@@ -207,6 +224,20 @@ def _configures(text: str, vendor: str) -> bool:
     return False
 
 
+def _selects_only(text: str, functions: frozenset[str]) -> bool:
+    """Return whether a SELECT consists of calls of these functions, each perhaps with an alias."""
+    cursor = read_tokens(text, dialect("postgresql"))
+    cursor.take()
+    while True:
+        name = cursor.take_name()
+        if name is None or name.name not in functions or not cursor.take_group():
+            return False
+        if cursor.accept("AS"):
+            cursor.take()
+        if not cursor.accept(","):
+            return cursor.is_at_end
+
+
 def _is_temporary(target: Sequence[str]) -> bool:
     """Return whether INTO makes a temporary table. A table itself may be called `temp`."""
     names = target[1:] if target[:1] in (["GLOBAL"], ["LOCAL"]) else target
@@ -259,6 +290,7 @@ _AUTOCOMMIT = frozenset(
 _LITERALLY_TRUE = tuple(
     [[word]] for word in ("TRUE", "'true'", "'t'", "'on'", "'1'", "'yes'", "'y'")
 )
+_OF_TRANSACTION = frozenset({"set_config", "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"})
 _AFTER_NAME = frozenset({"FROM", "WHERE", ",", ".", ";", "UNION", "ORDER", "LIMIT", "GROUP"})
 _DML = frozenset(
     {"INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "VALUES", "TABLE", "DO", "HANDLER"}

@@ -1,0 +1,121 @@
+"""Statements that succeed and do nothing because of how the runner runs them. Pure.
+
+Sources: sqlite.org, "PRAGMA"; PostgreSQL manual, "SET", "SET CONSTRAINTS", "LOCK", "DECLARE";
+MariaDB knowledge base, "LOCK TABLES".
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from migration_guard.planning.scripts import Script, Unit, in_one_transaction
+from migration_guard.problems import Problem
+from migration_guard.sql.classify import ends_with_transaction, words
+from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.pragmas import read_pragma
+from migration_guard.sql.statements import Statement
+
+SLUG: Final = "no-effect"
+_BEFORE: Final = "move it above the file's own BEGIN, or write -- guard: transaction = off"
+# SQLite ignores these in a transaction, in silence, and what cures it.
+_PRAGMAS: Final = {
+    "journal_mode": _BEFORE,
+    "foreign_keys": f"{_BEFORE}. Without it, foreign keys are off while a migration runs, and "
+    "rows without their parent are looked for before the commit",
+    "auto_vacuum": f"{_BEFORE}, with VACUUM behind it: a database that has tables changes with "
+    "VACUUM only",
+    "page_size": f"{_BEFORE}, with VACUUM behind it: a database that has tables changes with "
+    "VACUUM only, and not in WAL mode",
+    "encoding": "remove it: SQLite takes it only before the first table of a database, and the "
+    "tables of this app are there already",
+}
+_ALONE: Final = "write BEGIN and COMMIT around it and what it is for"
+
+
+class _Place(NamedTuple):
+    """Where a statement runs: in a transaction, and whether that holds other statements too."""
+
+    in_transaction: bool
+    is_whole_file: bool
+
+
+def no_effect_problems(script: Script, vendor: str) -> list[Problem]:
+    """Return a problem for each statement whose effect is lost, unless the file silences them."""
+    if SLUG in script.file.directives.allow:
+        return []
+    is_whole_file = in_one_transaction(script.file, vendor)
+    problems = []
+    for unit in script.units:
+        place = _Place(is_whole_file or unit.first != unit.last, is_whole_file)
+        problems += _unit_problems(script, unit, place, vendor)
+    return problems
+
+
+def _unit_problems(script: Script, unit: Unit, place: _Place, vendor: str) -> Iterator[Problem]:
+    for statement in unit.statements:
+        reason = _REASONS[vendor](statement, place)
+        if reason is not None:
+            fact, cure = reason
+            yield Problem(
+                SLUG,
+                f"{fact}: {excerpt(statement.text, vendor)}",
+                f"{cure[0].upper()}{cure[1:]}.",
+                path=script.file.path,
+                line=statement.line,
+            )
+
+
+def _sqlite_reason(statement: Statement, place: _Place) -> tuple[str, str] | None:
+    pragma = read_pragma(statement.text)
+    if pragma is None or not pragma.value or pragma.name not in _PRAGMAS:
+        return None
+    cure = _PRAGMAS[pragma.name]
+    if not place.in_transaction:
+        return None
+    if not place.is_whole_file and pragma.name != "encoding":
+        cure = "move it out of BEGIN … COMMIT"
+    return "inside a transaction, SQLite does nothing with this", cure
+
+
+def _postgresql_reason(statement: Statement, place: _Place) -> tuple[str, str] | None:
+    if not place.in_transaction:
+        if ends_with_transaction(statement.text):
+            return "what this does ends with its own transaction", _ALONE
+        return None
+    first, second, third = (*words(statement.text, "postgresql", 3), "", "", "")[:3]
+    if (first, second, third) == ("SET", "SESSION", "CHARACTERISTICS") or (
+        first == "SET" and _OF_LATER & {second, third}
+    ):
+        return (
+            "this holds for later transactions, and the file is one",
+            "write BEGIN with these modes as its first statement, and COMMIT as its last"
+            if place.is_whole_file
+            else "write the modes behind BEGIN",
+        )
+    return None
+
+
+_OF_LATER: Final = {
+    "DEFAULT_TRANSACTION_ISOLATION",
+    "DEFAULT_TRANSACTION_READ_ONLY",
+    "DEFAULT_TRANSACTION_DEFERRABLE",
+}
+
+
+def _mysql_reason(statement: Statement, place: _Place) -> tuple[str, str] | None:
+    head = words(statement.text, "mysql", 2)
+    if place.in_transaction or head not in (("LOCK", "TABLES"), ("LOCK", "TABLE")):
+        return None
+    return (
+        "this lock ends at once, because the runner counts each statement in a transaction of "
+        "its own",
+        "remove it and UNLOCK TABLES; what must see the same rows goes into BEGIN … COMMIT, with "
+        "SELECT … FOR UPDATE. If nothing depends on the lock: -- guard: allow = no-effect, "
+        "<reason>",
+    )
+
+
+_REASONS: Final = {
+    "sqlite": _sqlite_reason,
+    "postgresql": _postgresql_reason,
+    "mysql": _mysql_reason,
+}
