@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from migration_guard.sql.programs import find_program
 from migration_guard.sql.runs import body_pattern, closed_pattern, end_pattern
 from migration_guard.sql.scanner import Kind, Token, gap, significant, skip_gap
 
@@ -28,7 +28,6 @@ class Body:
     what: str
     start: int
     segment: int
-    depth: int = 1
     is_new: bool = True
 
     def end(self, text: str, lexis: Dialect, terminator: int) -> int:
@@ -36,30 +35,47 @@ class Body:
         if self.is_new:
             # The first time the whole body is tried in one match.
             self.is_new = False
-            body = body_pattern(lexis).match(text, terminator)
-            # One match cannot see inner blocks and DELIMITER.
-            if body and not (lexis.blocks and _INNER.search(text, self.segment, body.start(1))):
+            if body := body_pattern(lexis).match(text, terminator):
                 return body.end(1)
-        return self._end_after(text, lexis, terminator)
-
-    def _end_after(self, text: str, lexis: Dialect, terminator: int) -> int:
-        """Return the offset after the END that follows a `;` and closes the body; -1 if none."""
-        if lexis.blocks:
-            self.depth += _count_inner_begins(text, lexis, self.segment, terminator)
         self.segment = skip_gap(text, lexis, terminator + 1)
         end = end_pattern(lexis).match(text, self.segment)
-        if not end:
-            return -1
-        self.depth -= 1
-        return -1 if self.depth else end.end()
+        return end.end() if end else -1
+
+
+@dataclass(slots=True)
+class ProgramBody(Body):
+    """The body of a MySQL program, whose blocks were followed to its end."""
+
+    closes_at: int = -1
+
+    def end(self, text: str, lexis: Dialect, terminator: int) -> int:  # noqa: ARG002
+        """Return the offset after the END that closes the body, -1 if it never closes."""
+        return self.closes_at
 
 
 def open_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
     """Return the body that the statement at `start` opens before its first terminator."""
+    return _OPENERS[lexis.vendor](text, lexis, start, terminator)
+
+
+def _postgresql_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
     body = None
-    if _plain_head(lexis).match(text, start):
-        body = _PLAIN[lexis.vendor](text, lexis, start, terminator)
-    return body or _OPENERS[lexis.vendor](text, lexis, start, terminator)
+    if _plain_head(lexis, _ATOMIC_HEAD).match(text, start):
+        body = _plain_atomic(text, lexis, start, terminator)
+    return body or _atomic(text, lexis, start, terminator)
+
+
+def _sqlite_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    if _plain_head(lexis, _TRIGGER_HEAD).match(text, start):
+        return Body("trigger body", start, start)
+    return _trigger(text, lexis, start, terminator)
+
+
+def _mysql_body(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
+    program = find_program(text, lexis, start)
+    if program is None or 0 <= program.end <= terminator:
+        return None
+    return ProgramBody(program.what, program.start, program.start, closes_at=program.end)
 
 
 def _words(text: str, lexis: Dialect, start: int, stop: int) -> Iterator[Token]:
@@ -83,30 +99,11 @@ def _plain_atomic(text: str, lexis: Dialect, start: int, terminator: int) -> Bod
     return None if is_empty else Body("BEGIN ATOMIC body", begin.start(), first)
 
 
-def _plain_trigger(_text: str, _lexis: Dialect, start: int, _terminator: int) -> Body:
-    """Return the body of a trigger whose head is plain."""
-    return Body("trigger body", start, start)
-
-
-def _plain_compound(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
-    """Return what `_compound` returns, if BEGIN follows a word or `)` without a comment."""
-    begin = _begin(lexis).search(text, start, terminator)
-    if not begin or not closed_pattern(lexis).fullmatch(text, start, begin.start()):
-        return None
-    head = text[start : begin.start()].rstrip(lexis.space)
-    last = _LAST_WORD.search(head[-_LONGER:])
-    first = skip_gap(text, lexis, begin.end())
-    is_clear = last and last[0].upper() not in _NAME_FOLLOWS and not _COMMENT.search(head)
-    if not is_clear or text.startswith("/*", first) or _word("END", lexis).match(text, first):
-        return None
-    return Body("BEGIN … END body", start, first)
-
-
 @lru_cache
-def _plain_head(lexis: Dialect) -> re.Pattern[str]:
+def _plain_head(lexis: Dialect, head: str) -> re.Pattern[str]:
     """Return the pattern of a statement with a body, without nested comments between words."""
     then = f"(?!{lexis.name_part}){gap(lexis)}"
-    return re.compile(f"(?i:{_PLAIN_HEADS[lexis.vendor].replace(' ', then)})(?!{lexis.name_part})")
+    return re.compile(f"(?i:{head.replace(' ', then)})(?!{lexis.name_part})")
 
 
 @lru_cache
@@ -158,41 +155,6 @@ def _trigger(text: str, lexis: Dialect, start: int, terminator: int) -> Body | N
     return Body("trigger body", start, start) if word == "TRIGGER" else None
 
 
-def _compound(text: str, lexis: Dialect, start: int, terminator: int) -> Body | None:
-    """Return MySQL's body: BEGIN in a stored program, or BEGIN NOT ATOMIC of MariaDB."""
-    words = _words(text, lexis, start, terminator)
-    before, is_program = _next(words), False
-    if before == "BEGIN" and (_next(words), _next(words)) != ("NOT", "ATOMIC"):
-        return None
-    if before == "CREATE":
-        for word in words:
-            if is_program and word.text == "BEGIN" and before not in _NAME_FOLLOWS:
-                break
-            if not is_program and word.text in _NO_PROGRAMS:
-                return None
-            is_program = is_program or word.text in _PROGRAMS
-            before = word.text
-        else:
-            return None
-    elif before != "BEGIN":
-        return None
-    first = next(words, _NOTHING)
-    return None if first.text == "END" else Body("BEGIN … END body", start, first.start)
-
-
-def _count_inner_begins(text: str, lexis: Dialect, start: int, stop: int) -> int:
-    """Return how many BEGINs between two terminators open an inner block that is not empty."""
-    if not _BEGIN.search(text, start, stop):
-        return 0
-    count, before, is_handler = 0, ";", False
-    for word, after in pairwise(_words(text, lexis, start, stop)):
-        if word.text == "BEGIN" and (is_handler or before in _STATEMENT_MAY_FOLLOW):
-            count += after.text not in _NO_STATEMENT
-        is_handler = is_handler or word.text == "HANDLER"
-        before = word.text
-    return count
-
-
 def _next(words: Iterator[Token]) -> str:
     return next(words, _NOTHING).text
 
@@ -203,22 +165,8 @@ def _word(word: str, lexis: Dialect) -> re.Pattern[str]:
 
 
 _NOTHING = Token(Kind.SPACE, "", 0)
-_PLAIN_HEADS = {
-    "postgresql": "CREATE (?:OR REPLACE )?+(?:FUNCTION|PROCEDURE)",
-    "sqlite": "CREATE (?:TEMP |TEMPORARY )*+TRIGGER",
-    "mysql": "CREATE (?:OR REPLACE )?+(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)",
-}
-_PLAIN = {"postgresql": _plain_atomic, "sqlite": _plain_trigger, "mysql": _plain_compound}
+_ATOMIC_HEAD = "CREATE (?:OR REPLACE )?+(?:FUNCTION|PROCEDURE)"
+_TRIGGER_HEAD = "CREATE (?:TEMP |TEMPORARY )*+TRIGGER"
 _ATOMIC = re.compile(r"(?i)\bATOMIC\b")
-_BEGIN = re.compile(r"(?i)\bBEGIN\b")
-_INNER = re.compile(r"[bBdD](?i:EGIN|ELIMITER)\b")
-_LAST_WORD = re.compile(r"(?:\w++|\))\Z")
-_COMMENT = re.compile(r"--|#|/\*")
 _TRIGGER_WORDS = frozenset({"CREATE", "TEMP", "TEMPORARY", "TRIGGER", "EXPLAIN", "END", ";"})
-_PROGRAMS = frozenset({"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"})
-_NO_PROGRAMS = frozenset({"TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "ROLE"})
-_NAME_FOLLOWS = _PROGRAMS | {"EXISTS", ".", "ON", "FOLLOWS", "PRECEDES", "@", "=", "(", ","}
-_LONGER = 20  # characters, more than any of these words has
-_STATEMENT_MAY_FOLLOW = frozenset({";", "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", ":"})
-_NO_STATEMENT = frozenset(",)=+-*/.<>;") | {"END", "ELSE", "WHEN", "FROM", "AS", "AND", "OR"}
-_OPENERS = {"postgresql": _atomic, "sqlite": _trigger, "mysql": _compound}
+_OPENERS = {"postgresql": _postgresql_body, "sqlite": _sqlite_body, "mysql": _mysql_body}

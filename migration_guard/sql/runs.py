@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
     from migration_guard.sql.dialects import Dialect
 
-_BLOCKS: Final = "(?:IF|CASE|LOOP|WHILE|REPEAT|FOR)"  # MySQL's blocks that END IF, … closes
 # What follows the END that closes a body.
 _AFTER_END: Final = {
     "postgresql": "(?!{part})",
     "sqlite": r"(?!{part}){gap}(?:;|\Z)",
-    "mysql": f"(?!{{part}}){{gap}}(?!(?i:{_BLOCKS})(?!{{part}}))",
+    "mysql": "(?!{part})",
 }
 _NESTED: Final = 3  # brackets within brackets that one match goes through; deeper ones take steps
 
@@ -52,10 +51,7 @@ def closed_pattern(lexis: Dialect) -> re.Pattern[str]:
 
 @lru_cache
 def body_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Return the pattern from any `;` of a body to the END (group 1) that closes the body.
-
-    The body must have no inner blocks.
-    """
+    """Return the pattern from any `;` of a body to the END (group 1) that closes the body."""
     special, atoms = _content_of(lexis, ";")
     end = _end(lexis)
     # Only steps find out whether END follows a nested comment.
@@ -67,7 +63,7 @@ def body_pattern(lexis: Dialect) -> re.Pattern[str]:
 
 @lru_cache
 def end_pattern(lexis: Dialect) -> re.Pattern[str]:
-    """Return the pattern of an END that closes a body, or in MySQL also an inner BEGIN."""
+    """Return the pattern of an END that closes a body."""
     return re.compile(_end(lexis), re.DOTALL)
 
 

@@ -8,9 +8,9 @@ Only white space, comments, terminators, COPY data and lines for the client lie 
   the line. COPY data without `\.` goes to the end of the file, as in psql. Text behind
   `COPY … FROM STDIN;` on the same line is refused, since psql would run it after the data.
 - SQLite: a trigger ends at `; END ;`, by the rule of `sqlite3_complete()`.
-- MySQL: DELIMITER lines count where no statement is pending. Without such a line, these compound
-  bodies stay whole if their END exists: those of CREATE PROCEDURE, FUNCTION, TRIGGER or EVENT that
-  begin with BEGIN, and those of BEGIN NOT ATOMIC. Otherwise every `;` counts, as for mysql.
+- MySQL: DELIMITER lines count where no statement is pending. Without such a line, the bodies of
+  stored programs and compound statements stay whole. One whose end is not found is refused by
+  `split`; for `read`, every `;` counts then, as for mysql.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def split(text: str, vendor: str) -> list[Statement]:
     Raises UnterminatedError for a literal, quoted identifier, comment or body without an end,
     SQLError for text after COPY … FROM STDIN, and ValueError for an unknown vendor.
     """
-    return list(_Reader(text, dialect(vendor)).statements())
+    return list(_Reader(text, dialect(vendor), waits_for_end=True).statements())
 
 
 def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
@@ -86,8 +86,9 @@ def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
 class _Reader:
     """One pass over a text. `start` is -1 while no statement is pending."""
 
-    def __init__(self, text: str, lexis: Dialect) -> None:
+    def __init__(self, text: str, lexis: Dialect, *, waits_for_end: bool = False) -> None:
         self.text = text
+        self.waits_for_end = waits_for_end
         self.lexis = self.read_by = lexis  # the rules from here on, and of what was yielded last
         self.delimiter = ";"
         self.run = run_pattern(lexis, ";")
@@ -141,7 +142,7 @@ class _Reader:
         )
         self.heads = frozenset(
             _COPY_HEADS * self.lexis.backslash_commands
-            + _BODY_HEADS * self.may_have_bodies
+            + _BODY_HEADS[self.lexis.vendor] * self.may_have_bodies
             + _SETTING_HEADS * self.may_change_strings
         )
         self.has_searched = True
@@ -169,7 +170,8 @@ class _Reader:
         if self.depth:
             self._take(terminator, terminator + 1)
             return True
-        if self.text[self.start] not in _BODIES or not (body := self._open_body(terminator)):
+        body = self._open_body(terminator)
+        if body is None:
             return False
         end = body.end(self.text, self.lexis, terminator)
         if end >= 0:
@@ -182,17 +184,21 @@ class _Reader:
         if not self.sought_body:
             self.sought_body, self.first_stop = True, (self.end, stop)
             may_open = self.may_have_bodies and self.delimiter == ";"
-            if may_open and self.text[self.start] in _BODIES:
+            head = self.text[self.start : self.start + 2]
+            if may_open and head in _BODY_HEADS[self.lexis.vendor]:
                 self.body = open_body(self.text, self.lexis, self.start, stop)
         return self.body
 
     def _leave_body(self, body: Body) -> None:
         """Read the pending statement again without its body, which the text never closes.
 
-        Raises UnterminatedError for a vendor whose client would wait for the end.
+        Raises SQLError where its end must be known.
         """
         if not self.lexis.delimiter_command:
             raise self._missing_end(body.what, body.start)
+        if self.waits_for_end:
+            message = f"the end of the {body.what} that begins here is not found; {_DELIMIT}"
+            raise SQLError(message, self.text.count("\n", 0, body.start) + 1, body.start)
         # From here on every `;` counts, as for the client, and no body is tried again.
         self.may_have_bodies, self.body = False, None
         self.end, self.position = self.first_stop
@@ -349,11 +355,16 @@ def _heads(*beginnings: str) -> tuple[str, ...]:
 
 _CHUNK = 1024 * 1024  # characters
 _COPY_HEADS = _heads("co")
-_BODY_HEADS = _heads("cr", "ex", "be", "/*")
+# CREATE; EXPLAIN; MySQL's compound statements and executable comments
+_BODY_HEADS = {
+    "postgresql": _heads("cr"),
+    "sqlite": _heads("cr", "ex"),
+    "mysql": _heads("cr", "be", "if", "ca", "lo", "wh", "re", "fo", "/*"),
+}
 _SETTING_HEADS = _heads("se", "re", "di")  # SET, SELECT, RESET, DISCARD
-_HEADS = frozenset(_COPY_HEADS + _BODY_HEADS + _SETTING_HEADS)
-_BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "begin"}
-_BODIES = frozenset("cCeEbB/")  # CREATE, EXPLAIN, BEGIN and MySQL's executable comments
+_HEADS = frozenset(_COPY_HEADS + sum(_BODY_HEADS.values(), _SETTING_HEADS))
+_BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "end"}
+_DELIMIT = "write it between DELIMITER lines, as for the mysql client"
 _COPY_OR_SETTING = frozenset("cCsSrRdD")
 _DELIMITER = re.compile(r"(?P<word>(?i:delimiter))[ \t]++(?P<new>\S++)")
 _KEY = re.compile(r"\\(?:un)?restrict\b")

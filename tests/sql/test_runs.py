@@ -74,32 +74,6 @@ def test_split_when_a_body_takes_one_match_or_steps_then_it_ends_at_the_same_pla
     assert found == ["SELECT 0", body, "SELECT 2", "SELECT 3"]
 
 
-PROGRAM = (
-    "CREATE OR REPLACE PROCEDURE|create trigger|CREATE TABLE|p|`p`|a.|(|)|@|=|ON|DETERMINISTIC"
-)
-WORDS = st.sampled_from(
-    [*PROGRAM.split("|"), "BEGIN", "BEGIN", "END", "END IF", "IF x THEN", ";", "':'"]
-)
-
-
-@given(
-    before=st.lists(WORDS, max_size=4).map(" ".join),
-    after=st.lists(WORDS, max_size=8).map(" ".join),
-)
-def test_split_when_a_program_of_mysql_is_told_at_a_glance_or_by_its_tokens_then_it_is_the_same(
-    before, after
-):
-    """A comment before BEGIN makes it read the tokens."""
-    sources = [
-        f"CREATE PROCEDURE p() {before} {comment}BEGIN {after}; END; SELECT 1"
-        for comment in ("", "/**/ ")
-    ]
-
-    plain, commented = ([each.text for each in split(one, "mysql")] for one in sources)
-
-    assert plain == [text.replace("/**/ ", "") for text in commented]
-
-
 def test_split_when_a_word_only_ends_like_create_then_no_body_is_opened():
     source = "endCREATE FUNCTION f() BEGIN ATOMIC SELECT 1; SELECT 2"
 

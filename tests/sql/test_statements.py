@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from migration_guard.sql import statements
 from migration_guard.sql.dialects import dialect
+from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import SQLError, Statement, UnterminatedError, split
+from tests.sql.mysql_programs import ORACLE_PROGRAMS, PROGRAMS
 
 VENDORS = ["postgresql", "sqlite", "mysql"]
 
@@ -321,22 +323,34 @@ def test_split_when_mysql_changes_the_delimiter_then_only_that_ends_statements(s
         "CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR NOT FOUND BEGIN SELECT 1; END; END",
         "CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR 1 BEGIN END; SELECT 1; END",
         "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END",
+        *PROGRAMS,
+        *ORACLE_PROGRAMS,
     ],
 )
 def test_split_when_mysql_has_a_compound_body_then_it_is_one_statement(source):
     assert_one(source, "mysql")
 
 
-def test_split_when_a_compound_body_never_ends_then_terminators_count_as_in_the_client():
-    source = "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT /* END */ 2; SELECT 3"
+UNCLOSED = [
+    "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT /* END */ 2; SELECT 3",
+    "CREATE PROCEDURE p() BEGIN SELECT 1;\nDELIMITER //\nSELECT 2; END//",
+    "CREATE PROCEDURE p() IF 1 THEN SELECT 1; END; SELECT 2",
+    "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END; SELECT 2",
+    "CREATE OR REPLACE PACKAGE p AS PROCEDURE q(); END; SELECT 1",
+]
 
-    assert texts(source, "mysql") == source.split("; ")
+
+@pytest.mark.parametrize("source", UNCLOSED)
+def test_split_when_a_program_never_ends_then_it_is_refused_and_names_delimiter(source):
+    with pytest.raises(SQLError, match=r"line 1: .* DELIMITER lines"):
+        split(source, "mysql")
 
 
-def test_split_when_the_delimiter_changes_inside_a_body_then_it_is_no_body():
-    source = "CREATE PROCEDURE p() BEGIN SELECT 1;\nDELIMITER //\nSELECT 2; SELECT 3//"
+@pytest.mark.parametrize("source", UNCLOSED)
+def test_fingerprint_when_a_program_never_ends_then_every_terminator_counts(source):
+    tokens = list(fingerprint_tokens(source, "mysql"))
 
-    assert texts(source, "mysql") == ["CREATE PROCEDURE p() BEGIN SELECT 1", "SELECT 2; SELECT 3"]
+    assert tokens.count(";") > 1
 
 
 @pytest.mark.parametrize(
