@@ -21,12 +21,12 @@ from migration_guard.sql.classify import (
     makes_temporary,
     mentions,
     show_statement,
-    transactional_dml,
     words,
 )
 from migration_guard.sql.cursor import outside_brackets
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.excerpt import shorten
+from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.scanner import Kind, Token, significant
 from migration_guard.sql.statements import Statement, split
 
@@ -192,7 +192,7 @@ def _runs_alone_on_mysql(sql: str) -> bool:
     """Return whether a statement commits, or sets what belongs to the whole server."""
     tokens = [token.text.upper() for token in significant(sql, dialect("mysql"))]
     sets_server = tokens[:1] == ["SET"] and not _SERVER_SCOPES.isdisjoint(tokens)
-    return sets_server or not transactional_dml(sql, "mysql")
+    return sets_server or implicit_commit(sql) is not Commit.NO
 
 
 def _runs_alone_on_sqlite(sql: str) -> bool:

@@ -4,10 +4,11 @@ Sources: sqlite.org, "PRAGMA"; PostgreSQL manual, "SET", "SET CONSTRAINTS", "LOC
 MariaDB knowledge base, "LOCK TABLES".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
-from migration_guard.planning.scripts import Script, Unit, in_one_transaction
+from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import ends_with_transaction, words
 from migration_guard.sql.excerpt import excerpt
@@ -32,10 +33,11 @@ _ALONE: Final = "write BEGIN and COMMIT around it and what it is for"
 
 
 class _Place(NamedTuple):
-    """Where a statement runs: in a transaction, and whether that holds other statements too."""
+    """Where a statement runs: whether in a transaction, and whether that is the whole file's."""
 
     in_transaction: bool
     is_whole_file: bool
+    following: Iterable[Statement]
 
 
 def no_effect_problems(script: Script, vendor: str) -> list[Problem]:
@@ -43,25 +45,26 @@ def no_effect_problems(script: Script, vendor: str) -> list[Problem]:
     if SLUG in script.file.directives.allow:
         return []
     is_whole_file = in_one_transaction(script.file, vendor)
+    units = [(unit, statement) for unit in script.units for statement in unit.statements]
+    statements = [statement for _unit, statement in units]
     problems = []
-    for unit in script.units:
-        place = _Place(is_whole_file or unit.first != unit.last, is_whole_file)
-        problems += _unit_problems(script, unit, place, vendor)
+    for number, (unit, statement) in enumerate(units, 1):
+        in_transaction = is_whole_file or unit.first != unit.last
+        place = _Place(in_transaction, is_whole_file, islice(statements, number, None))
+        reason = _REASONS[vendor](statement, place)
+        if reason is not None:
+            problems.append(_problem(script, statement, *reason, vendor))
     return problems
 
 
-def _unit_problems(script: Script, unit: Unit, place: _Place, vendor: str) -> Iterator[Problem]:
-    for statement in unit.statements:
-        reason = _REASONS[vendor](statement, place)
-        if reason is not None:
-            fact, cure = reason
-            yield Problem(
-                SLUG,
-                f"{fact}: {excerpt(statement.text, vendor)}",
-                f"{cure[0].upper()}{cure[1:]}.",
-                path=script.file.path,
-                line=statement.line,
-            )
+def _problem(script: Script, statement: Statement, fact: str, cure: str, vendor: str) -> Problem:
+    return Problem(
+        SLUG,
+        f"{fact}: {excerpt(statement.text, vendor)}",
+        f"{cure[0].upper()}{cure[1:]}.",
+        path=script.file.path,
+        line=statement.line,
+    )
 
 
 def _sqlite_reason(statement: Statement, place: _Place) -> tuple[str, str] | None:
@@ -105,6 +108,8 @@ def _mysql_reason(statement: Statement, place: _Place) -> tuple[str, str] | None
     head = words(statement.text, "mysql", 2)
     if place.in_transaction or head not in (("LOCK", "TABLES"), ("LOCK", "TABLE")):
         return None
+    if all(_needs_no_lock(under_lock) for under_lock in _until_unlocked(place.following)):
+        return None
     return (
         "this lock ends at once, because the runner counts each statement in a transaction of "
         "its own",
@@ -112,6 +117,19 @@ def _mysql_reason(statement: Statement, place: _Place) -> tuple[str, str] | None
         "SELECT … FOR UPDATE. If nothing depends on the lock: -- guard: allow = no-effect, "
         "<reason>",
     )
+
+
+def _until_unlocked(statements: Iterable[Statement]) -> Iterator[Statement]:
+    return takewhile(
+        lambda statement: words(statement.text, "mysql", 1) not in (("UNLOCK",), ("LOCK",)),
+        statements,
+    )
+
+
+def _needs_no_lock(statement: Statement) -> bool:
+    """Return whether a statement stands between the locks of a mysqldump, for speed only."""
+    head = words(statement.text, "mysql", 3)
+    return head[:1] in (("INSERT",), ("REPLACE",)) or head[:2] == ("ALTER", "TABLE")
 
 
 _REASONS: Final = {

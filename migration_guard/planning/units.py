@@ -11,8 +11,9 @@ from migration_guard.planning.scripts import (
     in_one_transaction,
 )
 from migration_guard.problems import Problem
-from migration_guard.sql.classify import Control, control, is_session, transactional_dml
+from migration_guard.sql.classify import Control, control, is_session
 from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.pragmas import read_pragma
 from migration_guard.sql.statements import Statement
 
@@ -98,8 +99,9 @@ def _many_units(
             problems.append(_transaction_control_problem(file, statement, vendor))
         elif group is not None:
             group.append(statement)
-            if commits_ddl and not transactional_dml(statement.text, vendor):
-                problems.append(_implicit_commit_problem(file, statement, vendor))
+            commit = implicit_commit(statement.text) if commits_ddl else Commit.NO
+            if commit is not Commit.NO:
+                problems.append(_implicit_commit_problem(file, statement, commit))
         else:
             units.append(Unit((statement,), number, number))
     if group is not None:
@@ -122,12 +124,17 @@ def _transaction_control_problem(file: MigrationFile, statement: Statement, vend
     )
 
 
-def _implicit_commit_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:
+def _implicit_commit_problem(file: MigrationFile, statement: Statement, commit: Commit) -> Problem:
+    if commit is Commit.YES:
+        fact = "a statement that commits by itself"
+        hint = "MySQL and MariaDB commit at every DDL statement: move it out of the group."
+    else:
+        fact = "a statement that may commit by itself, since it runs code,"
+        hint = "Move it out of the group: what it runs is not known from here."
     return Problem(
         "transaction-control",
-        "a statement that commits by itself inside BEGIN … COMMIT: "
-        f"{excerpt(statement.text, vendor)}",
-        "MySQL and MariaDB commit at every DDL statement: move it out of the group.",
+        f"{fact} inside BEGIN … COMMIT: {excerpt(statement.text, 'mysql')}",
+        hint,
         path=file.path,
         line=statement.line,
     )

@@ -43,7 +43,6 @@ __all__ = [
     "mask_text",
     "mentions",
     "show_statement",
-    "transactional_dml",
     "words",
 ]
 
@@ -151,21 +150,6 @@ def makes_temporary(text: str, vendor: str) -> bool:
         into == "INTO" and before not in {"INSERT", "MERGE"} and _is_temporary(tokens[index + 2 :])
         for index, (before, into) in enumerate(pairwise(tokens))
     )
-
-
-def transactional_dml(text: str, vendor: str) -> bool:
-    """Return whether a statement surely leaves MySQL's transaction open.
-
-    INSERT, SELECT and similar statements do. DDL, CALL, EXECUTE, SET PASSWORD, SET autocommit and
-    unknown statements do not (manual, 15.3.3, "Statements That Cause an Implicit Commit").
-    """
-    head = [word for word in _head(text, vendor, 8) if word != "("]
-    first, second = (*head, "", "")[:2]
-    if first == "SET":
-        return second not in {"PASSWORD", "STATEMENT"} and not _sets_autocommit(text, vendor)
-    if first == "LOAD":
-        return second in {"DATA", "XML"}
-    return first in _DML
 
 
 def copies_out(text: str, vendor: str) -> bool:
@@ -292,6 +276,3 @@ _LITERALLY_TRUE = tuple(
 )
 _OF_TRANSACTION = frozenset({"set_config", "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"})
 _AFTER_NAME = frozenset({"FROM", "WHERE", ",", ".", ";", "UNION", "ORDER", "LIMIT", "GROUP"})
-_DML = frozenset(
-    {"INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "VALUES", "TABLE", "DO", "HANDLER"}
-)

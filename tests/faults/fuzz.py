@@ -35,6 +35,7 @@ from migration_guard.planning.names import MAX_ID, number_of
 from migration_guard.problems import Problem
 from migration_guard.reports import github
 from migration_guard.sql import classify
+from migration_guard.sql.implicit_commits import implicit_commit
 from migration_guard.sql.lexer import Kind, tokens
 from migration_guard.sql.statements import SQLError, Statement, split
 from migration_guard.vendors import VENDORS
@@ -210,7 +211,7 @@ def check_classified(text: str, vendor: str) -> None:
     classify.control(text, vendor)
     classify.is_session(text, vendor)
     classify.makes_temporary(text, vendor)
-    classify.transactional_dml(text, vendor)
+    implicit_commit(text)
     classify.concurrent_index(text)
     classify.index_if_missing(text)
     classify.words(text, vendor, 3)

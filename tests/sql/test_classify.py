@@ -14,9 +14,9 @@ from migration_guard.sql.classify import (
     makes_temporary,
     mask_secrets,
     mentions,
-    transactional_dml,
     words,
 )
+from migration_guard.sql.implicit_commits import implicit_commit
 from tests.sql.test_statements import NOISE, VENDORS
 
 ALL = ",".join(VENDORS)
@@ -313,29 +313,6 @@ def test_mask_secrets_when_there_is_no_password_then_nothing_changes(source):
     assert not has_secret(source, "postgresql")
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("INSERT INTO t VALUES (1)", True),
-        ("(SELECT 1)", True),
-        ("WITH a AS (SELECT 1) SELECT 2", True),
-        ("SET @x = 1", True),
-        ("/*!40101 SET NAMES utf8 */", True),
-        ("LOAD DATA INFILE 'x' INTO TABLE t", True),
-        ("SET autocommit = 1", False),
-        ("SET PASSWORD = 'x'", False),
-        ("LOAD INDEX INTO CACHE t", False),
-        ("ALTER TABLE t ADD a int", False),
-        ("CALL p()", False),
-        ("EXECUTE s", False),
-        ("COMMIT", False),
-        ("", False),
-    ],
-)
-def test_transactional_dml_when_mysql_commits_implicitly_then_it_says_no(source, expected):
-    assert transactional_dml(source, "mysql") is expected
-
-
 @pytest.mark.parametrize("vendor", VENDORS)
 @given(
     source=st.one_of(
@@ -356,4 +333,4 @@ def test_classification_when_given_any_text_then_nothing_is_raised(vendor, sourc
     concurrent_index(source)
     mentions(source, "a", vendor)
     mask_secrets(source, vendor)
-    transactional_dml(source, vendor)
+    implicit_commit(source)

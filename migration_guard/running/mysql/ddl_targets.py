@@ -3,8 +3,11 @@
 Pure: it reads the statement alone.
 """
 
+from collections.abc import Iterable
+
 from migration_guard.sql.cursor import Name
 from migration_guard.sql.ddl import read_ddl
+from migration_guard.sql.statements import Statement
 
 _KINDS = frozenset(
     {
@@ -28,6 +31,17 @@ def targets(sql: str) -> list[tuple[str, str]]:
     if change.kind not in _KINDS or exchanges or swaps:
         return []
     return [(change.kind, _quote(name)) for name in change.names]
+
+
+def temporary_tables(statements: Iterable[Statement]) -> set[str]:
+    """Return the quoted names of the temporary tables that ``statements`` make."""
+    changes = [read_ddl(statement.text, "mysql") for statement in statements]
+    return {
+        _quote(name)
+        for change in changes
+        if change is not None and change.verb == "CREATE" and "TEMPORARY" in change.options
+        for name in change.names
+    }
 
 
 def _quote(name: Name) -> str:

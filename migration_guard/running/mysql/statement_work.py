@@ -13,11 +13,12 @@ from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Kind
 from migration_guard.running.mysql import own_tables, session_state
 from migration_guard.running.mysql.connection import MySQLConnection, error_code
-from migration_guard.running.mysql.ddl_targets import targets
+from migration_guard.running.mysql.ddl_targets import targets, temporary_tables
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, StatementWork
 from migration_guard.running.transaction import HistoryChanges
-from migration_guard.sql.classify import makes_temporary, transactional_dml, words
+from migration_guard.sql.classify import makes_temporary, words
+from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.statements import Statement
 
 _LOCK_TIMEOUT: Final = 1205
@@ -37,9 +38,21 @@ class MySQLStatementWork(StatementWork):
     def __init__(self, connection: MySQLConnection, history: History) -> None:
         super().__init__(connection, history)
         self._before = OwnTableRows({}, {})
+        # The last unit that was begun, and the temporary tables of those before it.
+        self._unit: Unit | None = None
+        self._temporary: set[str] = set()
 
     def begin(self, unit: Unit) -> None:
-        """Start the transaction of a unit, and read the own tables: there are no counters."""
+        """Start the transaction of a unit, and read the own tables: there are no counters.
+
+        A rollback leaves temporary tables, which a second try would find.
+        """
+        if unit == self._unit:
+            for name in temporary_tables(unit.statements) - self._temporary:
+                self._connection.send(f"DROP TEMPORARY TABLE IF EXISTS {name}")
+        elif self._unit is not None:
+            self._temporary |= temporary_tables(self._unit.statements)
+        self._unit = unit
         super().begin(unit)
         self._before = self.look()
 
@@ -53,9 +66,8 @@ class MySQLStatementWork(StatementWork):
 
     def runs_alone(self, unit: Unit) -> bool:
         """Return whether the statement commits by itself; a transaction would not hold it."""
-        return not all(
-            transactional_dml(statement.text, self._connection.vendor)
-            for statement in unit.statements
+        return any(
+            implicit_commit(statement.text) is not Commit.NO for statement in unit.statements
         )
 
     def unrepeatable(
