@@ -12,23 +12,29 @@ from migration_guard.sql.lexer import line_comments
 from migration_guard.sql.scanner import skip_gap
 
 
-def foreign_markers(file: MigrationFile, vendor: str) -> list[ForeignMarker]:
+def foreign_markers(
+    file: MigrationFile, vendor: str, string_setting: str = ""
+) -> list[ForeignMarker]:
     """Return the comment lines of a file that another tool executes, in order."""
     text = file.text
     if not foreign_formats.may_have_markers(text):
         return []
     header_end = skip_gap(text, dialect(vendor), 0)
     comments = []
-    for token in line_comments(text, vendor):
+    for token in line_comments(text, vendor, string_setting):
         line_start = text.rfind("\n", 0, token.start) + 1
         comments.append(CommentLine(token.text, text[line_start : token.start], token.start))
     return list(foreign_formats.find_markers(text, comments, header_end))
 
 
-def foreign_format_problems(file: MigrationFile, vendor: str) -> list[Problem]:
+def foreign_format_problems(
+    file: MigrationFile, vendor: str, string_setting: str = ""
+) -> list[Problem]:
     """Return a problem if another tool divides the file. No directive silences it."""
     markers = [
-        marker for marker in foreign_markers(file, vendor) if marker.effect is Effect.DIVIDES
+        marker
+        for marker in foreign_markers(file, vendor, string_setting)
+        if marker.effect is Effect.DIVIDES
     ]
     if not markers:
         return []

@@ -39,11 +39,12 @@ def prepare(
     files: Sequence[MigrationFile],
     vendor: str,
     environments: Collection[str] = BUILT_IN_ENVIRONMENTS,
+    string_setting: str = "",
 ) -> tuple[dict[str, Script], list[Problem]]:
     """Return the scripts of ``files`` by migration id, and all problems.
 
     A file that does not split into statements has no script. ``environments`` are the names that
-    exist.
+    exist, and ``string_setting`` is what ``split`` takes.
     """
     scripts: dict[str, Script] = {}
     problems: list[Problem] = []
@@ -53,16 +54,18 @@ def prepare(
             for problem in near_miss_problems(file.text, file.directives, environments)
         ]
         problems += dev_only_problems(file)
-        script, file_problems = _prepare_file(file, vendor)
+        script, file_problems = _prepare_file(file, vendor, string_setting)
         problems += file_problems
         if script is not None:
             scripts[file.id] = script
     return scripts, problems
 
 
-def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list[Problem]]:
+def _prepare_file(
+    file: MigrationFile, vendor: str, string_setting: str
+) -> tuple[Script | None, list[Problem]]:
     try:
-        statements = split(file.text, vendor)
+        statements = split(file.text, vendor, string_setting)
     except SQLError as error:
         return None, [
             Problem(
@@ -79,7 +82,7 @@ def _prepare_file(file: MigrationFile, vendor: str) -> tuple[Script | None, list
         if statement.meta or copies_out(statement.text, vendor)
     ]
     problems += _open_comment_problems(file, vendor)
-    problems += foreign_format_problems(file, vendor)
+    problems += foreign_format_problems(file, vendor, string_setting)
     problems += [
         _encoding_problem(file, statement)
         for statement in statements

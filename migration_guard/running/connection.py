@@ -133,6 +133,11 @@ class Connection(ABC):
 
     # -- facts
 
+    @property
+    def string_setting(self) -> str:
+        """The session's setting by which literals are read, as ``split`` takes it."""
+        return ""
+
     @staticmethod
     @abstractmethod
     def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:

@@ -284,7 +284,10 @@ class _Run:
     def _prepare(self) -> dict[str, Script]:
         """Split all that will run, and note the problems that stand in its way."""
         files = [planned.file for planned in self._to_run() if planned.file is not None]
-        scripts, problems = prepare(files, self.connection.vendor, self.conf.environments)
+        connection = self.connection
+        scripts, problems = prepare(
+            files, connection.vendor, self.conf.environments, connection.string_setting
+        )
         problems += requirements.unmet_requirements(self.connection, files)
         problems += requirements.missing_session(self.connection, files)
         self.notes |= {note.path: note for note in unstorable_problems(self.connection, files)}

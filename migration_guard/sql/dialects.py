@@ -49,6 +49,11 @@ def dialect(vendor: str) -> Dialect:
         raise ValueError(f"unknown database vendor {vendor!r}; known are {vendors}") from None
 
 
+def mysql_dialect(*, ansi_quotes: bool, plain_backslash: bool) -> Dialect:
+    """Return MySQL's rules under ANSI_QUOTES and NO_BACKSLASH_ESCAPES."""
+    return _MYSQL_BY_MODE[ansi_quotes, plain_backslash]
+
+
 def expression_dialect(vendor: str) -> Dialect:
     """Return the rules to read an expression by; standard SQL's for a vendor without its own."""
     return _DIALECTS.get(vendor, STANDARD)
@@ -168,9 +173,35 @@ MYSQL = Dialect(
     string_quotes="'\"",
     name_quotes="`",
     body_strings=_MY_STRING + "|`[^`]*+`",
+    string_setting="sql_mode",
     kept_comment=r"/\*M?![0-9]*+|/\*\+(?:[^*]++|\*(?!/))*+\*/",
     blocks=True,
     delimiter_command=True,
 )
 
+_PLAIN_STRINGS = _PLAIN + "|" + _PLAIN.replace("'", '"')
+
+
+def _mysql(*, ansi_quotes: bool, plain_backslash: bool) -> Dialect:
+    strings = _PLAIN_STRINGS if plain_backslash else _MY_STRING
+    quoted, quotes = MYSQL.quoted, "'\""
+    if ansi_quotes:
+        strings = _PLAIN if plain_backslash else _ESCAPED
+        quoted, quotes = MYSQL.quoted + '|"[^"]*+(?:""[^"]*+)*+"', "'"
+    return replace(
+        MYSQL,
+        prefix=f"[bBnNxX](?=[{quotes}])",
+        string=f"[bBxXnN]?+(?:{strings})",
+        quoted=quoted,
+        string_quotes=quotes,
+        name_quotes='`"' if ansi_quotes else "`",
+        body_strings=f"{strings}|{quoted}",
+    )
+
+
+_MYSQL_BY_MODE: Final = {
+    (ansi, plain): _mysql(ansi_quotes=ansi, plain_backslash=plain) if ansi or plain else MYSQL
+    for ansi in (False, True)
+    for plain in (False, True)
+}
 _DIALECTS: Final = {lexis.vendor: lexis for lexis in (POSTGRESQL, SQLITE, MYSQL)}

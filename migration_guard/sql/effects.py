@@ -44,17 +44,21 @@ def _copies_with_client(text: str, lexis: Dialect) -> str:
     return ""
 
 
-def conforming_after(text: str, lexis: Dialect, before: bool) -> bool:
+def conforming_after(text: str, lexis: Dialect, before: bool, at_start: bool) -> bool:
     """Return whether standard_conforming_strings is on after the statement `text`.
+
+    `before` is its value there, and `at_start` the one that RESET brings back.
 
     The end of a transaction, which ends SET LOCAL and undoes SET on ROLLBACK, is not followed.
     """
     words = [token.text.lower() for token in significant(text, lexis)]
     if words[:2] in (["reset", "all"], ["reset", CONFORMING], ["discard", "all"]):
-        return True
+        return at_start
     if words[0] == "set":
         rest = words[2:] if words[1:2] in (["session"], ["local"]) else words[1:]
-        return _is_on("".join(rest[2:])) if rest[:1] == [CONFORMING] else before
+        if rest[:1] != [CONFORMING]:
+            return before
+        return at_start if rest[2:] == ["default"] else _is_on("".join(rest[2:]))
     if words[0] == "create":  # a view or a function calls set_config later, if at all
         return before
     return _after_calls(list(significant(text, lexis)), before)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.scanner import Kind, Token, normal_texts, scan
-from migration_guard.sql.statements import read
+from migration_guard.sql.statements import UnterminatedError, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,24 +44,31 @@ def fingerprint_tokens(text: str, vendor: str) -> Iterator[str]:
     """Yield the texts that a fingerprint hashes: each statement's tokens, `;`, and its COPY data.
 
     Comments, white space, written terminators and lines for the client are left out. Unquoted words
-    are in lower case; everything else is verbatim, also the content of `/*! … */`. Raises
-    UnterminatedError as `split` does.
+    are in lower case; everything else is verbatim, also the content of `/*! … */`, and all of the
+    last statement where a literal in it never ends by the vendor's default rules: a session may
+    have others.
     """
-    for statement, lexis in read(text, vendor):
-        yield from normal_texts(text, lexis, statement.start, statement.end)
-        yield ";"
-        if statement.data:
-            yield text[slice(*statement.data)]
+    position = 0
+    try:
+        for statement, lexis in read(text, vendor):
+            yield from normal_texts(text, lexis, statement.start, statement.end)
+            yield ";"
+            position = statement.end
+            if statement.data:
+                yield text[slice(*statement.data)]
+                position = statement.data[1]
+    except UnterminatedError:
+        yield text[position:]
 
 
-def line_comments(text: str, vendor: str) -> Iterator[Token]:
+def line_comments(text: str, vendor: str, string_setting: str | None = None) -> Iterator[Token]:
     """Yield the line comments of a file, but for those in a body that holds statements.
 
     A line that begins with `--` or `#` and is no comment in this vendor's SQL counts as one, since
     it has no other meaning. Raises UnterminatedError as `split` does.
     """
     position = 0
-    for statement, lexis in read(text, vendor):
+    for statement, lexis in read(text, vendor, string_setting):
         yield from _comments(text, _between(text, lexis, position, statement.start))
         position = statement.end
         yield from _comments(

@@ -19,19 +19,15 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from migration_guard.sql.bodies import Body, open_body
-from migration_guard.sql.dialects import (
-    CONFORMING,
-    POSTGRESQL,
-    POSTGRESQL_ESCAPING,
-    Dialect,
-    dialect,
-)
-from migration_guard.sql.effects import conforming_after, copies_from_stdin
+from migration_guard.sql.effects import copies_from_stdin
 from migration_guard.sql.runs import run_pattern
 from migration_guard.sql.scanner import closed_end, comment_end, dollar_tag, gap_pattern, scan
+from migration_guard.sql.string_rules import StringRules, UnknownRulesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from migration_guard.sql.dialects import Dialect
 
 
 class SQLError(ValueError):
@@ -67,18 +63,26 @@ class Statement(NamedTuple):
     meta: bool = False
 
 
-def split(text: str, vendor: str) -> list[Statement]:
+def split(text: str, vendor: str, string_setting: str = "") -> list[Statement]:
     """Return the statements of `text` in order, without psql's restrict and unrestrict lines.
 
-    Raises UnterminatedError for a literal, quoted identifier, comment or body without an end,
-    SQLError for text after COPY … FROM STDIN, and ValueError for an unknown vendor.
+    `string_setting` is the session's standard_conforming_strings or sql_mode, without it the
+    vendor's default. Raises UnterminatedError for a literal, quoted identifier, comment or body
+    without an end, SQLError for text after COPY … FROM STDIN and where only the server knows how
+    the rest is read, and ValueError for an unknown vendor.
     """
-    return list(_Reader(text, dialect(vendor), waits_for_end=True).statements())
+    return list(_Reader(text, vendor, string_setting, waits_for_end=True).statements())
 
 
-def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
-    """Yield each statement as `split` does, with the lexical rules that hold for it."""
-    reader = _Reader(text, dialect(vendor))
+def read(
+    text: str, vendor: str, string_setting: str | None = None
+) -> Iterator[tuple[Statement, Dialect]]:
+    """Yield each statement as `split` does, with the lexical rules that hold for it.
+
+    Bodies without an end are cut at every terminator. Without `string_setting`, MySQL's sql_mode
+    counts as the default, whatever the file sets.
+    """
+    reader = _Reader(text, vendor, string_setting)
     for statement in reader.statements():
         yield statement, reader.read_by
 
@@ -86,9 +90,18 @@ def read(text: str, vendor: str) -> Iterator[tuple[Statement, Dialect]]:
 class _Reader:
     """One pass over a text. `start` is -1 while no statement is pending."""
 
-    def __init__(self, text: str, lexis: Dialect, *, waits_for_end: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        vendor: str,
+        string_setting: str | None,
+        *,
+        waits_for_end: bool = False,
+    ) -> None:
         self.text = text
         self.waits_for_end = waits_for_end
+        self.rules = StringRules(vendor, string_setting)
+        lexis = self.rules.lexis
         self.lexis = self.read_by = lexis  # the rules from here on, and of what was yielded last
         self.delimiter = ";"
         self.run = run_pattern(lexis, ";")
@@ -98,7 +111,7 @@ class _Reader:
         self.is_over = False
         self.line, self.counted = 1, 0
         # True until `_search` has looked through the whole text.
-        self.may_have_bodies, self.may_change_strings = True, bool(lexis.string_setting)
+        self.may_have_bodies, self.may_change_strings = True, bool(self.rules.setting)
         # Beginnings of statements that may go on behind a terminator or change the rules.
         self.heads = _HEADS
         self.has_searched = False
@@ -137,13 +150,11 @@ class _Reader:
     def _search(self) -> None:
         """Search the whole text for words whose absence makes each statement cheaper to read."""
         self.may_have_bodies = _holds(self.text, _BODY_WORDS[self.lexis.vendor])
-        self.may_change_strings = self.may_change_strings and _holds(
-            self.text, self.lexis.string_setting
-        )
+        self.may_change_strings = self.may_change_strings and _holds(self.text, self.rules.setting)
         self.heads = frozenset(
             _COPY_HEADS * self.lexis.backslash_commands
             + _BODY_HEADS[self.lexis.vendor] * self.may_have_bodies
-            + _SETTING_HEADS * self.may_change_strings
+            + (_SETTING_HEADS + _COMMENT_HEADS) * self.may_change_strings
         )
         self.has_searched = True
 
@@ -291,23 +302,27 @@ class _Reader:
         self.position, self.start, self.depth = position, -1, 0
         self.body, self.sought_body = None, False
         data = None
-        if lexis.backslash_commands and text[start] in _COPY_OR_SETTING:
-            if content[:4].upper() == "COPY" and copies_from_stdin(content, lexis):
+        if text[start] in _COPY_OR_SETTING:
+            is_copy = lexis.backslash_commands and content[:4].upper() == "COPY"
+            if is_copy and copies_from_stdin(content, lexis):
                 data = self._data(position)
             elif self.may_change_strings:
-                self._follow(content)
+                self._follow(content, start, position)
         line = self._line(start)
         return Statement(content, start, start + len(content), line, data)
 
-    def _follow(self, content: str) -> None:
-        """Apply a change of standard_conforming_strings to the reading of the rest."""
-        lower = content.lower()
-        if CONFORMING not in lower and not lower.startswith(("reset", "discard")):
-            return
-        before = self.lexis is POSTGRESQL
-        after = conforming_after(content, self.lexis, before)
-        if after != before:
-            self.lexis = POSTGRESQL if after else POSTGRESQL_ESCAPING
+    def _follow(self, content: str, start: int, position: int) -> None:
+        """Read the rest by the rules that hold after a statement.
+
+        Raises SQLError where only the server can know them, and the rest depends on them.
+        """
+        try:
+            self.rules.follow(content)
+        except UnknownRulesError:
+            if any(self.text.find(char, position) >= 0 for char in '\\"'):
+                raise SQLError(_UNKNOWN_MODE, self._line(start), start) from None
+        if self.rules.lexis is not self.lexis:
+            self.lexis = self.rules.lexis
             self.run = run_pattern(self.lexis, self.delimiter)
 
     def _data(self, position: int) -> tuple[int, int]:
@@ -361,11 +376,16 @@ _BODY_HEADS = {
     "sqlite": _heads("cr", "ex"),
     "mysql": _heads("cr", "be", "if", "ca", "lo", "wh", "re", "fo", "/*"),
 }
+_COMMENT_HEADS = ("/*",)  # MySQL's executable comments
 _SETTING_HEADS = _heads("se", "re", "di")  # SET, SELECT, RESET, DISCARD
 _HEADS = frozenset(_COPY_HEADS + sum(_BODY_HEADS.values(), _SETTING_HEADS))
 _BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "end"}
 _DELIMIT = "write it between DELIMITER lines, as for the mysql client"
-_COPY_OR_SETTING = frozenset("cCsSrRdD")
+_COPY_OR_SETTING = frozenset("cCsSrRdD/")
+_UNKNOWN_MODE = (
+    "sql_mode gets a value that only the server knows, and what follows has a backslash or a "
+    "double quote, whose meaning depends on it; write the value as a literal"
+)
 _DELIMITER = re.compile(r"(?P<word>(?i:delimiter))[ \t]++(?P<new>\S++)")
 _KEY = re.compile(r"\\(?:un)?restrict\b")
 _COPY_COMMAND = re.compile(r"(?i)\\copy\b.*\bfrom\s+stdin\b")

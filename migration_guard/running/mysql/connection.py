@@ -71,6 +71,7 @@ class MySQLConnection(Connection):
         # The server's number of this connection.
         self.thread = 0
         self._charset = ""
+        self._mode = ""
 
     @property
     def is_mariadb(self) -> bool:
@@ -88,6 +89,11 @@ class MySQLConnection(Connection):
 
     # -- facts
 
+    @property
+    def string_setting(self) -> str:
+        """The sql_mode with which the session began."""
+        return self._mode
+
     @staticmethod
     def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:  # noqa: ARG004
         """Set isolation and character set, and let a message hold one statement."""
@@ -100,8 +106,9 @@ class MySQLConnection(Connection):
     def facts(self) -> Facts:
         """Read the facts; a server that is read-only for others is a replica."""
         variable = "tx_read_only" if self.is_mariadb else "transaction_read_only"
-        database, user, server_read_only, read_only = self.fetch(
-            f"SELECT DATABASE(), CURRENT_USER(), @@global.read_only, @@session.{variable}"
+        database, user, server_read_only, read_only, self._mode = self.fetch(
+            f"SELECT DATABASE(), CURRENT_USER(), @@global.read_only, @@session.{variable}, "
+            "@@session.sql_mode"
         )[0]
         # MariaDB 12 gives a word.
         standby = str(server_read_only).upper() not in ("0", "OFF")

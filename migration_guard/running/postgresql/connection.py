@@ -97,6 +97,11 @@ class PostgreSQLConnection(Connection):
 
     # -- facts
 
+    @property
+    def string_setting(self) -> str:
+        """The value of standard_conforming_strings, which the server reports by itself."""
+        return self.driver.info.parameter_status("standard_conforming_strings") or ""
+
     @staticmethod
     def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:
         """Take out the options that change how transactions work."""
