@@ -26,7 +26,7 @@ from migration_guard.running.connection import (
     can_encode,
     time_parameter,
 )
-from migration_guard.running.mysql import encodings
+from migration_guard.running.mysql import encodings, own_session
 from migration_guard.sql.statements import Statement
 
 _KINDS: Final = {
@@ -72,6 +72,10 @@ class MySQLConnection(Connection):
         self.thread = 0
         self._charset = ""
         self._mode = ""
+        # Whether settings may stand in the way of own statements, now and when a session begins,
+        # and the driver's connection that has the runner's own at the moment.
+        self._is_foreign = self._begins_foreign = False
+        self._own_session: Any = None
 
     @property
     def is_mariadb(self) -> bool:
@@ -106,10 +110,13 @@ class MySQLConnection(Connection):
     def facts(self) -> Facts:
         """Read the facts; a server that is read-only for others is a replica."""
         variable = "tx_read_only" if self.is_mariadb else "transaction_read_only"
-        database, user, server_read_only, read_only, self._mode = self.fetch(
+        database, user, server_read_only, read_only, *settings = self.fetch(
             f"SELECT DATABASE(), CURRENT_USER(), @@global.read_only, @@session.{variable}, "
-            "@@session.sql_mode"
+            f"{own_session.READ}"
         )[0]
+        self._mode = str(settings[0])
+        self._is_foreign = self._begins_foreign = own_session.is_foreign(tuple(settings))
+        self._use_own_settings()  # for Django's steps too
         # MariaDB 12 gives a word.
         standby = str(server_read_only).upper() not in ("0", "OFF")
         schema = database or ""
@@ -139,12 +146,27 @@ class MySQLConnection(Connection):
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         """Run one statement of the runner's own; return its rows."""
+        self._use_own_settings()
+        return self._fetch(sql, params)
+
+    def _fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         cursor = self.driver.cursor()
         try:
             cursor.execute(sql, params or None)
             return list(cursor.fetchall()) if cursor.description else []
         finally:
             cursor.close()
+
+    def _use_own_settings(self) -> None:
+        """Let no setting of the server, the project or a file reach the runner's statements."""
+        if self._is_foreign and self._own_session is not self.driver:
+            self._fetch(own_session.enter(self._mode))
+            self._own_session = self.driver
+
+    def _use_settings_of_file(self) -> None:
+        if self._own_session is self.driver:
+            self._fetch(own_session.LEAVE)
+        self._own_session = None
 
     def send(self, sql: str, params: Sequence[Any] = ()) -> None:
         """Run one statement of the runner's own."""
@@ -153,6 +175,8 @@ class MySQLConnection(Connection):
     def execute(self, statement: Statement, source: str) -> int | None:  # noqa: ARG002
         """Run one statement, and read all results of a CALL; no row is kept."""
         self._is_used = True
+        self._use_settings_of_file()
+        self._is_foreign = self._is_foreign or own_session.may_change(statement.text)
         # This kind of cursor reads rows from the server as they are asked for.
         cursor = self.driver.cursor(self.wrapper.Database.cursors.SSCursor)  # type: ignore[attr-defined]
         try:
@@ -223,6 +247,7 @@ class MySQLConnection(Connection):
             self.wrapper.close()
             self._connect()
             self._is_used = False
+            self._is_foreign = self._begins_foreign
 
     def _connect(self) -> None:
         """Connect; where connections are limited, wait until the server lets the last one go."""
