@@ -19,7 +19,7 @@ from migration_guard.linter.order.findings import Findings
 from migration_guard.linter.order.search_path import SearchPath
 from migration_guard.linter.order.simulate import Run, simulate
 from migration_guard.planning import files as planning_files
-from migration_guard.planning import foreign_formats, near_misses
+from migration_guard.planning import foreign_formats, near_misses, no_effect
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
@@ -30,7 +30,7 @@ from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError, Statement, split
 
 BASELINE: Final = "_baseline.sql"
-_NOT_JUDGED_AGAIN: Final = {foreign_formats.RULE, near_misses.SLUG}
+_NOT_JUDGED_AGAIN: Final = {foreign_formats.RULE, near_misses.SLUG, no_effect.SLUG}
 
 
 @dataclass(frozen=True)

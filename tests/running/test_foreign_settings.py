@@ -218,3 +218,29 @@ def test_run_when_sqlite_has_foreign_pragmas_records_what_it_applies(
     assert applied(sqlite) == ["1_a", "2_b", "3_c"]
     assert sqlite.execute("SELECT * FROM a, b") == [(1, "", 1)]
     assert guard_process("runsqlmigrations", "--check").code == 0
+
+
+@pytest.mark.parametrize(
+    "setting", [*MARIADB[:8], "sql_quote_show_create = 0", "max_join_size = 1"]
+)
+def test_contract_when_mariadb_has_foreign_settings_is_the_same(
+    mariadb, migrations, guard, tmp_path, setting
+):
+    migrations(
+        {
+            "1_a.sql": "CREATE TABLE a (id int PRIMARY KEY, t varchar(20) DEFAULT '', "
+            "n int CHECK (n > 1), KEY (t), KEY (n, t)) COMMENT 'it''s';\nCREATE TABLE b (id int, "
+            "a int, FOREIGN KEY (a) REFERENCES a (id));\nCREATE VIEW v AS SELECT id, "
+            "CONCAT(t, 'x') AS x FROM a;"
+        }
+    )
+    assert guard("runsqlmigrations").code == 0
+    usual, foreign = tmp_path / "usual.toml", tmp_path / "foreign.toml"
+    guard("checkschema", "--no-models", "--write", str(usual))
+    mariadb.configure(OPTIONS={"init_command": f"SET SESSION {setting}"})
+
+    guard("checkschema", "--no-models", "--write", str(foreign))
+    result = guard("checkschema", "--no-models", "--contract", str(usual))
+
+    assert (result.code, result.err) == (0, result.err)
+    assert foreign.read_text() == usual.read_text()

@@ -18,6 +18,7 @@ _SETTINGS: Final = {
     "sql_safe_updates": "0",
     "completion_type": "0",
     "default_storage_engine": "InnoDB",
+    "sql_quote_show_create": "1",
 }
 READ: Final = ", ".join(f"@@session.{name}" for name in _SETTINGS)
 # Modes of which no own statement takes notice.
@@ -26,6 +27,8 @@ _STRICT: Final = {
     *("ERROR_FOR_DIVISION_BY_ZERO", "NO_ZERO_DATE", "NO_ZERO_IN_DATE"),
 }
 _HARMLESS: Final = {*_STRICT, "NO_AUTO_CREATE_USER", "ONLY_FULL_GROUP_BY", ""}
+# What the server answers for these values.
+_USUAL: Final = {"NO_CHAIN": "0", "ON": "1", "OFF": "0"}
 _NAMED: Final = re.compile("|".join((*_SETTINGS, "max_join_size")), re.IGNORECASE)
 _SAVED: Final = "@migration_guard_{}"
 LEAVE: Final = "SET " + ", ".join(f"{name} = {_SAVED.format(name)}" for name in _SETTINGS)
@@ -44,11 +47,10 @@ def enter(mode: str) -> str:
 
 def is_foreign(values: tuple[object, ...]) -> bool:
     """Return whether own statements would notice these values, in the order of ``READ``."""
-    mode, limit, big, safe, completion, engine = map(str, values)
-    return (
-        not _HARMLESS.issuperset(mode.split(","))
-        or (limit, engine.lower()) != (_SETTINGS["sql_select_limit"], "innodb")
-        or (big, safe, completion.upper()) not in {("1", "0", "NO_CHAIN"), ("1", "0", "0")}
+    mode, *others = map(str, values)
+    expected = list(_SETTINGS.values())[1:]
+    return not _HARMLESS.issuperset(mode.split(",")) or any(
+        _USUAL.get(value, value) != usual for value, usual in zip(others, expected, strict=True)
     )
 
 
