@@ -73,6 +73,33 @@ def test_rebuild_when_it_loses_parents_fails_at_its_end_until_the_children_go_to
     assert (applied(sqlite), children(sqlite)) == (["1_a", "2_b"], [(10,)])
 
 
+@pytest.mark.parametrize(("rebuild", "code"), [(REBUILD, 0), (LOSING, 1)])
+def test_rebuild_when_it_stopped_before_its_last_step_is_judged_at_the_end_of_the_next_run(
+    sqlite, migrations, guard, rebuild, code
+):
+    stopped = rebuild.replace("ALTER TABLE", "NO;\nALTER TABLE")
+    folder = migrations({"1_a.sql": FAMILY, "2_b.sql": OFF + stopped})
+    assert guard("runsqlmigrations").code == 1
+    assert sqlite.execute("SELECT done FROM migration_guard_journal") == [(3,)]
+    (folder / "2_b.sql").write_text(OFF + rebuild)
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == code
+    assert applied(sqlite) == (["1_a", "2_b"] if code == 0 else ["1_a"])
+    assert children(sqlite) == [(10,), (20,)]
+
+
+def test_rebuild_when_orphans_were_there_before_passes_over_them(sqlite, migrations, guard):
+    migrations({"1_a.sql": FAMILY, "2_b.sql": OFF + REBUILD})
+    assert guard("runsqlmigrations", "--target", "1").code == 0
+    sqlite.execute("INSERT INTO child VALUES (99, 99)")
+
+    assert guard("runsqlmigrations").code == 0
+
+    assert children(sqlite) == [(10,), (20,), (99,)]
+
+
 def test_delete_when_it_leaves_orphans_outside_a_transaction_is_rolled_back(
     sqlite, migrations, guard
 ):
