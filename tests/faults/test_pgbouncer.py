@@ -268,6 +268,28 @@ def test_session_when_a_file_changes_it_behind_a_pooler_reaches_no_other_client(
     )
 
 
+@every_mode
+def test_session_when_a_file_sets_it_before_begin_reaches_its_statements_and_no_other_client(
+    postgres, migrations, guard, pool, mode
+):
+    through = pool(mode)
+    through.each("SELECT 1")
+    migrations(
+        {
+            "1_a.sql": "SET work_mem = '77MB';\n"
+            "SELECT pg_catalog.set_config('search_path', '', false);\nBEGIN;\n"
+            "CREATE TABLE public.seen AS SELECT current_setting('work_mem') AS memory;\nCOMMIT;"
+        }
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert (result.code, result.err) == (0, result.err)
+    assert postgres.execute("SELECT memory FROM seen") == [("77MB",)]
+    settings = "SELECT current_setting('work_mem'), current_setting('search_path')"
+    assert through.each(settings) == [[("4MB", '"$user", public')]] * through.size
+
+
 def test_session_when_other_clients_left_settings_does_not_reach_the_migration(
     postgres, migrations, guard, pool, tried
 ):
