@@ -71,9 +71,7 @@ class MigrationTransaction(ABC):
         """Run units of ``script``; ``step`` gets the numbers that its statements have there."""
         for unit in units:
             before = script.statements.index(unit.statements[0])
-            self._connection.run(
-                unit, script.file.text, lambda number, before=before: step(before + number)
-            )
+            self._connection.run(unit, script.file.text, _count_from(before, step))
 
     @abstractmethod
     def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:
@@ -101,6 +99,10 @@ class MigrationTransaction(ABC):
     def is_ours_to_retry(self, error: StatementError) -> bool:  # noqa: ARG002
         """Return whether the runner itself caused the error, and a second try avoids it."""
         return False
+
+
+def _count_from(before: int, step: Progress) -> Progress:
+    return lambda number: step(before + number)
 
 
 def transaction_on(connection: Connection, history: History) -> MigrationTransaction:
