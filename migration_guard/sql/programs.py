@@ -107,6 +107,9 @@ class _Words:
 
 def _pass_head(words: _Words) -> str | None:
     """Stop before the body; return the kind of program, None if there is none."""
+    if words.word == "SET" and words.after() == "STATEMENT":
+        words.pass_until("FOR")
+        words.take()
     if words.word in _BLOCKS or (words.word == "BEGIN" and words.after() == "NOT"):
         return "BLOCK"
     if not words.accept("CREATE"):

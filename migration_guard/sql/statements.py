@@ -374,7 +374,7 @@ _COPY_HEADS = _heads("co")
 _BODY_HEADS = {
     "postgresql": _heads("cr"),
     "sqlite": _heads("cr", "ex"),
-    "mysql": _heads("cr", "be", "if", "ca", "lo", "wh", "re", "fo", "/*"),
+    "mysql": _heads("cr", "be", "if", "ca", "lo", "wh", "re", "fo", "se", "/*"),
 }
 _COMMENT_HEADS = ("/*",)  # MySQL's executable comments
 _SETTING_HEADS = _heads("se", "re", "di")  # SET, SELECT, RESET, DISCARD

@@ -64,7 +64,7 @@ BLOCKS = [
 def blocks(draw, inner):
     """Draw a block of which each part is a statement and its terminator."""
     parts = [f"{draw(inner)};" for _ in range(2)]
-    label = f"l{draw(st.integers(0, 10**9))}"
+    label = f"l{len(''.join(parts))}"  # longer than that of any block inside
     return draw(st.sampled_from(BLOCKS)).format(*parts, c=draw(CONDITIONS), label=label)
 
 
