@@ -17,9 +17,11 @@ from migration_guard.sql.statements import Statement
 
 SLUG: Final = "no-effect"
 _BEFORE: Final = "move it above the file's own BEGIN, or write -- guard: transaction = off"
-# SQLite ignores these in a transaction, in silence, and what cures it.
+# What SQLite takes only outside a transaction: it refuses the second, and ignores the others in
+# silence. With what cures it.
 _PRAGMAS: Final = {
     "journal_mode": _BEFORE,
+    "synchronous": _BEFORE,
     "foreign_keys": f"{_BEFORE}. Without it, foreign keys are off while a migration runs, and "
     "rows without their parent are looked for before the commit",
     "auto_vacuum": f"{_BEFORE}, with VACUUM behind it: a database that has tables changes with "
@@ -76,7 +78,7 @@ def _sqlite_reason(statement: Statement, place: _Place) -> tuple[str, str] | Non
         return None
     if not place.is_whole_file and pragma.name != "encoding":
         cure = "move it out of BEGIN … COMMIT"
-    return "inside a transaction, SQLite does nothing with this", cure
+    return "SQLite takes this only outside a transaction", cure
 
 
 def _postgresql_reason(statement: Statement, place: _Place) -> tuple[str, str] | None:

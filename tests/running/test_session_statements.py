@@ -1,5 +1,8 @@
 """Session statements before a file's own BEGIN, and statements that a transaction ignores."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.running.support import applied
@@ -153,6 +156,7 @@ def test_pragma_when_no_transaction_is_open_has_its_effect(
         ("PRAGMA journal_mode = WAL;", 1, "transaction = off"),
         ("CREATE TABLE a (id int);\nPRAGMA main.journal_mode('wal');", 2, "transaction = off"),
         ('BEGIN;\npragma /* ; */ "Foreign_Keys" = 0;\nCOMMIT;', 2, "transaction = off"),
+        ("PRAGMA synchronous = OFF;", 1, "transaction = off"),
         ("PRAGMA auto_vacuum = 1;", 1, "VACUUM"),
         ("PRAGMA page_size = 8192;", 1, "VACUUM"),
         ("PRAGMA encoding = 'UTF-16';", 1, "before the first table"),
@@ -181,6 +185,7 @@ def test_pragma_when_sqlite_would_ignore_it_is_refused_first(
         (f"{OFF}PRAGMA page_size = 1000;\nVACUUM;", "a power of two"),
         (f"{OFF}PRAGMA journal_mode = WAL;\nPRAGMA page_size = 8192;\nVACUUM;", "WAL"),
         (f"{OFF}PRAGMA encoding = 'UTF-16';", "new database"),
+        ("PRAGMA journal_mode = WALL;\nBEGIN;\nCREATE TABLE a (id int);\nCOMMIT;", "WAL and OFF"),
     ],
 )
 def test_pragma_when_sqlite_ignored_it_is_not_recorded(sqlite, migrations, guard, text, need):
@@ -200,6 +205,32 @@ def test_pragma_when_vacuum_is_added_behind_it_is_recorded(sqlite, migrations, g
     assert guard("runsqlmigrations").code == 0
 
     assert (applied(sqlite), sqlite.execute("PRAGMA auto_vacuum")) == (["1_a"], [(1,)])
+
+
+DUMPED = """
+CREATE TABLE b (id integer PRIMARY KEY AUTOINCREMENT, a int REFERENCES a (id));
+CREATE TABLE a (id integer PRIMARY KEY, t text DEFAULT 'it''s;');
+CREATE TRIGGER g AFTER INSERT ON a BEGIN
+  INSERT INTO b (a) SELECT CASE WHEN NEW.id > 1 THEN NEW.id END;
+  UPDATE b SET a = NEW.id WHERE a IS NULL;
+END;
+CREATE VIEW v AS SELECT a.t, b.id FROM a JOIN b ON b.a = a.id;
+CREATE INDEX i ON b (a);
+INSERT INTO a VALUES (1, 'x;'), (2, 'it''s');
+"""
+
+
+def test_dump_when_sqlite_wrote_it_is_a_migration(sqlite, migrations, guard):
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.executescript(DUMPED)
+        dump = list(source.iterdump())
+    migrations({"1_dump.sql": "PRAGMA foreign_keys=OFF;\n" + "\n".join(dump)})
+
+    result = guard("runsqlmigrations")
+
+    assert (result.code, result.err) == (0, result.err)
+    assert sqlite.execute("SELECT * FROM v") == [("x;", 1), ("it's", 2)]
+    assert sqlite.execute("SELECT seq FROM sqlite_sequence WHERE name = 'b'") == [(2,)]
 
 
 def test_session_when_a_statement_before_begin_changes_own_tables_is_refused(

@@ -15,6 +15,8 @@ _VACUUM: Final = (
     "VACUUM; behind it"
 )
 _NEEDS: Final = {
+    "journal_mode": "no other connection may be open, the file must lie where WAL works, and the "
+    "modes are DELETE, TRUNCATE, PERSIST, MEMORY, WAL and OFF",
     "auto_vacuum": _VACUUM,
     "page_size": f"{_VACUUM}, and PRAGMA journal_mode = DELETE; before both where the file is in "
     "WAL mode; the size is a power of two from 512 to 65536",
