@@ -114,6 +114,7 @@ class _Reader:
         self.may_have_bodies, self.may_change_strings = True, bool(self.rules.setting)
         # Beginnings of statements that may go on behind a terminator or change the rules.
         self.heads = _HEADS
+        self.plain: re.Pattern[str] | None = None  # statements with such a beginning that do not
         self.has_searched = False
         self.sought_body, self.first_stop = False, (0, 0)
         self.body: Body | None = None
@@ -124,11 +125,16 @@ class _Reader:
         text, heads, count, make = self.text, self.heads, self.text.count, tuple.__new__
         while not self.is_over:
             self.read_by, space, is_pending = self.lexis, self.lexis.space, self.start >= 0
-            line, counted = self.line, self.counted
+            line, counted, plain = self.line, self.counted, self.plain
             for run in self.run(text, self.position):
                 content, terminator = run.groups()
                 begin, stop = run.span(1)
-                if is_pending or not terminator or not content or content[:2] in heads:
+                if (
+                    is_pending
+                    or not terminator
+                    or not content
+                    or (content[:2] in heads and (plain is None or not plain.match(content)))
+                ):
                     self.position = run.start()
                     break
                 if content[-1] in space:
@@ -156,6 +162,7 @@ class _Reader:
             + _BODY_HEADS[self.lexis.vendor] * self.may_have_bodies
             + (_SETTING_HEADS + _COMMENT_HEADS) * self.may_change_strings
         )
+        self.plain = _PLAIN_STATEMENT if self.lexis.delimiter_command else None
         self.has_searched = True
 
     def _at_stop(self, stop: int) -> Iterable[Statement]:
@@ -380,6 +387,11 @@ _COMMENT_HEADS = ("/*",)  # MySQL's executable comments
 _SETTING_HEADS = _heads("se", "re", "di")  # SET, SELECT, RESET, DISCARD
 _HEADS = frozenset(_COPY_HEADS + sum(_BODY_HEADS.values(), _SETTING_HEADS))
 _BODY_WORDS = {"postgresql": "atomic", "sqlite": "trigger", "mysql": "end"}
+# MySQL's statements that begin like one with a body, and have none and set no sql_mode.
+_PLAIN_STATEMENT = re.compile(
+    r"(?i:(?!IF\b|CASE\b|CREATE\b|LOOP\b|WHILE\b|REPEAT\b|FOR\b|BEGIN\b|/|SET\b)"
+    r"|SET\b(?!(?s:.*sql_mode)|\s+STATEMENT\b|\s*[-#/]))"
+)
 _DELIMIT = "write it between DELIMITER lines, as for the mysql client"
 _COPY_OR_SETTING = frozenset("cCsSrRdD/")
 _UNKNOWN_MODE = (
