@@ -182,6 +182,29 @@ def test_run_when_a_role_has_foreign_settings_records_what_it_applies(
         postgres.execute(f"DROP ROLE {role}")
 
 
+@pytest.mark.parametrize("off", ["", "-- guard: transaction = off\n"])
+@pytest.mark.parametrize("setting", [name for name in POSTGRESQL if "encoding" not in name])
+def test_run_when_a_file_changes_settings_of_postgresql_records_it_all_the_same(
+    postgres, migrations, guard, setting, off
+):
+    index = "CREATE INDEX CONCURRENTLY i ON a (id);\n" if off else ""
+    is_of_later = setting.startswith("default_transaction") and not off
+    allow = "-- guard: allow = no-effect, a test\n" if is_of_later else ""
+    migrations(
+        {
+            "1_a.sql": f"{allow}{off}SET {setting};\nCREATE TABLE a (id int, t text);\n"
+            f"INSERT INTO a VALUES (1, 'x');\n{index}UPDATE a SET id = 2;",
+            "2_b.sql": "CREATE TABLE b AS SELECT 'a\\' AS t;",
+        }
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert (result.code, result.err) == (0, result.err)
+    assert postgres.execute("SELECT a.id, a.t, b.t FROM a, b") == [(2, "x", "a\\")]
+    assert applied(postgres) == ["1_a", "2_b"]
+
+
 SQLITE = [
     "case_sensitive_like = ON",
     "reverse_unordered_selects = ON",
