@@ -103,6 +103,19 @@ def test_rebuild_when_orphans_were_there_before_passes_over_them(sqlite, migrati
     assert children(sqlite) == [(10,), (20,), (99,)]
 
 
+def test_orphans_when_they_were_there_before_a_file_that_stopped_are_passed_over(
+    sqlite, migrations, guard
+):
+    text = f"{OFF}PRAGMA user_version = 1;\nUPDATE parent SET name = 'x';\nNO;"
+    folder = migrations({"1_a.sql": FAMILY, "2_b.sql": text})
+    assert guard("runsqlmigrations", "--target", "1").code == 0
+    sqlite.execute("INSERT INTO child VALUES (99, 99)")
+    assert guard("runsqlmigrations").code == 1
+    (folder / "2_b.sql").write_text(text.replace("NO;", "CREATE INDEX i ON child (id);"))
+
+    assert guard("runsqlmigrations").code == 0
+
+
 def test_delete_when_it_leaves_orphans_outside_a_transaction_is_rolled_back(
     sqlite, migrations, guard
 ):

@@ -15,7 +15,7 @@ from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.classify import words
 from migration_guard.sql.statements import Statement
 
-_CHANGE_ROWS: Final = {"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"}
+_STEPS: Final = {"CREATE", "ALTER", "DROP"}
 
 
 class SQLiteStatementWork(StatementWork):
@@ -29,7 +29,7 @@ class SQLiteStatementWork(StatementWork):
 
     def remember_start(self, done: Sequence[Statement]) -> None:
         """Note the orphans that were there; none, where an earlier run may have made them."""
-        if all(_changes_rows(statement) for statement in done):
+        if not any(map(_is_step, done)):
             with self._connection.failing():
                 self._start = foreign_keys.find(self._connection)
 
@@ -38,7 +38,7 @@ class SQLiteStatementWork(StatementWork):
 
         Steps of a table's rebuild leave such rows until the last one, so the end judges these.
         """
-        if len(unit.statements) == 1 and not _changes_rows(unit.statements[0]):
+        if len(unit.statements) == 1 and _is_step(unit.statements[0]):
             super().run(unit, source, step)
             return
         with foreign_keys.refuse_orphans(self._connection, is_part=True):
@@ -47,7 +47,7 @@ class SQLiteStatementWork(StatementWork):
     def check_end(self, statements: Sequence[Statement]) -> None:
         """Refuse orphans that the file as a whole has made, and pragmas that did nothing."""
         refuse_ignored(self._connection, statements)
-        if self._connection.may_leave_orphans and statements:
+        if self._connection.may_leave_orphans and any(map(_is_step, statements)):
             with self._connection.failing(statements[-1]):
                 foreign_keys.refuse_new(self._start, foreign_keys.find(self._connection))
 
@@ -78,5 +78,6 @@ class SQLiteStatementWork(StatementWork):
         return Effect.NOT_DONE
 
 
-def _changes_rows(statement: Statement) -> bool:
-    return "".join(words(statement.text, "sqlite", 1)) in _CHANGE_ROWS
+def _is_step(statement: Statement) -> bool:
+    """Return whether a statement may be a step of the rebuild of a table."""
+    return "".join(words(statement.text, "sqlite", 1)) in _STEPS
