@@ -52,6 +52,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "STATEMENT_TIMEOUT": None,
     "WAIT": 300,
     "APPLY_IN_TESTS": True,
+    "SEPARATE_SCHEMAS": False,
 }
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
@@ -71,6 +72,7 @@ class Conf:
     wait: float
     apply_in_tests: bool
     contracts: Mapping[str, tuple[Path, ...]]
+    separate_schemas: bool
 
     def folders(self, alias: str) -> tuple[Path, ...]:
         """Return the folders of a database alias. Raises CannotTell if none is set."""
@@ -98,8 +100,23 @@ def load() -> Conf:
         statement_timeout=_limit("STATEMENT_TIMEOUT", values["STATEMENT_TIMEOUT"]),
         wait=_number("WAIT", values["WAIT"]),
         apply_in_tests=bool(values["APPLY_IN_TESTS"]),
+        separate_schemas=uses_separate_schemas(),
         contracts=_paths("CONTRACTS", values["CONTRACTS"]),
     )
+
+
+def uses_separate_schemas() -> bool:
+    """Return whether each schema of a database has tables and a history of its own.
+
+    Raises CannotTell for a value that is neither True nor False.
+    """
+    value = _setting().get("SEPARATE_SCHEMAS", DEFAULTS["SEPARATE_SCHEMAS"])
+    if not isinstance(value, bool):
+        raise CannotTell(
+            f'{SETTING}["SEPARATE_SCHEMAS"] = {value!r} is neither True nor False.',
+            'Write "SEPARATE_SCHEMAS": True.',
+        )
+    return value
 
 
 class UnknownKey(NamedTuple):

@@ -48,6 +48,12 @@ _TIME_AS_TEXT: Final = {
     "mysql": "CAST({} AS char)",
     "sqlite": "CAST({} AS text)",
 }
+# The schema that a stamp records, also where version 0.1 made the table without that column.
+_SCHEMA_OF_STAMP: Final = {
+    "postgresql": "pg_catalog.to_jsonb(stamp) ->> 'schema_name'",
+    "mysql": "NULL",
+    "sqlite": "NULL",
+}
 
 
 class HistoryConnection(Protocol):
@@ -79,13 +85,24 @@ class Identity(NamedTuple):
 
 
 class History:
-    """The own tables of one database, through one connection."""
+    """The own tables of one database, through one connection.
 
-    def __init__(self, connection: HistoryConnection, schema: str, identity: Identity) -> None:
+    ``schema`` holds them; ``new_tables`` is the one in which migrations make tables, None where
+    the vendor has no schemas.
+    """
+
+    def __init__(
+        self,
+        connection: HistoryConnection,
+        schema: str,
+        identity: Identity,
+        new_tables: str | None = None,
+    ) -> None:
         self._connection = connection
         self._wrapper = connection.wrapper
         self._schema = schema
         self._identity = identity
+        self._new_tables = new_tables
         self.table = self._table_of(AppliedMigration)
         self._journal = self._table_of(JournalEntry)
         self._audit = self._table_of(AuditEntry)
@@ -108,7 +125,10 @@ class History:
         acts = self._reordering_acts()
         cleared = {migration_id for action, migration_id in acts if action == CLEARED}
         reordered = {migration_id for _, migration_id in acts}
-        return RecordedHistory(rows, self.journal(), cleared, self.stamp(), sql, reordered)
+        stamp, schema = self.read_stamp()
+        return RecordedHistory(
+            rows, self.journal(), cleared, stamp, schema=schema, sql=sql, reordered=reordered
+        )
 
     def rows(self) -> dict[str, HistoryRow]:
         """Return the applied migrations by id, in the order in which they were applied."""
@@ -174,23 +194,33 @@ class History:
         )
         return int(rows[0][0])
 
-    def stamp(self) -> str | None:
-        """Return the environment that the database is stamped with, if it is.
+    def read_stamp(self) -> tuple[str | None, str | None]:
+        """Return the environment of the stamp, and the schema in which migrations make tables.
 
         Raises CannotTell for a stamp that cannot be understood.
         """
+        rows = self.stamp_rows()
         try:
-            return parse_stamp(self.stamp_rows(), conf.load().environments)
+            environment = parse_stamp(rows, conf.load().environments)
         except CannotTell as error:
             names = self._wrapper.settings_dict
             database = str(names.get(PROJECT_NAME, names["NAME"]) or "DBNAME")
             command = stamp_command("NAME", database, self._wrapper.alias)
             hint = " ".join(filter(None, (error.hint, f"To stamp it anew: {command}")))
             raise CannotTell(error.message, hint) from error
+        return environment, rows[0].schema if rows else None
+
+    def stamp(self) -> str | None:
+        """Return the environment that the database is stamped with, if it is."""
+        return self.read_stamp()[0]
 
     def stamp_rows(self) -> list[StampRow]:
         """Return what the table of the stamp holds; it should be one row."""
-        return self._connection.fetch(f"SELECT id, environment FROM {self._stamp} ORDER BY id")
+        schema = _SCHEMA_OF_STAMP[self._wrapper.vendor]
+        rows = self._connection.fetch(
+            f"SELECT id, environment, {schema} FROM {self._stamp} stamp ORDER BY id"
+        )
+        return [StampRow(*row) for row in rows]
 
     def environments(self) -> dict[str, int]:
         """Return the number of rows of the history by the environment of their run."""
@@ -388,13 +418,23 @@ class History:
         )
 
     def write_stamp(self, environment: str) -> None:
-        """Stamp the database with its environment, in place of what it carried."""
+        """Stamp the database with its environment and the schema of its tables."""
         now, params = self._connection.clock()
+        self._replace_stamp(environment, now, params, self._identity.who)
+
+    def add_schema_to_stamp(self) -> None:
+        """Let the stamp name the schema of new tables; the rest of it stays as it is."""
+        # Not UPDATE, a right that nothing else on this table needs.
+        rows = self._connection.fetch(f"SELECT environment, stamped_at, who FROM {self._stamp}")
+        for environment, at, who in rows:
+            self._replace_stamp(environment, "%s", (at,), who)
+
+    def _replace_stamp(self, environment: str, at: str, params: Sequence[Any], who: str) -> None:
         self._connection.send(f"DELETE FROM {self._stamp}")
         self._connection.send(
-            f"INSERT INTO {self._stamp} (id, environment, stamped_at, who) "
-            f"VALUES ({STAMP_ID}, %s, {now}, %s)",
-            (environment, *params, self._fit(self._identity.who)),
+            f"INSERT INTO {self._stamp} (id, environment, stamped_at, who, schema_name) "
+            f"VALUES ({STAMP_ID}, %s, {at}, %s, %s)",
+            (environment, *params, self._fit(who), self._new_tables),
         )
 
     # -- values
@@ -470,8 +510,36 @@ def is_applied(connection: BaseDatabaseWrapper, number: int) -> bool:
         # A query on a missing table would abort the transaction.
         if AppliedMigration._meta.db_table not in connection.introspection.table_names(cursor):
             return False
+    if not is_of_this_schema(connection):
+        return False
     applied = AppliedMigration.objects.using(connection.alias)
     return applied.filter(number=pad(number)).exists()
+
+
+def is_of_this_schema(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether the history that a bare name finds is that of the session's schema.
+
+    That is the schema in which migrations make tables. Safe inside a transaction.
+    """
+    if connection.vendor != "postgresql":
+        return True
+    history, stamp = (model._meta.db_table for model in (AppliedMigration, EnvironmentStamp))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_catalog.current_schema(), n.nspname::text, "
+            "pg_catalog.to_regclass(pg_catalog.quote_ident(n.nspname) || %s)::text "
+            "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.oid = pg_catalog.to_regclass(%s)",
+            [f".{stamp}", history],
+        )
+        rows = cursor.fetchall()
+        if not rows or rows[0][1] == rows[0][0]:
+            return True
+        if conf.uses_separate_schemas() or rows[0][2] is None:
+            return not conf.uses_separate_schemas()
+        schema = _SCHEMA_OF_STAMP["postgresql"]
+        cursor.execute(f"SELECT {schema} FROM {rows[0][2]} AS stamp WHERE id = 1")
+        return all(made_in in (None, rows[0][0]) for (made_in,) in cursor.fetchall())
 
 
 def who() -> str:

@@ -158,12 +158,17 @@ class AuditEntry(ReadOnlyModel):
 
 
 class EnvironmentStamp(ReadOnlyModel):
-    """The environment that a database belongs to. There is one row, with the id 1."""
+    """The environment that a database belongs to. There is one row, with the id 1.
+
+    ``schema_name`` is the schema in which migrations make their tables; null where the vendor has
+    no schemas, and in a row of version 0.1.
+    """
 
     id = models.SmallIntegerField(_("id"), primary_key=True)
     environment = models.CharField(_("environment"), max_length=50)
     stamped_at = models.DateTimeField(_("stamped at"))
     who = models.CharField(_("who"), max_length=200)
+    schema_name = models.CharField(_("schema"), max_length=200, null=True)  # noqa: DJ001
 
     class Meta:
         managed = False

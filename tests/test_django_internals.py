@@ -46,6 +46,8 @@ INTERNALS = [
     (graph.MigrationGraph, "leaf_nodes", "fresh/building"),
     (migrate.Command, "migration_progress_callback", "fresh/building"),
     (recorder.MigrationRecorder, "Migration", "running/own_tables"),
+    (recorder.MigrationRecorder, "record_applied", "running/own_tables"),
+    (executor.MigrationExecutor, "apply_migration", "running/own_tables"),
     # The admin
     (ModelAdmin, "_get_obj_does_not_exist_redirect", "admin/base"),
     (main, "ERROR_FLAG", "admin/base"),
@@ -92,6 +94,9 @@ SET_BY = [
     (loader.MigrationLoader.build_graph, "replacements", "fresh/building"),
     (loader.MigrationLoader.load_disk, "disk_migrations", "fresh/building"),
     (graph.MigrationGraph.__init__, "node_map", "fresh/building"),
+    (executor.MigrationExecutor.__init__, "recorder", "running/own_tables"),
+    (loader.MigrationLoader.build_graph, "applied_migrations", "running/own_tables"),
+    (loader.MigrationLoader.load_disk, "disk_migrations", "running/own_tables"),
     (pytest.Config.__init__, "args_source", "pytest_plugin"),
 ]
 

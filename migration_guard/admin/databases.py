@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError
+from migration_guard.history import is_of_this_schema
 from migration_guard.models import ReadOnlyModel
 
 PARAM: Final = "database"
@@ -78,7 +79,7 @@ def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
 
 def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
     """Return why the rows of ``model`` cannot be read, or None. Reads one row at most."""
-    from migration_guard.running import connecting
+    from migration_guard.running import connecting, executor
 
     fields = [field.name for field in model._meta.concrete_fields if field.name != "sql"]
     try:
@@ -89,9 +90,10 @@ def read_error(model: type[ReadOnlyModel], alias: str) -> GuardError | None:
         with reading(alias) as connection:
             connecting.refuse_hidden(connection)
             list(model.objects.using(alias).order_by().values_list(*fields)[:1])
+            is_right = is_of_this_schema(connection)
+        return None if is_right else executor.look(alias).error
     except GuardError as error:
         return error
-    return None
 
 
 def _refuse_missing_file(connection: BaseDatabaseWrapper) -> None:

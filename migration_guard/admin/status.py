@@ -250,7 +250,13 @@ def _note(planned: Planned) -> str:
 def _read_stamp(alias: str) -> EnvironmentStamp | None:
     try:
         with databases.reading(alias):
-            stamp: EnvironmentStamp | None = EnvironmentStamp.objects.using(alias).first()
+            stamp: EnvironmentStamp | None = (
+                EnvironmentStamp.objects.using(alias)
+                .defer(
+                    "schema_name"  # a column that version 0.1 does not have
+                )
+                .first()
+            )
             return stamp
     except GuardError:
         return None

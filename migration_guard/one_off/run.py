@@ -13,13 +13,18 @@ from django.db import DEFAULT_DB_ALIAS
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.history import History, Identity, who
 from migration_guard.one_off import preparation, row_counts
 from migration_guard.one_off.preparation import Request
 from migration_guard.one_off.results import ScriptOutcome
 from migration_guard.one_off.script import first_write, notes
 from migration_guard.problems import Problem, place
-from migration_guard.running import connecting, events, failures, own_tables
+from migration_guard.running import (
+    connecting,
+    events,
+    failures,
+    own_tables,
+    schema_of_history,
+)
 from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import RunLock, hold, run_lock
@@ -121,8 +126,8 @@ class _Run:
         remarks = tuple(notes(self.script, vendor))
         self._set(checksum=self.script.file.checksum, notes=remarks)
         # Looked at read-only first: a plain open would create a missing SQLite file.
-        with connecting.open_connection(self.alias, read_only=True) as (connection, _facts):
-            _require_own_tables(connection)
+        with connecting.open_connection(self.alias, read_only=True) as (connection, facts):
+            _require_own_tables(connection, facts)
         with connecting.open_connection(self.alias) as (connection, facts):
             self._open(connection, facts)
             lock = run_lock(connection)
@@ -132,8 +137,9 @@ class _Run:
     def _open(self, connection: Connection, facts: Facts) -> None:
         connecting.refuse_standby(connection, facts)
         self.connection = connection
+        self.facts = facts
         own_tables.refuse_hidden(connection, facts.schema)
-        self.history = History(connection, facts.schema, Identity(who(), facts.user))
+        self.history = own_tables.open_history(connection, facts)
         self.counter = counter_on(connection, self.history)
         self._set(place=connecting.describe(connection.wrapper), name=facts.name)
 
@@ -143,6 +149,9 @@ class _Run:
         with self.connection.failing():
             recorded = self.history.read()
             self._set(stamp=recorded.environment)
+            schema_of_history.refuse_another(
+                self.connection, self.facts, recorded.stamp, recorded.schema
+            )
             acts = self.history.count_acts(ACTION)
             self._refuse_tables_without_transactions()
         if self.outcome.stamp is not None:
@@ -345,10 +354,11 @@ class _Run:
         self.outcome = self.outcome._replace(**values)
 
 
-def _require_own_tables(connection: Connection) -> None:
-    if not own_tables.are_present(connection):
+def _require_own_tables(connection: Connection, facts: Facts) -> None:
+    if not own_tables.are_present(connection, facts):
         raise CannotTell(
             f'The database "{connection.wrapper.alias}" has no migration history, so there is no '
             "audit that could hold an account of the script; nothing was run.",
-            "manage.py runsqlmigrations creates it. If you expected one: check --database.",
+            "manage.py runsqlmigrations creates it. If you expected one: check --database, and "
+            "the search_path.",
         )

@@ -48,14 +48,16 @@ class RecordedHistory(NamedTuple):
     """The history and the journal of a database by migration id.
 
     ``cleared`` are ids that were removed from the history, ``stamp`` is the database's own
-    environment. ``sql`` is the applied SQL, as far as it is stored, of the rows whose file has
-    another checksum. ``reordered`` are ids for which the audit says why they may be out of order.
+    environment, and ``schema`` the one in which the stamp says that migrations make tables.
+    ``sql`` is the applied SQL, as far as it is stored, of the rows whose file has another checksum.
+    ``reordered`` are ids for which the audit says why they may be out of order.
     """
 
     rows: Mapping[str, HistoryRow]
     journal: Mapping[str, JournalRow]
     cleared: Collection[str] = ()
     stamp: str | None = None
+    schema: str | None = None
     sql: Mapping[str, str] = MappingProxyType({})
     reordered: Collection[str] = ()
 

@@ -5,12 +5,20 @@ Pure. A stamp that cannot be understood stops every command but the one that wri
 
 import shlex
 from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 
-StampRow = tuple[int, str]
-STAMP_ID = 1
+STAMP_ID: Final = 1
+
+
+class StampRow(NamedTuple):
+    """A row of the table of the stamp; ``schema`` is the one in which migrations make tables."""
+
+    id: int
+    environment: str
+    schema: str | None = None
 
 
 def parse_stamp(rows: Sequence[StampRow], environments: Collection[str]) -> str | None:
@@ -20,12 +28,12 @@ def parse_stamp(rows: Sequence[StampRow], environments: Collection[str]) -> str 
     """
     if not rows:
         return None
-    if [row_id for row_id, _ in rows] != [STAMP_ID]:
+    if [row.id for row in rows] != [STAMP_ID]:
         raise CannotTell(
             f"The database must carry one environment stamp with the id {STAMP_ID}, and carries "
             f"{describe_stamp(rows)}: the table migration_guard_environment was changed by hand."
         )
-    name = rows[0][1]
+    name = rows[0].environment
     try:
         return conf.environment(name, environments)
     except CannotTell as error:
@@ -40,9 +48,9 @@ def parse_stamp(rows: Sequence[StampRow], environments: Collection[str]) -> str 
 
 def describe_stamp(rows: Sequence[StampRow]) -> str | None:
     """Return what the rows say, None without a row."""
-    if [row_id for row_id, _ in rows] == [STAMP_ID]:
-        return rows[0][1]
-    return ", ".join(f"{name!r} with the id {row_id}" for row_id, name in rows) or None
+    if [row.id for row in rows] == [STAMP_ID]:
+        return rows[0].environment
+    return ", ".join(f"{row.environment!r} with the id {row.id}" for row in rows) or None
 
 
 def stamp_command(environment: str, database: str, alias: str) -> str:

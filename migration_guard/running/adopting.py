@@ -19,7 +19,7 @@ from migration_guard.models import AppliedMigration
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.names import number_of
-from migration_guard.running import own_tables
+from migration_guard.running import own_tables, schema_of_history
 from migration_guard.running.connection import Connection, Facts
 
 
@@ -38,20 +38,22 @@ def adopt(
     Rows keep their times; a time without a zone is read in the session's. Digests are filled in
     from the files, so that an edit from now on is seen.
     """
-    set_aside = own_tables.columns_of(connection, own_tables.SET_ASIDE) is not None
-    columns = own_tables.columns_of(connection, own_tables.TABLE)
-    if columns is not None and "checksum" not in columns and not set_aside:
-        if not {"id", "applied_at"} <= set(columns):
-            raise own_tables.foreign_table_error(columns)
+    shapes = own_tables.read_shapes(connection, facts)
+    table = shapes.get(own_tables.TABLE)
+    if table is not None and not own_tables.is_history(table):
+        if not own_tables.is_adoptable(own_tables.TABLE, table):
+            raise own_tables.foreign_table_error(own_tables.TABLE, table)
+        _refuse_second_adoption(shapes)
         _read(connection, facts, own_tables.TABLE)  # refuses before anything is changed
         _refuse_elsewhere(facts)
+        schema_of_history.refuse_second(connection, facts, files.files)
         _set_aside(connection, facts)
-    elif not set_aside:
+    elif own_tables.SET_ASIDE not in shapes:
         raise CannotTell(
             f"There is no table {own_tables.TABLE}(id, applied_at) to adopt.",
             "Run manage.py runsqlmigrations without --adopt.",
         )
-    own_tables.ensure(connection, facts)
+    own_tables.ensure(connection, facts, files.files)
     with connection.transaction(lock_timeout):
         is_first = history.stamp() is None
         if is_first:  # with the rows, since a history without a stamp counts as production
@@ -75,6 +77,17 @@ def refuse_unfinished(connection: Connection, facts: Facts, history: History) ->
             f"An adoption was interrupted: the rows of {own_tables.SET_ASIDE} are not in the "
             "history yet. Nothing was run.",
             "Run manage.py runsqlmigrations --adopt again.",
+        )
+
+
+def _refuse_second_adoption(shapes: own_tables.Shapes) -> None:
+    """Raise CannotTell where the place for the team's table is taken by an earlier adoption."""
+    if own_tables.SET_ASIDE in shapes:
+        raise CannotTell(
+            f"The table {own_tables.TABLE} is none of the app's, and {own_tables.SET_ASIDE} is "
+            "there from an earlier adoption. Nothing was changed.",
+            f"Rename {own_tables.SET_ASIDE}, or {own_tables.TABLE} if another program made it "
+            "since, and run --adopt again.",
         )
 
 

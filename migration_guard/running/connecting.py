@@ -16,6 +16,7 @@ from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection, Facts, StatementError
 from migration_guard.running.failures import step_failure
+from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import mask_text
 from migration_guard.vendors import VENDORS, load
 
@@ -80,12 +81,12 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
     """
     original = supported_connection(alias, read_only=read_only)
     in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
-    wrapper = original if in_memory else original.copy()
+    wrapper = original if in_memory else copy_wrapper(original)
     if not in_memory:
         _configure(wrapper, read_only=read_only)
         connections[alias] = wrapper
     try:
-        connection, facts = _connect(wrapper)
+        connection, facts = _connect(wrapper, original)
         try:
             yield connection, facts
         except (GuardError, StatementError, Error, connection.driver_error) as error:
@@ -105,10 +106,16 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
             connections[alias] = original
 
 
-def _connect(wrapper: BaseDatabaseWrapper) -> tuple[Connection, Facts]:
+def _connect(
+    wrapper: BaseDatabaseWrapper, original: BaseDatabaseWrapper
+) -> tuple[Connection, Facts]:
     connection = _class_of(wrapper)(wrapper)
     try:
         wrapper.ensure_connection()
+        if wrapper is not original:
+            connection.follow(original)
+        with wrapper.cursor():  # a wrapper that knows tenants chooses the schema here
+            pass
         return connection, connection.facts()
     # A driver raises TypeError for an option that it does not know.
     except (Error, connection.driver_error, ImproperlyConfigured, TypeError) as error:
@@ -124,7 +131,7 @@ def connection_to(alias: str, name: str) -> BaseDatabaseWrapper:
 
     Raises CannotTell as ``supported_connection`` does.
     """
-    connection = supported_connection(alias).copy()
+    connection = copy_wrapper(supported_connection(alias))
     connection.settings_dict["NAME"] = name
     _configure(connection, read_only=False)
     return connection

@@ -5,7 +5,7 @@ driver one a message and without parameters, so that ``%`` is plain text.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -21,6 +21,7 @@ from migration_guard.history import Rows, StatementText
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.scripts import Unit
 from migration_guard.running import interrupts
+from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
 
 # Called with the number of the statement that is about to run, counted from 1.
@@ -47,7 +48,8 @@ class Facts(NamedTuple):
 
     ``name`` is what a person calls it: on SQLite the file without its folder. ``schema`` holds the
     own tables, or will: a schema (PostgreSQL), the database (MySQL), ``main`` (SQLite).
-    ``new_tables`` is the schema in which an unqualified CREATE TABLE makes a table.
+    ``new_tables`` is the schema in which an unqualified CREATE TABLE makes a table, "" where there
+    is none. ``search_path`` is None where the vendor has none.
     """
 
     database: str
@@ -57,6 +59,29 @@ class Facts(NamedTuple):
     new_tables: str
     read_only: bool
     standby: bool
+    search_path: str | None = None
+
+
+class TableShape(NamedTuple):
+    """What the catalogue says of a relation by the name of an own table.
+
+    ``columns`` holds the longest text of each column, None for no limit. ``is_table`` is false for
+    a view and the like.
+    """
+
+    columns: Mapping[str, int | None]
+    is_table: bool
+
+
+class OtherHistory(NamedTuple):
+    """A history in another schema, and a migration of this project that it holds.
+
+    ``migration_id`` is None where ``user``, or the role that it has taken, may not read it.
+    """
+
+    schema: str
+    migration_id: str | None
+    user: str
 
 
 class Limits(NamedTuple):
@@ -147,9 +172,37 @@ class Connection(ABC):
     def facts(self) -> Facts:
         """Read the facts; also remembers the state that ``clean`` restores."""
 
+    def follow(self, original: BaseDatabaseWrapper) -> None:
+        """Work where the open session of ``original`` works, if somebody has moved it."""
+
+    @abstractmethod
+    def shapes(self, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
+        """Return the shapes of those of ``tables`` that are in ``schema``."""
+
+    def find_other_history(
+        self, schema: str, columns: Iterable[str], checksums: Mapping[str, str]
+    ) -> OtherHistory | None:
+        """Return a history outside of ``schema`` with the id and checksum of a file here.
+
+        Or one that may be such a history, where the user may not read it. ``columns`` make its
+        shape. None on a vendor whose databases have one schema.
+        """
+
+    def current_schema(self) -> str | None:
+        """Return the schema of new tables, "" for none; None where a database has only one."""
+        return None
+
+    def schemas_with(self, tables: Sequence[str]) -> set[str]:  # noqa: ARG002
+        """Return the schemas that hold any of these tables, where a database has several."""
+        return set()
+
     @abstractmethod
     def kind(self, error: Exception) -> Kind:
         """Classify a driver's error."""
+
+    @abstractmethod
+    def is_missing_table(self, error: Exception) -> bool:
+        """Return whether a driver's error says that there is no such table."""
 
     @abstractmethod
     def message(self, error: Exception) -> str:
@@ -177,7 +230,7 @@ class Connection(ABC):
     @contextmanager
     def another(self) -> Iterator[Self]:
         """Open another connection to the same database."""
-        wrapper = self.wrapper.copy()
+        wrapper = copy_wrapper(self.wrapper)
         try:
             wrapper.ensure_connection()
             yield type(self)(wrapper)

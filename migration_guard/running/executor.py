@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.history import History, How, Identity, who
+from migration_guard.history import How
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.clock import find_clock_problems
 from migration_guard.planning.digests import fingerprint
@@ -39,6 +39,7 @@ from migration_guard.running import (
     marking,
     own_tables,
     requirements,
+    schema_of_history,
     stamping,
     transactional,
 )
@@ -130,7 +131,7 @@ class _Run:
         self._read_files(read_only=True)
         with connecting.open_connection(self.alias, read_only=True) as (connection, facts):
             self._open(connection, facts)
-            self._plan(present=own_tables.are_present(connection))
+            self._plan(present=own_tables.are_present(connection, facts))
             self._prepare()
             self._add_notes()
 
@@ -154,10 +155,11 @@ class _Run:
             return
         if self.options.adopt:
             self._adopt()
-        own_tables.ensure(self.connection, self.facts)
+        own_tables.ensure(self.connection, self.facts, self.files.files)
         if self.options.restamp:
             self._restamp()
         self._plan(present=True)
+        self._complete_stamp()
         if not (self.options.fake or self.options.baseline is not None):
             half_done.refuse_changed_history(self.recorded)
         self._stop_at([*filter(stamping.is_missing, self.outcome.problems)])
@@ -176,7 +178,7 @@ class _Run:
         options = self.options
         if self.files.files or options.adopt or options.fake or options.restamp:
             return False
-        self._plan(present=own_tables.are_present(self.connection))
+        self._plan(present=own_tables.are_present(self.connection, self.facts))
         return not self.recorded.rows and not self.recorded.journal
 
     # -- files and plan
@@ -198,10 +200,7 @@ class _Run:
     def _open(self, connection: Connection, facts: Facts) -> None:
         self.connection, self.facts = connection, facts
         own_tables.refuse_hidden(connection, facts.schema)
-        self.history = self._history(connection)
-
-    def _history(self, connection: Connection) -> History:
-        return History(connection, self.facts.schema, Identity(who(), self.facts.user))
+        self.history = own_tables.open_history(connection, facts)
 
     @no_collection()
     def _plan(self, *, present: bool) -> None:
@@ -210,6 +209,7 @@ class _Run:
             self.recorded = self.history.read(files) if present else RecordedHistory({}, {})
             if present and not self.recorded.rows:
                 adopting.refuse_unfinished(self.connection, self.facts, self.history)
+            schema_of_history.check(self.connection, self.facts, self.recorded, self.files.files)
         self._refuse_lost_files()
         outcome = self.outcome
         plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
@@ -255,7 +255,7 @@ class _Run:
         for opening in (nullcontext(self.connection), self.connection.another()):
             with suppress(*errors_of_reaching), opening as connection:
                 connection.rollback()
-                recorded = self._history(connection).read(self.files.files)
+                recorded = own_tables.open_history(connection, self.facts).read(self.files.files)
                 outcome = self.outcome
                 plan = make_plan(self.files.files, recorded, outcome.environment, outcome.vendor)
                 self._set(plan=plan, rows=tuple(recorded.rows.values()))
@@ -327,6 +327,22 @@ class _Run:
         stamped = stamping.stamp(self.connection, self.history, recorded, environment, limit)
         self._set(stamped=stamped)
 
+    def _complete_stamp(self) -> None:
+        if schema_of_history.is_to_record(self.facts, self.recorded):
+            self._add_schema_to_stamp()
+
+    def _follow_move(self, script: Script) -> None:
+        """Let the stamp record the schema that a migration has put first in the search path."""
+        stamp = self.recorded.stamp or self.outcome.environment
+        moved = schema_of_history.follow_move(self.connection, self.facts, stamp, script.file)
+        if moved != self.facts:
+            self.facts, self.history = moved, own_tables.open_history(self.connection, moved)
+            self._add_schema_to_stamp()
+
+    def _add_schema_to_stamp(self) -> None:
+        with self.connection.transaction(self.conf.lock_timeout):
+            self.history.add_schema_to_stamp()
+
     def _mark(self) -> None:
         plan = self.outcome.plan
         if self.options.baseline is not None:
@@ -386,6 +402,7 @@ class _Run:
         self.last = done.applied_at
         self.applied.append(planned.id)
         self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
+        self._follow_move(script)
         if done.cleared:
             self.observe(events.Cleared(planned.id, done.cleared))
         return bool(done.cleared)

@@ -2,7 +2,7 @@
 
 Invariants: a repair happens as a whole, together with its audit entries, or not at all; what it
 decides rests on what the database says inside that transaction, under the run lock; it creates no
-table and no file.
+history and no file.
 """
 
 import shlex
@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS
 from migration_guard import conf
 from migration_guard.conf import PRODUCTION, Conf, nearest, nearest_environment
 from migration_guard.exceptions import CannotTell, GuardError, Refused
-from migration_guard.history import History, How, Identity, who
+from migration_guard.history import History, How
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet, MigrationFile
@@ -25,7 +25,13 @@ from migration_guard.planning.plan import Planned, State, make_plan
 from migration_guard.planning.stamp import describe_stamp
 from migration_guard.problems import errors
 from migration_guard.results import Action, Change, Repaired
-from migration_guard.running import connecting, events, failures, own_tables
+from migration_guard.running import (
+    connecting,
+    events,
+    failures,
+    own_tables,
+    schema_of_history,
+)
 from migration_guard.running.connection import Connection, Facts, StatementError
 from migration_guard.running.locks import hold, run_lock
 from migration_guard.sql.statements import SQLError, split
@@ -114,19 +120,17 @@ def _repair(request: Repair, loaded: Conf, outcome: Repaired, observe: events.Ob
     else:
         files = planning_files.read(loaded.folders(alias), outcome.vendor, loaded.environments)
     # Looked at read-only first: a plain open would create a missing SQLite file.
-    with connecting.open_connection(alias, read_only=True) as (connection, _facts):
-        _require_own_tables(connection)
+    with connecting.open_connection(alias, read_only=True) as (connection, facts):
+        _require_own_tables(connection, facts)
     with connecting.open_connection(alias) as (connection, facts):
-        identity = Identity(who(), facts.user)
-        history = History(connection, facts.schema, identity)
+        history = own_tables.open_history(connection, facts)
         target = _Target(connection, facts, history, loaded, files)
         try:
             own_tables.refuse_hidden(connection, facts.schema)
-            with (
-                hold(run_lock(connection), loaded.wait, observe),
-                connection.transaction(loaded.lock_timeout),
-            ):
-                return _act(target, request, outcome)
+            with hold(run_lock(connection), loaded.wait, observe):
+                own_tables.ensure(connection, facts, files.files)  # those of an earlier version
+                with connection.transaction(loaded.lock_timeout):
+                    return _act(target, request, outcome)
         except StatementError as error:
             raise failures.step_failure(connection, error) from error
 
@@ -142,12 +146,13 @@ def _environment(name: str, loaded: Conf) -> str:
         ) from error
 
 
-def _require_own_tables(connection: Connection) -> None:
-    if not own_tables.are_present(connection):
+def _require_own_tables(connection: Connection, facts: Facts) -> None:
+    if not own_tables.are_present(connection, facts):
         raise CannotTell(
             f'The database "{connection.wrapper.alias}" has no migration history, so there is '
             "nothing to repair.",
-            "manage.py runsqlmigrations creates it. If you expected one: check --database.",
+            "manage.py runsqlmigrations creates it. If you expected one: check --database, and "
+            "the search_path.",
         )
 
 
@@ -157,6 +162,7 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
         return outcome._replace(environment=request.environment, previous_stamp=previous)
     recorded = target.history.read(target.files.files)
     environment = recorded.environment or target.conf.environment
+    schema_of_history.check(target.connection, target.facts, recorded, target.files.files)
     if request.action is Action.FORGET:
         _refuse_production(target, recorded)
     chosen = _choose(target.plan(recorded), request.ids)
@@ -245,8 +251,11 @@ _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
 def _stamp(target: _Target, request: Repair) -> str | None:
     """Stamp the database; return what it carried before."""
     name, new = target.facts.database, request.environment
-    old = describe_stamp(target.history.stamp_rows())
-    if old == new:
+    rows = target.history.stamp_rows()
+    old, old_schema = describe_stamp(rows), rows[0].schema if rows else None
+    facts = target.facts
+    schema = None if facts.search_path is None else facts.new_tables
+    if (old, old_schema) == (new, schema):
         raise Refused(f'The database "{name}" is stamped {new} already; {_UNCHANGED}.')
     if request.confirm not in (None, name):
         raise Refused(
@@ -261,7 +270,10 @@ def _stamp(target: _Target, request: Repair) -> str | None:
             f"--confirm {shlex.quote(name)}",
         )
     target.history.write_stamp(new)
-    _audit(target, request, "", {"from": old, "to": new})
+    details = {"from": old, "to": new}
+    if rows and old_schema != schema:
+        details |= {"from_schema": old_schema, "to_schema": schema}
+    _audit(target, request, "", details)
     return old
 
 

@@ -54,6 +54,14 @@ class SearchPath:
         return pairs
 
 
+def path_entries(setting: str) -> list[str]:
+    """Return the entries of PostgreSQL's ``search_path`` without their quotes, "$user" as it is."""
+    return [
+        quoted.replace('""', '"') if quoted else bare.lower()
+        for quoted, bare in _PATH_ENTRY.findall(setting)
+    ]
+
+
 def search_path(setting: str, user: str, existing: Iterable[str]) -> SearchPath:
     """Return the schemas of PostgreSQL's ``search_path`` that exist.
 
@@ -61,10 +69,6 @@ def search_path(setting: str, user: str, existing: Iterable[str]) -> SearchPath:
     ``current_schemas()``; manual, "The Schema Search Path").
     """
     names = set(existing)
-    entries = [
-        quoted.replace('""', '"') if quoted else bare.lower()
-        for quoted, bare in _PATH_ENTRY.findall(setting)
-    ]
-    schemas = [user if entry == "$user" else entry for entry in entries]
+    schemas = [user if entry == "$user" else entry for entry in path_entries(setting)]
     kept = [schema for schema in schemas if schema in names and not schema.startswith("pg_")]
     return SearchPath(tuple(dict.fromkeys(kept)))

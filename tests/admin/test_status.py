@@ -300,6 +300,20 @@ def test_pages_when_the_history_is_a_table_of_the_team_say_so(postgres, admin, m
     assert "cannot be read" in visible(site.text("timeline/"))
 
 
+def test_pages_when_the_history_is_of_another_schema_say_what_the_run_says(postgres, admin):
+    site = admin(FILES)
+    postgres.execute("CREATE SCHEMA tenant")
+    name = postgres.settings["NAME"]
+    postgres.execute(f'ALTER DATABASE "{name}" SET search_path = tenant, public')
+    postgres.configure()
+
+    pages = [visible(site.text(path)) for path in ("", "status/", "timeline/", AUDIT)]
+
+    assert all(
+        "would make them in “tenant”" in page.replace('"tenant"', "“tenant”") for page in pages
+    )
+
+
 @pytest.mark.parametrize("atomic", [False, True])
 def test_pages_when_the_tables_are_missing_say_so_also_with_atomic_requests(
     database, admin, migrations, atomic

@@ -261,6 +261,93 @@ def test_adopt_keeps_rows_and_times_and_fills_the_digests(database, migrations, 
     refused(guard, 1, "edited", "0001_a.sql", "-CREATE TABLE a (id integer);")
 
 
+LIKE_OURS = {
+    "a checksum": ", checksum varchar(64)",
+    "half of our columns": ", number integer, checksum varchar(64), how varchar(9)",
+    "all but three": (
+        ", number integer, checksum varchar(64), fingerprint varchar(64), how varchar(9), "
+        "database_user varchar(9)"
+    ),
+}
+
+
+@pytest.mark.parametrize("extra", LIKE_OURS.values(), ids=LIKE_OURS)
+def test_adopt_when_the_table_has_columns_of_our_names_takes_it_over(
+    extra, database, migrations, guard
+):
+    foreign_table(database, extra=extra)
+    migrations({"0001_a.sql": A, "0002_b.sql": B, "0003_c.sql": C})
+
+    refused(guard, 2, "manage.py runsqlmigrations --adopt")
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b", "0003_c"]
+    assert tables(database) == {"c", SET_ASIDE}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"], indirect=True)
+def test_adopt_when_the_columns_are_in_capitals_takes_it_over(database, migrations, guard):
+    database.execute(
+        "CREATE TABLE applied_migrations (ID varchar(255) PRIMARY KEY, "
+        f"Applied_At {TIME[database.vendor]} NULL)"
+    )
+    database.execute(INSERT.format("0001_a", 1))
+    migrations({"0001_a.sql": A, "0003_c.sql": C})
+
+    refused(guard, 2, "manage.py runsqlmigrations --adopt")
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0003_c"]
+
+
+def test_adopt_when_another_adoption_kept_a_table_says_which_to_rename(database, migrations, guard):
+    foreign_table(database)
+    migrations({"0001_a.sql": A, "0002_b.sql": B})
+    assert guard("runsqlmigrations", "--adopt").code == 0
+    database.execute("DROP TABLE applied_migrations")
+    foreign_table(database, extra=", note integer")
+
+    refused(guard, 2, f"{SET_ASIDE} is there from an earlier adoption", args=["--adopt"])
+    database.execute(f"ALTER TABLE {SET_ASIDE} RENAME TO older")
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b"]
+
+
+def test_run_when_our_table_lost_a_column_names_it_and_adopts_nothing(
+    database, applied, guard, migrations
+):
+    applied({"0001_a.sql": A})
+    database.execute("ALTER TABLE applied_migrations DROP COLUMN duration_ms")
+
+    for args in ((), ("--plan",), ("--adopt",)):
+        refused(guard, 2, "It is the app's, without duration_ms", args=args)
+
+
+def test_run_when_a_view_has_the_name_of_the_history_refuses_it(database, migrations, guard):
+    columns = "1 AS id, 2 AS applied_at"
+    database.execute(f"CREATE VIEW applied_migrations AS SELECT {columns}")
+    migrations({"0001_a.sql": A})
+
+    for args in ((), ("--plan",), ("--adopt",)):
+        refused(guard, 2, "a view applied_migrations of its own", "Rename it", args=args)
+
+
+@pytest.mark.parametrize("table", ["migration_guard_audit", "migration_guard_environment"])
+def test_run_when_another_own_table_is_something_else_leaves_it_alone(
+    table, database, migrations, guard
+):
+    database.execute(f"CREATE TABLE {table} (id integer, what integer)")
+    migrations({"0001_a.sql": A})
+
+    refused(guard, 2, f"a table {table} of its own, with columns id, what", "Rename it")
+
+    assert tables(database) == set()
+
+
 def test_adopt_when_a_row_has_no_file_keeps_the_row_and_then_says_missing(
     database, migrations, guard
 ):

@@ -124,6 +124,24 @@ def test_stamp_when_it_is_missing_is_written_again_by_a_production_run(history, 
     )
 
 
+def test_stamp_when_its_table_is_gone_is_missing_too(history, migrations, guard):
+    history.execute("DROP TABLE migration_guard_environment")
+    migrations(FILES, ENVIRONMENT="dev")
+
+    stopped = guard("runsqlmigrations")
+    migrations(FILES, ENVIRONMENT="production")
+    again = guard("runsqlmigrations")
+
+    assert stopped.code == 1
+    assert "missing-stamp" in stopped.err
+    assert again.code == 0, again.err
+    assert state(history) == (
+        ["0001_a", "0003_b"],
+        [(1, "production")],
+        [("stamp", {"from": None, "to": "production"})],
+    )
+
+
 @pytest.mark.parametrize("option", ["--plan", "--check"])
 def test_stamp_when_it_is_missing_is_an_error_for_who_only_looks(
     option, history, migrations, guard

@@ -7,12 +7,14 @@ knowledge base, "SQL statements that cause an implicit commit".
 import re
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.history import Rows, StatementText
+from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.scripts import Unit
 from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running import interrupts
@@ -23,10 +25,12 @@ from migration_guard.running.connection import (
     Kind,
     Limits,
     Progress,
+    TableShape,
     can_encode,
     time_parameter,
 )
 from migration_guard.running.mysql import encodings, own_session
+from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
 
 _KINDS: Final = {
@@ -46,6 +50,7 @@ _KINDS: Final = {
 }
 # The server runs with an option that forbids the statement: read-only is one of several.
 _OPTION_FORBIDS: Final = 1290
+_NO_SUCH_TABLE: Final = 1146
 # Too many connections: of the server, of the user, of the user at once.
 _TOO_MANY: Final = {1040, 1203, 1226}
 # Seconds that the server may take to note that a connection was closed.
@@ -122,6 +127,42 @@ class MySQLConnection(Connection):
         schema = database or ""
         return Facts(database, database, user, schema, schema, bool(read_only), standby=standby)
 
+    def follow(self, original: BaseDatabaseWrapper) -> None:
+        """Use the database that the open session of ``original`` uses, in later sessions too."""
+        database = _database_of(original.connection, self.driver_error)
+        if database and database != self.fetch("SELECT DATABASE()")[0][0]:
+            self.send(f"USE {self.wrapper.ops.quote_name(database)}")
+            self.wrapper.settings_dict["NAME"] = database
+
+    def shapes(self, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
+        """Ask the information schema; it hides what the user may not use, which is refused."""
+        # By equality, so that the server opens no other table of the schema.
+        query = (
+            "SELECT lower(c.table_name), lower(c.column_name), c.character_maximum_length, "
+            "t.table_type, c.ordinal_position "
+            "FROM information_schema.columns c, information_schema.tables t "
+            "WHERE c.table_schema = %s AND c.table_name = %s "
+            "AND t.table_schema = %s AND t.table_name = %s"
+        )
+        parameters = [name for table in tables for name in (schema, table, schema, table)]
+        shapes: dict[str, TableShape] = {}
+        for table, column, length, kind, _position in self.fetch(
+            " UNION ALL ".join([query] * len(tables)) + " ORDER BY 5", parameters
+        ):
+            shape = shapes.setdefault(table, TableShape({}, kind not in ("VIEW", "SEQUENCE")))
+            shapes[table] = shape._replace(columns={**shape.columns, column: length})
+        if HISTORY_TABLE in tables and HISTORY_TABLE not in shapes:
+            self._require_absence(f"{self.wrapper.ops.quote_name(schema)}.{HISTORY_TABLE}")
+        return shapes
+
+    def _require_absence(self, table: str) -> None:
+        """Raise the server's error unless it says that there is no such table."""
+        try:
+            self.fetch(f"SELECT 1 FROM {table} LIMIT 0")
+        except self.driver_error as error:
+            if not self.is_missing_table(error):
+                raise
+
     def kind(self, error: Exception) -> Kind:
         """Classify by the server's error number."""
         if error_code(error) == _OPTION_FORBIDS and "read" in self.message(error):
@@ -129,6 +170,10 @@ class MySQLConnection(Connection):
         if isinstance(error, self.wrapper.Database.InterfaceError):  # type: ignore[attr-defined]
             return Kind.LOST  # the driver closed the connection at an earlier error
         return _KINDS.get(error_code(error), Kind.OTHER)
+
+    def is_missing_table(self, error: Exception) -> bool:
+        """Ask the number: a table that the user may not use has another one."""
+        return error_code(error) == _NO_SUCH_TABLE
 
     def message(self, error: Exception) -> str:
         """Return the server's error number and message."""
@@ -204,7 +249,7 @@ class MySQLConnection(Connection):
             super().run(unit, source, before, after)
 
     def _kill_query(self, thread: int) -> None:
-        other = self.wrapper.copy()
+        other = copy_wrapper(self.wrapper)
         try:
             with other.cursor() as cursor:
                 cursor.execute(f"KILL QUERY {thread}")
@@ -256,12 +301,24 @@ class MySQLConnection(Connection):
             try:
                 # Not ensure_connection(), which would wrap the driver's errors in Django's.
                 self.wrapper.connect()
+                with self.wrapper.cursor():  # a wrapper that knows tenants chooses the database
+                    return
             except self.driver_error as error:
                 if error_code(error) not in _TOO_MANY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-            else:
-                return
+
+
+def _database_of(session: Any, driver_error: type[Exception]) -> str | None:
+    """Return the database that a session of the driver's uses; None without one."""
+    if session is None:
+        return None
+    try:
+        with closing(session.cursor()) as cursor:
+            cursor.execute("SELECT DATABASE()")
+            return str(cursor.fetchall()[0][0] or "")
+    except driver_error:  # it has ended meanwhile, and the next one begins anew
+        return None
 
 
 def _drain(cursor: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from migration_guard.running.locks import RunLock
 from migration_guard.running.mysql.connection import MySQLConnection
+from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import show_statement
 from migration_guard.sql.excerpt import shorten
 
@@ -18,7 +19,7 @@ class NamedLock(RunLock):
 
     def __init__(self, connection: MySQLConnection) -> None:
         self._waiting = connection
-        self._connection = MySQLConnection(connection.wrapper.copy())
+        self._connection = MySQLConnection(copy_wrapper(connection.wrapper))
         self._connection.wrapper.connect()
         self._connection.send(f"SET SESSION wait_timeout = {YEAR}")
         database = self._connection.facts().database
@@ -63,7 +64,7 @@ class NamedLock(RunLock):
     def blockers(self) -> str:
         """Describe the open transactions of other sessions (needs the PROCESS privilege)."""
         # Not on the lock's own connection, which the run may use at the same time.
-        other = MySQLConnection(self._waiting.wrapper.copy())
+        other = MySQLConnection(copy_wrapper(self._waiting.wrapper))
         try:
             other.wrapper.connect()
             transactions = other.fetch(

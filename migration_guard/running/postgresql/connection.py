@@ -4,7 +4,7 @@ Sources: PostgreSQL manual, "SET", "RESET", "DISCARD", Appendix A (SQLSTATE); ps
 "Pipeline mode support".
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg.pq import TransactionStatus
 
+from migration_guard import conf
 from migration_guard.exceptions import GuardError
 from migration_guard.history import Rows, StatementText
 from migration_guard.planning.scripts import Unit
@@ -25,8 +26,10 @@ from migration_guard.running.connection import (
     Kind,
     Limits,
     NotDoneError,
+    OtherHistory,
     Progress,
     StatementError,
+    TableShape,
     can_encode,
 )
 from migration_guard.running.postgresql import (
@@ -35,6 +38,7 @@ from migration_guard.running.postgresql import (
     encodings,
     errors,
     hidden_rows,
+    histories,
     pipeline,
     pooler,
     unread_rows,
@@ -121,7 +125,10 @@ class PostgreSQLConnection(Connection):
             facts = fetch_facts(self.fetch)
         own = [(name, value) for name, value, source in facts.settings if source == "session"]
         self.start = cleaning.Start(role=facts.role, settings=tuple(own))
-        self.schema, self.pid, self.counts = facts.schema, facts.pid, facts.counts
+        new_tables = facts.new_tables or ""
+        # A history further down the search path is that of another schema then.
+        self.schema = new_tables if conf.uses_separate_schemas() else facts.schema
+        self.pid, self.counts = facts.pid, facts.counts
         if self.pid != self.driver.info.backend_pid:
             self.pooling = Pooling.SESSION  # as long as nothing else shows
             pooler.refuse_lost_options(self.wrapper, {name for name, *_ in facts.settings})
@@ -130,15 +137,50 @@ class PostgreSQLConnection(Connection):
             database=facts.database,
             name=facts.database,
             user=facts.user,
-            schema=facts.schema,
-            new_tables=facts.new_tables or "",
+            schema=self.schema,
+            new_tables=new_tables,
             read_only=facts.read_only,
             standby=facts.standby,
+            search_path=facts.search_path,
         )
+
+    def follow(self, original: BaseDatabaseWrapper) -> None:
+        """Take over a search_path that somebody set in the open session of ``original``."""
+        path = histories.search_path_of(original.connection)
+        if path is not None:
+            self.fetch("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
+
+    def shapes(self, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
+        """Ask the catalogue."""
+        return histories.read_shapes(self.fetch, schema, tables)
+
+    def find_other_history(
+        self, schema: str, columns: Iterable[str], checksums: Mapping[str, str]
+    ) -> OtherHistory | None:
+        """Look into all schemas; a lock on a history there is not waited for without end."""
+        with self.failing():
+            try:
+                self.send("BEGIN READ ONLY")
+                self.send(f"SET LOCAL lock_timeout = {_LOOK_TIMEOUT}000")
+                return histories.find_other_history(self.fetch, schema, [*columns], checksums)
+            finally:
+                self.rollback()
+
+    def current_schema(self) -> str | None:
+        """Ask the server."""
+        return self.fetch("SELECT pg_catalog.current_schema()")[0][0] or ""
+
+    def schemas_with(self, tables: Sequence[str]) -> set[str]:
+        """Ask the catalogue."""
+        return histories.find_schemas(self.fetch, tables)
 
     def kind(self, error: Exception) -> Kind:
         """Classify by the connection's state, and by SQLSTATE."""
         return Kind.LOST if self.is_lost else errors.kind(error)
+
+    def is_missing_table(self, error: Exception) -> bool:
+        """Ask the SQLSTATE."""
+        return isinstance(error, psycopg.errors.UndefinedTable)
 
     def message(self, error: Exception) -> str:
         """Return SQLSTATE, primary message, detail, hint and context."""

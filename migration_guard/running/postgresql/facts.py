@@ -23,6 +23,7 @@ class ServerFacts(NamedTuple):
     settings: list[list[str]]
     new_tables: str | None
     counts: bool
+    search_path: str
 
 
 def fetch_facts(fetch: Callable[[str], Rows]) -> ServerFacts:
@@ -35,7 +36,7 @@ def fetch_facts(fetch: Callable[[str], Rows]) -> ServerFacts:
         "current_setting('default_transaction_read_only') = 'on', pg_is_in_recovery(), "
         "pg_backend_pid(), ARRAY(SELECT ARRAY[name, current_setting(name), source] "
         "FROM pg_catalog.pg_settings WHERE source IN ('session', 'client')), current_schema(), "
-        "current_setting('track_counts') = 'on'"
+        "current_setting('track_counts') = 'on', current_setting('search_path')"
     )[0]
     return ServerFacts(*row)
 

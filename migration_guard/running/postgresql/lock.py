@@ -13,6 +13,7 @@ from migration_guard.running.locks import RunLock
 from migration_guard.running.postgresql import pooler
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import PATIENCE, Pooling, patience
+from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import show_statement
 from migration_guard.sql.excerpt import shorten
 
@@ -31,7 +32,7 @@ class AdvisoryLock(RunLock):
         """Connect; behind a pooler, each try may show how the pooler works."""
         self._waiting = connection
         self._is_pooled = connection.pooling is not Pooling.DIRECT
-        self._wrapper = connection.wrapper.copy()
+        self._wrapper = copy_wrapper(connection.wrapper)
         if self._is_pooled:
             options = self._wrapper.settings_dict["OPTIONS"]
             options.setdefault("connect_timeout", int(PATIENCE))

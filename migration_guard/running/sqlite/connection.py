@@ -33,6 +33,7 @@ from migration_guard.running.connection import (
     NotDoneError,
     Progress,
     StatementError,
+    TableShape,
     time_parameter,
 )
 from migration_guard.running.transaction import HistoryChanges
@@ -181,6 +182,20 @@ class SQLiteConnection(Connection):
         name = Path(database).name
         return Facts(database, name, user, "main", "main", read_only=read_only, standby=False)
 
+    def shapes(self, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
+        """Ask the schema table; SQLite does not limit the length of text."""
+        marks = ", ".join(["%s"] * len(tables))
+        shapes: dict[str, TableShape] = {}
+        for table, column, kind in self.fetch(
+            "SELECT lower(object.name), lower(info.name), object.type "
+            f"FROM {schema}.sqlite_master AS object, pragma_table_info(object.name, %s) AS info "
+            f"WHERE lower(object.name) IN ({marks}) ORDER BY info.cid",
+            (schema, *tables),
+        ):
+            shape = shapes.setdefault(table, TableShape({}, kind == "table"))
+            shapes[table] = shape._replace(columns={**shape.columns, column: None})
+        return shapes
+
     def kind(self, error: Exception) -> Kind:
         """Classify by SQLite's result code."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -191,6 +206,10 @@ class SQLiteConnection(Connection):
             unique = name in ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE")
             return Kind.DUPLICATE if unique else Kind.OTHER
         return Kind.OTHER
+
+    def is_missing_table(self, error: Exception) -> bool:
+        """Ask the text: SQLite has no code of its own for it."""
+        return str(error).startswith("no such table")
 
     def message(self, error: Exception) -> str:
         """Return the name of the result code and the message."""
