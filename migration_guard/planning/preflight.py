@@ -16,6 +16,7 @@ from migration_guard.planning.foreign_markers import foreign_format_problems
 from migration_guard.planning.near_misses import near_miss_problems
 from migration_guard.planning.no_effect import no_effect_problems
 from migration_guard.planning.own_table_statements import own_table_problems
+from migration_guard.planning.psql_variables import psql_variable_problems
 from migration_guard.planning.scripts import Script
 from migration_guard.planning.units import group_statements
 from migration_guard.problems import Problem
@@ -81,6 +82,7 @@ def _prepare_file(
         for statement in statements
         if statement.meta or copies_out(statement.text, vendor)
     ]
+    problems += psql_variable_problems(file, vendor)
     problems += _open_comment_problems(file, vendor)
     problems += foreign_format_problems(file, vendor, string_setting)
     problems += [
