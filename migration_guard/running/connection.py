@@ -21,6 +21,7 @@ from migration_guard.history import Rows, StatementText
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.scripts import Unit
 from migration_guard.running import interrupts
+from migration_guard.running.remedies import FailedFile
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
 
@@ -226,6 +227,10 @@ class Connection(ABC):
         Without a ``schema`` those that an unqualified name finds are meant.
         """
         return None
+
+    def first_step(self, error: Exception, failed: FailedFile) -> str:  # noqa: ARG002
+        """Return what to do before the next run about an error of a migration, or nothing."""
+        return ""
 
     @contextmanager
     def another(self) -> Iterator[Self]:

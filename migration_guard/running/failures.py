@@ -10,6 +10,7 @@ from migration_guard.planning.names import list_ids
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
+from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import has_secret, mask_answer, show_statement
 from migration_guard.sql.excerpt import shorten
 
@@ -38,7 +39,7 @@ def migration_failure(
     ``entry`` is what the journal says of it, ``applied`` are the ids applied before it in this run.
     """
     lines, line = describe_failure(connection, script, error)
-    state, next_step = _state_and_next(script, error, entry, connection.vendor)
+    state, next_step = _state_and_next(connection, script, error, entry)
     return _failure(script, lines, state, next_step, applied, line)
 
 
@@ -119,37 +120,53 @@ def _failure(
 
 
 def _state_and_next(
-    script: Script, error: StatementError, entry: JournalRow | None, vendor: str
+    connection: Connection, script: Script, error: StatementError, entry: JournalRow | None
 ) -> tuple[str, str]:
-    name, file = script.file.id, script.file.path.name
+    name = script.file.id
     if error.committing and error.kind is Kind.LOST:
         return (
             f"the connection was lost during COMMIT: {name} is applied and recorded, or neither.",
             f"{RUN_AGAIN}; it finds out.",
         )
+    failed = _failed_file(script, error, entry, connection.vendor)
+    first = "see that the server is up"
+    if error.kind is not Kind.LOST:
+        first = connection.first_step(error.error, failed) or failed.edit
     if entry is not None:
-        after_all = f"add what puts it right at the end of {file} (never change what is done)"
-        correct = f"correct what comes after them in {file} (never what is done)"
-        first = after_all if entry.done == entry.total else correct
         return (
             f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
             "the journal remembers them.",
-            _FIRST.get(error.kind, first) + f", and {RUN_AGAIN}: it goes on there.",
+            f"{first}, and {RUN_AGAIN}: it goes on there.",
         )
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
-    if not in_one_transaction(script.file, vendor):
+    if not failed.in_transaction:
         state = f"what of {name} is done stays done; the journal remembers how far it came."
-    first = _FIRST.get(error.kind, f"correct {file} (not applied, so it may be edited)")
     return state, f"{first}, and {RUN_AGAIN}."
 
 
-# What to do before the next run.
-_FIRST = {
-    Kind.LOCKED: "end the blocking session or wait for it",
-    Kind.LOST: "see that the server is up",
-    Kind.READ_ONLY: "point DATABASES at a server that accepts writes",
-    Kind.FULL: "make room on the disk of the database",
-}
+def _failed_file(
+    script: Script, error: StatementError, entry: JournalRow | None, vendor: str
+) -> FailedFile:
+    """Return what the remedy of a failure may name; each command is one that the next run takes."""
+    name, file = script.file.id, script.file.path.name
+    has_pair = bool(script.units) and script.units[0].first > 1
+    edit = f"correct {file} (not applied, so it may be edited)"
+    if entry is not None:
+        edit = f"correct what comes after them in {file} (never what is done)"
+        if entry.done == entry.total:
+            edit = f"add what puts it right at the end of {file} (never change what is done)"
+    return FailedFile(
+        id=name,
+        file=file,
+        edit=edit,
+        off=f"write -- guard: transaction = off into the first lines of {file}"
+        + (", without its BEGIN and COMMIT" if has_pair else ""),
+        record=f"manage.py runsqlmigrations --fake {name}"
+        if entry is None
+        else f"manage.py repairsqlmigrations {name} --mark-applied --reason TEXT",
+        sql="" if error.statement is None else error.statement.text,
+        in_transaction=in_one_transaction(script.file, vendor),
+    )
 
 
 def server_message(connection: Connection, error: StatementError) -> str:

@@ -485,6 +485,7 @@ def test_lock_when_a_writer_stays_is_retried_as_often_as_the_setting_says(
     assert "SQLITE_BUSY: database is locked" in result.err
     assert result.err.count("database is locked") == 3
     assert "rolled back as a whole" in result.err
+    assert "Next: end the program that writes to the database file" in result.err
     assert guard("runsqlmigrations").code == 0
     assert sqlite.execute("SELECT count(*) FROM a") == [(1,)]
 

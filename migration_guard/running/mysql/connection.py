@@ -29,7 +29,8 @@ from migration_guard.running.connection import (
     can_encode,
     time_parameter,
 )
-from migration_guard.running.mysql import encodings, own_session
+from migration_guard.running.mysql import encodings, own_session, remedies
+from migration_guard.running.remedies import FailedFile
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
 
@@ -81,6 +82,7 @@ class MySQLConnection(Connection):
         # and the driver's connection that has the runner's own at the moment.
         self._is_foreign = self._begins_foreign = False
         self._own_session: Any = None
+        self.user = ""  # with its host, as the server knows it
 
     @property
     def is_mariadb(self) -> bool:
@@ -122,6 +124,7 @@ class MySQLConnection(Connection):
         self._mode = str(settings[0])
         self._is_foreign = self._begins_foreign = own_session.is_foreign(tuple(settings))
         self._use_own_settings()  # for Django's steps too
+        self.user = user
         # MariaDB 12 gives a word.
         standby = str(server_read_only).upper() not in ("0", "OFF")
         schema = database or ""
@@ -186,6 +189,21 @@ class MySQLConnection(Connection):
         match = _AT_LINE.search(self.message(error))
         lines = sql.split("\n")[: int(match[1]) - 1] if match else []
         return sum(len(line) + 1 for line in lines)
+
+    def remedy(self, error: Exception, *, connected: bool) -> str:
+        """Return what to do about an error of connecting, or of a step of the runner."""
+        code, message = error_code(error), self.message(error)
+        name = str(self.wrapper.settings_dict["NAME"])
+        if connected and (first := remedies.step_remedy(code, message, self.user, name)):
+            return f"{first[0].upper()}{first[1:]}, and run again."
+        return remedies.connecting_remedy(
+            code, message, self.wrapper.settings_dict
+        ) or super().remedy(error, connected=connected)
+
+    def first_step(self, error: Exception, failed: FailedFile) -> str:
+        """Return what to do about an error of a migration, or nothing."""
+        name = str(self.wrapper.settings_dict["NAME"])
+        return remedies.first_step(error_code(error), self.message(error), failed, self.user, name)
 
     # -- statements
 

@@ -37,10 +37,12 @@ from migration_guard.running.postgresql import (
     concurrent_indexes,
     encodings,
     errors,
+    extensions,
     hidden_rows,
     histories,
     pipeline,
     pooler,
+    remedies,
     unread_rows,
 )
 from migration_guard.running.postgresql.facts import (
@@ -50,6 +52,7 @@ from migration_guard.running.postgresql.facts import (
 )
 from migration_guard.running.postgresql.pipeline import Pipeline, Prepared
 from migration_guard.running.postgresql.pooler import Pooling
+from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import index_if_missing
 from migration_guard.sql.statements import Statement
 
@@ -71,7 +74,7 @@ class PostgreSQLConnection(Connection):
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         super().__init__(wrapper)
         self.start = cleaning.Start()
-        self.schema = ""
+        self.schema = self.user = ""
         self.counts = True  # rows, table by table, as long as no file switches that off
         self.pooling = Pooling.DIRECT
         self.pid = 0  # of the server's process
@@ -128,6 +131,7 @@ class PostgreSQLConnection(Connection):
         new_tables = facts.new_tables or ""
         # A history further down the search path is that of another schema then.
         self.schema = new_tables if conf.uses_separate_schemas() else facts.schema
+        self.user = facts.user
         self.pid, self.counts = facts.pid, facts.counts
         if self.pid != self.driver.info.backend_pid:
             self.pooling = Pooling.SESSION  # as long as nothing else shows
@@ -192,7 +196,30 @@ class PostgreSQLConnection(Connection):
 
     def remedy(self, error: Exception, *, connected: bool) -> str:
         """Return what to do about an error; a pooler's own messages have their own remedies."""
-        return pooler.remedy(str(error)) or super().remedy(error, connected=connected)
+        if connected and (first := remedies.step_remedy(error, self.role)):
+            return f"{first[0].upper()}{first[1:]}, and run again."
+        return (
+            pooler.remedy(str(error))
+            or remedies.connecting_remedy(error, self.wrapper.settings_dict)
+            or super().remedy(error, connected=connected)
+        )
+
+    @property
+    def role(self) -> str:
+        """The role that runs the statements of a file."""
+        return self.user if self.start.role == "none" else self.start.role
+
+    def first_step(self, error: Exception, failed: FailedFile) -> str:
+        """Return what to do about an error of a migration, or nothing."""
+        code, message = getattr(error, "sqlstate", None), str(error)
+        extension = extensions.missing_extension(message) if code in extensions.CODES else ""
+        if extension:
+            with suppress(psycopg.Error):
+                schema, is_available = self.fetch(extensions.PLACE, (extension, extension))[0]
+                return extensions.describe_remedy(
+                    extension, schema, failed.file, is_available=is_available
+                )
+        return remedies.first_step(error, failed, self.role)
 
     def why_hidden(self, schema: str | None, tables: Sequence[str]) -> GuardError | None:
         """Return the row-level security, view or rule that stands before a table."""

@@ -36,6 +36,8 @@ from migration_guard.running.connection import (
     TableShape,
     time_parameter,
 )
+from migration_guard.running.remedies import FailedFile
+from migration_guard.running.sqlite import remedies
 from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.classify import words
 from migration_guard.sql.pragmas import read_pragma
@@ -215,6 +217,16 @@ class SQLiteConnection(Connection):
         """Return the name of the result code and the message."""
         parts = (getattr(error, "sqlite_errorname", ""), str(error))
         return indent_continuation(": ".join(filter(None, parts)))
+
+    def remedy(self, error: Exception, *, connected: bool) -> str:
+        """Return what to do about an error of opening, or of a step of the runner."""
+        if connected and (first := remedies.step_remedy(error)):
+            return f"{first[0].upper()}{first[1:]}, and run again."
+        return remedies.connecting_remedy(error) or super().remedy(error, connected=connected)
+
+    def first_step(self, error: Exception, failed: FailedFile) -> str:
+        """Return what to do about an error of a migration, or nothing."""
+        return remedies.first_step(error, failed)
 
     # -- statements
 
