@@ -170,15 +170,20 @@ def _edited_problem(file: MigrationFile) -> Problem:
 
 def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
     fate, remedy = "is running, or was interrupted", "Run it again"
+    end = "it goes on behind what is done"
     if entry.failed:
         fate = f"failed: {entry.error}"
         remedy = (
             "Correct the statement that failed, leave those before it as they are, run it again"
         )
+    if not entry.done and not entry.doubt:
+        # Nothing holds the file to what it was, be it one transaction or only begun.
+        remedy = "Correct it and run it again" if entry.failed else "Run it again"
+        end = "nothing of it is done, so it begins anew"
     return Problem(
         "half-done",
         f"{file.id} {fate} ({entry.done} of {entry.total} statements are done)",
-        f"{remedy} (manage.py runsqlmigrations): it goes on behind what is done.",
+        f"{remedy} (manage.py runsqlmigrations): {end}.",
         Severity.WARNING,
         file.path,
     )

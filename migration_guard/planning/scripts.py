@@ -15,11 +15,21 @@ class Unit(NamedTuple):
     """Statements that commit together: a single one, or those between BEGIN and COMMIT.
 
     ``first`` and ``last`` count the statements of the file from 1, BEGIN and COMMIT included.
+    ``modes`` is None where the transaction is as the runner's own. Else the file says how it is:
+    ``modes`` holds what opens it, as far as that is not among ``statements``, and no statement of
+    the runner's may stand before them. ``exclusive``: SQLite shuts out readers too.
     """
 
     statements: tuple[Statement, ...]
     first: int
     last: int
+    modes: tuple[Statement, ...] | None = None
+    exclusive: bool = False
+
+    @property
+    def all_statements(self) -> tuple[Statement, ...]:
+        """What opens the transaction, and the statements."""
+        return (*(self.modes or ()), *self.statements)
 
 
 class Script(NamedTuple):
@@ -41,7 +51,7 @@ class Script(NamedTuple):
     @property
     def statements(self) -> list[Statement]:
         """The statements to run, in order and without transaction control."""
-        return [statement for unit in self.parts for statement in unit.statements]
+        return [statement for unit in self.parts for statement in unit.all_statements]
 
     @property
     def small(self) -> bool:
@@ -63,6 +73,15 @@ def has_transactional_ddl(vendor: str) -> bool:
 def in_one_transaction(file: MigrationFile, vendor: str) -> bool:
     """Return True if the file runs as one transaction, False if through the journal."""
     return has_transactional_ddl(vendor) and file.directives.transaction
+
+
+def is_journaled(script: Script, vendor: str) -> bool:
+    """Return True if a committed row of the journal claims the file.
+
+    That is so for what is no single transaction, and for one whose snapshot the claim would take.
+    """
+    has_modes = any(unit.modes is not None for unit in script.units)
+    return has_modes or not in_one_transaction(script.file, vendor)
 
 
 def excludes_production(file: MigrationFile) -> bool:

@@ -10,6 +10,7 @@ from migration_guard.planning.scripts import (
     has_transactional_ddl,
     in_one_transaction,
 )
+from migration_guard.planning.unit_modes import UnitModes, is_exclusive, mode_problems
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import Control, control, is_session
 from migration_guard.sql.excerpt import excerpt
@@ -23,9 +24,11 @@ def group_statements(
 ) -> tuple[Script, list[Problem]]:
     """Return the units in which ``statements`` commit, and problems of transaction control."""
     if in_one_transaction(file, vendor):
-        return _one_unit(file, statements, vendor)
-    units, problems = _many_units(file, statements, vendor)
-    return Script(file, units), problems
+        script, problems = _one_unit(file, statements, vendor)
+    else:
+        units, problems = _many_units(file, statements, vendor)
+        script = Script(file, units)
+    return script, [*problems, *mode_problems(file, statements, vendor)]
 
 
 def _one_unit(
@@ -55,8 +58,19 @@ def _one_unit(
         session = Unit(tuple(statements[: opening - 1]), 1, opening - 1)
     if not inner:
         return Script(file, (), session), problems
-    unit = Unit(tuple(statement for _number, statement in inner), inner[0][0], inner[-1][0])
-    return Script(file, (unit,), session), problems
+    statements_of_unit = tuple(statement for _number, statement in inner)
+    modes = UnitModes(file, vendor)
+    for statement in session.statements if session else ():
+        modes.pass_alone(statement)
+    begin = statements[opening - 1] if opening else None
+    unit = Unit(
+        statements_of_unit,
+        inner[0][0],
+        inner[-1][0],
+        modes.of_group(begin, statements_of_unit),
+        begin is not None and is_exclusive(begin, vendor),
+    )
+    return Script(file, (unit,), session), [*problems, *modes.problems]
 
 
 def _ends_with_session(statement: Statement, vendor: str) -> bool:
@@ -85,6 +99,7 @@ def _many_units(
     units: list[Unit] = []
     problems: list[Problem] = []
     commits_ddl = not has_transactional_ddl(vendor)
+    modes = UnitModes(file, vendor)
     group: list[Statement] | None = None
     opened = 0
     for number, statement in enumerate(statements, 1):
@@ -92,8 +107,11 @@ def _many_units(
         if kind is Control.BEGIN and group is None:
             group, opened = [], number
         elif kind is Control.COMMIT and group is not None:
+            begin = statements[opened - 1]
             if group:
-                units.append(Unit(tuple(group), opened, number))
+                opening = modes.of_group(begin, group)
+                exclusive = is_exclusive(begin, vendor)
+                units.append(Unit(tuple(group), opened, number, opening, exclusive))
             group = None
         elif kind is not None and not (kind is Control.SAVEPOINT and group is not None):
             problems.append(_transaction_control_problem(file, statement, vendor))
@@ -102,11 +120,12 @@ def _many_units(
             commit = implicit_commit(statement.text) if commits_ddl else Commit.NO
             if commit is not Commit.NO:
                 problems.append(_implicit_commit_problem(file, statement, commit))
-        else:
-            units.append(Unit((statement,), number, number))
+        elif not modes.pass_alone(statement):
+            units.append(Unit((statement,), number, number, modes.of_single(statement)))
     if group is not None:
         problems.append(_transaction_control_problem(file, statements[opened - 1], vendor))
-    return tuple(units), problems
+    modes.end()
+    return tuple(units), [*problems, *modes.problems]
 
 
 def _transaction_control_problem(file: MigrationFile, statement: Statement, vendor: str) -> Problem:

@@ -300,6 +300,10 @@ class Connection(ABC):
         None keeps the limits that were set last.
         """
 
+    def begin_as(self, modes: Sequence[Statement]) -> None:
+        """Start the transaction of a unit as its file says, and run nothing else in it."""
+        raise NotImplementedError
+
     @abstractmethod
     def limit(self, limits: Limits) -> None:
         """Set both time-outs for what follows."""

@@ -24,7 +24,7 @@ from migration_guard.planning.files import FileSet
 from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.plan import Plan, Planned, State, make_plan
 from migration_guard.planning.preflight import prepare
-from migration_guard.planning.scripts import Script, in_one_transaction
+from migration_guard.planning.scripts import Script, is_journaled
 from migration_guard.planning.stamp import describe_stamp
 from migration_guard.problems import Problem, errors
 from migration_guard.results import Outcome, Stamped
@@ -289,7 +289,7 @@ class _Run:
             files, connection.vendor, self.conf.environments, connection.string_setting
         )
         problems += requirements.unmet_requirements(self.connection, files)
-        problems += requirements.missing_session(self.connection, files)
+        problems += requirements.missing_session(self.connection, scripts.values())
         self.notes |= {note.path: note for note in unstorable_problems(self.connection, files)}
         self._set(problems=(*self.outcome.problems, *problems))
         return scripts
@@ -388,10 +388,11 @@ class _Run:
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
         task = self._task(planned, script)
         try:
-            if in_one_transaction(script.file, self.connection.vendor):
-                done = transactional.apply(task)
-            else:
+            # An entry of the journal that an earlier run left must be closed.
+            if entry is not None or is_journaled(script, self.connection.vendor):
                 done = journaled.apply(task, entry)
+            else:
+                done = transactional.apply(task)
         except AppliedByAnotherError:
             self.observe(events.AppliedElsewhere(planned.id))
             return True
@@ -436,7 +437,8 @@ class _Run:
 
     def _failure(self, script: Script, error: StatementError) -> GuardError:
         entry = None
-        if not in_one_transaction(script.file, self.connection.vendor):
+        is_claimed = script.file.id in self.recorded.journal
+        if is_claimed or is_journaled(script, self.connection.vendor):
             with suppress(self.connection.driver_error):
                 if error.kind is Kind.LOST:
                     self.connection.fresh()

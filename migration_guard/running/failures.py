@@ -132,16 +132,23 @@ def _state_and_next(
     first = "see that the server is up"
     if error.kind is not Kind.LOST:
         first = connection.first_step(error.error, failed) or failed.edit
-    if entry is not None:
+    if entry is not None and not _is_whole(script, entry, connection.vendor):
         return (
             f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
             "the journal remembers them.",
             f"{first}, and {RUN_AGAIN}: it goes on there.",
         )
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
-    if not failed.in_transaction:
+    if entry is not None:
+        state += " Its entry in the journal stays, as a claim; the next run begins it anew."
+    elif not failed.in_transaction:
         state = f"what of {name} is done stays done; the journal remembers how far it came."
     return state, f"{first}, and {RUN_AGAIN}."
+
+
+def _is_whole(script: Script, entry: JournalRow, vendor: str) -> bool:
+    """Return whether a journaled file is one transaction, so that nothing of it can be done."""
+    return not entry.done and not entry.doubt and in_one_transaction(script.file, vendor)
 
 
 def _failed_file(
@@ -151,7 +158,7 @@ def _failed_file(
     name, file = script.file.id, script.file.path.name
     has_pair = bool(script.units) and script.units[0].first > 1
     edit = f"correct {file} (not applied, so it may be edited)"
-    if entry is not None:
+    if entry is not None and not _is_whole(script, entry, vendor):
         edit = f"correct what comes after them in {file} (never what is done)"
         if entry.done == entry.total:
             edit = f"add what puts it right at the end of {file} (never change what is done)"

@@ -52,11 +52,12 @@ class _Run:
         self._cleared: tuple[str, ...] = ()
         self._done = 0
         self._has_entry = False
+        self._started = time.monotonic()
+        self._recorded: Done | None = None
         # The ids in the history before the last statement that ran alone.
         self._known: set[str] = set()
 
     def apply(self, entry: JournalRow | None) -> Done:
-        started = time.monotonic()
         try:
             with self.connection.failing():
                 self.connection.fresh()
@@ -65,7 +66,7 @@ class _Run:
                 self._claim()
             done = self._resume(entry) if entry is not None else 0
             self._run_units(done)
-            return self._finish(started)
+            return self._recorded or self._finish()
         except StatementError as error:
             if error.kind is not Kind.LOST:
                 self._fail(server_message(self.connection, error), error.statement)
@@ -156,6 +157,8 @@ class _Run:
         units = self.task.script.units
         finished = [unit for unit in units if unit.last <= done]
         self.work.remember_start([statement for unit in finished for statement in unit.statements])
+        if self.task.script.session is not None:
+            self.connection.run(self.task.script.session, self.file.text, self.task.step)
         for unit in units[len(finished) :]:
             self._run_unit(unit)
         self.work.check_end(self.task.script.statements)
@@ -179,20 +182,33 @@ class _Run:
     def _run_in_transaction(self, unit: Unit) -> None:
         digest, done = self._digest.copy(), self._done
         try:
+            if unit.modes is not None:  # its snapshot may hide that another run was faster
+                with self.work.recording():
+                    self._lock_entry()
             with self.connection.failing():
-                self.work.begin(unit)
                 before = self._ids()
+                self.work.begin(unit)
             self.work.run(
                 unit, self.file.text, lambda number: self.task.step(unit.first + number - 1)
             )
             with self.connection.failing():
                 self._cleared += self._check_changes(self.work.changes(), before)
                 self._count_row(unit)
-                self.connection.commit()
+                if unit.modes is not None and unit.last == self.task.script.total:
+                    self._recorded = self._record()
+                self._commit()
         except BaseException:
             self._digest, self._done = digest, done
             with suppress(Exception):
                 self.connection.rollback()
+            raise
+
+    def _commit(self) -> None:
+        try:
+            with self.connection.failing():
+                self.connection.commit()
+        except StatementError as error:
+            error.committing = True
             raise
 
     def _run_alone(self, unit: Unit) -> None:
@@ -294,7 +310,7 @@ class _Run:
 
     def _digest_unit(self, unit: Unit) -> None:
         """Add the statements to the digest, without comments and white space."""
-        for statement in unit.statements:
+        for statement in unit.all_statements:
             tokens = "\0".join((*fingerprint_tokens(statement.text, self.connection.vendor), ""))
             self._digest.update(f"{tokens}\0".encode())
             if statement.data:
@@ -310,23 +326,27 @@ class _Run:
         """Return the ids in the history, where they must be compared."""
         return self.task.history.ids() if reads_history(self.task.script) else set()
 
-    def _finish(self, started: float) -> Done:
+    def _finish(self) -> Done:
         """Turn the journal entry into the history row, in one transaction."""
-        history = self.task.history
         self.connection.fresh()
         with self.work.recording():
             self._lock_entry()
-            duration = round((time.monotonic() - started) * 1000)
-            applied_at = history.record(
-                self.file,
-                self.task.fingerprint,
-                self.task.environment,
-                How.RUN,
-                duration,
-                self.task.after,
-            )
-            audit_order(self.task)
-            history.journal_close(self.file.id)
+            return self._record()
+
+    def _record(self) -> Done:
+        """Write the history row in place of the journal entry."""
+        history = self.task.history
+        duration = round((time.monotonic() - self._started) * 1000)
+        applied_at = history.record(
+            self.file,
+            self.task.fingerprint,
+            self.task.environment,
+            How.RUN,
+            duration,
+            self.task.after,
+        )
+        audit_order(self.task)
+        history.journal_close(self.file.id)
         return Done(applied_at, duration, self._cleared)
 
     def _remember(self, error: HistoryChangedError) -> None:

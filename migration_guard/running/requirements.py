@@ -1,6 +1,6 @@
 """What a file needs before it may run: Django migrations, and a session that lasts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from django.apps import apps
@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from migration_guard.conf import nearest
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.scripts import in_one_transaction
+from migration_guard.planning.scripts import Script, in_one_transaction, is_journaled
 from migration_guard.problems import Problem
 from migration_guard.running.connection import Connection
 from migration_guard.running.own_tables import (
@@ -23,21 +23,28 @@ DIRECTLY: Final = (
 )
 
 
-def missing_session(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:
+def missing_session(connection: Connection, scripts: Iterable[Script]) -> list[Problem]:
     """Return a problem for each file that needs a session where a pooler keeps none."""
     if connection.keeps_session:
         return []
     return [
         Problem(
             "transaction-pooling",
-            f"{file.id} has transaction = off, so it needs a session of its own, and the "
-            "connection goes through a pooler in transaction mode, which has none",
+            f"{script.file.id} {_why_journaled(script, connection.vendor)}, so it needs a session "
+            "of its own, and the connection goes through a pooler in transaction mode, which has "
+            "none",
             DIRECTLY,
-            path=file.path,
+            path=script.file.path,
         )
-        for file in files
-        if not in_one_transaction(file, connection.vendor)
+        for script in scripts
+        if is_journaled(script, connection.vendor)
     ]
+
+
+def _why_journaled(script: Script, vendor: str) -> str:
+    if in_one_transaction(script.file, vendor):
+        return "sets the modes of its transaction"
+    return "has transaction = off"
 
 
 def unmet_requirements(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:

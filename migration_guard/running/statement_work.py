@@ -36,9 +36,15 @@ class StatementWork(ABC):
     def check_end(self, statements: Sequence[Statement]) -> None:
         """Raise StatementError if the file as a whole is not done, or left what it may not."""
 
-    def begin(self, unit: Unit) -> None:  # noqa: ARG002
-        """Start the transaction of a unit, and count what happens to the own tables from then."""
-        self._connection.begin()
+    def begin(self, unit: Unit) -> None:
+        """Start the transaction of a unit, and count what happens to the own tables from then.
+
+        Where the file says how it begins, what takes a snapshot comes before.
+        """
+        if unit.modes is None:
+            self._connection.begin()
+        else:
+            self._connection.begin_as(unit.modes)
 
     def run(self, unit: Unit, source: str, step: Progress) -> None:
         """Run a unit in its transaction; what follows there is written as the connected user."""

@@ -32,11 +32,13 @@ from migration_guard.running.connection import (
 from migration_guard.running.mysql import encodings, own_session, remedies
 from migration_guard.running.remedies import FailedFile
 from migration_guard.running.wrapper_copy import copy_wrapper
+from migration_guard.sql.classify import control
 from migration_guard.sql.statements import Statement
 
 _KINDS: Final = {
     1205: Kind.LOCKED,  # lock wait timeout
     1213: Kind.LOCKED,  # deadlock
+    1020: Kind.LOCKED,  # the row has changed since the snapshot (MariaDB)
     1062: Kind.DUPLICATE,
     1021: Kind.FULL,  # the server waits for room on the disk
     1114: Kind.FULL,  # the table is full
@@ -286,6 +288,14 @@ class MySQLConnection(Connection):
         self.send("START TRANSACTION")
         if limits is not None:
             self.limit(limits)
+
+    def begin_as(self, modes: Sequence[Statement]) -> None:
+        """Start a transaction as the file does: what SET TRANSACTION says holds for the next."""
+        for statement in modes:
+            with self.failing(statement):
+                self.execute(statement, "")
+        if not any(control(statement.text, self.vendor) for statement in modes):
+            self.begin()
 
     def limit(self, limits: Limits) -> None:
         """Set both time-outs; MySQL (not MariaDB) limits only SELECT statements in time."""

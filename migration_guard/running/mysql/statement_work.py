@@ -53,8 +53,11 @@ class MySQLStatementWork(StatementWork):
         elif self._unit is not None:
             self._temporary |= temporary_tables(self._unit.statements)
         self._unit = unit
+        if unit.modes is not None:
+            self._before = self.look()
         super().begin(unit)
-        self._before = self.look()
+        if unit.modes is None:
+            self._before = self.look()
 
     def changes(self) -> HistoryChanges:
         """Return the difference of the rows since ``begin``."""

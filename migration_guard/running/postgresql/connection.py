@@ -349,6 +349,13 @@ class PostgreSQLConnection(Connection):
             self.pid = self.fetch("SELECT pg_backend_pid()")[0][0]
         self.limit(limits)
 
+    def begin_as(self, modes: Sequence[Statement]) -> None:
+        """Start a transaction whose snapshot is not taken before its first statement."""
+        self.begin()
+        for statement in modes:
+            with self.failing(statement):
+                self.execute(statement, "")
+
     def limit(self, limits: Limits) -> None:
         """Set both time-outs for this session; ``settle`` and ``clean`` undo it.
 

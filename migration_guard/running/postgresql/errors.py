@@ -10,6 +10,7 @@ from migration_guard.running.connection import Kind
 _KINDS: Final = {
     "55P03": Kind.LOCKED,  # lock_not_available
     "40P01": Kind.LOCKED,  # deadlock_detected
+    "40001": Kind.LOCKED,  # serialization_failure
     "23505": Kind.DUPLICATE,
     "25001": Kind.ALONE,  # active_sql_transaction
     "2D000": Kind.ALONE,  # invalid_transaction_termination: a DO block or procedure that commits

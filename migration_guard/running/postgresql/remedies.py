@@ -85,6 +85,7 @@ _BUSY: Final = (
 )
 REMEDIES: Final[Table] = {
     "25001": (
+        Remedy("move it above the first query of {file}", "must be called before any query"),
         Remedy(
             "{edit}: take it out of the function or DO block",
             r"cannot be executed from a function|\nCONTEXT: .*PL/",

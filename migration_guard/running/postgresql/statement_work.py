@@ -35,6 +35,11 @@ class PostgreSQLStatementWork(StatementWork):
 
     def begin(self, unit: Unit) -> None:
         """Start the transaction of a unit, and read the counters of the own tables, or the rows."""
+        if unit.modes is not None:
+            with self.recording():
+                self._rows = self.look()
+            super().begin(unit)
+            return
         super().begin(unit)
         self._before = self._counters()
         texts = (statement.text.lower() for statement in unit.statements)

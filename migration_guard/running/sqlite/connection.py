@@ -313,7 +313,7 @@ class SQLiteConnection(Connection):
 
     # -- transactions
 
-    def begin(self, limits: Limits | None = None) -> None:
+    def begin(self, limits: Limits | None = None, *, exclusive: bool = False) -> None:
         """Take the write lock at once, so that nothing that was read can be out of date."""
         if limits is not None:
             self.limit(limits)  # BEGIN IMMEDIATE is what waits for the lock
@@ -321,7 +321,7 @@ class SQLiteConnection(Connection):
         if not self._has_set_foreign_keys:
             self.send("PRAGMA foreign_keys = OFF")
         try:
-            self.send("BEGIN IMMEDIATE")
+            self.send("BEGIN EXCLUSIVE" if exclusive else "BEGIN IMMEDIATE")
         except sqlite3.Error:
             self._restore()
             raise

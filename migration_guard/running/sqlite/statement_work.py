@@ -53,7 +53,7 @@ class SQLiteStatementWork(StatementWork):
 
     def begin(self, unit: Unit) -> None:
         """Start the transaction of a unit, and begin to note writes to the history."""
-        super().begin(unit)
+        self._connection.begin(exclusive=unit.exclusive)
         self._connection.own_table_writes.guard()
 
     def changes(self) -> HistoryChanges:

@@ -21,9 +21,11 @@ class SQLiteTransaction(MigrationTransaction):
     def __init__(self, connection: SQLiteConnection, history: History) -> None:
         super().__init__(connection, history)
         self._started = 0.0
+        self._exclusive = False
 
     def set_up_session(self, script: Script, limits: Limits, step: Progress) -> Limits | None:
         """Run what stands before BEGIN, which may change the own tables as little as the rest."""
+        self._exclusive = any(unit.exclusive for unit in script.units)
         self._connection.own_table_writes.guard()
         try:
             limits_to_set = super().set_up_session(script, limits, step)
@@ -36,7 +38,7 @@ class SQLiteTransaction(MigrationTransaction):
     def open(self, limits: Limits | None, *, together: bool) -> None:  # noqa: ARG002
         """Start the transaction; without a server, nothing is sent together."""
         self._started = time.monotonic()
-        self._connection.begin(limits)
+        self._connection.begin(limits, exclusive=self._exclusive)
 
     def claim(self, file: MigrationFile, fingerprint: str, environment: str) -> None:
         """Insert the history row."""
