@@ -49,7 +49,8 @@ class UnitModes:
     def of_group(self, begin: Statement | None, inner: Sequence[Statement]) -> Opening:
         """Return what opens the transaction of these statements; without BEGIN, the runner's."""
         modes = _read(begin, self._vendor) if begin is not None else None
-        opening = [*self._session] if self._vendor != "mysql" else self._take_next()
+        opening = self._take_next() if self._vendor == "mysql" else [*self._session]
+        self.problems += mode_problems(self._file, opening, self._vendor)
         if begin is not None and modes is not None and modes.text and (modes.differ or opening):
             opening.append(begin if self._vendor == "mysql" else as_statement(begin, modes))
         is_other = bool(opening or (self._vendor == "mysql" and self._session))
@@ -106,10 +107,13 @@ def is_exclusive(begin: Statement, vendor: str) -> bool:
 def mode_problems(
     file: MigrationFile, statements: Sequence[Statement], vendor: str
 ) -> Iterator[Problem]:
-    """Yield a problem for each transaction in which the migration could not be recorded."""
+    """Yield a problem for each transaction in which a migration could not be recorded."""
     for statement in statements:
         modes = _read(statement, vendor)
-        problem = mode_problem(statement, modes, vendor) if modes is not None else None
+        # In PostgreSQL, the runner's own BEGIN stands above what holds for the session.
+        if modes is None or (modes.for_session and vendor == "postgresql"):
+            continue
+        problem = mode_problem(statement, modes, vendor)
         if problem is not None:
             yield replace(problem, path=file.path)
 

@@ -34,6 +34,15 @@ POSTGRESQL = [
     "DROP INDEX CONCURRENTLY a_id",
     "ALTER TABLE a ADD COLUMN n int DEFAULT 7",
 ]
+# One transaction, whose snapshot no statement of the runner's may take.
+SNAPSHOT = [
+    "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    "LOCK TABLE pg_catalog.pg_class IN ACCESS SHARE MODE",
+    "CREATE TABLE a (id int PRIMARY KEY)",
+    "INSERT INTO a SELECT generate_series(1, 10)",
+    "UPDATE a SET id = id + 100 WHERE id = 3",
+    "COMMIT",
+]
 # Code that commits on its way, written so that it may run again.
 COMMITTING = [
     "CREATE TABLE a (id int PRIMARY KEY)",
@@ -82,6 +91,7 @@ SQLITE = [
 ]
 FILES = {
     "postgresql": {"1_a.sql": OFF + ";\n".join(POSTGRESQL)},
+    "snapshot": {"1_a.sql": ";\n".join(SNAPSHOT)},
     "committing": {"1_a.sql": OFF + SAFE + ";\n".join(COMMITTING)},
     "mariadb": {"1_a.sql": ";\n".join(MARIADB)},
     "sqlite": {"1_a.sql": OFF + ";\n".join(SQLITE)},
@@ -194,6 +204,7 @@ def test_gap_when_the_run_ends_in_code_that_commits_is_refused_until_the_file_sa
 
 TITLES = {
     "postgresql": "PostgreSQL with transaction = off (VACUUM, ADD VALUE, DO, CONCURRENTLY)",
+    "snapshot": "PostgreSQL in REPEATABLE READ, one transaction",
     "committing": "PostgreSQL code that commits on its way, with rerun = safe",
     "mariadb": "MariaDB (DDL, data, routines, groups)",
     "sqlite": "SQLite with transaction = off (PRAGMA, VACUUM)",

@@ -235,7 +235,9 @@ REFUSED = {
     "SET TRANSACTION": "SET TRANSACTION READ ONLY; SELECT 1;",
     "in the middle": "SELECT 1; SET TRANSACTION READ ONLY;",
     "a variable": "SET LOCAL transaction_read_only TO on;",
-    "of the session": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; BEGIN; COMMIT;",
+    "of the session": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; BEGIN; SELECT 1; COMMIT;",
+    "by default": "SET default_transaction_read_only = on; BEGIN; SELECT 1; COMMIT;",
+    "of a group by default": f"{OFF}SET default_transaction_read_only = 1; BEGIN; SELECT 1; COMMIT;",
     "in a group": f"{OFF}BEGIN READ ONLY; SELECT 1; COMMIT;",
     "a snapshot": "BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '0-1'; COMMIT;",
     "outside a group": f"{OFF}SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT 1;",
@@ -289,7 +291,7 @@ def test_snapshot_on_mariadb_when_it_is_consistent_hides_what_comes_later(
     text = (
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n"
         "START TRANSACTION WITH CONSISTENT SNAPSHOT;\nDO SLEEP(3);\n"
-        "SET @n = (SELECT count(*) FROM a);\nINSERT INTO seen VALUES (@n);\nCOMMIT;"
+        "SELECT count(*) INTO @n FROM a;\nINSERT INTO seen VALUES (@n);\nCOMMIT;"
     )
     migrations({"1_a.sql": M, "2_b.sql": text})
     assert guard("runsqlmigrations", "--target", "1").code == 0
