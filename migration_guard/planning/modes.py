@@ -90,6 +90,8 @@ def _read_variables(words: list[str], scope: str, *, of_mysql: bool) -> Modes | 
     for index, word in enumerate(words[:-2]):
         if word not in _VARIABLES or words[index + 1] not in {"=", ":=", "TO"}:
             continue
+        if words[index - 1] == "@" and words[index - 2] != "@":  # a user variable
+            continue
         value = re.sub(r"[\s_-]+", " ", words[index + 2].strip("'"))
         is_default = is_default or word.startswith("DEFAULT_")
         if word in _ISOLATION:

@@ -310,7 +310,7 @@ class _Run:
 
     def _digest_unit(self, unit: Unit) -> None:
         """Add the statements to the digest, without comments and white space."""
-        for statement in unit.all_statements:
+        for statement in unit.statements:
             tokens = "\0".join((*fingerprint_tokens(statement.text, self.connection.vendor), ""))
             self._digest.update(f"{tokens}\0".encode())
             if statement.data:
