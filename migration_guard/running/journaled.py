@@ -173,7 +173,8 @@ class _Run:
                 if self.work.is_ours_to_retry(error):
                     self._run_unit(unit)
                     return
-                if error.kind is not Kind.ALONE or len(unit.statements) > 1:
+                is_single = len(unit.statements) == 1 and unit.modes is None
+                if error.kind is not Kind.ALONE or not is_single:
                     raise
             else:
                 return

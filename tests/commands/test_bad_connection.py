@@ -180,7 +180,7 @@ def test_run_when_no_connection_is_left_for_the_lock_says_so(postgres, guard):
     with role(postgres, "CONNECTION LIMIT 1") as name:
         postgres.execute(f"GRANT CREATE ON SCHEMA public TO {name}")
 
-        refused(guard, 2, "too many connections", name)
+        refused(guard, 2, "too many connections", f'ALTER ROLE "{name}" CONNECTION LIMIT')
 
     assert untouched(postgres)
 

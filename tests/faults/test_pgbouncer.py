@@ -348,16 +348,18 @@ def test_search_path_when_other_clients_left_one_is_refused(
 # What needs a session
 
 
-def test_transaction_off_when_the_pool_is_in_transaction_mode_is_refused_before_anything_runs(
-    postgres, migrations, guard, pool, tried
+NEEDS_A_SESSION = {
+    "a file with transaction = off": "-- guard: transaction = off\nVACUUM a",
+    "a file that sets its isolation": "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT",
+}
+
+
+@pytest.mark.parametrize("kind", NEEDS_A_SESSION)
+def test_file_that_needs_a_session_when_the_pool_has_none_is_refused_before_anything_runs(
+    kind, postgres, migrations, guard, pool, tried
 ):
     pool("transaction")
-    migrations(
-        {
-            "1_a.sql": "CREATE TABLE a (id int)",
-            "2_b.sql": "-- guard: transaction = off\nCREATE INDEX CONCURRENTLY a_id ON a (id)",
-        }
-    )
+    migrations({"1_a.sql": "CREATE TABLE a (id int)", "2_b.sql": NEEDS_A_SESSION[kind]})
 
     result = guard("runsqlmigrations", "--format", "json")
 
@@ -366,10 +368,23 @@ def test_transaction_off_when_the_pool_is_in_transaction_mode_is_refused_before_
     assert result.json["problems"][0]["path"].endswith("2_b.sql")
     assert applied(postgres) == []
     tried(
-        "a file with transaction = off, transaction mode",
+        f"{kind}, transaction mode",
         item=3,
         result="refused before anything runs, with the remedy",
     )
+
+
+def test_pool_when_it_does_not_know_the_database_names_its_configuration(
+    postgres, migrations, guard, pool
+):
+    pool("transaction")
+    migrations({"1_a.sql": "CREATE TABLE a (id int)"})
+    postgres.configure(NAME="guard_nowhere")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 2
+    assert "correct NAME in DATABASES" in result.err
 
 
 def test_transaction_off_when_the_pool_is_in_session_mode_runs(

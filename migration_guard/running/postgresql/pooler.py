@@ -33,6 +33,8 @@ _REMEDIES: Final = {
     "no more connections allowed": _TWO,
     "max_client_conn": _TWO,
     "max_user_connections": _TWO,
+    "no such database": "The pooler does not know this database: add it to [databases] in "
+    "pgbouncer.ini, or correct NAME in DATABASES.",
     "statement pooling mode": f"A pool in statement mode knows no transactions. {DIRECTLY}",
     "unsupported startup parameter": "The pooler does not pass this on: set it with ALTER ROLE … "
     f"SET or ALTER DATABASE … SET, and take it out of OPTIONS in DATABASES. {DIRECTLY}",

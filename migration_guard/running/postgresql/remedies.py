@@ -230,7 +230,7 @@ CONNECTING: Final = (
     ),
     Remedy(
         "The server is not ready: wait, and run again.",
-        "is starting up|is shutting down|not yet accepting connections|in recovery mode",
+        "is starting up|is shutting down|system is not (?:yet )?accepting|in recovery mode",
     ),
     Remedy(
         "ALTER DATABASE {name} ALLOW_CONNECTIONS true, or correct NAME in DATABASES.",
