@@ -51,6 +51,8 @@ def no_effect_problems(script: Script, vendor: str) -> list[Problem]:
     statements = [statement for _unit, statement in units]
     problems = []
     for number, (unit, statement) in enumerate(units, 1):
+        if any(mode.start == statement.start for mode in unit.modes or ()):
+            continue  # its transaction begins with these modes
         in_transaction = is_whole_file or unit.first != unit.last
         place = _Place(in_transaction, is_whole_file, islice(statements, number, None))
         reason = _REASONS[vendor](statement, place)

@@ -5,12 +5,14 @@ Pure. ``modes`` reads them from single statements; this follows them through a f
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.modes import Modes, as_statement, mode_problem, read_modes
 from migration_guard.problems import Problem
-from migration_guard.sql.classify import Control, control, transactional_dml, words
+from migration_guard.sql.classify import Control, control, is_session, words
 from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.statements import Statement
 
 # What opens a transaction beside the runner's BEGIN, or instead of it; None for one of its own.
@@ -46,6 +48,16 @@ class UnitModes:
             self._refuse(statement, "write it behind BEGIN, with COMMIT behind what it is for")
         return False
 
+    def take_leading(self, statements: Sequence[Statement]) -> None:
+        """Follow what a file without BEGIN first says of the session: it is one transaction.
+
+        READ ONLY is left out, since it could hold for later transactions only.
+        """
+        for statement in takewhile(lambda one: is_session(one.text, self._vendor), statements):
+            modes = _read(statement, self._vendor)
+            if modes is not None and modes.for_session and "READ ONLY" not in modes.modes:
+                self._follow(statement, modes)
+
     def of_group(self, begin: Statement | None, inner: Sequence[Statement]) -> Opening:
         """Return what opens the transaction of these statements; without BEGIN, the runner's."""
         modes = _read(begin, self._vendor) if begin is not None else None
@@ -66,7 +78,7 @@ class UnitModes:
         is_set = words(statement.text, self._vendor, 1) == ("SET",)
         if self._vendor != "mysql" or is_set or not (self._next or self._session):
             return None
-        if not transactional_dml(statement.text, self._vendor):
+        if implicit_commit(statement.text) is not Commit.NO:
             self.end()
             return None
         return tuple(self._take_next())

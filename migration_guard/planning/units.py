@@ -63,6 +63,8 @@ def _one_unit(
     for statement in session.statements if session else ():
         modes.pass_alone(statement)
     begin = statements[opening - 1] if opening else None
+    if begin is None:
+        modes.take_leading(statements_of_unit)
     unit = Unit(
         statements_of_unit,
         inner[0][0],

@@ -34,6 +34,8 @@ REPEATABLE = {
     "of the session": "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n"
     "BEGIN; {}; COMMIT;",
     "by default": "SET default_transaction_isolation = 'repeatable read'; BEGIN; {}; COMMIT;",
+    "of the session alone": "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ; {};",
+    "by default alone": "SET search_path = public; SET default_transaction_isolation TO 'repeatable read'; {};",
     "over the default": "SET default_transaction_isolation = 'serializable';\n"
     "BEGIN ISOLATION LEVEL REPEATABLE READ; {}; COMMIT;",
     "in a group": OFF + "SELECT 1; BEGIN ISOLATION LEVEL REPEATABLE READ; {}; COMMIT; SELECT 2;",
@@ -70,6 +72,14 @@ def test_file_whatever_modes_it_begins_with_has_them(begin, postgres, migrations
 
     assert guard("runsqlmigrations").code == 0
     assert levels(postgres) == [OTHERS[begin]]
+
+
+def test_file_when_it_says_what_the_runner_does_anyway_runs(postgres, migrations, guard):
+    text = f"SELECT 1; SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; {LEVEL};"
+    migrations({"1_a.sql": A, "2_b.sql": text})
+
+    assert guard("runsqlmigrations").code == 0
+    assert levels(postgres) == ["read committed"]
 
 
 def test_groups_when_each_has_modes_of_its_own_keep_them_apart(postgres, migrations, guard):
