@@ -24,6 +24,13 @@ _ISOLATION: Final = {"TRANSACTION_ISOLATION", "TX_ISOLATION", "DEFAULT_TRANSACTI
 _READ_ONLY: Final = {"TRANSACTION_READ_ONLY", "TX_READ_ONLY", "DEFAULT_TRANSACTION_READ_ONLY"}
 _DEFERRABLE: Final = {"TRANSACTION_DEFERRABLE", "DEFAULT_TRANSACTION_DEFERRABLE"}
 _VARIABLES: Final = _ISOLATION | _READ_ONLY | _DEFERRABLE
+# Which of them hold for the session, and the words of SET TRANSACTION that do.
+_OF_SESSION: Final = {
+    "postgresql": {name for name in _VARIABLES if name.startswith("DEFAULT_")},
+    "mysql": _VARIABLES,
+    "sqlite": _VARIABLES,
+}
+_SESSION_SCOPES: Final = {"postgresql": (), "mysql": ("SESSION", "LOCAL"), "sqlite": ()}
 _OFF: Final = {"OFF", "FALSE", "F", "NO", "N", "0", "DEFAULT"}
 # Words that may stand between BEGIN and its modes.
 _FILLERS: Final = {"WORK", "TRANSACTION"}
@@ -65,15 +72,14 @@ def read_modes(text: str, vendor: str) -> Modes | None:
         return _read(text, tokens, words, start)
     scope = words[1] if words[1:2] and words[1] in {"SESSION", "LOCAL", "GLOBAL"} else ""
     rest = words[2:] if scope else words[1:]
-    of_mysql = vendor == "mysql"
     if scope == "GLOBAL":
         return None
     if scope == "SESSION" and rest[:3] == ["CHARACTERISTICS", "AS", "TRANSACTION"]:
         return _read(text, tokens, words, 5, for_session=True)
     if rest[:1] == ["TRANSACTION"]:
-        is_for_session = of_mysql and bool(scope)
+        is_for_session = scope in _SESSION_SCOPES[vendor]
         return _read(text, tokens, words, 3 if scope else 2, for_session=is_for_session)
-    return _read_variables(words, scope, of_mysql=of_mysql)
+    return _read_variables(words, scope, vendor)
 
 
 def _read(
@@ -84,24 +90,24 @@ def _read(
     return Modes(frozenset(_MODE.findall(spoken)), source, for_session)
 
 
-def _read_variables(words: list[str], scope: str, *, of_mysql: bool) -> Modes | None:
+def _read_variables(words: list[str], scope: str, vendor: str) -> Modes | None:
     """Return the modes of assignments to variables, None where there are none."""
-    modes, is_default = set(), False
+    modes, for_session = set(), False
     for index, word in enumerate(words[:-2]):
         if word not in _VARIABLES or words[index + 1] not in {"=", ":=", "TO"}:
             continue
         if words[index - 1] == "@" and words[index - 2] != "@":  # a user variable
             continue
         value = re.sub(r"[\s_-]+", " ", words[index + 2].strip("'"))
-        is_default = is_default or word.startswith("DEFAULT_")
+        for_session = for_session or word in _OF_SESSION[vendor]
         if word in _ISOLATION:
             modes.add(f"ISOLATION LEVEL {value}")
         elif value not in _OFF:
             modes.add("READ ONLY" if word in _READ_ONLY else "DEFERRABLE")
-    # For a transaction, SET LOCAL of a default says nothing.
-    if not modes or (is_default and scope == "LOCAL"):
+    # SET LOCAL of what holds for later transactions says nothing; in MySQL it is SET SESSION.
+    if not modes or (for_session and scope == "LOCAL" and scope not in _SESSION_SCOPES[vendor]):
         return None
-    return Modes(frozenset(modes), ", ".join(sorted(modes)), of_mysql or is_default)
+    return Modes(frozenset(modes), ", ".join(sorted(modes)), for_session)
 
 
 def as_statement(statement: Statement, modes: Modes) -> Statement:

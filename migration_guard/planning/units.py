@@ -10,7 +10,7 @@ from migration_guard.planning.scripts import (
     has_transactional_ddl,
     in_one_transaction,
 )
-from migration_guard.planning.unit_modes import UnitModes, is_exclusive, mode_problems
+from migration_guard.planning.unit_modes import is_exclusive, unit_modes
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import Control, control, is_session
 from migration_guard.sql.excerpt import excerpt
@@ -24,11 +24,9 @@ def group_statements(
 ) -> tuple[Script, list[Problem]]:
     """Return the units in which ``statements`` commit, and problems of transaction control."""
     if in_one_transaction(file, vendor):
-        script, problems = _one_unit(file, statements, vendor)
-    else:
-        units, problems = _many_units(file, statements, vendor)
-        script = Script(file, units)
-    return script, [*problems, *mode_problems(file, statements, vendor)]
+        return _one_unit(file, statements, vendor)
+    units, problems = _many_units(file, statements, vendor)
+    return Script(file, units), problems
 
 
 def _one_unit(
@@ -59,7 +57,8 @@ def _one_unit(
     if not inner:
         return Script(file, (), session), problems
     statements_of_unit = tuple(statement for _number, statement in inner)
-    modes = UnitModes(file, vendor)
+    modes = unit_modes(file, vendor)
+    modes.refuse(statements)
     for statement in session.statements if session else ():
         modes.pass_alone(statement)
     begin = statements[opening - 1] if opening else None
@@ -101,7 +100,8 @@ def _many_units(
     units: list[Unit] = []
     problems: list[Problem] = []
     commits_ddl = not has_transactional_ddl(vendor)
-    modes = UnitModes(file, vendor)
+    modes = unit_modes(file, vendor)
+    modes.refuse(statements)
     group: list[Statement] | None = None
     opened = 0
     for number, statement in enumerate(statements, 1):
