@@ -10,6 +10,7 @@ from migration_guard.planning.names import list_ids
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
+from migration_guard.running.django_tables import newest_migration_for
 from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import has_secret, mask_answer, show_statement
 from migration_guard.sql.excerpt import shorten
@@ -171,8 +172,19 @@ def _failed_file(
         record=f"manage.py runsqlmigrations --fake {name}"
         if entry is None
         else f"manage.py repairsqlmigrations {name} --mark-applied --reason TEXT",
+        requires=_requires(str(error.error), file),
         sql="" if error.statement is None else error.statement.text,
         in_transaction=in_one_transaction(script.file, vendor),
+    )
+
+
+def _requires(message: str, file: str) -> str:
+    migration = newest_migration_for(message)
+    if not migration:
+        return ""
+    return (
+        f"; or, since Django makes it, write -- guard: requires = {migration} into the first lines "
+        f"of {file}"
     )
 
 

@@ -27,7 +27,8 @@ class FailedFile(NamedTuple):
     """What a remedy may name of a migration that failed.
 
     ``edit`` says what may be edited, ``off`` how it runs without a transaction, ``record`` is the
-    command that records it as applied by hand. ``sql`` is the statement that failed.
+    command that records it as applied by hand, ``requires`` what to add to ``edit`` for a missing
+    table of Django's. ``sql`` is the statement that failed.
     """
 
     id: str
@@ -35,6 +36,7 @@ class FailedFile(NamedTuple):
     edit: str
     off: str
     record: str
+    requires: str
     sql: str
     in_transaction: bool
 

@@ -257,7 +257,6 @@ STATEMENTS = {
     "a newer setting": ("SET no_timeout_yet = 0;", "this server does not know"),
     "a role": ("GRANT SELECT ON a TO guard_nobody;", 'CREATE ROLE "guard_nobody"'),
     "a schema": ("CREATE TABLE nowhere.b (id int);", 'CREATE SCHEMA "nowhere"; above it'),
-    "a table of Django's": ("INSERT INTO auth_user VALUES (1);", "-- guard: requires = "),
     "a prepared statement": ("EXECUTE p;", "PREPARE in the same file"),
     "a cursor": ("FETCH c;", "DECLARE in the same file"),
     "a time-out": (
@@ -268,7 +267,10 @@ STATEMENTS = {
         "DO $$ BEGIN RAISE lock_not_available; END $$;",
         "-- guard: lock_timeout = 30s",
     ),
-    "read only": ("SET transaction_read_only = on; DELETE FROM a;", "accepts writes"),
+    "read only": (
+        "SELECT set_config('transaction_read_only', 'on', true); DELETE FROM a;",
+        "accepts writes",
+    ),
     "disk full": ("DO $$ BEGIN RAISE disk_full; END $$;", "make room on the disk"),
     "pending triggers": (
         "CREATE TABLE b (id int REFERENCES a DEFERRABLE INITIALLY DEFERRED); "
@@ -308,10 +310,27 @@ def test_run_when_a_statement_timed_out_goes_through_with_the_line_that_is_named
     assert guard("runsqlmigrations").code == 0
 
 
+def test_run_when_a_table_of_djangos_is_missing_names_the_line_that_helps(
+    database, migrations, guard, site_apps
+):
+    migrations({"0001_a.sql": A, "0002_b.sql": "INSERT INTO auth_group (name) VALUES ('x');"})
+
+    message = next_step(refused(guard, 1, "0002_b failed"))
+    line = re.search(r"-- guard: requires = auth\.\w+", message)[0]
+
+    migrations(
+        {"0001_a.sql": A, "0002_b.sql": f"{line}\nINSERT INTO auth_group (name) VALUES ('x');"}
+    )
+    unmet = guard("runsqlmigrations").err
+    made = guard(*re.search(r"manage\.py (migrate auth \w+)", unmet)[1].split())
+    assert made.code == 0, made.err
+    assert guard("runsqlmigrations").code == 0
+    assert history(database) == ["0001_a", "0002_b"]
+
+
 # -- MariaDB and SQLite
 
 ON_MARIADB = {
-    "a table that Django makes": ("INSERT INTO auth_user VALUES (1);", "-- guard: requires = "),
     "rows in the way": ("INSERT INTO a VALUES (1); INSERT INTO a VALUES (1);", "correct the rows"),
     "a variable": ("SET SESSION no_such_variable = 1;", "does not know the variable"),
     "a time-out": ("SET max_statement_time = 0.05; SELECT SLEEP(9);", "statement_timeout ="),
@@ -384,7 +403,7 @@ def test_run_when_the_database_does_not_exist_names_the_command_that_makes_it(
 
 
 CONNECTING = {
-    "no role": ({"USER": "guard_nobody"}, ["user and password in DATABASES"]),
+    "no role": ({"USER": "guard_nobody"}, ["guard_nobody", " in DATABASES"]),
     "no database": ({"NAME": "guard_nowhere"}, ["Create it (createdb ", "correct NAME"]),
     "sslmode": ({"OPTIONS": {"sslmode": "require"}}, ["sslmode in OPTIONS"]),
 }

@@ -61,12 +61,7 @@ REMEDIES: Final[Table] = {
     ),
     1792: _WRITES,
     1836: _WRITES,
-    1146: (
-        Remedy(
-            "{edit}; if a Django migration makes it, name that one in the first lines: "
-            "-- guard: requires = app.0001_name"
-        ),
-    ),
+    1146: (Remedy("{edit}{requires}"),),
     1049: (Remedy("{edit}: CREATE DATABASE above it"),),
     1969: (Remedy(MORE_TIME),),  # MariaDB: max_statement_time
     3024: (Remedy(MORE_TIME),),  # MySQL: max_execution_time

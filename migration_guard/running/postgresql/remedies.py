@@ -122,8 +122,7 @@ REMEDIES: Final[Table] = {
     ),
     "42P01": (
         Remedy(
-            "{edit}; if a Django migration makes it, name that one in the first lines: "
-            "-- guard: requires = app.0001_name",
+            "{edit}{requires}",
         ),
     ),
     "3F000": (
@@ -196,8 +195,7 @@ CONNECTING: Final = (
         'database "[^\n]*" does not exist',
     ),
     Remedy(
-        "There is no role {role}: correct USER in DATABASES, or make it: CREATE ROLE {role} LOGIN "
-        "PASSWORD '…'.",
+        "There is no role {role}: correct USER in DATABASES, or make it (createuser --pwprompt).",
         'role "[^\n]*" does not exist',
     ),
     Remedy(

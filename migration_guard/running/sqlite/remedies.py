@@ -25,8 +25,7 @@ REMEDIES: Final[Table] = {
         Remedy(THERE_ALREADY, "already exists|duplicate column name|already another table"),
         Remedy("{off}", "(?:within|inside|from within) a transaction", in_transaction=True),
         Remedy(
-            "{edit}; if a Django migration makes it, name that one in the first lines: "
-            "-- guard: requires = app.0001_name",
+            "{edit}{requires}",
             "no such table",
         ),
         Remedy(

@@ -1,0 +1,28 @@
+"""Which of Django's own migrations makes a table that an SQL migration misses."""
+
+import re
+
+from django.apps import apps
+from django.db.migrations.exceptions import MigrationSchemaMissing, NodeNotFoundError
+from django.db.migrations.loader import MigrationLoader
+
+
+def newest_migration_for(message: str) -> str:
+    """Return the newest migration, as ``app.name``, of the app whose table ``message`` names.
+
+    An empty string where it names no table that Django makes.
+    """
+    names = set(re.findall(r"[\w$]+", message))
+    for model in apps.get_models(include_auto_created=True):
+        options = model._meta
+        if options.managed and options.db_table in names:
+            return _newest(options.app_label)
+    return ""
+
+
+def _newest(app: str) -> str:
+    try:
+        leaves = MigrationLoader(None).graph.leaf_nodes(app)
+    except (MigrationSchemaMissing, NodeNotFoundError, ImportError, ValueError):
+        return ""
+    return ".".join(leaves[0]) if leaves else ""
