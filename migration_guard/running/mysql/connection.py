@@ -295,7 +295,7 @@ class MySQLConnection(Connection):
             with self.failing(statement):
                 self.execute(statement, "")
         if not any(control(statement.text, self.vendor) for statement in modes):
-            self.begin()
+            self._fetch("START TRANSACTION")  # nothing between it and SET TRANSACTION
 
     def limit(self, limits: Limits) -> None:
         """Set both time-outs; MySQL (not MariaDB) limits only SELECT statements in time."""
