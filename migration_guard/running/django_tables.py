@@ -1,9 +1,9 @@
 """Which of Django's own migrations makes a table that an SQL migration misses."""
 
 import re
+from contextlib import suppress
 
 from django.apps import apps
-from django.db.migrations.exceptions import MigrationSchemaMissing, NodeNotFoundError
 from django.db.migrations.loader import MigrationLoader
 
 
@@ -21,8 +21,8 @@ def newest_migration_for(message: str) -> str:
 
 
 def _newest(app: str) -> str:
-    try:
+    # A project's own files may fail in any way, and this is a hint about another error.
+    with suppress(Exception):
         leaves = MigrationLoader(None).graph.leaf_nodes(app)
-    except (MigrationSchemaMissing, NodeNotFoundError, ImportError, ValueError):
-        return ""
-    return ".".join(leaves[0]) if leaves else ""
+        return ".".join(leaves[0]) if leaves else ""
+    return ""

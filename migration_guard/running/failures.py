@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
@@ -172,7 +173,7 @@ def _failed_file(
         record=f"manage.py runsqlmigrations --fake {name}"
         if entry is None
         else f"manage.py repairsqlmigrations {name} --mark-applied --reason TEXT",
-        requires=_requires(str(error.error), file),
+        requires=partial(_requires, str(error.error), file),
         sql="" if error.statement is None else error.statement.text,
         in_transaction=in_one_transaction(script.file, vendor),
     )

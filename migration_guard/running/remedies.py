@@ -27,8 +27,8 @@ class FailedFile(NamedTuple):
     """What a remedy may name of a migration that failed.
 
     ``edit`` says what may be edited, ``off`` how it runs without a transaction, ``record`` is the
-    command that records it as applied by hand, ``requires`` what to add to ``edit`` for a missing
-    table of Django's. ``sql`` is the statement that failed.
+    command that records it as applied by hand. ``requires`` returns what to add to ``edit`` for a
+    missing table of Django's, and is slow. ``sql`` is the statement that failed.
     """
 
     id: str
@@ -36,7 +36,7 @@ class FailedFile(NamedTuple):
     edit: str
     off: str
     record: str
-    requires: str
+    requires: Callable[[], str]
     sql: str
     in_transaction: bool
 
@@ -44,19 +44,26 @@ class FailedFile(NamedTuple):
 def find_remedy(
     remedies: Sequence[Remedy],
     message: str,
-    fields: Mapping[str, str],
+    fields: Mapping[str, Any],
     quote: Callable[[str], str] = str,
     *,
     in_transaction: bool = False,
 ) -> str:
-    """Return the text of the first remedy that fits, with its fields; else an empty string."""
+    """Return the text of the first remedy that fits, with its fields; else an empty string.
+
+    A field that is a function is called only for a text that names it.
+    """
     for remedy in remedies:
         if remedy.in_transaction not in (None, in_transaction):
             continue
         match = re.search(remedy.pattern, message, re.DOTALL)
         if match is not None:
             groups = {name: quote(value) for name, value in match.groupdict("").items()}
-            return remedy.text.format(**{**fields, **groups})
+            values = {
+                name: value() if callable(value) and f"{{{name}}}" in remedy.text else value
+                for name, value in fields.items()
+            }
+            return remedy.text.format(**{**values, **groups})
     return ""
 
 
