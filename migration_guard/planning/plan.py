@@ -6,12 +6,14 @@ applied one is ``out_of_order``, not forgotten.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from migration_guard.planning.digests import checksum, fingerprint, is_fingerprint
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
 from migration_guard.problems import Problem, Severity
+
+HALF_DONE: Final = "half-done"
 
 
 class State(StrEnum):
@@ -170,20 +172,22 @@ def _edited_problem(file: MigrationFile) -> Problem:
 
 def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
     fate, remedy = "is running, or was interrupted", "Run it again"
-    end = "it goes on behind what is done"
     if entry.failed:
         fate = f"failed: {entry.error}"
         remedy = (
             "Correct the statement that failed, leave those before it as they are, run it again"
         )
-    if not entry.done and not entry.doubt:
+    then = "it goes on behind what is done."
+    if entry.doubt:
+        then = f"it looks what became of statement {entry.doubt}, and goes on or asks."
+    elif not entry.done:
         # Nothing holds the file to what it was, be it one transaction or only begun.
         remedy = "Correct it and run it again" if entry.failed else "Run it again"
-        end = "nothing of it is done, so it begins anew"
+        then = "nothing of it is done, so it begins anew."
     return Problem(
-        "half-done",
+        HALF_DONE,
         f"{file.id} {fate} ({entry.done} of {entry.total} statements are done)",
-        f"{remedy} (manage.py runsqlmigrations): {end}.",
+        f"{remedy} (manage.py runsqlmigrations): {then}",
         Severity.WARNING,
         file.path,
     )

@@ -100,11 +100,19 @@ class Limits(NamedTuple):
         )
 
 
+class StatementLimit(NamedTuple):
+    """The most bytes that a statement may have, and the name of what says so."""
+
+    bytes: int
+    name: str
+
+
 class StatementError(Exception):
     """A driver refused one statement; ``statement`` is None for a step of the runner's own.
 
     ``committing`` says that it was the COMMIT, so a lost connection leaves the outcome open.
-    ``blockers`` describes the sessions that held the lock.
+    ``blockers`` describes the sessions that held the lock, ``remains`` what a statement that
+    commits by itself has left, as sentences.
     """
 
     def __init__(self, error: Exception, kind: Kind, statement: Statement | None) -> None:
@@ -114,6 +122,7 @@ class StatementError(Exception):
         self.statement = statement
         self.committing = False
         self.blockers = ""
+        self.remains = ""
 
 
 class NotDoneError(Exception):
@@ -280,6 +289,10 @@ class Connection(ABC):
             yield
         except self.driver_error as error:
             raise StatementError(error, self.kind(error), statement) from error
+
+    def statement_limit(self) -> StatementLimit | None:
+        """Return how long a statement may be, None where a file cannot be that long."""
+        return None
 
     @abstractmethod
     def clock(self, after: datetime | None = None) -> StatementText:

@@ -4,8 +4,8 @@ Library first: ``run`` and ``look`` return an Outcome and print nothing; an obse
 happens on the way. A partial failure is a value: what was applied, and what failed.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.history_rows import RecordedHistory
-from migration_guard.planning.plan import Plan, Planned, State, make_plan
+from migration_guard.planning.plan import HALF_DONE, Plan, Planned, State, make_plan
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script, is_journaled
 from migration_guard.planning.stamp import describe_stamp
@@ -31,6 +31,7 @@ from migration_guard.results import Outcome, Stamped
 from migration_guard.running import (
     adopting,
     connecting,
+    continuation,
     events,
     failures,
     half_done,
@@ -43,11 +44,13 @@ from migration_guard.running import (
     stamping,
     transactional,
 )
-from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
+from migration_guard.running.connection import Connection, Facts, Limits, StatementError
+from migration_guard.running.continuation import Outlook
 from migration_guard.running.garbage_collection import freeze_objects, no_collection
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
 from migration_guard.running.progress import Progress
+from migration_guard.running.statement_work import work_on
 from migration_guard.running.stored_sql import unstorable_problems
 from migration_guard.running.task import AppliedByAnotherError, HistoryChangedError, Task
 from migration_guard.sql.classify import has_secret
@@ -104,8 +107,10 @@ class _Run:
         self.last: datetime | None = None
         # What is worth knowing of files that run, by path; a plan made again has not lost it.
         self.notes: dict[Path | None, Problem] = {}
-        # The migration that is being applied.
+        # The migration that is being applied, and the script where it is no single transaction.
         self.current = ""
+        self.script: Script | None = None
+        self.interrupted: tuple[Script | None, Outlook | None] = (None, None)
         self.lock: RunLock
 
     def look(self) -> Outcome:
@@ -121,7 +126,7 @@ class _Run:
             problems = error.problems if isinstance(error, Refused) else ()
             self._set(error=error, problems=(*self.outcome.problems, *problems))
         except KeyboardInterrupt:
-            self._set(error=failures.interruption(self.applied))
+            self._set(error=failures.interruption(self.applied, *self.interrupted))
         except StatementError as error:
             self._set(error=failures.step_failure(self.connection, error))
         self._set(applied=tuple(self.applied))
@@ -146,8 +151,11 @@ class _Run:
             with hold(self.lock, wait, self.observe) as held:
                 try:
                     self._run_locked(held)
-                except (GuardError, StatementError, KeyboardInterrupt):
+                except (GuardError, StatementError, KeyboardInterrupt) as error:
                     self._look_again()
+                    script = self.script if self.current not in self.applied else None
+                    if script is not None and interrupts.is_behind(error):
+                        self.interrupted = script, self._look_ahead(script)
                     raise
 
     def _run_locked(self, lock: HeldLock) -> None:
@@ -161,7 +169,9 @@ class _Run:
         self._plan(present=True)
         self._complete_stamp()
         if not (self.options.fake or self.options.baseline is not None):
-            half_done.refuse_changed_history(self.recorded)
+            refusal = half_done.find_changed_history(self.recorded)
+            if refusal is not None:
+                raise refusal
         self._stop_at([*filter(stamping.is_missing, self.outcome.problems)])
         if self.recorded.stamp is None:
             self._stamp(self.recorded)
@@ -251,9 +261,8 @@ class _Run:
         """
         if not self.outcome.plan.migrations:
             return
-        errors_of_reaching = (StatementError, DatabaseError, self.connection.driver_error)
-        for opening in (nullcontext(self.connection), self.connection.another()):
-            with suppress(*errors_of_reaching), opening as connection:
+        for opening in self._openings():
+            with suppress(*self._errors_of_reaching()), opening as connection:
                 connection.rollback()
                 recorded = own_tables.open_history(connection, self.facts).read(self.files.files)
                 outcome = self.outcome
@@ -290,9 +299,26 @@ class _Run:
         )
         problems += requirements.unmet_requirements(self.connection, files)
         problems += requirements.missing_session(self.connection, scripts.values())
+        problems += requirements.too_long_statements(self.connection, scripts.values())
         self.notes |= {note.path: note for note in unstorable_problems(self.connection, files)}
-        self._set(problems=(*self.outcome.problems, *problems))
+        known = [self._with_outlook(problem, scripts) for problem in self.outcome.problems]
+        self._set(problems=(*known, *problems))
         return scripts
+
+    def _with_outlook(self, problem: Problem, scripts: Mapping[str, Script]) -> Problem:
+        """Return the problem of a half-done migration with what a run will say of it."""
+        script = next((s for s in scripts.values() if s.file.path == problem.path), None)
+        if problem.rule != HALF_DONE or script is None:
+            return problem
+        entry = self.recorded.journal[script.file.id]
+        with self.connection.failing():
+            outlook = continuation.foresee(work_on(self.connection, self.history), script, entry)
+        message = "\n".join(filter(None, (problem.message, outlook.remains)))
+        if outlook.obstacle is None:
+            return replace(problem, message=message)
+        message += f"\n{outlook.obstacle.reason}"
+        remedy = outlook.obstacle.remedy
+        return replace(problem, message=message, hint=remedy[0].upper() + remedy[1:])
 
     def _stop_at(self, problems: Sequence[Problem]) -> None:
         stopping = errors(problems)
@@ -390,6 +416,7 @@ class _Run:
         try:
             # An entry of the journal that an earlier run left must be closed.
             if entry is not None or is_journaled(script, self.connection.vendor):
+                self.script = script
                 done = journaled.apply(task, entry)
             else:
                 done = transactional.apply(task)
@@ -397,7 +424,10 @@ class _Run:
             self.observe(events.AppliedElsewhere(planned.id))
             return True
         except HistoryChangedError as error:
-            raise failures.history_change_failure(script, error, self.applied) from error
+            refusal = None
+            with suppress(*self._errors_of_reaching()):
+                refusal = half_done.find_changed_history(self.history.read())
+            raise failures.history_change_failure(script, error, self.applied, refusal) from error
         except StatementError as error:
             raise self._failure(script, error) from error
         self.last = done.applied_at
@@ -436,14 +466,30 @@ class _Run:
         )
 
     def _failure(self, script: Script, error: StatementError) -> GuardError:
-        entry = None
+        outlook = self._look_ahead(script)
+        return failures.migration_failure(self.connection, script, error, outlook, self.applied)
+
+    def _look_ahead(self, script: Script) -> Outlook | None:
+        """Return what the next run will find of a migration that the journal claims.
+
+        None where the history row is the claim, and where the database gives no answer.
+        """
         is_claimed = script.file.id in self.recorded.journal
-        if is_claimed or is_journaled(script, self.connection.vendor):
-            with suppress(self.connection.driver_error):
-                if error.kind is Kind.LOST:
-                    self.connection.fresh()
-                entry = self.history.journal().get(script.file.id)
-        return failures.migration_failure(self.connection, script, error, entry, self.applied)
+        if not (is_claimed or is_journaled(script, self.connection.vendor)):
+            return None
+        for opening in self._openings():
+            with suppress(*self._errors_of_reaching()), opening as connection:
+                connection.rollback()
+                history = own_tables.open_history(connection, self.facts)
+                return continuation.look_ahead(connection, history, script)
+        return None
+
+    def _openings(self) -> Sequence[AbstractContextManager[Connection]]:
+        """Return ways to a connection: the one of this run may be lost."""
+        return nullcontext(self.connection), self.connection.another()
+
+    def _errors_of_reaching(self) -> tuple[type[Exception], ...]:
+        return StatementError, DatabaseError, self.connection.driver_error
 
     def _add_notes(self) -> None:
         self._set(problems=(*self.outcome.problems, *self.notes.values()))

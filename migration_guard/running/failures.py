@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.planning.history_rows import JournalRow
@@ -11,6 +12,7 @@ from migration_guard.planning.names import list_ids
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.running.connection import Connection, Kind, StatementError
+from migration_guard.running.continuation import Outlook
 from migration_guard.running.django_tables import newest_migration_for
 from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import has_secret, mask_answer, show_statement
@@ -33,15 +35,16 @@ def migration_failure(
     connection: Connection,
     script: Script,
     error: StatementError,
-    entry: JournalRow | None,
+    outlook: Outlook | None,
     applied: Sequence[str],
 ) -> MigrationFailed:
     """Build the one message of a failed migration.
 
-    ``entry`` is what the journal says of it, ``applied`` are the ids applied before it in this run.
+    ``outlook`` is what the next run will find (None: the database gives no answer), ``applied``
+    are the ids applied before it in this run.
     """
     lines, line = describe_failure(connection, script, error)
-    state, next_step = _state_and_next(connection, script, error, entry)
+    state, next_step = _state_and_next(connection, script, error, outlook)
     return _failure(script, lines, state, next_step, applied, line)
 
 
@@ -60,23 +63,26 @@ def describe_failure(
 
 
 def history_change_failure(
-    script: Script, error: Exception, applied: Sequence[str]
+    script: Script, error: Exception, applied: Sequence[str], refusal: Refused | None
 ) -> MigrationFailed:
-    """Build the message of a migration that did to the history what it may not."""
-    lines = [
-        f"{script.file.id} ({place(script.file.path)}) changed the migration history: {error}."
-    ]
-    return _failure(
-        script,
-        lines,
-        f"{script.file.id} is not recorded as applied, and what one transaction holds was rolled "
-        "back: all of it, or with transaction = off and on MySQL the statement in question, unless "
-        "that commits by itself.",
-        "remove that statement; only a migration whose environments exclude production may remove "
-        "markers (manage.py repairsqlmigrations is the way by hand).",
-        applied,
-        None,
-    )
+    """Build the message of a migration that did to the history what it may not.
+
+    ``refusal`` is what the next run will say, where the change was committed.
+    """
+    name = script.file.id
+    lines = [f"{name} ({place(script.file.path)}) changed the migration history: {error}."]
+    if refusal is not None:
+        state, next_step = refusal.message, refusal.hint.removeprefix("Next: ")
+    else:
+        state = (
+            f"{name} is not recorded as applied, and what one transaction holds was rolled back: "
+            "all of it, or with transaction = off and on MySQL the statement in question."
+        )
+        next_step = (
+            f"remove that statement, and {RUN_AGAIN}; only a migration whose environments exclude "
+            "production may remove markers (manage.py repairsqlmigrations is the way by hand)."
+        )
+    return _failure(script, lines, state, next_step, applied, None)
 
 
 def step_failure(connection: Connection, error: StatementError) -> GuardError:
@@ -93,14 +99,21 @@ class Interrupted(Refused):
     """Ctrl-C or SIGTERM ended the run."""
 
 
-def interruption(applied: Sequence[str]) -> Interrupted:
-    """Build the error for Ctrl-C or SIGTERM."""
+def interruption(
+    applied: Sequence[str], script: Script | None, outlook: Outlook | None
+) -> Interrupted:
+    """Build the error for Ctrl-C or SIGTERM.
+
+    ``script`` is the migration that was running and is no single transaction, None for others.
+    """
     before = list_ids(applied) or "none"
+    state, next_step = "the migration that was running was rolled back, and", _GOES_ON
+    if script is not None and (outlook is None or outlook.entry or outlook.is_applied):
+        state, next_step = _part(script, outlook, "")
+        state += "\nThe session is closed, and"
     return Interrupted(
-        "Interrupted: the migration that was running was rolled back (one with transaction = off, "
-        "or on MySQL, stopped between two statements), and the run lock is released.\n"
-        f"Applied before it in this run: {before}.",
-        f"Next: {RUN_AGAIN}; it goes on where this run stopped.",
+        f"Interrupted: {state} the run lock is released.\nApplied before it in this run: {before}.",
+        f"Next: {next_step}",
     )
 
 
@@ -122,29 +135,33 @@ def _failure(
 
 
 def _state_and_next(
-    connection: Connection, script: Script, error: StatementError, entry: JournalRow | None
+    connection: Connection, script: Script, error: StatementError, outlook: Outlook | None
 ) -> tuple[str, str]:
-    name = script.file.id
-    if error.committing and error.kind is Kind.LOST:
+    name, vendor = script.file.id, connection.vendor
+    if error.committing and error.kind is Kind.LOST and outlook is None:
         return (
             f"the connection was lost during COMMIT: {name} is applied and recorded, or neither.",
             f"{RUN_AGAIN}; it finds out.",
         )
-    failed = _failed_file(script, error, entry, connection.vendor)
+    failed = _failed_file(script, error, outlook, vendor)
     first = "see that the server is up"
     if error.kind is not Kind.LOST:
         first = connection.first_step(error.error, failed) or failed.edit
-    if entry is not None and not _is_whole(script, entry, connection.vendor):
-        return (
-            f"{entry.done} of {entry.total} statements of {name} are done and stay done; "
-            "the journal remembers them.",
-            f"{first}, and {RUN_AGAIN}: it goes on there.",
-        )
+    entry = outlook.entry if outlook is not None else None
+    if outlook is not None and outlook.is_applied:
+        return _part(script, outlook, "")
+    if entry is not None and not _is_whole(script, entry, vendor):
+        state, next_step = _part(script, outlook, first)
+        # Of a statement in doubt the outlook has told it.
+        is_told = outlook is not None and outlook.remains
+        return state if is_told or not error.remains else f"{state}\n{error.remains}", next_step
+    if outlook is None and not failed.in_transaction:
+        return _part(script, None, first)
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
     if entry is not None:
         state += " Its entry in the journal stays, as a claim; the next run begins it anew."
     elif not failed.in_transaction:
-        state = f"what of {name} is done stays done; the journal remembers how far it came."
+        state = f"nothing of {name} was done."
     return state, f"{first}, and {RUN_AGAIN}."
 
 
@@ -154,16 +171,15 @@ def _is_whole(script: Script, entry: JournalRow, vendor: str) -> bool:
 
 
 def _failed_file(
-    script: Script, error: StatementError, entry: JournalRow | None, vendor: str
+    script: Script, error: StatementError, outlook: Outlook | None, vendor: str
 ) -> FailedFile:
     """Return what the remedy of a failure may name; each command is one that the next run takes."""
     name, file = script.file.id, script.file.path.name
     has_pair = bool(script.units) and script.units[0].first > 1
+    entry = outlook.entry if outlook is not None else None
     edit = f"correct {file} (not applied, so it may be edited)"
     if entry is not None and not _is_whole(script, entry, vendor):
-        edit = f"correct what comes after them in {file} (never what is done)"
-        if entry.done == entry.total:
-            edit = f"add what puts it right at the end of {file} (never change what is done)"
+        edit = _edit_of_part(script, error, entry)
     return FailedFile(
         id=name,
         file=file,
@@ -179,6 +195,18 @@ def _failed_file(
     )
 
 
+def _edit_of_part(script: Script, error: StatementError, entry: JournalRow) -> str:
+    """Return which edit of a half-done file the next run takes."""
+    file = script.file.path.name
+    if entry.done == entry.total:
+        return f"add what puts it right at the end of {file} (never change what is done)"
+    if error.statement is None:
+        return f"correct what comes after them in {file} (never what is done)"
+    number = script.statements.index(error.statement) + 1
+    leave = " and leave those before it as they are" if entry.done else ""
+    return f"correct statement {number} in {file}{leave}"
+
+
 def _requires(message: str, file: str) -> str:
     migration = newest_migration_for(message)
     if not migration:
@@ -187,6 +215,34 @@ def _requires(message: str, file: str) -> str:
         f"; or, since Django makes it, write -- guard: requires = {migration} into the first lines "
         f"of {file}"
     )
+
+
+def _part(script: Script, outlook: Outlook | None, first: str) -> tuple[str, str]:
+    """Return state and next step of a half-done migration; ``first`` comes before the next run."""
+    if outlook is not None and outlook.is_applied:
+        return f"{script.file.id} is applied and recorded.", f"{RUN_AGAIN} for the rest."
+    if outlook is None or outlook.entry is None:
+        return (
+            f"what of {script.file.id} is done stays done, and the journal knows how far it came; "
+            "the database gives no answer now.",
+            f"see that the server is up, and {RUN_AGAIN}: it goes on there, or says why not.",
+        )
+    entry, obstacle = outlook.entry, outlook.obstacle
+    state = (
+        f"{entry.done} of {entry.total} statements of {script.file.id} are done and stay done; "
+        "the journal remembers them."
+    )
+    if entry.doubt and obstacle is None:
+        state += f" Statement {entry.doubt} was sent and did not end: the next run looks at it."
+    state = "\n".join(filter(None, (state, outlook.remains, obstacle.reason if obstacle else "")))
+    if obstacle is not None:
+        return state, obstacle.remedy
+    # What a statement has left is finished as it is: there is nothing to correct.
+    first = "" if outlook.remains or not first else f"{first}, and "
+    return state, f"{first}{RUN_AGAIN}: it goes on there."
+
+
+_GOES_ON: Final = f"{RUN_AGAIN}; it goes on where this run stopped."
 
 
 def server_message(connection: Connection, error: StatementError) -> str:

@@ -13,10 +13,9 @@ from typing import Final
 
 from migration_guard.history import How
 from migration_guard.models import JournalEntry
-from migration_guard.planning.digests import feed
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.scripts import Unit
-from migration_guard.running import half_done
+from migration_guard.running import continuation, half_done
 from migration_guard.running.connection import Kind, StatementError
 from migration_guard.running.failures import server_message
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
@@ -24,10 +23,12 @@ from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, work_on
 from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
 from migration_guard.running.transaction import HistoryChanges
-from migration_guard.sql.classify import is_session, mask_secrets, show_statement
+from migration_guard.sql.classify import mask_secrets, show_statement
 from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
+# In characters: what the journal notes of a statement must itself fit into a message.
+_NOTED: Final = 64 * 1024
 HISTORY_CHANGED: Final = "changed the migration history"
 
 
@@ -103,25 +104,13 @@ class _Run:
         """Check what is done against the file, and bring the session to where it was."""
         entry = self._read_again(entry)
         self._done, self._has_entry = entry.done, True
-        units = self.task.script.units
-        finished = [unit for unit in units if unit.last <= entry.done]
-        for unit in finished:
-            self._digest_unit(unit)
-        at_edge = entry.done in {0, *(unit.last for unit in units)}
-        if not at_edge or (entry.done and self._digest.hexdigest() != entry.done_digest):
-            raise half_done.edited_error(self.task, entry)
-        vendor = self.connection.vendor
-        statements = [statement for unit in finished for statement in unit.statements]
-        rest = [
-            statement for unit in units if unit.last > entry.done for statement in unit.statements
-        ]
-        if lost := self.work.unrepeatable(statements, rest):
-            raise half_done.session_lost_error(self.task, entry, *lost)
-        self._note(state=JournalEntry.State.RUNNING, total=self.task.script.total, error="")
-        for statement in statements:
-            if is_session(statement.text, vendor):
-                with self.connection.failing(statement):
-                    self.connection.execute(statement, self.file.text)
+        script, vendor = self.task.script, self.connection.vendor
+        if obstacle := continuation.find_obstacle(self.work, script, entry):
+            raise obstacle
+        finished = continuation.finished_units(script, entry)
+        self._digest = continuation.digest_of(finished, self.file.text, vendor)
+        self._note(state=JournalEntry.State.RUNNING, total=script.total, error="")
+        continuation.restore_session(self.connection, script, entry)
         return self._settle_doubt(entry) if entry.doubt else entry.done
 
     def _read_again(self, entry: JournalRow) -> JournalRow:
@@ -137,14 +126,35 @@ class _Run:
         """Find out what became of the interrupted statement; return the count of those done."""
         effect = self.task.retries.run(lambda: self._effect(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
-        same = unit is not None and self._mask(unit.statements[0]) == entry.statement
-        if effect is Effect.DONE and unit is not None and same:
-            self._count(unit, self._ids(), self.work.look())
-            return unit.last
+        if unit is not None and self._is_same(unit.statements[0], entry.statement):
+            if effect is Effect.HALF_DONE:
+                self._finish_statement(unit, entry)
+            if effect in (Effect.DONE, Effect.HALF_DONE):
+                self._count(unit, self._ids(), self.work.look())
+                return unit.last
+        elif effect is Effect.HALF_DONE:
+            effect = Effect.NOT_DONE  # another statement stands there now, and it runs
         if effect is Effect.NOT_DONE or self.file.directives.rerun_safe:
             self._note(doubt=0, note="", statement="")
             return entry.done
-        raise half_done.in_doubt_error(self.task, entry)
+        raise half_done.in_doubt_error(self.file, entry)
+
+    def _finish_statement(self, unit: Unit, entry: JournalRow) -> None:
+        self.task.step(unit.first)
+
+        def attempt() -> None:
+            with self.connection.failing(unit.statements[0]):
+                self.work.finish(entry.statement, entry.note)
+
+        self.task.retries.run(attempt)
+
+    def _is_same(self, statement: Statement, text: str) -> bool:
+        """Return whether a statement is the one that was noted, but for its layout."""
+        now = self._mask(statement)
+        if now == text or len(now) >= _NOTED or len(text) >= _NOTED:
+            return now == text
+        vendor = self.connection.vendor
+        return list(fingerprint_tokens(now, vendor)) == list(fingerprint_tokens(text, vendor))
 
     def _effect(self, entry: JournalRow) -> Effect:
         with self.connection.failing():
@@ -182,6 +192,13 @@ class _Run:
 
     def _run_in_transaction(self, unit: Unit) -> None:
         digest, done = self._digest.copy(), self._done
+        with self.connection.failing():
+            outlives = self.work.outlives_rollback(unit)
+        if outlives:
+            text = self._mask(unit.statements[0])
+            with self.connection.failing():
+                note = self.work.note_before(text)
+            self._intend(doubt=unit.last, note=note, statement=text)
         try:
             if unit.modes is not None:  # its snapshot may hide that another run was faster
                 with self.work.recording():
@@ -198,10 +215,12 @@ class _Run:
                 if unit.modes is not None and unit.last == self.task.script.total:
                     self._recorded = self._record()
                 self._commit()
-        except BaseException:
+        except BaseException as error:
             self._digest, self._done = digest, done
             with suppress(Exception):
                 self.connection.rollback()
+            if outlives and isinstance(error, StatementError):
+                self._settle_writes(unit, error)
             raise
 
     def _commit(self) -> None:
@@ -211,6 +230,14 @@ class _Run:
         except StatementError as error:
             error.committing = True
             raise
+
+    def _settle_writes(self, unit: Unit, error: StatementError) -> None:
+        """Clear the doubt about what no rollback undoes, where surely nothing was written."""
+        if error.statement is unit.statements[0] and self.work.never_began(error):
+            with suppress(StatementError):
+                self._note(doubt=0, note="", statement="")
+        elif error.kind is not Kind.LOST:
+            error.kind = Kind.OTHER  # never again by itself
 
     def _run_alone(self, unit: Unit) -> None:
         """Note the intent, run the statement, and count it; a kill in between leaves a doubt."""
@@ -231,12 +258,16 @@ class _Run:
             try:
                 self.work.run_alone(unit, self.file.text, self.file.directives.lock_timeout)
             except StatementError as error:
-                if error.kind is not Kind.LOST and not self._settle_failure(text, before):
-                    # It may have committed a part: never again by itself.
-                    error.kind = Kind.OTHER
+                if error.kind is not Kind.LOST:
+                    with suppress(StatementError), self.connection.failing():
+                        error.remains = self.work.describe_remains(text, before)
+                    if not self._settle_failure(text, before):
+                        # It may have committed a part: never again by itself.
+                        error.kind = Kind.OTHER
                 raise
 
-        self.task.retries.run(attempt)
+        # One that fails half done is not tried again, so each attempt may be the last.
+        self.task.retries.run(attempt, watch=self.file.directives.lock_timeout is not None)
         self._count(unit, ids, rows)
 
     def _settle_failure(self, text: str, before: str) -> bool:
@@ -298,7 +329,7 @@ class _Run:
 
     def _count_row(self, unit: Unit) -> None:
         self._lock_entry()
-        self._digest_unit(unit)
+        continuation.add_to_digest(self._digest, unit, self.file.text, self.connection.vendor)
         self.task.history.journal_write(
             self.file.id,
             done=unit.last,
@@ -309,17 +340,9 @@ class _Run:
         )
         self._done = unit.last
 
-    def _digest_unit(self, unit: Unit) -> None:
-        """Add the statements to the digest, without comments and white space."""
-        for statement in unit.statements:
-            tokens = "\0".join((*fingerprint_tokens(statement.text, self.connection.vendor), ""))
-            self._digest.update(f"{tokens}\0".encode())
-            if statement.data:
-                feed(self._digest, self.file.text[slice(*statement.data)])
-            self._digest.update(b"\0")
-
     def _mask(self, statement: Statement) -> str:
-        return mask_secrets(statement.text, self.connection.vendor)
+        """Return what the journal notes of a statement."""
+        return mask_secrets(statement.text, self.connection.vendor)[:_NOTED]
 
     # -- the end
 
@@ -330,6 +353,8 @@ class _Run:
     def _finish(self) -> Done:
         """Turn the journal entry into the history row, in one transaction."""
         self.connection.fresh()
+        with self.connection.failing():
+            self.connection.limit(self.task.retries.limits)
         with self.work.recording():
             self._lock_entry()
             return self._record()
@@ -371,11 +396,13 @@ class _Run:
         """
         self.connection.rollback()
         values = {"state": JournalEntry.State.FAILED, "error": error}
-        if statement is not None:
-            values["statement"] = show_statement(statement.text, self.connection.vendor)
         with suppress(StatementError, self.connection.driver_error):
             self.connection.fresh()
+            self.connection.limit(self.task.retries.limits)
             with self.work.recording():
-                if self._has_entry:
-                    self._lock_entry()
+                entry = self._lock_entry() if self._has_entry else None
+                # A statement in doubt stays as it was noted: it is compared with the file's.
+                if statement is not None and (entry is None or not entry.doubt):
+                    shown = show_statement(statement.text, self.connection.vendor)
+                    values["statement"] = shown[:_NOTED]
                 self.task.history.journal_write(self.file.id, **values)

@@ -28,14 +28,15 @@ class LockRetries(NamedTuple):
     retries: int
     observe: Callable[[int, float, str], None]
 
-    def run(self, attempt: Callable[[], Outcome]) -> Outcome:
+    def run(self, attempt: Callable[[], Outcome], *, watch: bool = False) -> Outcome:
         """Call ``attempt`` until no lock stands in its way, with increasing delays.
 
-        While the last attempt waits, another thread looks who blocks it: ``error.blockers``.
+        While the last attempt waits, or each with ``watch``, another thread looks who blocks it:
+        ``error.blockers``.
         """
         for number in range(1, self.retries + 1):
             try:
-                return attempt()
+                return self._watched(attempt) if watch else attempt()
             except StatementError as error:
                 if error.kind is not Kind.LOCKED:
                     raise
@@ -44,6 +45,9 @@ class LockRetries(NamedTuple):
                 message = self.connection.message(error.error).splitlines()[0]
                 self.observe(number, delay, message)
                 time.sleep(delay)
+        return self._watched(attempt)
+
+    def _watched(self, attempt: Callable[[], Outcome]) -> Outcome:
         with self._watching_blockers() as blockers:
             try:
                 return attempt()

@@ -1,4 +1,4 @@
-"""What a file needs before it may run: Django migrations, and a session that lasts."""
+"""What a file needs before it may run: Django migrations, a session that lasts, and room."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -17,6 +17,7 @@ from migration_guard.running.own_tables import (
     loader_error,
 )
 
+_MOST_BYTES: Final = 4  # of a character in UTF-8
 DIRECTLY: Final = (
     "Let the runner connect to the server itself, or to a pool in session mode: an alias of its "
     "own in DATABASES, and --database ALIAS."
@@ -45,6 +46,27 @@ def _why_journaled(script: Script, vendor: str) -> str:
     if in_one_transaction(script.file, vendor):
         return "sets the modes of its transaction"
     return "has transaction = off"
+
+
+def too_long_statements(connection: Connection, scripts: Iterable[Script]) -> list[Problem]:
+    """Return a problem for each statement that the server does not take for its length."""
+    limit = connection.statement_limit()
+    if limit is None:
+        return []
+    return [
+        Problem(
+            "statement-too-long",
+            f"the statement has {size:,} bytes, and the server takes {limit.bytes:,} at most "
+            f"({limit.name})",
+            f"Split it, or raise {limit.name}.",
+            path=script.file.path,
+            line=statement.line,
+        )
+        for script in scripts
+        for statement in script.statements
+        if len(statement.text) * _MOST_BYTES > limit.bytes
+        and (size := len(statement.text.encode())) > limit.bytes
+    ]
 
 
 def unmet_requirements(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:

@@ -10,7 +10,6 @@ from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Connection, Progress, StatementError
 from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.transaction import HistoryChanges
-from migration_guard.sql.classify import makes_temporary
 from migration_guard.sql.statements import Statement
 from migration_guard.vendors import VENDORS, load
 
@@ -19,6 +18,7 @@ class Effect(Enum):
     """What became of a statement that was sent, and whose end was not seen."""
 
     DONE = auto()
+    HALF_DONE = auto()  # ``finish`` does the rest
     NOT_DONE = auto()
     UNKNOWN = auto()
 
@@ -29,6 +29,11 @@ class StatementWork(ABC):
     def __init__(self, connection: Connection, history: History) -> None:
         self._connection = connection
         self._history = history
+
+    @property
+    def vendor(self) -> str:
+        """Django's name of the vendor."""
+        return self._connection.vendor
 
     def remember_start(self, done: Sequence[Statement]) -> None:
         """Note what the end of the file is compared with; ``done`` ran in an earlier run."""
@@ -81,24 +86,40 @@ class StatementWork(ABC):
     def runs_alone(self, unit: Unit) -> bool:
         """Return whether ``unit`` surely commits by itself; else a transaction is tried."""
 
+    def outlives_rollback(self, unit: Unit) -> bool:  # noqa: ARG002
+        """Return whether a rollback leaves what ``unit`` writes."""
+        return False
+
+    def never_began(self, error: StatementError) -> bool:  # noqa: ARG002
+        """Return whether a statement that failed surely wrote nothing."""
+        return False
+
+    @abstractmethod
     def unrepeatable(
-        self,
-        done: Sequence[Statement],
-        rest: Sequence[Statement],  # noqa: ARG002
+        self, done: Sequence[Statement], rest: Sequence[Statement]
     ) -> tuple[Statement, str] | None:
-        """Return a statement of ``done`` whose session held what ``rest`` needs, and what.
+        """Return a statement of ``done`` whose session held what ``rest`` may need, and what.
 
         The words go on from "It".
         """
-        # Whatever the rest names: code may use the table without its text saying so.
-        for statement in done:
-            if makes_temporary(statement.text, self._connection.vendor):
-                return statement, "made a temporary table"
-        return None
 
     @abstractmethod
     def note_before(self, sql: str) -> str:
         """Return a note of what is there before ``sql`` runs alone."""
+
+    @abstractmethod
+    def can_tell(self, sql: str, note: str) -> bool:
+        """Return whether the next run will know what to do about ``sql``, if it is in doubt.
+
+        Where it returns False, ``what_became_of`` an interrupted statement is unknown.
+        """
+
+    def finish(self, sql: str, note: str) -> None:
+        """Do the rest of a statement that is half done."""
+
+    def describe_remains(self, sql: str, note: str) -> str:  # noqa: ARG002
+        """Return what a statement in doubt has left for all to see, as sentences, or nothing."""
+        return ""
 
     @abstractmethod
     def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:

@@ -7,10 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from migration_guard.history import History, Identity
 from migration_guard.models import AppliedMigration
-from migration_guard.running import connecting
-from migration_guard.running.statement_work import work_on
 from tests.running.support import applied, wait_until
 
 SEVEN = [
@@ -430,24 +427,6 @@ def test_statement_when_in_doubt_and_nothing_can_tell_is_refused_unless_rerun_is
         assert "-- guard: rerun = safe" in result.err
         assert [entry[2:] for entry in journal(mariadb)] == [(0, 1, 1)]
         assert mariadb.execute("SELECT * FROM a") == []
-
-
-def test_drop_when_in_doubt_and_one_of_two_is_gone_is_refused(mariadb, migrations, guard):
-    for table in ("a", "b"):
-        mariadb.execute(f"CREATE TABLE {table} (n int)")
-    migrations({"1_a.sql": script("DROP TABLE a, b"), "0_own.sql": script("DO 1")})
-    assert guard("runsqlmigrations", "--target", "0").code == 0
-    with connecting.open_connection("default") as (connection, facts):
-        work = work_on(connection, History(connection, facts.schema, Identity("", "")))
-        _, _, before = work.note_before("DROP TABLE a, b").partition(" ")
-    doubt(mariadb, "DROP TABLE a, b", before)
-    mariadb.execute("DROP TABLE a")
-
-    result = guard("runsqlmigrations")
-
-    assert result.code == 1
-    assert "Statement 1 commits by itself and was interrupted" in result.err
-    assert tables(mariadb) == ["b"]
 
 
 # -- statements

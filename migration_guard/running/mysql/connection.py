@@ -25,6 +25,7 @@ from migration_guard.running.connection import (
     Kind,
     Limits,
     Progress,
+    StatementLimit,
     TableShape,
     can_encode,
     time_parameter,
@@ -275,6 +276,11 @@ class MySQLConnection(Connection):
                 cursor.execute(f"KILL QUERY {thread}")
         finally:
             other.close()
+
+    def statement_limit(self) -> StatementLimit:
+        """Return the server's limit of a message, which holds two more bytes."""
+        name = "max_allowed_packet"
+        return StatementLimit(self.fetch(f"SELECT @@session.{name}")[0][0] - 2, name)
 
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the server's time as a parameter."""

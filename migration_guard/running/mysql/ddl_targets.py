@@ -23,28 +23,29 @@ def targets(sql: str) -> list[tuple[str, str]]:
     if change is None or "TEMPORARY" in change.options:
         return []
     if change.kind == "INDEX" and change.table is not None:
-        return [("TABLE", _quote(change.table))]
+        return [("TABLE", quote(change.table))]
     # Tables that exchange partitions or swap their names look the same afterwards.
     exchanges = any(clause.verb == "EXCHANGE" for clause in change.clauses)
-    old_names = {_quote(name).lower() for name in change.names}
-    swaps = any(_quote(name).lower() in old_names for name in change.new_names)
+    old_names = {quote(name).lower() for name in change.names}
+    swaps = any(quote(name).lower() in old_names for name in change.new_names)
     if change.kind not in _KINDS or exchanges or swaps:
         return []
-    return [(change.kind, _quote(name)) for name in change.names]
+    return [(change.kind, quote(name)) for name in change.names]
 
 
 def temporary_tables(statements: Iterable[Statement]) -> set[str]:
     """Return the quoted names of the temporary tables that ``statements`` make."""
     changes = [read_ddl(statement.text, "mysql") for statement in statements]
     return {
-        _quote(name)
+        quote(name)
         for change in changes
         if change is not None and change.verb == "CREATE" and "TEMPORARY" in change.options
         for name in change.names
     }
 
 
-def _quote(name: Name) -> str:
+def quote(name: Name) -> str:
+    """Return a name as SQL takes it."""
     return ".".join(
         "`{}`".format(part.replace("`", "``")) for part in (name.schema, name.name) if part
     )

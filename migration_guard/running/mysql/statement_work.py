@@ -10,24 +10,28 @@ from typing import Final
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
-from migration_guard.running.connection import Kind
-from migration_guard.running.mysql import own_tables, session_state
+from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.mysql import engines, own_tables, session_state
 from migration_guard.running.mysql.connection import MySQLConnection, error_code
 from migration_guard.running.mysql.ddl_targets import targets, temporary_tables
+from migration_guard.running.mysql.lone_statements import (
+    innermost,
+    is_code,
+    is_repeatable,
+    names_accounts,
+    remainder,
+)
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, StatementWork
 from migration_guard.running.transaction import HistoryChanges
-from migration_guard.sql.classify import makes_temporary, words
+from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.statements import Statement
 
 _LOCK_TIMEOUT: Final = 1205
-# Interrupted, they may simply be run again: only the session knows of them, or the effect is one.
-_HARMLESS: Final = {
-    *("ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "FLUSH", "GRANT", "USE", "LOCK", "UNLOCK"),
-    *("PREPARE", "DEALLOCATE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"),
-}
-_RUNS_CODE: Final = {"CALL", "EXECUTE", "BEGIN"}
+_ABSENT: Final = "absent"
+# Syntax, unknown tables and columns, the number of values, rights.
+_REFUSED_ITSELF: Final = {1044, 1049, 1054, 1064, 1136, 1142, 1143, 1146}
 
 
 class MySQLStatementWork(StatementWork):
@@ -73,37 +77,91 @@ class MySQLStatementWork(StatementWork):
             implicit_commit(statement.text) is not Commit.NO for statement in unit.statements
         )
 
+    def outlives_rollback(self, unit: Unit) -> bool:
+        """Return whether the unit writes to a table whose engine has no transactions."""
+        return engines.writes_for_good(self._connection, unit)
+
+    def never_began(self, error: StatementError) -> bool:
+        """Return whether the server refused the statement itself, before it wrote a row."""
+        return error_code(error.error) in _REFUSED_ITSELF
+
     def unrepeatable(
         self, done: Sequence[Statement], rest: Sequence[Statement]
     ) -> tuple[Statement, str] | None:
-        """Find temporary tables, and user variables, prepared statements and last ids too."""
-        return super().unrepeatable(done, rest) or session_state.unrepeatable(done, rest)
+        """Find temporary tables, locks, user variables, prepared statements, last ids."""
+        return session_state.unrepeatable(done, rest)
 
     def note_before(self, sql: str) -> str:
         """Note which connection runs ``sql``, and how the object that it changes is defined."""
-        return f"{self._connection.driver.thread_id()} {self._definition(sql)}"
+        return f"{self._connection.driver.thread_id()} {self._definition(innermost(sql))}"
+
+    def can_tell(self, sql: str, note: str) -> bool:
+        """Return True for what may be run again, and where the definitions were noted."""
+        sql = innermost(sql)
+        return is_repeatable(sql) or bool(targets(sql) and note.partition(" ")[2])
 
     def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:
-        """Compare the definition with the one noted; DDL is atomic, so it is the old or the new.
+        """Compare the definitions with those noted: DDL is atomic for each object alone.
 
         Raises OperationalError (a lock wait) while the server still runs what was interrupted: it
         does not notice that the client is gone before the statement ends.
         """
-        word = "".join(words(sql, self._connection.vendor, 1))
-        if failed and word not in _RUNS_CODE:
+        sql = innermost(sql)
+        if failed:
+            return Effect.UNKNOWN if is_code(sql) else Effect.NOT_DONE
+        self._refuse_running(note.partition(" ")[0])
+        if is_repeatable(sql):
             return Effect.NOT_DONE
-        thread, _, before = note.partition(" ")
-        if not failed:
-            self._refuse_running(thread)
-        if word in _HARMLESS or makes_temporary(sql, self._connection.vendor):
-            return Effect.NOT_DONE
-        now = self._definition(sql)
-        if not now or not before:
+        is_done = self._changed(sql, note)
+        if is_done is None:
             return Effect.UNKNOWN
-        changed = [new != old for new, old in zip(now.split(), before.split(), strict=True)]
-        if any(changed) and not all(changed):
-            return Effect.UNKNOWN  # of several objects, one
-        return Effect.DONE if all(changed) else Effect.NOT_DONE
+        if any(is_done) and not all(is_done):
+            return Effect.HALF_DONE if remainder(sql, is_done) else Effect.UNKNOWN
+        return Effect.DONE if all(is_done) else Effect.NOT_DONE
+
+    def finish(self, sql: str, note: str) -> None:
+        """Drop or rename what is still there."""
+        sql = innermost(sql)
+        is_done = self._changed(sql, note) or []
+        if any(is_done) and (rest := remainder(sql, is_done)):
+            self._connection.send(rest)
+
+    def describe_remains(self, sql: str, note: str) -> str:
+        """Return which of several objects are done, or what a failed replacement has dropped."""
+        sql = innermost(sql)
+        if names_accounts(sql):
+            return "Of several accounts some may have been done: look at each."
+        change, is_done = read_ddl(sql, self.vendor), self._changed(sql, note)
+        if change is None or not is_done or change.verb not in ("CREATE", "DROP", "RENAME"):
+            return ""
+        names, now = [name for _kind, name in targets(sql)], self._definition(sql).split()
+        if change.verb == "CREATE":
+            was_there = note.partition(" ")[2] != _ABSENT
+            is_gone = was_there and now == [_ABSENT]
+            return f"{names[0]} is gone: it was dropped to be replaced." if is_gone else ""
+        done = [name for name, is_changed in zip(names, is_done, strict=True) if is_changed]
+        left = [
+            name
+            for name, is_changed, state in zip(names, is_done, now, strict=True)
+            if not is_changed and state != _ABSENT
+        ]
+        if not done:
+            return ""
+        word = {"DROP": "dropped", "RENAME": "renamed"}[change.verb]
+        return f"It has {word} {', '.join(done)}" + (f", not {', '.join(left)}." if left else ".")
+
+    def _changed(self, sql: str, note: str) -> list[bool] | None:
+        """Return for each object of a statement whether it was done; None where nothing tells."""
+        before, now = note.partition(" ")[2].split(), self._definition(sql).split()
+        if not now or len(now) != len(before):
+            return None
+        change = read_ddl(sql, self.vendor)
+        makes = change is not None and change.verb == "CREATE"
+        # CREATE OR REPLACE TABLE drops the old one first.
+        return [
+            new != old and not (makes and new == _ABSENT)
+            for new, old in zip(now, before, strict=True)
+        ]
 
     def _refuse_running(self, thread: str) -> None:
         connection = self._connection
@@ -131,5 +189,5 @@ class MySQLStatementWork(StatementWork):
         except self._connection.driver_error as error:
             if self._connection.kind(error) in (Kind.LOST, Kind.LOCKED):
                 raise
-            return "absent" if error_code(error) in own_tables.ABSENT else ""
+            return _ABSENT if error_code(error) in own_tables.ABSENT else ""
         return hashlib.sha256(own_tables.COUNTER.sub("", repr(rows)).encode()).hexdigest()

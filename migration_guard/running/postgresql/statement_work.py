@@ -3,22 +3,27 @@
 Sources: PostgreSQL manual, "SET SESSION AUTHORIZATION", "Building Indexes Concurrently".
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Kind, Progress, StatementError
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
-from migration_guard.running.postgresql import concurrent_indexes, counters
+from migration_guard.running.postgresql import (
+    concurrent_indexes,
+    counters,
+    lone_statements,
+    partition_detach,
+    session_state,
+)
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.statement_work import Effect, StatementWork
 from migration_guard.running.transaction import HistoryChanges
-from migration_guard.sql.classify import concurrent_index, words
-
-# What may be run again after an interruption without a second thought.
-_HARMLESS: Final = {"VACUUM", "ANALYZE", "REINDEX", "CLUSTER", "CHECKPOINT"}
+from migration_guard.sql.classify import concurrent_index
+from migration_guard.sql.partitions import concurrent_detach
+from migration_guard.sql.statements import Statement
 
 
 class PostgreSQLStatementWork(StatementWork):
@@ -59,16 +64,10 @@ class PostgreSQLStatementWork(StatementWork):
         With a lock_timeout, any older snapshot makes a concurrent build fail and leave an INVALID
         index.
         """
-        connection = self._connection
-        limit = connection.fetch("SELECT current_setting('lock_timeout')")[0][0]
-        waits = lock_timeout is None and limit == connection.lock_timeout
-        if waits:
-            connection.send("SET lock_timeout = 0")
-        try:
+        limit = self._lock_limit()
+        waits = lock_timeout is None and limit == self._connection.lock_timeout
+        with self._waiting_for_locks(limit) if waits else nullcontext():
             super().run_alone(unit, source, lock_timeout)
-        finally:
-            if waits and not connection.is_lost:
-                connection.send("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (limit,))
 
     def changes(self) -> HistoryChanges:
         """Return the difference of the counters, or of the rows, since ``begin``."""
@@ -101,9 +100,24 @@ class PostgreSQLStatementWork(StatementWork):
         """Return False: the server itself refuses a transaction where there may be none."""
         return False
 
+    def unrepeatable(
+        self, done: Sequence[Statement], rest: Sequence[Statement]
+    ) -> tuple[Statement, str] | None:
+        """Find temporary objects, prepared statements, cursors, advisory locks, last values."""
+        return session_state.unrepeatable(done, rest)
+
     def note_before(self, sql: str) -> str:
-        """Note what indexes there are, so that only new ones are taken for ours."""
-        return concurrent_indexes.note(self._connection, sql)
+        """Note what there is, so that only what is new is taken for ours."""
+        if detach := concurrent_detach(sql):
+            return partition_detach.note(self._connection, detach)
+        if concurrent_index(sql) is not None:
+            return concurrent_indexes.note(self._connection, sql)
+        return lone_statements.note(self._connection, sql)
+
+    def can_tell(self, sql: str, note: str) -> bool:  # noqa: ARG002
+        """Return True for indexes, partitions, and what may be run again or looked up."""
+        known = concurrent_index(sql) or concurrent_detach(sql)
+        return known is not None or lone_statements.can_tell(sql)
 
     def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:
         """Find out what a statement left; drop an INVALID index that it made.
@@ -112,17 +126,42 @@ class PostgreSQLStatementWork(StatementWork):
         """
         if not failed:
             concurrent_indexes.refuse_running(self._connection, sql)
+        if detach := concurrent_detach(sql):
+            return partition_detach.find_effect(self._connection, detach, note)
         if concurrent_index(sql) is not None:
             return concurrent_indexes.clear(self._connection, sql, note, failed=failed)
-        word = "".join(words(sql, self._connection.vendor, 1))
-        # What failed did nothing, unless it is code, which may have committed on its way.
-        if word in _HARMLESS or (failed and word not in ("CALL", "DO")):
-            return Effect.NOT_DONE
-        return Effect.UNKNOWN
+        return lone_statements.find_effect(self._connection, sql, note, failed=failed)
+
+    def finish(self, sql: str, note: str) -> None:
+        """Take a partition out that is half detached, waiting for older snapshots."""
+        detach = concurrent_detach(sql)
+        if detach is not None:
+            with self._waiting_for_locks(self._lock_limit()):
+                partition_detach.finish(self._connection, detach, note)
+
+    def describe_remains(self, sql: str, note: str) -> str:
+        """Return what a half detached partition means to those who use its table."""
+        detach = concurrent_detach(sql)
+        return partition_detach.describe(self._connection, detach, note) if detach else ""
 
     def _counters(self) -> tuple[Any, ...]:
         sql = counters.OF_TABLE.replace(" FROM (", f", {self._of_all} FROM (")
         return self._connection.fetch(sql, (self._history.table,))[0]
+
+    def _lock_limit(self) -> str:
+        limit: str = self._connection.fetch("SELECT current_setting('lock_timeout')")[0][0]
+        return limit
+
+    @contextmanager
+    def _waiting_for_locks(self, limit: str) -> Iterator[None]:
+        """Let the block wait for locks without limit; ``limit`` holds again behind it."""
+        connection = self._connection
+        connection.send("SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            if not connection.is_lost:
+                connection.send("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (limit,))
 
     def _step_out_of_role(self) -> None:
         self._connection.send("SET LOCAL SESSION AUTHORIZATION DEFAULT")

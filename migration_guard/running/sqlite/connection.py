@@ -33,6 +33,7 @@ from migration_guard.running.connection import (
     NotDoneError,
     Progress,
     StatementError,
+    StatementLimit,
     TableShape,
     time_parameter,
 )
@@ -306,6 +307,11 @@ class SQLiteConnection(Connection):
                 super().run(unit, source, before, after)
         finally:
             self.driver.set_authorizer(None)
+
+    def statement_limit(self) -> StatementLimit:
+        """Return the library's limit."""
+        code = sqlite3.SQLITE_LIMIT_SQL_LENGTH
+        return StatementLimit(self.driver.getlimit(code), "SQLITE_LIMIT_SQL_LENGTH")
 
     def clock(self, after: datetime | None = None) -> StatementText:
         """Return the time of this process as a parameter."""

@@ -7,7 +7,7 @@ from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Progress
 from migration_guard.running.own_table_rows import OwnTableRows
-from migration_guard.running.sqlite import foreign_keys
+from migration_guard.running.sqlite import foreign_keys, session_state
 from migration_guard.running.sqlite.connection import SQLiteConnection, runs_alone
 from migration_guard.running.sqlite.lasting_pragmas import refuse_ignored
 from migration_guard.running.statement_work import Effect, StatementWork
@@ -69,9 +69,19 @@ class SQLiteStatementWork(StatementWork):
         """Decide by the first word: SQLite ignores many pragmas in a transaction, in silence."""
         return len(unit.statements) == 1 and runs_alone(unit.statements[0].text)
 
+    def unrepeatable(
+        self, done: Sequence[Statement], rest: Sequence[Statement]
+    ) -> tuple[Statement, str] | None:
+        """Find temporary tables, databases in memory, and what the last INSERT left."""
+        return session_state.unrepeatable(done, rest)
+
     def note_before(self, sql: str) -> str:  # noqa: ARG002
         """Return nothing: what runs alone leaves nothing half done."""
         return ""
+
+    def can_tell(self, sql: str, note: str) -> bool:  # noqa: ARG002
+        """Return True: what runs alone may simply be run again."""
+        return True
 
     def what_became_of(self, sql: str, note: str, *, failed: bool) -> Effect:  # noqa: ARG002
         """Return that nothing happened: only pragmas, VACUUM and ATTACH run alone."""
