@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError, Refused
@@ -28,6 +28,7 @@ from migration_guard.running import (
 from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import RunLock, hold, run_lock
+from migration_guard.running.lost_session import await_end
 from migration_guard.running.row_counter import counter_on
 from migration_guard.sql.classify import mask_secrets
 
@@ -136,8 +137,7 @@ class _Run:
 
     def _open(self, connection: Connection, facts: Facts) -> None:
         connecting.refuse_standby(connection, facts)
-        self.connection = connection
-        self.facts = facts
+        self.connection, self.facts = connection, facts
         own_tables.refuse_hidden(connection, facts.schema)
         self.history = own_tables.open_history(connection, facts)
         self.counter = counter_on(connection, self.history)
@@ -168,7 +168,10 @@ class _Run:
             self._commit()
         except StatementError as error:
             self._roll_back()
-            raise self._failure(error) from error
+            if error.committing and error.kind is Kind.LOST:
+                self._find_out(acts)
+            if not self.outcome.committed:
+                raise self._failure(error) from error
         except _RolledBack as no:
             self._roll_back()
             raise Refused(f"{no.fact}\n{self.state}", no.hint) from no
@@ -308,14 +311,24 @@ class _Run:
 
     def _commit(self) -> None:
         self.is_committing = True
-        try:
-            with self.connection.failing():
-                self.connection.commit()
-        except StatementError as error:
-            error.committing = True
-            raise
+        with self.connection.committing():
+            self.connection.commit()
         self._set(committed=True)
         self.is_committing = False
+
+    def _find_out(self, acts: int) -> None:
+        """Look over another connection what became of a COMMIT whose answer was lost."""
+        connection = self.connection
+        self.state = _IN_DOUBT
+        with (
+            suppress(StatementError, DatabaseError, connection.driver_error),
+            connection.another() as other,
+        ):
+            has_ended = await_end(connection, other)
+            if own_tables.open_history(other, self.facts).count_acts(ACTION) > acts:
+                self._set(committed=True)
+            elif has_ended:
+                self.state = _ROLLED_BACK
 
     def _look_if_committed(self, acts: int) -> None:
         """After an interrupt, which may have come behind the COMMIT, look for one act more."""
@@ -338,8 +351,8 @@ class _Run:
         # Without a statement it is a step of ours, or what waited for the commit.
         cause = "remove the cause" if error.statement is None else f"correct {self.outcome.file}"
         first = _FIRST.get(error.kind, f"{cause}, and run it again")
-        if error.committing and error.kind is Kind.LOST:
-            self.state, first = _IN_DOUBT, _LOOK
+        if self.state == _IN_DOUBT:
+            first = _LOOK
         message, hint = "\n".join([*lines, self.state]), f"Next: {first}."
         path = self.script.file.path
         problem = Problem("script-failed", message, hint, path=path, line=line)

@@ -94,9 +94,7 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
                 raise KeyboardInterrupt from error
             if isinstance(error, GuardError | StatementError):
                 raise
-            cause = (
-                error.__cause__ if isinstance(error.__cause__, connection.driver_error) else error
-            )
+            cause = connection.driver_cause(error) or error
             refused = StatementError(cause, connection.kind(cause), None)
             raise step_failure(connection, refused) from error
     finally:
@@ -122,7 +120,7 @@ def _connect(
         raise CannotTell(
             f"No connection to {describe(wrapper)}: "
             + _without_password(wrapper, str(error).strip()),
-            connection.remedy(error, connected=False),
+            connection.remedy(error, None),
         ) from error
 
 

@@ -144,6 +144,12 @@ class Connection(ABC):
         "The user of DATABASES needs the right to read and write the own tables, and two "
         "connections at once."
     )
+    _lost_remedy: ClassVar = (
+        "Next: see that the server is up, and run the same command again; it finds out how far "
+        "this one came."
+    )
+    # OPTIONS of another connection, which must not wait for the network's own limit of minutes.
+    _limits_of_another: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         self.wrapper = wrapper
@@ -218,13 +224,33 @@ class Connection(ABC):
     def message(self, error: Exception) -> str:
         """Return the server's message, with its code, detail and hint."""
 
+    def driver_cause(self, error: BaseException) -> Exception | None:
+        """Return the driver's error that is, or is behind, an error of Django's."""
+        seen: BaseException | None = error
+        while seen is not None and not isinstance(seen, self.driver_error):
+            seen = seen.__cause__ or seen.__context__
+        return seen
+
     def position(self, error: Exception, sql: str) -> int:  # noqa: ARG002
         """Return the 0-based character of ``sql`` at which the error points (0: unknown)."""
         return 0
 
-    def remedy(self, error: Exception, *, connected: bool) -> str:  # noqa: ARG002
-        """Return what to do about an error of connecting, or of a step of the runner."""
-        return self._step_remedy if connected else self._connect_remedy
+    def remedy(self, error: Exception, kind: Kind | None) -> str:
+        """Return what to do about an error of a step of the runner; None: of connecting."""
+        if kind is None:
+            return self._connecting_step(error) or self._connect_remedy
+        if kind is Kind.LOST:
+            return self._lost_remedy
+        first = self._own_step(error)
+        return f"{first[0].upper()}{first[1:]}, and run again." if first else self._step_remedy
+
+    def _connecting_step(self, error: Exception) -> str:  # noqa: ARG002
+        """Return what to do about a connection that cannot be made, or nothing."""
+        return ""
+
+    def _own_step(self, error: Exception) -> str:  # noqa: ARG002
+        """Return what to do before the next run about a refused step of the runner, or nothing."""
+        return ""
 
     def holds(self, text: str) -> bool:
         """Return whether the own tables can hold all characters of ``text``."""
@@ -244,12 +270,23 @@ class Connection(ABC):
     @contextmanager
     def another(self) -> Iterator[Self]:
         """Open another connection to the same database."""
-        wrapper = copy_wrapper(self.wrapper)
+        wrapper = self.copy_wrapper()
         try:
             wrapper.ensure_connection()
             yield type(self)(wrapper)
         finally:
             wrapper.close()
+
+    def copy_wrapper(self) -> BaseDatabaseWrapper:
+        """Return a wrapper for another connection whose answers do not keep us waiting for long."""
+        wrapper = copy_wrapper(self.wrapper)
+        options = wrapper.settings_dict["OPTIONS"]
+        wrapper.settings_dict["OPTIONS"] = {**self._limits_of_another, **options}
+        return wrapper
+
+    def is_served(self, other: Self) -> bool:  # noqa: ARG002
+        """Return whether the server still has this session, as ``other`` sees it."""
+        return False
 
     # -- statements
 
@@ -293,6 +330,16 @@ class Connection(ABC):
     def statement_limit(self) -> StatementLimit | None:
         """Return how long a statement may be, None where a file cannot be that long."""
         return None
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """Mark the StatementError of a COMMIT: if the connection is lost, the outcome is open."""
+        try:
+            with self.failing():
+                yield
+        except StatementError as error:
+            error.committing = True
+            raise
 
     @abstractmethod
     def clock(self, after: datetime | None = None) -> StatementText:
@@ -341,6 +388,7 @@ class Connection(ABC):
             with self.failing():
                 self.begin(Limits(lock_timeout))
                 yield
+            with self.committing():
                 self.commit()
         except BaseException:
             with suppress(Exception):

@@ -26,12 +26,14 @@ class Outlook(NamedTuple):
 
     ``entry`` is None where nothing was done, or all: ``is_applied``. ``obstacle`` is why the next
     run cannot go on, ``remains`` what a statement in doubt has left for all to see, as sentences.
+    Unless ``is_settled``, the server still has the session that was lost, which may change it.
     """
 
     entry: JournalRow | None
     obstacle: HalfDoneError | None = None
     remains: str = ""
     is_applied: bool = False
+    is_settled: bool = True
 
 
 def digest_of(units: list[Unit], source: str, vendor: str) -> "_Hash":

@@ -44,11 +44,12 @@ from migration_guard.running import (
     stamping,
     transactional,
 )
-from migration_guard.running.connection import Connection, Facts, Limits, StatementError
+from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
 from migration_guard.running.continuation import Outlook
 from migration_guard.running.garbage_collection import freeze_objects, no_collection
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
+from migration_guard.running.lost_session import await_end
 from migration_guard.running.progress import Progress
 from migration_guard.running.statement_work import work_on
 from migration_guard.running.stored_sql import unstorable_problems
@@ -466,22 +467,27 @@ class _Run:
         )
 
     def _failure(self, script: Script, error: StatementError) -> GuardError:
-        outlook = self._look_ahead(script)
+        outlook = self._look_ahead(script, error)
         return failures.migration_failure(self.connection, script, error, outlook, self.applied)
 
-    def _look_ahead(self, script: Script) -> Outlook | None:
-        """Return what the next run will find of a migration that the journal claims.
+    def _look_ahead(self, script: Script, error: StatementError | None = None) -> Outlook | None:
+        """Return what the next run will find of a migration, where what was sent may have stayed.
 
-        None where the history row is the claim, and where the database gives no answer.
+        That is so for what the journal claims, and for a COMMIT whose answer was lost. None for
+        others, and where the database gives no answer.
         """
+        is_lost = error is not None and error.kind is Kind.LOST
+        is_open = is_lost and error is not None and error.committing
         is_claimed = script.file.id in self.recorded.journal
-        if not (is_claimed or is_journaled(script, self.connection.vendor)):
+        if not (is_open or is_claimed or is_journaled(script, self.connection.vendor)):
             return None
         for opening in self._openings():
             with suppress(*self._errors_of_reaching()), opening as connection:
+                is_settled = not is_lost or await_end(self.connection, connection)
                 connection.rollback()
                 history = own_tables.open_history(connection, self.facts)
-                return continuation.look_ahead(connection, history, script)
+                outlook = continuation.look_ahead(connection, history, script)
+                return outlook._replace(is_settled=is_settled)
         return None
 
     def _openings(self) -> Sequence[AbstractContextManager[Connection]]:

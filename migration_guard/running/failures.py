@@ -44,6 +44,9 @@ def migration_failure(
     are the ids applied before it in this run.
     """
     lines, line = describe_failure(connection, script, error)
+    if outlook is not None and outlook.is_applied:
+        path, line = script.file.path, None
+        lines = [f"{script.file.id} ({place(path)}):", server_message(connection, error)]
     state, next_step = _state_and_next(connection, script, error, outlook)
     return _failure(script, lines, state, next_step, applied, line)
 
@@ -87,12 +90,19 @@ def history_change_failure(
 
 def step_failure(connection: Connection, error: StatementError) -> GuardError:
     """Build the error for a step of the runner's own that the database refused."""
-    message = f"The database refused a step of the run: {server_message(connection, error)}"
+    answer = server_message(connection, error)
+    if error.kind is Kind.LOST:
+        return CannotTell(
+            f"{answer}\nIt was lost in a step of the run's own, in no statement of a migration.\n"
+            "State: what was applied stays applied; the next run finds out about the step.",
+            connection.remedy(error.error, error.kind),
+        )
+    message = f"The database refused a step of the run: {answer}"
     if error.kind is Kind.READ_ONLY:
         return Refused(message, "Run against a database that accepts writes.")
     if error.kind is Kind.LOCKED:
         return Refused(message, f"Nothing was changed; {RUN_AGAIN}.")
-    return CannotTell(message, connection.remedy(error.error, connected=True))
+    return CannotTell(message, connection.remedy(error.error, error.kind))
 
 
 class Interrupted(Refused):
@@ -138,23 +148,25 @@ def _state_and_next(
     connection: Connection, script: Script, error: StatementError, outlook: Outlook | None
 ) -> tuple[str, str]:
     name, vendor = script.file.id, connection.vendor
-    if error.committing and error.kind is Kind.LOST and outlook is None:
-        return (
-            f"the connection was lost during COMMIT: {name} is applied and recorded, or neither.",
-            f"{RUN_AGAIN}; it finds out.",
-        )
     failed = _failed_file(script, error, outlook, vendor)
     first = "see that the server is up"
     if error.kind is not Kind.LOST:
         first = connection.first_step(error.error, failed) or failed.edit
     entry = outlook.entry if outlook is not None else None
+    at_work = ""
+    if outlook is not None and not outlook.is_settled:
+        at_work = " The server still has the lost session."
     if outlook is not None and outlook.is_applied:
         return _part(script, outlook, "")
     if entry is not None and not _is_whole(script, entry, vendor):
         state, next_step = _part(script, outlook, first)
         # Of a statement in doubt the outlook has told it.
         is_told = outlook is not None and outlook.remains
-        return state if is_told or not error.remains else f"{state}\n{error.remains}", next_step
+        state = state if is_told or not error.remains else f"{state}\n{error.remains}"
+        return state + at_work, next_step
+    if error.committing and error.kind is Kind.LOST and (outlook is None or at_work):
+        state = f"{name} is applied and recorded, or neither.{at_work}"
+        return state, f"{first}, and {RUN_AGAIN}; it finds out."
     if outlook is None and not failed.in_transaction:
         return _part(script, None, first)
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
@@ -220,7 +232,10 @@ def _requires(message: str, file: str) -> str:
 def _part(script: Script, outlook: Outlook | None, first: str) -> tuple[str, str]:
     """Return state and next step of a half-done migration; ``first`` comes before the next run."""
     if outlook is not None and outlook.is_applied:
-        return f"{script.file.id} is applied and recorded.", f"{RUN_AGAIN} for the rest."
+        return (
+            f"{script.file.id} is applied and recorded; only the answer was lost.",
+            f"{RUN_AGAIN} for the rest.",
+        )
     if outlook is None or outlook.entry is None:
         return (
             f"what of {script.file.id} is done stays done, and the journal knows how far it came; "

@@ -214,21 +214,14 @@ class _Run:
                 self._count_row(unit)
                 if unit.modes is not None and unit.last == self.task.script.total:
                     self._recorded = self._record()
-                self._commit()
+                with self.connection.committing():
+                    self.connection.commit()
         except BaseException as error:
             self._digest, self._done = digest, done
             with suppress(Exception):
                 self.connection.rollback()
             if outlives and isinstance(error, StatementError):
                 self._settle_writes(unit, error)
-            raise
-
-    def _commit(self) -> None:
-        try:
-            with self.connection.failing():
-                self.connection.commit()
-        except StatementError as error:
-            error.committing = True
             raise
 
     def _settle_writes(self, unit: Unit, error: StatementError) -> None:

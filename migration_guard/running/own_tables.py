@@ -32,7 +32,13 @@ from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStam
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running import schema_of_history
-from migration_guard.running.connection import Connection, Facts, Kind, TableShape
+from migration_guard.running.connection import (
+    Connection,
+    Facts,
+    Kind,
+    StatementError,
+    TableShape,
+)
 
 Shapes: TypeAlias = Mapping[str, TableShape]
 
@@ -266,9 +272,9 @@ def _migrate(connection: Connection, facts: Facts, shapes: Shapes) -> None:
     except LOADER_ERRORS as error:
         raise loader_error(error) from error
     except DatabaseError as error:
-        cause = error.__cause__
-        if isinstance(cause, connection.driver_error) and connection.kind(cause) is Kind.READ_ONLY:
-            raise
+        cause = connection.driver_cause(error)
+        if cause is not None and (kind := connection.kind(cause)) in (Kind.READ_ONLY, Kind.LOST):
+            raise StatementError(cause, kind, None) from error
         # Another process may have made them just now: `migrate` takes no lock.
         if _are_current(read_shapes(connection, facts)):
             return

@@ -32,7 +32,7 @@ from migration_guard.running import (
     own_tables,
     schema_of_history,
 )
-from migration_guard.running.connection import Connection, Facts, StatementError
+from migration_guard.running.connection import Connection, Facts, Kind, StatementError
 from migration_guard.running.locks import hold, run_lock
 from migration_guard.sql.statements import SQLError, split
 
@@ -132,7 +132,18 @@ def _repair(request: Repair, loaded: Conf, outcome: Repaired, observe: events.Ob
                 with connection.transaction(loaded.lock_timeout):
                     return _act(target, request, outcome)
         except StatementError as error:
+            if error.kind is Kind.LOST:
+                raise _lost_connection(connection, error) from error
             raise failures.step_failure(connection, error) from error
+
+
+def _lost_connection(connection: Connection, error: StatementError) -> CannotTell:
+    state = "the repair and its audit entry are there, or neither"
+    return CannotTell(
+        f"{failures.server_message(connection, error)}\n"
+        f"State: {state if error.committing else _UNCHANGED}.",
+        f"Next: see that the server is up, and look: {_SHOW_STATES}",
+    )
 
 
 def _environment(name: str, loaded: Conf) -> str:

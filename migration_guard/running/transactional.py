@@ -65,13 +65,11 @@ def _work(task: Task, transaction: MigrationTransaction) -> Done:
 
 def _commit(task: Task, transaction: MigrationTransaction) -> None:
     try:
-        with task.connection.failing():
+        with task.connection.committing():
             transaction.commit()
-    except StatementError as error:
-        if _is_recorded(task):  # what failed came behind it, and shows itself at the next step
-            return
-        error.committing = True
-        raise
+    except StatementError:
+        if not _is_recorded(task):  # else what failed came behind it, and shows itself later
+            raise
 
 
 def _is_recorded(task: Task) -> bool:

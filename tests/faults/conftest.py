@@ -123,6 +123,15 @@ def _full_name(item: pytest.Item) -> str:
 
 
 @pytest.fixture
+def server_proxy(database: Database) -> Iterator[Proxy]:
+    """Put a proxy before the test's server, of whichever vendor; `execute` goes past it."""
+    settings = database.settings
+    with Proxy(settings["HOST"], int(settings["PORT"]), database.vendor) as started:
+        database.configure(PORT=str(started.port))
+        yield started
+
+
+@pytest.fixture
 def proxy(postgres: Database) -> Iterator[Proxy]:
     """Put a proxy before the test's PostgreSQL; `postgres.execute` goes past it."""
     with Proxy(postgres.settings["HOST"], int(postgres.settings["PORT"])) as started:

@@ -1,8 +1,8 @@
-"""A proxy on loopback that reads PostgreSQL's protocol and stops the world at a chosen message.
+"""A proxy on loopback that reads a server's protocol and stops the world at a chosen message.
 
 It decides the moment of a fault, so that nothing in the product must. The client's messages are
-passed on one at a time, also those that came in one batch. Source: PostgreSQL manual, "Message
-Formats".
+passed on one at a time, also those that came in one batch. Sources: PostgreSQL manual, "Message
+Formats"; MariaDB knowledge base, "Clientserver protocol".
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
 CANCEL_REQUEST = 80877102
+COM_QUERY = 3
 
 
 class Phase(Enum):
@@ -67,10 +68,11 @@ class Moment:
 
 
 class Proxy:
-    """Listens on a port of its own while the context lasts."""
+    """Listens on a port of its own while the context lasts; `vendor` is Django's word."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, vendor: str = "postgresql") -> None:
         self._server = (host, port)
+        self._link = _MySQLLink if vendor == "mysql" else _Link
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.trace: list[Sent] = []
@@ -107,7 +109,7 @@ class Proxy:
             except OSError:
                 return
             server = socket.create_connection(self._server)
-            link = _Link(self, client, server)
+            link = self._link(self, client, server)
             self._links.append(link)
             link.start()
 
@@ -171,15 +173,20 @@ class _Link:
         threading.Thread(target=self._run, args=(self._down,), daemon=True).start()
         while True:
             kind, body, message = _message(self.client)
-            text = _statement(kind, body)
-            moment = None if text is None else self.proxy.note(self, text)
-            if moment is not None and moment.phase is Phase.BEFORE and not moment.hold():
+            if not self._pass_on(message, _statement(kind, body)):
                 return
-            if moment is not None and moment.phase is Phase.ANSWERED:
-                self._answers_held = moment
-            self.server.sendall(message)
-            if moment is not None and moment.phase is Phase.DURING:
-                moment.reached.set()
+
+    def _pass_on(self, message: bytes, text: str | None) -> bool:
+        """Pass a message of the client on, perhaps with a stop; return whether that went well."""
+        moment = None if text is None else self.proxy.note(self, text)
+        if moment is not None and moment.phase is Phase.BEFORE and not moment.hold():
+            return False
+        if moment is not None and moment.phase is Phase.ANSWERED:
+            self._answers_held = moment
+        self.server.sendall(message)
+        if moment is not None and moment.phase is Phase.DURING:
+            moment.reached.set()
+        return True
 
     def _down(self) -> None:
         """From the server to the client."""
@@ -191,6 +198,32 @@ class _Link:
             if moment is not None and not moment.hold():
                 return
             self.client.sendall(message)
+
+
+class _MySQLLink(_Link):
+    """One client and its MariaDB server, without TLS."""
+
+    def _up(self) -> None:
+        self.proxy.register(self)
+        threading.Thread(target=self._run, args=(self._down,), daemon=True).start()
+        while True:
+            head, body = self._packet(self.client)
+            is_query = head[3] == 0 and body[:1] == bytes([COM_QUERY])
+            if not self._pass_on(head + body, body[1:].decode() if is_query else None):
+                return
+
+    def _down(self) -> None:
+        while True:
+            head, body = self._packet(self.server)
+            moment, self._answers_held = self._answers_held, None
+            if moment is not None and not moment.hold():
+                return
+            self.client.sendall(head + body)
+
+    @staticmethod
+    def _packet(end: socket.socket) -> tuple[bytes, bytes]:
+        head = _exactly(end, 4)
+        return head, _exactly(end, int.from_bytes(head[:3], "little"))
 
 
 def _exactly(end: socket.socket, size: int) -> bytes:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -32,7 +32,6 @@ from migration_guard.running.connection import (
 )
 from migration_guard.running.mysql import encodings, own_session, remedies
 from migration_guard.running.remedies import FailedFile
-from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import control
 from migration_guard.sql.statements import Statement
 
@@ -51,6 +50,10 @@ _KINDS: Final = {
     2013: Kind.LOST,
     2055: Kind.LOST,
     4031: Kind.LOST,  # disconnected for inactivity (MySQL)
+    2002: Kind.LOST,  # no connection can be made, where there was one before
+    2003: Kind.LOST,
+    2026: Kind.LOST,  # what TLS makes of a connection that has ended
+    3169: Kind.LOST,  # session was killed (MySQL)
 }
 # The server runs with an option that forbids the statement: read-only is one of several.
 _OPTION_FORBIDS: Final = 1290
@@ -59,6 +62,8 @@ _NO_SUCH_TABLE: Final = 1146
 _TOO_MANY: Final = {1040, 1203, 1226}
 # Seconds that the server may take to note that a connection was closed.
 _LEAVING: Final = 5.0
+# In seconds, how long an answer may take that is ready at once.
+READ_TIMEOUT: Final = 10
 # In seconds, the most that a lock time-out takes.
 _NO_LIMIT: Final = 31_536_000
 _ROWS: Final = 100  # that are read at once; a row may have megabytes
@@ -67,6 +72,8 @@ _AT_LINE: Final = re.compile(r"at line (\d+)$")
 
 class MySQLConnection(Connection):
     """A MySQLdb (or PyMySQL) connection in autocommit."""
+
+    _limits_of_another: ClassVar = {"connect_timeout": READ_TIMEOUT, "read_timeout": READ_TIMEOUT}
 
     _columns_query = (
         "SELECT lower(table_name), column_name FROM information_schema.columns "
@@ -169,6 +176,11 @@ class MySQLConnection(Connection):
             if not self.is_missing_table(error):
                 raise
 
+    def is_served(self, other: Self) -> bool:
+        """Look for the connection that was used last."""
+        sql = "SELECT 1 FROM information_schema.processlist WHERE id = %s"
+        return bool(other.fetch(sql, (self.thread,)))
+
     def kind(self, error: Exception) -> Kind:
         """Classify by the server's error number."""
         if error_code(error) == _OPTION_FORBIDS and "read" in self.message(error):
@@ -193,15 +205,13 @@ class MySQLConnection(Connection):
         lines = sql.split("\n")[: int(match[1]) - 1] if match else []
         return sum(len(line) + 1 for line in lines)
 
-    def remedy(self, error: Exception, *, connected: bool) -> str:
-        """Return what to do about an error of connecting, or of a step of the runner."""
+    def _connecting_step(self, error: Exception) -> str:
         code, message = error_code(error), self.message(error)
+        return remedies.connecting_remedy(code, message, self.wrapper.settings_dict)
+
+    def _own_step(self, error: Exception) -> str:
         name = str(self.wrapper.settings_dict["NAME"])
-        if connected and (first := remedies.step_remedy(code, message, self.user, name)):
-            return f"{first[0].upper()}{first[1:]}, and run again."
-        return remedies.connecting_remedy(
-            code, message, self.wrapper.settings_dict
-        ) or super().remedy(error, connected=connected)
+        return remedies.step_remedy(error_code(error), self.message(error), self.user, name)
 
     def first_step(self, error: Exception, failed: FailedFile) -> str:
         """Return what to do about an error of a migration, or nothing."""
@@ -270,7 +280,7 @@ class MySQLConnection(Connection):
             super().run(unit, source, before, after)
 
     def _kill_query(self, thread: int) -> None:
-        other = copy_wrapper(self.wrapper)
+        other = self.copy_wrapper()
         try:
             with other.cursor() as cursor:
                 cursor.execute(f"KILL QUERY {thread}")

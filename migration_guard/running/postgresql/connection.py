@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -63,6 +63,8 @@ _LOOK_TIMEOUT: Final = 10  # seconds
 
 class PostgreSQLConnection(Connection):
     """A psycopg 3 connection in autocommit."""
+
+    _limits_of_another: ClassVar = {"connect_timeout": _LOOK_TIMEOUT}
 
     _columns_query = (
         # Not information_schema, whose view of the columns takes ten times as long.
@@ -194,15 +196,15 @@ class PostgreSQLConnection(Connection):
         """Return the character at which the server points."""
         return errors.position(error)
 
-    def remedy(self, error: Exception, *, connected: bool) -> str:
+    def remedy(self, error: Exception, kind: Kind | None) -> str:
         """Return what to do about an error; a pooler's own messages have their own remedies."""
-        if connected and (first := remedies.step_remedy(error, self.role)):
-            return f"{first[0].upper()}{first[1:]}, and run again."
-        return (
-            pooler.remedy(str(error))
-            or remedies.connecting_remedy(error, self.wrapper.settings_dict)
-            or super().remedy(error, connected=connected)
-        )
+        return pooler.remedy(str(error)) or super().remedy(error, kind)
+
+    def _connecting_step(self, error: Exception) -> str:
+        return remedies.connecting_remedy(error, self.wrapper.settings_dict)
+
+    def _own_step(self, error: Exception) -> str:
+        return remedies.step_remedy(error, self.role)
 
     @property
     def role(self) -> str:
@@ -225,6 +227,11 @@ class PostgreSQLConnection(Connection):
         """Return the row-level security, view or rule that stands before a table."""
         django = MigrationRecorder.Migration._meta.db_table
         return hidden_rows.find_reason(self.fetch(*hidden_rows.query(schema, [*tables], django)))
+
+    def is_served(self, other: Self) -> bool:
+        """Look for the server's process, which a pooler may keep for others."""
+        sql = "SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = %s"
+        return bool(other.fetch(sql, (self.pid,)))
 
     # -- statements
 

@@ -16,10 +16,9 @@ _KINDS: Final = {
     "2D000": Kind.ALONE,  # invalid_transaction_termination: a DO block or procedure that commits
     "25006": Kind.READ_ONLY,
     "53100": Kind.FULL,  # disk_full
-    "57P01": Kind.LOST,  # admin_shutdown
-    "57P02": Kind.LOST,
-    "57P05": Kind.LOST,
 }
+# What ends the session.
+_FATAL: Final = ("FATAL", "PANIC")
 # What may be wrong with a statement that was prepared before, and not with the same unprepared.
 _STALE: Final = {
     "26000",  # invalid_sql_statement_name: it was dropped
@@ -29,8 +28,21 @@ _STALE: Final = {
 
 
 def kind(error: Exception) -> Kind:
-    """Classify by SQLSTATE."""
-    return _KINDS.get(getattr(error, "sqlstate", None) or "", Kind.OTHER)
+    """Classify by SQLSTATE, and by severity: a code of a lost connection may be a remote server's.
+
+    An error of the driver's own has neither.
+    """
+    if not isinstance(error, psycopg.Error):
+        return Kind.OTHER
+    is_drivers = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    if error.diag.severity_nonlocalized in _FATAL or (is_drivers and not _is_refusal(error)):
+        return Kind.LOST
+    return _KINDS.get(error.sqlstate or "", Kind.OTHER)
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    """Return whether a server answered that it lets this client not in."""
+    return error.pgconn is not None and "FATAL" in str(error)
 
 
 def is_stale(error: Exception) -> bool:

@@ -219,11 +219,11 @@ class SQLiteConnection(Connection):
         parts = (getattr(error, "sqlite_errorname", ""), str(error))
         return indent_continuation(": ".join(filter(None, parts)))
 
-    def remedy(self, error: Exception, *, connected: bool) -> str:
-        """Return what to do about an error of opening, or of a step of the runner."""
-        if connected and (first := remedies.step_remedy(error)):
-            return f"{first[0].upper()}{first[1:]}, and run again."
-        return remedies.connecting_remedy(error) or super().remedy(error, connected=connected)
+    def _connecting_step(self, error: Exception) -> str:
+        return remedies.connecting_remedy(error)
+
+    def _own_step(self, error: Exception) -> str:
+        return remedies.step_remedy(error)
 
     def first_step(self, error: Exception, failed: FailedFile) -> str:
         """Return what to do about an error of a migration, or nothing."""
