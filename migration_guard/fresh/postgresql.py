@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import PREFIX, Missing, TemplateHost, is_throwaway
 from migration_guard.running import connecting
+from migration_guard.running.postgresql import liveness
 
 MAINTENANCE: Final = "postgres"
 _NO_PRIVILEGE: Final = "42501"
@@ -213,6 +214,8 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_NO_TIMEOUTS)
+            # Else what this process owns would outlive its host.
+            liveness.bound_connection(connection.connection)
         except DatabaseError as error:
             first = first or error
         else:

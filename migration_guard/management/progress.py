@@ -103,6 +103,7 @@ def _describe(event: events.Event) -> str:  # noqa: PLR0911
         case events.Cleared():
             return f"{event.id} cleared, to be applied again: {list_ids(event.ids)}"
         case events.Waiting():
-            return f"Waiting for another run of the SQL migrations: {event.holder}"
+            ending = f"; if its host is gone: {event.ending}" if event.ending else ""
+            return f"Waiting for another run of the SQL migrations: {event.holder}{ending}"
         case _:
             return ""

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 
 class Waiting(NamedTuple):
-    """Another run holds the lock; ``holder`` describes it, as far as the database knows."""
+    """Another run holds the lock; ``ending`` is the SQL that ends its session, where known."""
 
     holder: str
+    ending: str = ""
 
 
 class Started(NamedTuple):

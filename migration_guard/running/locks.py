@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from migration_guard.exceptions import Refused
 from migration_guard.running.connection import Connection
@@ -15,6 +15,13 @@ from migration_guard.vendors import VENDORS, load
 POLL: Final = 0.2
 # The lock's connection is looked at between migrations, but not more often than this (seconds).
 CHECK_EVERY: Final = 1.0
+
+
+class Holder(NamedTuple):
+    """Who holds the run lock and since when, and the SQL that ends its session, where known."""
+
+    session: str = ""
+    ending: str = ""
 
 
 class RunLock(ABC):
@@ -28,12 +35,12 @@ class RunLock(ABC):
         """Take the lock if it is free."""
 
     @abstractmethod
-    def holder(self) -> str:
-        """Describe who holds it and since when, as far as the vendor knows."""
+    def holder(self) -> Holder:
+        """Describe who holds it, as far as the vendor knows."""
 
     @abstractmethod
     def is_held(self) -> bool:
-        """Return whether this process still holds it."""
+        """Return whether this process still holds it; False too where no answer comes in time."""
 
     @abstractmethod
     def release(self) -> None:
@@ -71,7 +78,8 @@ class HeldLock:
             return
         if not self._lock.is_held():
             raise Refused(
-                "The run lock was lost: its connection has ended. What was applied stays applied.",
+                "The run lock was lost: its connection has ended, or gives no answer. What was "
+                "applied stays applied.",
                 "Run manage.py runsqlmigrations again.",
             )
         self._checked = time.monotonic()
@@ -82,19 +90,27 @@ def hold(lock: RunLock, wait: float, observe: Observer) -> Iterator[HeldLock]:
     """Hold ``lock``, waiting up to ``wait`` seconds; raise Refused if it stays taken."""
     try:
         deadline = time.monotonic() + wait
-        announced = ""
+        announced = None
         while not lock.try_acquire():
-            holder = lock.holder() or "holder unknown"
+            holder = lock.holder()
+            session = holder.session or "holder unknown"
             if time.monotonic() >= deadline:
                 raise Refused(
-                    f"Another run of the SQL migrations holds the run lock: {holder}. "
+                    f"Another run of the SQL migrations holds the run lock: {session}. "
                     f"Gave up after {wait:g} s; nothing was changed.",
-                    "Wait for it, or look what it does; it gives the lock back when it ends.",
+                    f"Wait for it, or look what it does{_ending(holder)}.",
                 )
-            if holder != announced:
-                observe(Waiting(holder))
-                announced = holder
+            known_by = holder.ending or session
+            if known_by != announced:
+                observe(Waiting(session, holder.ending))
+                announced = known_by
             time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
         yield HeldLock(lock)
     finally:
         lock.release()
+
+
+def _ending(holder: Holder) -> str:
+    if not holder.ending:
+        return ""
+    return f". If its host is gone, end its session with {holder.ending} and repeat the command"

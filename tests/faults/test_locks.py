@@ -81,6 +81,7 @@ def test_lock_when_a_long_transaction_holds_the_table_gives_up_and_nobody_queues
             r"in its transaction for 00:00:\d\d: SELECT count\(\*\) FROM a WHERE id > 0",
             result.err,
         ), result.err
+        assert f"To end it: SELECT pg_terminate_backend({pid});" in result.err
         assert "end the blocking session or wait for it, and run" in result.err
         assert applied(postgres) == ["1_a"]
         assert postgres.execute("SELECT to_regclass('b')") == [(None,)]

@@ -245,6 +245,28 @@ def test_time_outs_when_a_migration_runs_through_a_pooler_are_in_force(
 
 
 @every_mode
+@pytest.mark.parametrize(("chosen", "limit"), [("0", "50s"), ("7s", "7s")])
+def test_transaction_when_it_idles_behind_a_pooler_has_a_limit_that_reaches_no_other_client(
+    postgres, migrations, guard, pool, mode, chosen, limit
+):
+    if chosen != "0":
+        name = postgres.settings["NAME"]
+        setting = f"idle_in_transaction_session_timeout = '{chosen}'"
+        postgres.execute(f'ALTER DATABASE "{name}" SET {setting}')
+    names = ("idle_in_transaction_session_timeout", "tcp_keepalives_idle", "tcp_user_timeout")
+    look = f"SELECT {', '.join(f'current_setting({name!r}) AS {name}' for name in names)}"
+    through = pool(mode)
+    before = through.each(look)
+    migrations({"1_a.sql": f"CREATE TABLE seen AS {look}", "2_b.sql": f"INSERT INTO seen {look}"})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert before == through.each(look) == [[(chosen, *before[0][0][1:])]] * through.size
+    assert postgres.execute("SELECT * FROM seen") == [(limit, *before[0][0][1:])] * 2
+
+
+@every_mode
 @pytest.mark.parametrize("end", ["", "SELECT 1/0;"], ids=["applied", "failed"])
 def test_session_when_a_file_changes_it_behind_a_pooler_reaches_no_other_client(
     postgres, migrations, guard, pool, tried, mode, end

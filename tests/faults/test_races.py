@@ -133,6 +133,8 @@ def test_wait_when_another_run_holds_the_lock_gives_up_in_time_and_names_the_hol
 
     assert refused.code == 1
     assert f"holds the run lock: pid {pid} (migration_guard), since {since} UTC" in refused.err
+    ending = f"SELECT pg_terminate_backend({pid});"
+    assert f"If its host is gone, end its session with {ending}" in refused.err
     assert least <= took < most
     assert holder.wait().code == 1
     tried(

@@ -614,6 +614,8 @@ def test_no_wait_when_another_run_holds_the_lock_refuses_and_names_it(mariadb, m
 
     assert (refused.code, gave_up.code) == (1, 1)
     assert f"holds the run lock: connection {holder.thread_id()} (" in refused.err
+    assert f"end its session with KILL {holder.thread_id()};" in refused.err
+    assert gave_up.err.count("Waiting for another run") == 1
     assert "Gave up after 1 s; nothing was changed" in gave_up.err
     holder.close()
     assert guard("runsqlmigrations").code == 0

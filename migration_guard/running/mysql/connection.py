@@ -30,6 +30,7 @@ from migration_guard.running.connection import (
     can_encode,
     time_parameter,
 )
+from migration_guard.running.liveness import UNANSWERED, bound_socket
 from migration_guard.running.mysql import encodings, own_session, remedies
 from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import control
@@ -58,6 +59,8 @@ _KINDS: Final = {
 # The server runs with an option that forbids the statement: read-only is one of several.
 _OPTION_FORBIDS: Final = 1290
 _NO_SUCH_TABLE: Final = 1146
+# The variable is not known: an older MariaDB.
+_UNKNOWN_VARIABLE: Final = 1193
 # Too many connections: of the server, of the user, of the user at once.
 _TOO_MANY: Final = {1040, 1203, 1226}
 # Seconds that the server may take to note that a connection was closed.
@@ -73,18 +76,17 @@ _AT_LINE: Final = re.compile(r"at line (\d+)$")
 class MySQLConnection(Connection):
     """A MySQLdb (or PyMySQL) connection in autocommit."""
 
-    _limits_of_another: ClassVar = {"connect_timeout": READ_TIMEOUT, "read_timeout": READ_TIMEOUT}
-
     _columns_query = (
         "SELECT lower(table_name), column_name FROM information_schema.columns "
         "WHERE lower(table_name)"
     )
+    _limits_of_another: ClassVar = {"connect_timeout": READ_TIMEOUT, "read_timeout": READ_TIMEOUT}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         super().__init__(wrapper)
         # Making the own tables leaves traces too.
         self._is_used = True
-        # The server's number of this connection.
+        # The server's number of this connection. While a statement runs, no other thread may ask.
         self.thread = 0
         self._charset = ""
         self._mode = ""
@@ -135,6 +137,7 @@ class MySQLConnection(Connection):
         self._is_foreign = self._begins_foreign = own_session.is_foreign(tuple(settings))
         self._use_own_settings()  # for Django's steps too
         self.user = user
+        self._bound_session()
         # MariaDB 12 gives a word.
         standby = str(server_read_only).upper() not in ("0", "OFF")
         schema = database or ""
@@ -175,6 +178,22 @@ class MySQLConnection(Connection):
         except self.driver_error as error:
             if not self.is_missing_table(error):
                 raise
+
+    def _bound_session(self) -> None:
+        """Let both ends notice within a minute that the other is gone, as far as they can.
+
+        MariaDB ends an idle transaction, unless somebody chose how long it may idle; MySQL cannot.
+        """
+        self.thread = self.driver.thread_id()
+        if hasattr(self.driver, "fileno"):
+            bound_socket(self.driver.fileno())
+        if self.is_mariadb:
+            try:
+                if not self._fetch("SELECT @@idle_transaction_timeout")[0][0]:
+                    self._fetch(f"SET SESSION idle_transaction_timeout = {UNANSWERED}")
+            except self.driver_error as error:
+                if error_code(error) != _UNKNOWN_VARIABLE:
+                    raise
 
     def is_served(self, other: Self) -> bool:
         """Look for the connection that was used last."""
@@ -315,8 +334,6 @@ class MySQLConnection(Connection):
 
     def limit(self, limits: Limits) -> None:
         """Set both time-outs; MySQL (not MariaDB) limits only SELECT statements in time."""
-        # Asked for here: while a statement runs, no other thread may touch the connection.
-        self.thread = self.driver.thread_id()
         seconds = _NO_LIMIT if limits.lock_timeout is None else max(1, round(limits.lock_timeout))
         self.send(
             "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
@@ -346,6 +363,7 @@ class MySQLConnection(Connection):
                 # Not ensure_connection(), which would wrap the driver's errors in Django's.
                 self.wrapper.connect()
                 with self.wrapper.cursor():  # a wrapper that knows tenants chooses the database
+                    self._bound_session()
                     return
             except self.driver_error as error:
                 if error_code(error) not in _TOO_MANY or time.monotonic() > deadline:

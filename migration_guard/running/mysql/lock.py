@@ -4,9 +4,8 @@ import hashlib
 from contextlib import suppress
 from typing import Final
 
-from migration_guard.running.locks import RunLock
+from migration_guard.running.locks import Holder, RunLock
 from migration_guard.running.mysql.connection import MySQLConnection
-from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import show_statement
 from migration_guard.sql.excerpt import shorten
 
@@ -19,8 +18,7 @@ class NamedLock(RunLock):
 
     def __init__(self, connection: MySQLConnection) -> None:
         self._waiting = connection
-        self._connection = MySQLConnection(copy_wrapper(connection.wrapper))
-        self._connection.wrapper.connect()
+        self._connection = _connect(connection)
         self._connection.send(f"SET SESSION wait_timeout = {YEAR}")
         database = self._connection.facts().database
         # The name is global to the server, and at most 64 characters long.
@@ -35,17 +33,18 @@ class NamedLock(RunLock):
                 self._waiting.send("SELECT 1")
         return is_taken
 
-    def holder(self) -> str:
-        """Describe the connection that holds it."""
-        holders = self._connection.fetch(
-            "SELECT p.id, p.user, p.host, p.time FROM information_schema.processlist p "
-            "WHERE p.id = IS_USED_LOCK(%s)",
+    def holder(self) -> Holder:
+        """Describe the connection that holds it, and how to end it."""
+        # Without the PROCESS privilege the list lacks the connections of other users.
+        thread, user, host, time = self._connection.fetch(
+            "SELECT l.id, p.user, p.host, p.time FROM (SELECT IS_USED_LOCK(%s) AS id) l "
+            "LEFT JOIN information_schema.processlist p ON p.id = l.id",
             (self._name,),
-        )
-        return ", ".join(
-            f"connection {thread} ({user}@{host}), idle for {time} s"
-            for thread, user, host, time in holders
-        )
+        )[0]
+        if thread is None:  # it was given back meanwhile
+            return Holder()
+        about = f" ({user}@{host}), idle for {time} s" if user else ""
+        return Holder(f"connection {thread}{about}", f"KILL {thread};")
 
     def is_held(self) -> bool:
         """Return whether the connection, and with it the lock, is still there."""
@@ -64,9 +63,8 @@ class NamedLock(RunLock):
     def blockers(self) -> str:
         """Describe the open transactions of other sessions (needs the PROCESS privilege)."""
         # Not on the lock's own connection, which the run may use at the same time.
-        other = MySQLConnection(copy_wrapper(self._waiting.wrapper))
+        other = _connect(self._waiting)
         try:
-            other.wrapper.connect()
             transactions = other.fetch(
                 "SELECT t.trx_mysql_thread_id, p.user, p.host, t.trx_started, p.info "
                 "FROM information_schema.innodb_trx t "
@@ -79,5 +77,14 @@ class NamedLock(RunLock):
         return "\n".join(
             f"connection {thread} ({user}@{host}), in its transaction since {since}: "
             + shorten(show_statement(query or "", other.vendor), 200)
+            + f"\n    To end it: KILL {thread};"
             for thread, user, host, since, query in transactions
         )
+
+
+def _connect(connection: MySQLConnection) -> MySQLConnection:
+    """Open another connection; a network that is cut cannot let it hang."""
+    wrapper = connection.copy_wrapper()
+    # Not ensure_connection(), which would wrap the driver's errors in Django's.
+    wrapper.connect()
+    return MySQLConnection(wrapper)

@@ -40,16 +40,13 @@ from migration_guard.running.postgresql import (
     extensions,
     hidden_rows,
     histories,
+    liveness,
     pipeline,
     pooler,
     remedies,
     unread_rows,
 )
-from migration_guard.running.postgresql.facts import (
-    LOOK_FOR_CLIENT,
-    can_look_for_client,
-    fetch_facts,
-)
+from migration_guard.running.postgresql.facts import can_look_for_client, fetch_facts
 from migration_guard.running.postgresql.pipeline import Pipeline, Prepared
 from migration_guard.running.postgresql.pooler import Pooling
 from migration_guard.running.remedies import FailedFile
@@ -64,14 +61,13 @@ _LOOK_TIMEOUT: Final = 10  # seconds
 class PostgreSQLConnection(Connection):
     """A psycopg 3 connection in autocommit."""
 
-    _limits_of_another: ClassVar = {"connect_timeout": _LOOK_TIMEOUT}
-
     _columns_query = (
         # Not information_schema, whose view of the columns takes ten times as long.
         "SELECT lower(c.relname::text), a.attname::text FROM pg_catalog.pg_class c "
         "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE lower(c.relname::text)"
     )
+    _limits_of_another: ClassVar = {"connect_timeout": _LOOK_TIMEOUT}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         super().__init__(wrapper)
@@ -86,7 +82,7 @@ class PostgreSQLConnection(Connection):
         self.may_prepare = True
         self.lock_timeout = ""  # the limit that was set last, as the server writes it
         self._is_reset = False  # since then, no statement of a file has run
-        self._looks_for_client = False
+        self._looks_for_client = False  # within a migration, where a pooler may have the session
 
     @property
     def keeps_session(self) -> bool:  # type: ignore[override]
@@ -128,8 +124,8 @@ class PostgreSQLConnection(Connection):
             if not (self.driver.info.parameter_status("DateStyle") or "ISO").startswith("ISO"):
                 self.send("SET DateStyle = 'ISO'")  # psycopg reads no other; D-M-Y stays as it is
             facts = fetch_facts(self.fetch)
+        liveness.bound_client(self.driver)
         own = [(name, value) for name, value, source in facts.settings if source == "session"]
-        self.start = cleaning.Start(role=facts.role, settings=tuple(own))
         new_tables = facts.new_tables or ""
         # A history further down the search path is that of another schema then.
         self.schema = new_tables if conf.uses_separate_schemas() else facts.schema
@@ -138,7 +134,10 @@ class PostgreSQLConnection(Connection):
         if self.pid != self.driver.info.backend_pid:
             self.pooling = Pooling.SESSION  # as long as nothing else shows
             pooler.refuse_lost_options(self.wrapper, {name for name, *_ in facts.settings})
-        self._looks_for_client = can_look_for_client(self.fetch)
+            self._looks_for_client = can_look_for_client(self.fetch)
+        else:
+            own += liveness.bound_session(self.fetch)
+        self.start = cleaning.Start(role=facts.role, settings=tuple(own))
         return Facts(
             database=facts.database,
             name=facts.database,
@@ -349,12 +348,13 @@ class PostgreSQLConnection(Connection):
         """Start a transaction in READ COMMITTED, whatever the project's settings."""
         self._is_reset = False
         self.send("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        if limits is None:
-            return
-        if self.pooling is Pooling.TRANSACTION:
+        if limits is not None and self.pooling is Pooling.TRANSACTION:
             self._reset()  # the process may have been left unclean by another client
             self.pid = self.fetch("SELECT pg_backend_pid()")[0][0]
-        self.limit(limits)
+        else:
+            self._bound_idleness()
+        if limits is not None:
+            self.limit(limits)
 
     def begin_as(self, modes: Sequence[Statement]) -> None:
         """Start a transaction whose snapshot is not taken before its first statement."""
@@ -378,7 +378,7 @@ class PostgreSQLConnection(Connection):
             settings.append(("transaction_timeout", "0"))
         self._is_reset = False
         if self._looks_for_client:
-            settings.append(("client_connection_check_interval", LOOK_FOR_CLIENT))
+            settings.append(("client_connection_check_interval", liveness.LOOK_FOR_CLIENT))
         rows = self.send_prepared(cleaning.set_config(tuple(settings)))
         if self.pipeline is None:
             self.lock_timeout = rows()[0][0]
@@ -431,6 +431,14 @@ class PostgreSQLConnection(Connection):
         """Put role and settings back to what Django had set at the start."""
         self.send(cleaning.RESET_ALL)
         self.send_prepared(self.start.set_again())
+        self._bound_idleness()
+
+    def _bound_idleness(self) -> None:
+        """Let the server end this transaction if a pooler keeps it for a runner that is gone."""
+        if self.pooling is not Pooling.DIRECT and liveness.IDLENESS not in dict(
+            self.start.settings
+        ):
+            self.send(liveness.BOUND_TRANSACTION)
 
     def fresh(self) -> None:
         """Start a file in a clean session."""

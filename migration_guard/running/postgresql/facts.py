@@ -1,13 +1,12 @@
 """What PostgreSQL says about itself when the runner connects."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
 from migration_guard.history import Rows
-
-LOOK_FOR_CLIENT: Final = "2s"
+from migration_guard.running.postgresql.liveness import LOOK_FOR_CLIENT
 
 
 class ServerFacts(NamedTuple):

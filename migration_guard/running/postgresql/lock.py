@@ -9,8 +9,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
-from migration_guard.running.locks import RunLock
-from migration_guard.running.postgresql import pooler
+from migration_guard.running.locks import Holder, RunLock
+from migration_guard.running.postgresql import liveness, pooler
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pooler import PATIENCE, Pooling, patience
 from migration_guard.running.wrapper_copy import copy_wrapper
@@ -37,6 +37,9 @@ class AdvisoryLock(RunLock):
             options = self._wrapper.settings_dict["OPTIONS"]
             options.setdefault("connect_timeout", int(PATIENCE))
         self._wrapper.ensure_connection()
+        liveness.bound_client(self._wrapper.connection)
+        if not self._is_pooled:
+            liveness.bound_session(self._query)
         digest = hashlib.sha256(f"migration_guard {connection.schema}".encode()).digest()
         self._key = (
             int.from_bytes(digest[:4], signed=True),
@@ -44,8 +47,10 @@ class AdvisoryLock(RunLock):
         )
 
     def _query(self, sql: str, params: Sequence[Any] = ()) -> Rows:
+        """Run a statement whose answer is ready at once; raise NoAnswerError where none comes."""
         cursor = psycopg.ClientCursor(self._wrapper.connection)
-        cursor.execute(sql, params or None)
+        with liveness.answering(self._wrapper.connection):
+            cursor.execute(sql, params or None)
         return cursor.fetchall() if cursor.description else []
 
     def try_acquire(self) -> bool:
@@ -58,7 +63,8 @@ class AdvisoryLock(RunLock):
         if not self._query("SELECT pg_try_advisory_xact_lock(%s, %s)", self._key)[0][0]:
             self._query("ROLLBACK")
             # idle_session_timeout would end the session that waits for this lock.
-            self._waiting.send("SELECT 1")
+            with liveness.answering(self._waiting.driver):
+                self._waiting.send("SELECT 1")
             return False
         # transaction_timeout came with PostgreSQL 17.
         self._query(
@@ -79,10 +85,10 @@ class AdvisoryLock(RunLock):
             waiting.pooling = Pooling.TRANSACTION
             waiting.start = waiting.start.only(pooler.KEPT)
 
-    def holder(self) -> str:
-        """Describe the session that holds it."""
+    def holder(self) -> Holder:
+        """Describe the session that holds it, and how to end it."""
         holders = self._query(
-            "SELECT a.pid, a.application_name, "
+            "SELECT l.pid, a.application_name, "
             "to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
             "FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
             "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 "
@@ -91,7 +97,10 @@ class AdvisoryLock(RunLock):
             "WHERE datname = current_database())",
             tuple(half % 2**32 for half in self._key),
         )
-        return ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in holders)
+        return Holder(
+            ", ".join(f"pid {pid} ({app}), since {since} UTC" for pid, app, since in holders),
+            " ".join(_end_session(pid) for pid, *_ in holders),
+        )
 
     def blockers(self) -> str:
         """Describe the sessions that block the run's connection, with query and age."""
@@ -108,6 +117,7 @@ class AdvisoryLock(RunLock):
             f"pid {pid} ({user}, {app or 'no application_name'}), {state}, "
             f"in its transaction for {age}: "
             + shorten(show_statement(query or "", "postgresql"), 200)
+            + f"\n    To end it: {_end_session(pid)}"
             for pid, user, app, state, age, query in blocking
         )
 
@@ -126,3 +136,7 @@ class AdvisoryLock(RunLock):
             if self._wrapper.connection.info.transaction_status == TransactionStatus.INTRANS:
                 self._query("ROLLBACK")
         self._wrapper.close()
+
+
+def _end_session(pid: int) -> str:
+    return f"SELECT pg_terminate_backend({pid});"

@@ -6,10 +6,8 @@ client. Source: PgBouncer manual, "Features" and "Configuration".
 """
 
 import re
-import socket
-import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -17,6 +15,7 @@ import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.running.postgresql.liveness import NoAnswerError, answering
 from migration_guard.running.requirements import DIRECTLY
 
 # How long a pooler may take to find a free server connection, in seconds.
@@ -106,30 +105,11 @@ def refuse_lost_settings(settings: Collection[tuple[str, str]], role: str) -> No
 
 @contextmanager
 def patience(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Hang up if the pooler finds no server connection in time; raise CannotTell.
-
-    The server's own time-outs do not help: what waits in the pooler has not reached it.
-    """
-    hung_up = threading.Event()
-
-    def hang_up() -> None:
-        hung_up.set()
-        with (
-            suppress(psycopg.Error, OSError),  # it has ended by itself just now
-            socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as line,
-        ):
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(PATIENCE, hang_up)
-    timer.daemon = True
-    timer.start()
+    """Hang up if the pooler finds no server connection in time; raise CannotTell."""
     try:
-        yield
-    except psycopg.OperationalError as error:
-        if not hung_up.is_set():
-            raise
+        with answering(connection, PATIENCE):
+            yield
+    except NoAnswerError as error:
         raise CannotTell(
             f"The pooler gave the runner no server connection for {PATIENCE:g} s.", _TWO
         ) from error
-    finally:
-        timer.cancel()

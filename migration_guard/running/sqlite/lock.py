@@ -4,7 +4,7 @@ import sqlite3
 from typing import Final
 
 from migration_guard.running.connection import Kind, StatementError
-from migration_guard.running.locks import RunLock
+from migration_guard.running.locks import Holder, RunLock
 from migration_guard.running.sqlite.connection import SQLiteConnection
 
 LOCK_SUFFIX: Final = "-guard-lock"
@@ -47,11 +47,11 @@ class FileLock(RunLock):
         self._waiting.send("BEGIN IMMEDIATE")
         self._waiting.send("ROLLBACK")
 
-    def holder(self) -> str:
+    def holder(self) -> Holder:
         """Describe what is in the way; SQLite does not know who."""
         if self._file is None or self._file.in_transaction:
-            return "another process is writing to the file"
-        return f"another process holds {LOCK_SUFFIX}, the lock beside the file"
+            return Holder("another process is writing to the file")
+        return Holder(f"another process holds {LOCK_SUFFIX}, the lock beside the file")
 
     def is_held(self) -> bool:
         """Return True: only its own process can end it."""
