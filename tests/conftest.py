@@ -381,7 +381,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(
         match[0]
         for report in terminalreporter.stats.get("skipped", [])
-        if (match := re.search(r"\b(MariaDB|PgBouncer|Browser): [^\n]+", report.longrepr[2]))
+        if (
+            match := re.search(
+                r"\b(MariaDB|PgBouncer|Browser|Namespaces): [^\n]+", report.longrepr[2]
+            )
+        )
     )
     for reason, count in sorted(reasons.items()):
         program, _, why = reason.partition(": ")

