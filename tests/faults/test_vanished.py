@@ -231,8 +231,9 @@ class Bench:
             if reason := self._missing(case.server):
                 self.missing[name] = reason
                 continue
-            self.runs[name] = self._make(name, case.server)
-            self.runs[name].start(case.sql)
+            run = self._make(name, case.server)
+            run.start(case.sql)
+            self.runs[name] = run
         for name, run in self.runs.items():
             CASES[name].reach(run)
 
