@@ -53,7 +53,8 @@ def told_truly(database, err):
         assert match[1] in applied(database)
         assert "Next: run manage.py runsqlmigrations again for the rest." in err
         return "applied"
-    if match := re.search(r"State: (\w+) was rolled back as a whole", err):
+    pattern = r"State: (?:nothing of )?(\w+) was (?:rolled back as a whole|done)"
+    if match := re.search(pattern, err):
         assert match[1] not in applied(database)
         assert journal(database) == []
         return "rolled back"
