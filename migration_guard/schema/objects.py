@@ -43,7 +43,8 @@ class Column(NamedTuple):
     expression. ``identity`` is "", "always" or "by default"; AUTO_INCREMENT and SQLite's alias of
     the rowid are "by default". ``collation`` and ``comment`` are None where the column has none of
     its own. ``nullable`` is also true where a NOT NULL constraint is NOT VALID, since there may be
-    nulls.
+    nulls. ``filled`` says whether a column that an INSERT leaves out may get a value: by the above,
+    by its type, by a trigger, or by a server that is not strict.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Column(NamedTuple):
     collation: Fact[str | None] = UNKNOWN
     comment: Fact[str | None] = UNKNOWN
     base_type: Fact[str | None] = None
+    filled: Fact[bool] = UNKNOWN
 
 
 class Key(NamedTuple):
@@ -78,7 +80,8 @@ class Index(NamedTuple):
     ``orders``, ``prefix_lengths``, ``opclasses`` and ``collations`` have one item for each of
     ``columns``. An order is "asc" or "desc", with " nulls first" or " nulls last" where that is not
     the vendor's default. The others are None for the whole column, the default operator class, the
-    column's own collation. ``predicate`` is the WHERE of a partial index, None for all rows.
+    column's own collation. ``opclass_names`` has all names of each operator class, the default too.
+    ``predicate`` is the WHERE of a partial index, None for all rows.
     ``valid`` is false after a failed CREATE INDEX CONCURRENTLY, and for an index that the optimiser
     must ignore. ``backs`` is "primary key", "unique" or "exclusion" where the index belongs to such
     a constraint of its name.
@@ -99,6 +102,7 @@ class Index(NamedTuple):
     nulls_distinct: Fact[bool] = True
     deferrable: Fact[str] = ""
     backs: Fact[str] = ""
+    opclass_names: tuple[frozenset[str], ...] = ()
 
     @property
     def is_plain(self) -> Fact[bool]:
@@ -186,7 +190,9 @@ class Table:
     ``label`` is ``name`` where the search path finds it, else ``schema.name``. ``partition_of`` is
     the label of the parent, or "". ``definition`` is the query of a view. ``uniques`` are the
     unique keys that are surely plain; an index of which a reader cannot tell has ``is_plain``
-    UNKNOWN. Columns stand in their order, all others by name. With ``folds_case`` the case of a
+    UNKNOWN. ``engine`` is MySQL's storage engine, and ``transactional`` whether it has
+    transactions. ``insert_obstacle`` says why no INSERT reaches the table or view, "" if one does.
+    Columns stand in their order, all others by name. With ``folds_case`` the case of a
     name does not count.
     """
 
@@ -205,6 +211,9 @@ class Table:
     partition_of: Fact[str] = ""
     definition: Fact[str | None] = None
     folds_case: bool = False
+    engine: Fact[str] = ""
+    transactional: Fact[bool] = True
+    insert_obstacle: Fact[str] = ""
 
     def column(self, name: str) -> Fact[Column | None]:
         """Return the column, None if it is surely absent, UNKNOWN if nobody can tell."""

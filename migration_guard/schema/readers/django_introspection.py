@@ -143,6 +143,9 @@ class _TableReader:
             definition=UNKNOWN if self.info.type == "v" else None,
             folds_case=self.connection.features.ignores_table_name_case
             or self._is_wrong("case of columns"),
+            engine=UNKNOWN,
+            transactional=UNKNOWN,
+            insert_obstacle=UNKNOWN if self.info.type == "v" else "",
         )
 
     def _is_wrong(self, fact: str) -> bool:

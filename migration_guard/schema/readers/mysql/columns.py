@@ -19,9 +19,17 @@ _NUMBERS: Final = frozenset(
 
 
 def make_column(
-    row: Row, table_collation: str | None, *, json: Fact[bool], mariadb: bool
+    row: Row,
+    table_collation: str | None,
+    *,
+    json: Fact[bool],
+    mariadb: bool,
+    table_fills: Fact[bool],
 ) -> Column:
-    """Return a column; ``json`` is whether MariaDB's check of JSON is on it."""
+    """Return a column; ``json`` is whether MariaDB's check of JSON is on it.
+
+    ``table_fills`` is whether something else than the column gives it a value.
+    """
     _, name, default, nullable, type_text, data_type, extra, comment, collation, expression = row
     base_type: Fact[str | None] = None
     column_type: Fact[str] = normalize(type_text, VENDOR)
@@ -31,16 +39,20 @@ def make_column(
         own_collation = UNKNOWN if own_collation is not None else None
     elif json:
         column_type, own_collation, base_type = "json", None, "longtext"
+    default_text = _default(default, data_type, extra, mariadb=mariadb)
+    # The first value of an enum is its default (MySQL manual, "Data Type Default Values").
+    fills_itself = default_text is not None or bool(expression) or data_type == "enum"
     return Column(
         name=name,
         type=column_type,
         nullable=nullable == "YES",
-        default=_default(default, data_type, extra, mariadb=mariadb),
+        default=default_text,
         identity="by default" if "auto_increment" in extra else "",
         generated=_generated(expression, extra),
         collation=own_collation,
         comment=comment or None,
         base_type=base_type,
+        filled=fills_itself or "auto_increment" in extra or table_fills,
     )
 
 

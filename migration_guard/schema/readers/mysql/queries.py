@@ -5,9 +5,9 @@ Sources: MariaDB manual, "Information Schema Tables"; MySQL manual, "INFORMATION
 
 from typing import Final
 
-DATABASE: Final = "SELECT DATABASE(), @@lower_case_table_names"
+DATABASE: Final = "SELECT DATABASE(), @@lower_case_table_names, @@sql_mode"
 TABLES: Final = """
-SELECT table_name, table_type, table_comment, table_collation
+SELECT table_name, table_type, table_comment, table_collation, engine
 FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type <> 'SEQUENCE'
 """
@@ -58,6 +58,24 @@ WHERE c.constraint_schema = DATABASE()
 """
 VIEWS: Final = """
 SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = DATABASE()
+"""
+ENGINES: Final = "SELECT engine FROM information_schema.engines WHERE transactions = 'YES'"
+# Only a view of which all columns but expressions stand in one table takes an INSERT.
+READ_ONLY_VIEWS: Final = """
+SELECT table_name FROM information_schema.views
+WHERE table_schema = DATABASE() AND is_updatable = 'NO'
+"""
+# A trigger is visible to who has the privilege TRIGGER on its table.
+FILLING_TRIGGERS: Final = """
+SELECT DISTINCT event_object_table FROM information_schema.triggers
+WHERE event_object_schema = DATABASE()
+    AND action_timing = 'BEFORE' AND event_manipulation = 'INSERT'
+"""
+TRIGGERS_SEEN: Final = """
+SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER'
+UNION
+SELECT 1 FROM information_schema.schema_privileges
+WHERE privilege_type = 'TRIGGER' AND DATABASE() LIKE table_schema
 """
 # Tables of which the role sees only the columns that it was granted.
 GRANTED_COLUMNS: Final = """

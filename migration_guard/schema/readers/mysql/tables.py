@@ -33,6 +33,7 @@ from migration_guard.schema.readers.mysql import queries
 from migration_guard.schema.readers.mysql.columns import VENDOR, make_column
 from migration_guard.schema.readers.mysql.database_name import without_database
 from migration_guard.schema.readers.mysql.indexes import index_query, make_index, plain_uniques
+from migration_guard.schema.readers.mysql.inserts import InsertFacts
 from migration_guard.schema.search_path import Pair, SearchPath
 
 _NO_SUCH_TABLE: Final = 1146
@@ -44,7 +45,7 @@ _KINDS: Final = {"VIEW": "view", "SYSTEM VIEW": "view"}
 def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None = None) -> Snapshot:
     """Return the facts about all tables and views of the database, or about those named."""
     catalogue = _MySQLCatalogue(connection)
-    database, folds_case = catalogue.rows(queries.DATABASE)[0]
+    database, folds_case, sql_mode = catalogue.rows(queries.DATABASE)[0]
     rows = catalogue.rows(queries.TABLES)
     all_names = {row[0] for row in rows}
     if tables is not None:
@@ -57,8 +58,13 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
         missing = names - {fold(row[0]) for row in rows}
         rows = [row for row in rows if fold(row[0]) in names]
         catalogue.note_unreadable(sorted(missing))
-    has_views = any(row[1] in _KINDS for row in rows)
-    schema = _InformationSchema(catalogue, database, all_names, views=has_views)
+    schema = _InformationSchema(
+        catalogue,
+        database,
+        all_names,
+        views=any(row[1] in _KINDS for row in rows),
+        inserts=InsertFacts(catalogue, is_strict="STRICT_" in sql_mode),
+    )
     return Snapshot(
         vendor=VENDOR,
         tables=tuple(schema.table(row) for row in sorted(rows, key=lambda row: str(row[0]))),
@@ -94,8 +100,15 @@ class _InformationSchema:
     """The rows of ``information_schema``, put together table by table."""
 
     def __init__(
-        self, catalogue: _MySQLCatalogue, database: str, names: Collection[str], *, views: bool
+        self,
+        catalogue: _MySQLCatalogue,
+        database: str,
+        names: Collection[str],
+        *,
+        views: bool,
+        inserts: InsertFacts,
     ) -> None:
+        self._inserts = inserts
         self._database = database
         self._names = names
         self._catalogue = catalogue
@@ -116,7 +129,7 @@ class _InformationSchema:
 
     def table(self, row: Row) -> Table:
         """Return one table."""
-        name, kind, comment, collation = row
+        name, kind, comment, collation, engine = row
         is_view = kind in _KINDS
         indexes = self._table_indexes(name)
         return Table(
@@ -134,6 +147,9 @@ class _InformationSchema:
             comment=None if is_view else comment or None,
             definition=self._view(name) if is_view else None,
             folds_case=True,
+            engine=engine or "",
+            transactional=is_view or self._inserts.is_transactional(engine),
+            insert_obstacle=self._inserts.obstacle(name) if is_view else "",
         )
 
     def _view(self, name: str) -> Fact[str | None]:
@@ -156,7 +172,13 @@ class _InformationSchema:
         if mariadb:  # whose sequences have the name of the database before them
             rows = [(*row[:2], row[2] and self._own(row[2]), *row[3:]) for row in rows]
         return tuple(
-            make_column(row, collation, json=mariadb and self._is_json(table, row), mariadb=mariadb)
+            make_column(
+                row,
+                collation,
+                json=mariadb and self._is_json(table, row),
+                mariadb=mariadb,
+                table_fills=self._inserts.fills(table),
+            )
             for row in rows
         )
 

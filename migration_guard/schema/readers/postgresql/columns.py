@@ -13,6 +13,7 @@ from migration_guard.schema.readers.postgresql.catalogue import (
     Expressions,
     PostgreSQLCatalogue,
 )
+from migration_guard.schema.readers.postgresql.inserts import InsertFacts
 from migration_guard.schema.types import normalize
 
 EXPRESSION: Final = "0"  # the number of a key that is no column
@@ -26,12 +27,15 @@ _FACTS: Final = (
 )
 
 
-def read_columns(catalogue: PostgreSQLCatalogue, tables: list[int]) -> "Columns":
+def read_columns(
+    catalogue: PostgreSQLCatalogue, tables: list[int], inserts: InsertFacts
+) -> "Columns":
     """Read the columns of all tables."""
     return Columns(
         catalogue.rows_or_none(_FACTS, queries.COLUMNS, [tables]),
         catalogue.rows_or_none(_FACTS, queries.DOMAINS),
         catalogue.expressions(queries.DEFAULTS, "defaults", tables),
+        inserts,
     )
 
 
@@ -39,7 +43,11 @@ class Columns:
     """The columns of all tables, by table and number; the catalogue writes numbers as text."""
 
     def __init__(
-        self, rows: Iterable[Row] | None, domains: list[Row] | None, expressions: Expressions
+        self,
+        rows: Iterable[Row] | None,
+        domains: list[Row] | None,
+        expressions: Expressions,
+        inserts: InsertFacts,
     ) -> None:
         self._rows: dict[int, dict[str, Row]] = defaultdict(dict)
         for row in rows or ():
@@ -47,6 +55,7 @@ class Columns:
         self.are_known = rows is not None
         self._domains = {row[0]: row[1:] for row in domains} if domains is not None else None
         self._expressions = expressions
+        self._inserts = inserts
         self._texts = {(row[0], row[1]): row[2] for row in expressions.rows}
 
     def of(self, table: int, pending_not_null: Fact[frozenset[str]]) -> Fact[tuple[Column, ...]]:
@@ -73,7 +82,7 @@ class Columns:
 
     def _column(self, row: Row, not_null_pending: Fact[bool]) -> Column:
         table, number, name, type_text, not_null, identity, generated, has_default = row[:8]
-        collation, comment, domain = row[9:]
+        collation, comment, domain, type_has_default = row[9:]
         base, domain_not_null = self._base(domain)
         text: Fact[str | None] = None
         if has_default:
@@ -81,6 +90,8 @@ class Columns:
         nullable = UNKNOWN if domain_not_null is UNKNOWN else not domain_not_null
         if not_null and not_null_pending is not True:
             nullable = UNKNOWN if not_null_pending is UNKNOWN else False
+        fills_itself = type_has_default if text is None else not _is_null(text)
+        fills_itself = fills_itself or bool(identity or generated)
         return Column(
             name=name,
             type=normalize(type_text, VENDOR),
@@ -91,6 +102,7 @@ class Columns:
             collation=collation,
             comment=comment,
             base_type=base,
+            filled=fills_itself or self._inserts.fills(table),
         )
 
     def _base(self, domain: int | None) -> tuple[Fact[str | None], Fact[bool]]:
@@ -104,9 +116,14 @@ class Columns:
             return UNKNOWN, UNKNOWN
         base, not_null = "", False
         while domain in self._domains:
-            domain, base, is_not_null = self._domains[domain]
-            not_null = not_null or is_not_null
+            domain, base, *is_not_null = self._domains[domain]
+            not_null = not_null or any(is_not_null)
         return normalize(base, VENDOR), not_null
+
+
+def _is_null(default: Fact[str]) -> bool:
+    """Return whether a default is NULL, which hides that of a domain."""
+    return default is not UNKNOWN and default.upper().startswith("NULL::")
 
 
 def _generated(text: Fact[str | None], generated: str) -> Generated | None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from migration_guard.schema.expressions import without_brackets
 from migration_guard.schema.objects import UNKNOWN, Fact, Index, Key
@@ -23,6 +23,13 @@ _ORDERS: Final = ("asc", "desc nulls last", "asc nulls first", "desc")
 _FACTS: Final = ("indexes", "primary_key", "uniques")
 
 
+class _OperatorClass(NamedTuple):
+    """An operator class; its name is None where it is the default of its type."""
+
+    name: str | None
+    names: frozenset[str]
+
+
 def read_indexes(
     catalogue: PostgreSQLCatalogue, tables: list[int], columns: Columns
 ) -> Fact[Mapping[int, tuple[Index, ...]]]:
@@ -31,7 +38,7 @@ def read_indexes(
     rows = catalogue.rows_or_none(_FACTS, queries.INDEXES.format(nulls=nulls), [tables])
     if rows is None or not columns.are_known:
         return UNKNOWN
-    classes = text_by_oid(catalogue.rows_or_none(_FACTS, queries.OPERATOR_CLASSES))
+    classes = _operator_classes(catalogue.rows_or_none(_FACTS, queries.OPERATOR_CLASSES))
     oids = sorted({int(oid) for row in rows for oid in row[10].split()})
     collations = text_by_oid(catalogue.rows_or_none(_FACTS, queries.COLLATIONS, [oids]))
     expressions = catalogue.expressions(queries.INDEX_TEXTS, "indexes", tables)
@@ -43,6 +50,15 @@ def read_indexes(
     return {
         table: tuple(sorted(of_table, key=lambda index: index.name))
         for table, of_table in indexes.items()
+    }
+
+
+def _operator_classes(rows: list[Row] | None) -> Mapping[int, _OperatorClass] | None:
+    if rows is None:
+        return None
+    return {
+        oid: _OperatorClass(None if is_default else name, frozenset(names))
+        for oid, name, is_default, names in rows
     }
 
 
@@ -65,7 +81,7 @@ def deferral(deferrable: bool | None, deferred: bool | None) -> str:
 def _index(
     row: Row,
     columns: Columns,
-    classes: Mapping[int, str],
+    classes: Mapping[int, _OperatorClass] | None,
     collations: Mapping[int, str],
     text: Row | None,
 ) -> Index:
@@ -74,6 +90,7 @@ def _index(
     numbers, options, class_oids, collation_oids = (words.split() for words in row[7:11])
     has_predicate, nulls_not_distinct, constraint, deferrable, deferred, can_order = row[11:]
     keys = numbers[:key_length]
+    key_classes = [int(oid) for oid in class_oids[:key_length]]
     names = tuple(None if number == EXPRESSION else columns.name(table, number) for number in keys)
     predicate, expressions = _expressions(text, names, has_predicate)
     orders = tuple(_ORDERS[int(option) & 3] for option in options[:key_length])
@@ -87,7 +104,8 @@ def _index(
         method=method,
         valid=valid,
         orders=orders if can_order else (),
-        opclasses=tuple(classes.get(int(oid)) for oid in class_oids[:key_length]),
+        opclasses=UNKNOWN if classes is None else tuple(classes[oid].name for oid in key_classes),
+        opclass_names=tuple(classes[oid].names for oid in key_classes) if classes else (),
         collations=tuple(
             None
             if oid in {_NO_COLLATION, columns.collation(table, number)}

@@ -33,7 +33,7 @@ SELECT a.attrelid, a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmo
        a.attnotnull, a.attidentity::text, a.attgenerated::text, a.atthasdef,
        a.attcollation,
        CASE WHEN a.attcollation IS DISTINCT FROM t.typcollation THEN co.collname::text END,
-       d.description, CASE WHEN t.typtype = 'd' THEN t.oid END
+       d.description, CASE WHEN t.typtype = 'd' THEN t.oid END, t.typdefault IS NOT NULL
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
@@ -44,7 +44,11 @@ ORDER BY a.attrelid, a.attnum
 """
 
 DOMAINS: Final = """
-SELECT t.oid, t.typbasetype, format_type(t.typbasetype, t.typtypmod), t.typnotnull
+SELECT t.oid, t.typbasetype, format_type(t.typbasetype, t.typtypmod), t.typnotnull,
+       -- CASE, since the text of a table's constraint would wait for locks.
+       EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid AND c.convalidated
+               AND CASE WHEN c.contypid <> 0 THEN pg_get_constraintdef(c.oid)
+                        ~ '^CHECK [(]+VALUE IS NOT NULL[)]+' END)
 FROM pg_type t
 WHERE t.typtype = 'd'
 """
@@ -64,7 +68,14 @@ LEFT JOIN pg_constraint k
 WHERE i.indrelid = ANY(%s::oid[])
 """
 
-OPERATOR_CLASSES: Final = "SELECT oid, opcname::text FROM pg_opclass WHERE NOT opcdefault"
+# All names of a class, and whether one of them is the default: varchar_ops is text_ops.
+OPERATOR_CLASSES: Final = """
+SELECT o.oid, o.opcname::text, bool_or(s.opcdefault), array_agg(s.opcname::text)
+FROM pg_opclass o
+JOIN pg_opclass s ON s.opcfamily = o.opcfamily AND s.opcintype = o.opcintype
+    AND s.opckeytype = o.opckeytype
+GROUP BY o.oid, o.opcname
+"""
 
 COLLATIONS: Final = "SELECT oid, collname::text FROM pg_collation WHERE oid = ANY(%s::oid[])"
 
@@ -100,6 +111,20 @@ JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_(toast|temp)'
 """
 
+# Tables with a trigger that may set what an INSERT leaves out; the bits of its type are 1 for each
+# row, 2 before, 4 insert. Rows of a partitioned table meet the triggers of the partitions.
+# And tables with a rule, by its name, that runs instead of an INSERT and returns nothing.
+INSERTS: Final = """
+SELECT unnest(ARRAY[t.tgrelid, pg_partition_root(t.tgrelid)])::oid, NULL
+FROM pg_trigger t
+WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 7 = 7
+UNION ALL
+SELECT ev_class, rulename::text
+FROM pg_rewrite
+WHERE ev_type = '3' AND is_instead AND ev_enabled IN ('O', 'A')
+    AND ev_action::text !~ ':returningList [(]'
+"""
+
 EXTENSIONS: Final = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname"
 
 # What waits for locks.
@@ -125,6 +150,12 @@ SELECT c.oid, CASE WHEN c.contype = 'c' THEN pg_get_expr(c.conbin, c.conrelid)
                    ELSE pg_get_constraintdef(c.oid) END
 FROM pg_constraint c
 WHERE c.conrelid = ANY(%s::oid[]) AND (c.contype IN ('c', 'x') OR {period})
+"""
+
+# 8: INSERT, by the server itself, a trigger or a rule.
+INSERTABLE_VIEWS: Final = """
+SELECT oid, pg_relation_is_updatable(oid, true) & 8 <> 0
+FROM pg_class WHERE relkind IN ('v', 'm') AND oid = ANY(%s::oid[])
 """
 
 VIEWS: Final = """

@@ -30,6 +30,7 @@ from migration_guard.schema.readers.postgresql.catalogue import (
 from migration_guard.schema.readers.postgresql.columns import read_columns
 from migration_guard.schema.readers.postgresql.constraints import read_constraints
 from migration_guard.schema.readers.postgresql.indexes import plain_uniques, read_indexes
+from migration_guard.schema.readers.postgresql.inserts import read_inserts
 from migration_guard.schema.search_path import Pair, SearchPath, search_path
 from migration_guard.schema.types import normalize
 
@@ -66,7 +67,8 @@ def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None 
 def _tables(catalogue: PostgreSQLCatalogue, rows: list[Row], path: SearchPath) -> list[Table]:
     """Read what belongs to the tables, and return them with it."""
     oids = [row[0] for row in rows]
-    columns = read_columns(catalogue, oids)
+    inserts = read_inserts(catalogue, [row[0] for row in rows if row[3] in _VIEWS])
+    columns = read_columns(catalogue, oids, inserts)
     indexes = read_indexes(catalogue, oids, columns)
     constraints = read_constraints(catalogue, oids, columns, path)
     views = catalogue.expressions(queries.VIEWS, "definition", oids, of_views=True)
@@ -91,6 +93,7 @@ def _tables(catalogue: PostgreSQLCatalogue, rows: list[Row], path: SearchPath) -
             comment=comment,
             partition_of=path.label(parent_schema, parent) if parent else "",
             definition=definition if kind in _VIEWS else None,
+            insert_obstacle=inserts.obstacle(oid),
         )
 
     return [table(row) for row in rows]

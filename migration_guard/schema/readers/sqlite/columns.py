@@ -27,15 +27,19 @@ def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
         generated = Generated(
             UNKNOWN if expression is None else expression, stored=hidden == _STORED_COLUMN
         )
+    has_default = default is not None and default.upper() != "NULL"
+    fills_itself = has_default or generated is not None
     return Column(
         name=name,
         type=_declared_type(type_text),
         nullable=False if not_null else UNKNOWN if is_alias is UNKNOWN else not is_alias,
-        default=None if default is None or default.upper() == "NULL" else default,
+        default=default if has_default else None,
         identity=UNKNOWN if is_alias is UNKNOWN else "by default" if is_alias else "",
         generated=generated,
         collation=parsed.collations.get(folded),
         comment=None,
+        # A trigger cannot: it changes no value of the new row.
+        filled=True if fills_itself else is_alias,
     )
 
 

@@ -10,6 +10,7 @@ between table constraints may be left out).
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from migration_guard.schema.expressions import without_brackets
@@ -25,6 +26,8 @@ from migration_guard.sql.dialects import SQLITE
 from migration_guard.sql.scanner import Token, significant
 
 _TABLE_CONSTRAINTS: Final = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
+# CREATE TRIGGER name INSTEAD OF INSERT ON; SQLite leaves out IF NOT EXISTS and keeps a schema.
+_TRIGGER_HEAD: Final = 12
 # The pragmas have all of a definition that contains none of these words.
 _CLAUSE_WORD: Final = re.compile(
     r"\b(?:constraint|primary|unique|check|foreign|references|collate|as)\b", re.IGNORECASE
@@ -87,6 +90,12 @@ def index_expressions(sql: str) -> tuple[list[str], str | None]:
     if not cursor.accept("WHERE"):
         return terms, None
     return terms, without_brackets(source_of(sql, cursor.rest), "sqlite")
+
+
+def is_instead_of_insert(sql: str) -> bool:
+    """Return whether the text of a CREATE TRIGGER is that of an INSTEAD OF INSERT trigger."""
+    words = [keyword(token) for token in islice(significant(sql, SQLITE), _TRIGGER_HEAD)]
+    return "INSTEAD OF INSERT ON " in f"{' '.join(words)} "
 
 
 def _is_virtual(sql: str) -> bool:

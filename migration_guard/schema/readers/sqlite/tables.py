@@ -30,7 +30,11 @@ from migration_guard.schema.objects import (
 from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.sqlite.columns import VENDOR, make_column, rowid_alias
-from migration_guard.schema.readers.sqlite.create_table import Parsed, parse_create_table
+from migration_guard.schema.readers.sqlite.create_table import (
+    Parsed,
+    is_instead_of_insert,
+    parse_create_table,
+)
 from migration_guard.schema.readers.sqlite.indexes import make_index, plain_uniques
 from migration_guard.schema.search_path import Pair, SearchPath
 
@@ -60,6 +64,7 @@ ORDER BY m.name, f.id, f.seq
 """
 _EVERY: Final = "%s = %s"
 _ONE: Final = "m.name = %s AND m.type = %s"
+_NO_TRIGGER: Final = "it is a view without an INSTEAD OF INSERT trigger"
 _HIDDEN_COLUMN: Final = 1  # of a virtual table
 
 
@@ -121,6 +126,10 @@ class _Pragmas:
         names = [(row[0], row[1]) for row in objects if row[0] in {"table", "view"}]
         self._objects = {row[1]: row for row in objects if row[0] in {"table", "view"}}
         self._names: dict[str, str] = {name.lower(): name for name in self._objects}
+        triggers = [row for row in objects if row[0] == "trigger"]
+        self._insertable_views = {
+            row[2].lower() for row in triggers if is_instead_of_insert(row[3])
+        }
         self._index_sql = {row[1]: row[3] for row in objects if row[0] == "index"}
         self._columns = catalogue.by_table(_COLUMNS, names, "columns")
         tables = [pair for pair in names if pair[0] == "table" and pair[1] in self._columns]
@@ -154,6 +163,9 @@ class _Pragmas:
             comment=None,
             definition=sql if kind == "view" else None,
             folds_case=True,
+            insert_obstacle=_NO_TRIGGER
+            if kind == "view" and name.lower() not in self._insertable_views
+            else "",
         )
 
     def _table_columns(
