@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
 from migration_guard.contracts.outcomes import Undecided
+from migration_guard.schema.conditions import in_one_spelling
 from migration_guard.schema.defaults import same_default
 from migration_guard.schema.deparse import Kind, Question, Spellings
 from migration_guard.schema.meaning import has_same_meaning
@@ -66,10 +67,19 @@ class TableContext(NamedTuple):
         """
         if actual is UNKNOWN:
             return self.undecided(f"{kind}s", "definition")
-        is_same = same_default if kind == "default" else has_same_meaning
-        if expected == actual or is_same(expected, actual, self.vendor):
+        is_same = self._is_same_default if kind == "default" else self._is_same_condition
+        if expected == actual or is_same(expected, actual):
             return True
         deparsed = self.deparse(Question(self.table, kind, expected, actual, column_type))
         if isinstance(deparsed, Undecided):
             return deparsed
-        return deparsed is not None and is_same(*deparsed, self.vendor)
+        return deparsed is not None and is_same(*deparsed)
+
+    def _is_same_default(self, a: str, b: str) -> bool:
+        return same_default(a, b, self.vendor)
+
+    def _is_same_condition(self, a: str, b: str) -> bool:
+        columns = () if self.table.columns is UNKNOWN else self.table.columns
+        booleans = frozenset(column.name for column in columns if column.type == "bool")
+        a, b = (in_one_spelling(text, self.vendor, booleans) for text in (a, b))
+        return has_same_meaning(a, b, self.vendor)
