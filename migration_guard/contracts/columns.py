@@ -1,6 +1,7 @@
 """A column of a contract against the column of the database: one pure judge for each aspect."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Final, TypeAlias
 
 from migration_guard.contracts.declare import Column
@@ -45,7 +46,8 @@ def _judge_type(context: TableContext, clause: Column, actual: objects.Column) -
     types = [actual.type]
     if isinstance(actual.base_type, str):
         types.append(actual.base_type)
-    if any(same_type(expected, type_text, context.vendor) for type_text in types):
+    accepted = (expected, *clause.other_types)
+    if any(same_type(*pair, context.vendor) for pair in product(accepted, types)):
         return None
     affinity = _AFFINITY_OF.get(context.vendor)
     if clause.by_affinity and affinity and affinity(expected) == affinity(actual.type):

@@ -1,5 +1,6 @@
 """Checks, foreign keys and exclusions of a contract against those of the database. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -100,13 +101,23 @@ def _judge_candidate(
         return has_target or wrong
     for name in ("on_delete", "on_update", "deferrable"):
         expected, fact = getattr(clause, name), getattr(actual, name)
-        if expected is None:
+        if expected is None or not _counts(context, clause, actual, name):
             continue
         if fact is UNKNOWN:
             return context.undecided("foreign_keys")
         if effective_action(expected, context.vendor) != effective_action(fact, context.vendor):
             return wrong
     return _judge_validity(context, clause, actual)
+
+
+def _counts(
+    context: TableContext, clause: ForeignKey, actual: objects.ForeignKey, option: str
+) -> bool:
+    """Return whether an option of a key counts: of Django's keys only where Django named it."""
+    if not clause.by_django or (option == "on_delete" and clause.on_delete != "no action"):
+        return True
+    # Django names no foreign key on SQLite, where only a new table could have another one.
+    return context.vendor == "sqlite" or bool(_DJANGO_NAME.search(actual.name))
 
 
 def _has_target(
@@ -201,6 +212,9 @@ def _describe_actual_key(actual: objects.ForeignKey) -> str:
     return " ".join(words)
 
 
+# The table, the columns, their digest, _fk_ and the target, cut to what a name may have
+# (``BaseDatabaseSchemaEditor._create_index_name``).
+_DJANGO_NAME: Final = re.compile(r"_[0-9a-f]{8}_fk(?:_|$)")
 _CHANGE: Final = (
     "Write a migration that drops the constraint and adds it as stated "
     "(manage.py makesqlmigration)."

@@ -32,12 +32,12 @@ class Clause:
 class Column(Clause):
     """A column.
 
-    ``type`` is SQL in any spelling. With ``by_affinity`` any type of the same affinity will do on
-    SQLite, where only the affinity has a meaning. ``default`` and ``generated`` are SQL
-    expressions, or True for any and False for none (not even an identity). ``identity`` is "always"
-    or "by default", True for any way in which the database numbers rows (a sequence too), False for
-    none. ``sources`` gives the places of fields (``{"null": "schema_contract.toml:12"}``) that
-    differ from the place of the column.
+    ``type`` is SQL in any spelling, and one of ``other_types`` will do as well. With
+    ``by_affinity`` any type of the same affinity will do on SQLite, where only the affinity has a
+    meaning. ``default`` and ``generated`` are SQL expressions, or True for any and False for none
+    (not even an identity). ``identity`` is "always" or "by default", True for any way in which the
+    database numbers rows (a sequence too), False for none. ``sources`` gives the places of fields
+    (``{"null": "schema_contract.toml:12"}``) that differ from the place of the column.
     """
 
     name: str
@@ -49,11 +49,13 @@ class Column(Clause):
     stored: bool | None = None
     collation: str | None = None
     by_affinity: bool = field(default=False, kw_only=True)
+    other_types: Sequence[str] = field(default=(), kw_only=True)
     sources: Mapping[str, str] = field(
         default_factory=dict, compare=False, repr=False, kw_only=True
     )
 
     def __post_init__(self) -> None:
+        freeze(self, "other_types")
         if isinstance(self.identity, str):
             _require_one_of(IDENTITIES, identity=self.identity)
 
@@ -76,7 +78,8 @@ class PrimaryKey(Clause):
 class Unique(Clause):
     """A unique key over ``columns`` in this order; a column may be an expression.
 
-    With ``where``, only those rows differ. ``deferrable`` is "", "immediate" or "deferred".
+    With ``where``, only those rows differ. ``deferrable`` is "", "immediate" or "deferred". The
+    ``opclasses`` count only where the clause states them; "" is the default one.
     """
 
     columns: Sequence[str]
@@ -84,9 +87,10 @@ class Unique(Clause):
     include: Sequence[str] = ()
     nulls_distinct: bool = True
     deferrable: str = ""
+    opclasses: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        freeze(self, "columns", "include")
+        freeze(self, "columns", "include", "opclasses")
         _require_one_of(DEFERRABLE, deferrable=self.deferrable)
 
 
@@ -97,7 +101,7 @@ class Index(Clause):
     ``"salience DESC"`` asks for an order. Any valid index over all rows (those of ``where``) keeps
     this clause if it has these columns, or if it is a B-tree that begins with them. With ``exact``
     it must have just these columns, in these orders, and not be unique. ``method`` and
-    ``opclasses`` count only where the clause states them.
+    ``opclasses`` count only where the clause states them; "" is the default operator class.
     """
 
     columns: Sequence[str]
@@ -132,7 +136,9 @@ class ForeignKey(Clause):
     """A foreign key; ``references`` is ``users(id)``, or ``users`` for its primary key.
 
     ``on_delete`` and ``on_update`` are "no action", "restrict", "cascade", "set null" or "set
-    default"; ``deferrable`` is "", "immediate" or "deferred".
+    default"; ``deferrable`` is "", "immediate" or "deferred". With ``by_django``, a "no action" and
+    ``deferrable`` count only on a constraint with a name that Django makes: one of another name
+    was added by SQL, on purpose.
     """
 
     columns: Sequence[str]
@@ -141,6 +147,7 @@ class ForeignKey(Clause):
     on_update: str | None = None
     deferrable: str | None = None
     valid: bool = True
+    by_django: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         freeze(self, "columns")

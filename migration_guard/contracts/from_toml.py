@@ -94,13 +94,9 @@ class _Reader:
         return [(name, (section, name), value) for name, value in entries.items()]
 
     def _models(self, value: Any) -> Models:
-        models = self.values.table(("models",), value, ("include", "exclude"))
-        return Models(
-            *(
-                self.values.names(("models", key), models.get(key, []))
-                for key in ("include", "exclude")
-            )
-        )
+        keys = ("include", "exclude")
+        models = self.values.table(("models",), value, keys)
+        return Models(*(self.values.names(("models", key), models.get(key, [])) for key in keys))
 
     def _table(self, name: str, path: KeyPath, value: Any) -> declare.Table:
         self._refuse_bare_schema(name, path, value)
@@ -253,13 +249,14 @@ _KEYS: Final[Mapping[type[declare.Clause], Mapping[str, Check]]] = {
         "include": Values.names,
         "nulls_distinct": Values.flag,
         "deferrable": Values.text,
+        "opclasses": Values.opclasses,
     },
     declare.Index: {
         "columns": Values.columns,
         "where": Values.text,
         "include": Values.names,
         "method": Values.text,
-        "opclasses": Values.names,
+        "opclasses": Values.opclasses,
         "exact": Values.flag,
     },
     declare.Check: {"name": Values.text, "expression": Values.text, "valid": Values.flag},

@@ -45,7 +45,9 @@ def match_unique(context: TableContext, clause: Unique, actual: objects.Index) -
         if is_same and actual.include is UNKNOWN:
             return context.undecided("indexes")
         return NO_MATCH
-    index = Index(clause.columns, where=clause.where, include=clause.include)
+    index = Index(
+        clause.columns, where=clause.where, include=clause.include, opclasses=clause.opclasses
+    )
     unique = context.undecided("indexes") if actual.unique is UNKNOWN else None
     return worst_of(
         (unique, match_options(context, clause, actual), match_index(context, index, actual))
@@ -132,13 +134,9 @@ def _match_expressions(context: TableContext, clause: Index, actual: objects.Ind
 
 def _match_extras(context: TableContext, clause: Index, actual: objects.Index) -> Outcome:
     """Judge the method, the INCLUDE columns and the operator classes, where they are stated."""
-    classes: Any = actual.opclasses
-    if classes is not UNKNOWN:
-        classes = [opclass or "" for opclass in classes[: len(clause.opclasses)]]
     pairs: tuple[tuple[Any, Any], ...] = (
         (_lower(clause.method), _lower(actual.method)),
         (sorted(clause.include), actual.include),
-        (list(clause.opclasses), classes),
     )
     for expected, fact in pairs:
         if not expected:
@@ -146,6 +144,20 @@ def _match_extras(context: TableContext, clause: Index, actual: objects.Index) -
         if fact is UNKNOWN:
             return context.undecided("indexes")
         if expected != (sorted(fact) if isinstance(fact, tuple) else fact):
+            return NO_MATCH
+    return _match_opclasses(context, clause, actual)
+
+
+def _match_opclasses(context: TableContext, clause: Index, actual: objects.Index) -> Outcome:
+    """Judge the operator classes; one may be stated by any of its names."""
+    if not clause.opclasses:
+        return None
+    if actual.opclasses is UNKNOWN:
+        return context.undecided("indexes")
+    for position, expected in enumerate(clause.opclasses):
+        names = _value_at(actual.opclass_names, position) or ()
+        opclass = _value_at(actual.opclasses, position) or ""
+        if expected != opclass and expected not in names:
             return NO_MATCH
     return None
 

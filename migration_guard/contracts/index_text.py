@@ -47,7 +47,12 @@ def describe_key(key: Key) -> str:
 
 def describe_index(index: Index) -> str:
     """Return an index for a person to read."""
-    words = ["unique" if index.unique is True else "index", in_brackets(key_texts(index))]
+    words = ["unique" if index.unique is True else "index"]
+    if isinstance(index.method, str) and index.method.lower() not in {"btree", "unknown", ""}:
+        words.append(f"using {index.method.lower()}")
+    words.append(in_brackets(key_texts(index)))
+    if index.opclasses is not UNKNOWN and any(index.opclasses):
+        words.append(f"with {', '.join(filter(None, index.opclasses))}")
     if index.include is not UNKNOWN and index.include:
         words.append(f"INCLUDE {in_brackets(index.include)}")
     if isinstance(index.predicate, str):

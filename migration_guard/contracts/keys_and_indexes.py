@@ -36,7 +36,7 @@ def judge_primary_key(context: TableContext, clause: PrimaryKey) -> Outcome:
 
 def judge_unique(context: TableContext, clause: Unique) -> Outcome:
     """Judge whether any two rows surely differ in the columns of a clause."""
-    is_plain = clause.where is None and not clause.include
+    is_plain = clause.where is None and not clause.include and not clause.opclasses
     columns = [context.table.column(name) for name in clause.columns]
     if is_plain and None not in columns:
         return _judge_plain_unique(context, clause)
@@ -84,7 +84,10 @@ def judge_index(context: TableContext, clause: Index) -> Outcome:
 def _does_primary_key_serve(context: TableContext, clause: Index) -> bool:
     # SQLite's rowid serves look-ups, and the catalogue shows no index for it.
     key = context.table.primary_key
-    if not isinstance(key, objects.Key) or clause.where or clause.exact or clause.method:
+    is_tree = clause.method in {None, TREE}
+    if not isinstance(key, objects.Key) or clause.where or clause.exact or not is_tree:
+        return False
+    if any(clause.opclasses):
         return False
     columns = tuple(clause.columns)
     return context.are_same_names(key.columns[: len(columns)], columns)
@@ -93,7 +96,8 @@ def _does_primary_key_serve(context: TableContext, clause: Index) -> bool:
 def describe(clause: Unique | Index) -> str:
     """Return a key as the id of its assertion names it: ``(a, b) where c``."""
     where = f" where {clause.where}" if clause.where else ""
-    using = f" using {clause.method}" if isinstance(clause, Index) and clause.method else ""
+    method = clause.method if isinstance(clause, Index) else None
+    using = f" using {method}" if method not in {None, TREE} else ""
     return f"({', '.join(clause.columns)}){using}{where}"
 
 
@@ -144,7 +148,9 @@ def _missing_index(
                 "half way.",
             )
     texts = "; ".join(map(describe_index, indexes))
-    return Violated("missing-index", expected, texts or "no index")
+    using = f" using {TREE}" if clause.method == TREE else ""
+    return Violated("missing-index", f"{expected}{using}", texts or "no index")
 
 
+TREE: Final = "btree"
 _CHANGE: Final = "Write a migration that changes the key (manage.py makesqlmigration)."

@@ -132,7 +132,7 @@ def _unique(key: Key) -> Any:
 def _unique_index(index: Index) -> dict[str, Any]:
     values = _index(index)
     nulls = {} if index.nulls_distinct is True else {"nulls_distinct": index.nulls_distinct}
-    names = ("columns", "where", "include")
+    names = ("columns", "where", "include", "opclasses")
     return _without_unknown({**{name: values[name] for name in names if name in values}, **nulls})
 
 

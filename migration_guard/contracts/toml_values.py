@@ -57,6 +57,12 @@ class Values:
             raise self.wrong_type(path, value, 'a list of names, such as ["a", "b"]')
         return [self.text((*path, number), name) for number, name in enumerate(value)]
 
+    def opclasses(self, path: KeyPath, value: Any) -> list[str]:
+        """Return a list of texts, in which "" is the default operator class."""
+        texts = value if isinstance(value, list) else [value]
+        self.names(path, value if texts is not value else [text for text in texts if text != ""])
+        return texts
+
     def columns(self, path: KeyPath, value: Any) -> list[str]:
         """Return a list of texts that is not empty."""
         names = self.names(path, value)

@@ -30,6 +30,8 @@ CREATE INDEX users_lower ON users (lower(email), id);
 CREATE INDEX users_covering ON users (price) INCLUDE (born, seen);
 CREATE INDEX users_gin ON users USING gin (data jsonb_path_ops);
 CREATE INDEX users_like ON users (email varchar_pattern_ops);
+CREATE INDEX users_like_more ON users (email varchar_pattern_ops, id);
+CREATE UNIQUE INDEX users_unique_like ON users (email varchar_pattern_ops, id) WHERE price > 1;
 CREATE INDEX users_collated ON users (email COLLATE "C");
 CREATE UNIQUE INDEX users_unique_lower ON users (lower("Full Name"));
 CREATE UNIQUE INDEX users_unique_partial ON users (old_id) WHERE points IS NOT NULL;
@@ -62,6 +64,17 @@ CREATE UNIQUE INDEX counts_key ON counts (feeling);
 # What is changed, and what a violation must name: the table, and what stands in it.
 POSTGRESQL_CHANGES = {
     "ALTER TABLE users RENAME TO people": ("missing-table", "users", ""),
+    "DROP INDEX users_like_more; CREATE INDEX users_like_more ON users (email, id)": (
+        "missing-index",
+        "users",
+        "email, id",
+    ),
+    "DROP INDEX users_unique_like; "
+    "CREATE UNIQUE INDEX users_unique_like ON users (email, id) WHERE price > 1": (
+        "missing-unique",
+        "users",
+        "email, id",
+    ),
     "DROP TABLE pairs CASCADE": ("missing-table", "pairs", ""),
     "ALTER TABLE users RENAME email TO mail": ("missing-column", "users", "email"),
     "ALTER TABLE users DROP COLUMN born CASCADE": ("missing-column", "users", "born"),

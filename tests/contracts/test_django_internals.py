@@ -1,4 +1,4 @@
-"""What `contracts.from_models` knows of Django that Django does not document.
+"""What `contracts.model_keys` knows of Django that Django does not document.
 
 A new version may change it: then a test here says what is gone, and what to change.
 """
@@ -10,7 +10,7 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import backends, connection, models
 
-from migration_guard.contracts.from_models import UNINDEXED_TYPES
+from migration_guard.contracts.model_keys import UNINDEXED_TYPES
 
 BACKENDS = Path(backends.__file__).parent
 
@@ -27,7 +27,7 @@ def _limited_data_types(vendor):
 def test_unindexed_types_when_a_version_is_new_are_those_of_django(vendor):
     assert UNINDEXED_TYPES[vendor] == _limited_data_types(vendor), (
         f"Django's {vendor} backend gives an index to other types than before: change "
-        "UNINDEXED_TYPES in migration_guard/contracts/from_models.py"
+        "UNINDEXED_TYPES in migration_guard/contracts/model_keys.py"
     )
 
 
@@ -35,7 +35,7 @@ def test_unindexed_types_when_a_version_is_new_are_those_of_django(vendor):
 def test_unindexed_types_when_a_version_is_new_still_are_none(vendor):
     assert _limited_data_types(vendor) is None, (
         f"Django's {vendor} backend gives some types no index now: add them to UNINDEXED_TYPES in "
-        "migration_guard/contracts/from_models.py"
+        "migration_guard/contracts/model_keys.py"
     )
 
 
@@ -50,7 +50,7 @@ def test_unindexed_types_when_a_version_is_new_still_are_none(vendor):
 def test_create_sql_when_a_version_is_new_still_has_these_parts(made):
     parts = made.create_sql(ContentType, connection.schema_editor(collect_sql=True)).parts
 
-    assert str(parts["columns"]) == '"model"', "see _keys_of in contracts/from_models.py"
+    assert str(parts["columns"]) == '"model"', "see _keys_of in contracts/model_keys.py"
     assert parts["condition"] == " WHERE \"model\" = 'a'", (
-        "see _condition_of in contracts/from_models.py"
+        "see _condition_of in contracts/model_keys.py"
     )

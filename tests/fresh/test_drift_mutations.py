@@ -20,7 +20,7 @@ MORE = {
     ("CREATE TABLE `odd.table`", "CREATE TABLE `even.table`"): 2,
     ("CREATE VIEW happy", "CREATE VIEW sad"): 2,
     # So is that of a column: what stands over it stands over another.
-    "ALTER TABLE users RENAME email TO mail": 9,
+    "ALTER TABLE users RENAME email TO mail": 11,
     'ALTER TABLE "odd.table" RENAME "a.b" TO ab': 2,
     ('"a b"', '"a c"'): 2,
     ("born date", "birth date", "born", "birth"): 5,

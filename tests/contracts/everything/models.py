@@ -4,7 +4,7 @@
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Lower, Now, Upper
 
 
 class Every(models.Model):
@@ -60,6 +60,13 @@ class Defaults(models.Model):
     total = models.IntegerField(db_default=models.Value(3) + models.Value(4))
 
 
+class Shout(models.Field):
+    """A field that Django has no name of, as those of packages are."""
+
+    def db_type(self, connection):
+        return "varchar(30)"
+
+
 class Generated(models.Model):
     first = models.CharField(max_length=20)
     width = models.IntegerField()
@@ -69,6 +76,7 @@ class Generated(models.Model):
     lower = models.GeneratedField(
         expression=Lower("first"), output_field=models.CharField(max_length=20), db_persist=True
     )
+    shout = models.GeneratedField(expression=Upper("first"), output_field=Shout(), db_persist=True)
 
 
 class Composite(models.Model):
@@ -175,6 +183,12 @@ class Constrained(models.Model):
             models.UniqueConstraint(fields=["other"], name="un_nulls", nulls_distinct=False),
             models.CheckConstraint(condition=Q(number__range=(0, 100)), name="ck_range"),
             models.CheckConstraint(condition=Q(name__startswith="a%"), name="ck_like"),
+            models.CheckConstraint(
+                condition=(Q(active=True) & ~Q(name="x")) | Q(other__isnull=True, number__lt=7),
+                name="ck_mixed",
+            ),
+            models.CheckConstraint(condition=Q(active=False) | ~Q(number=3), name="ck_flag"),
+            models.CheckConstraint(condition=Q(number__gt=F("number") - 1), name="ck_columns"),
         )
 
 

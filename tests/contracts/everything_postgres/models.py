@@ -28,6 +28,22 @@ class Fields(models.Model):
     listed = fields.ArrayField(models.IntegerField(), db_default=[1, 2])
 
 
+class Generated(models.Model):
+    name = models.CharField(max_length=40)
+    vector = models.GeneratedField(
+        expression=search.SearchVector("name", config="english"),
+        output_field=search.SearchVectorField(),
+        db_persist=True,
+    )
+    listed = models.GeneratedField(
+        expression=Func(
+            "name", function="string_to_array", template="%(function)s(%(expressions)s, ',')"
+        ),
+        output_field=fields.ArrayField(models.TextField()),
+        db_persist=True,
+    )
+
+
 class Indexes(models.Model):
     name = models.CharField(max_length=40)
     tags = fields.ArrayField(models.CharField(max_length=10))
@@ -84,5 +100,19 @@ class Room(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["number"], name="un_opclass", opclasses=["int4_ops"], condition=Q(number=1)
+            ),
+        )
+
+
+class Named(models.Model):
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["name"], name="un_like", opclasses=["varchar_pattern_ops"]
+            ),
+            models.CheckConstraint(
+                condition=Q(name__in=["a", "b"]) | Q(name__startswith="50%"), name="ck_named"
             ),
         )
