@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from migration_guard.conf import nearest
-from migration_guard.contracts import columns, constraints, database_clauses, keys_and_indexes
+from migration_guard.contracts import (
+    columns,
+    constraints,
+    database_clauses,
+    inserts,
+    keys_and_indexes,
+)
 from migration_guard.contracts.causes import Causes
 from migration_guard.contracts.contract import Contract
 from migration_guard.contracts.declare import Clause, Column, Table, View
@@ -92,6 +98,7 @@ class _Comparison(NamedTuple):
         yield existence
         if isinstance(actual, objects.Table) and existence.verdict is not Verdict.VIOLATED:
             context = TableContext(self.snapshot, actual, self.deparse)
+            yield from self._table_assertions(context)
             for column in self.clause.columns:
                 yield from self._column_assertions(context, column)
             for requirement, clause, outcome in self._other_judgements(context):
@@ -151,6 +158,14 @@ class _Comparison(NamedTuple):
                 yield requirement.assertion(judge_aspect(context, column, actual))
             else:
                 yield requirement.assertion(Undecided(existence.unknown))
+
+    def _table_assertions(self, context: TableContext) -> Iterator[Assertion]:
+        """Yield what the clause states of the table itself; a view of models is included."""
+        if not isinstance(self.clause, Table):
+            return
+        for aspect, judge in inserts.judges_of(self.clause):
+            requirement = self._requirement(aspect, "", self.clause)
+            yield requirement.assertion(judge(context, self.clause))
 
     def _other_judgements(self, context: TableContext) -> Iterator[Judgement]:
         """Judge what is not about a single column; a model on a view has none of it."""
@@ -225,6 +240,9 @@ class _Comparison(NamedTuple):
 
     def _all_requirements(self) -> Iterator[Requirement]:
         """Yield all requirements of the table but its existence."""
+        if isinstance(self.clause, Table):
+            for aspect, _ in inserts.judges_of(self.clause):
+                yield self._requirement(aspect, "", self.clause)
         for column in self.clause.columns:
             yield self._requirement("exists", column.name, column)
             for aspect, _ in columns.judges_of(column):
@@ -241,7 +259,7 @@ class _Comparison(NamedTuple):
         return Requirement(
             f"{name}::{object_}::{aspect}" if object_ else f"{name}::{aspect}",
             name,
-            object_ or ("" if aspect in {"exists", "exact"} else aspect),
+            object_ or ("" if aspect in _OF_TABLES else aspect),
             source or clause.source or self.clause.source,
             clause.owner or self.clause.owner,
             clause.reason or self.clause.reason,
@@ -262,6 +280,8 @@ def _is_right_kind(clause: Table | View, kind: str) -> bool:
     return kind == VIEWS[clause.materialized]
 
 
+# The aspects of a table as a whole.
+_OF_TABLES: Final = frozenset({"exists", "exact", *inserts.JUDGES})
 # The word of a statement that makes such a key.
 _SQL_WORDS: Final = {"unique": "UNIQUE", "index": "INDEX", "foreign_key": "REFERENCES"}
 _ADD: Final = "Add it in a migration: manage.py makesqlmigration."

@@ -16,14 +16,16 @@ from migration_guard.exceptions import CannotTell
 class Models:
     """Which models are part of a contract, as patterns of ``app.Model``.
 
-    An empty ``include`` means all models.
+    An empty ``include`` means all models. ``writes`` are the unmanaged models that the project
+    creates rows of; of managed ones it always does.
     """
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    writes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        declare.freeze(self, "include", "exclude")
+        declare.freeze(self, "include", "exclude", "writes")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -129,6 +131,7 @@ def merge(contracts: Iterable[Contract]) -> Contract:
         models=Models(
             [pattern for contract in parts for pattern in contract.models.include],
             [pattern for contract in parts for pattern in contract.models.exclude],
+            [pattern for contract in parts for pattern in contract.models.writes],
         ),
         exact=any(contract.exact for contract in parts),
         source=next((contract.source for contract in parts if contract.exact), ""),

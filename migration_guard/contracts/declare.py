@@ -181,7 +181,9 @@ class Table(Clause):
 
     With ``exact`` there must be no other columns. With ``or_view`` a view will do; then only
     columns and types are checked, since a view has no keys and its columns introspect as nullable.
-    ``app`` is the Django app whose migrations make the table, "" where raw SQL does.
+    ``app`` is the Django app whose migrations make the table, "" where raw SQL does. With
+    ``writable`` an INSERT with just these columns must work, and with ``transactional`` the storage
+    engine must have transactions.
     """
 
     name: str
@@ -194,6 +196,8 @@ class Table(Clause):
     exclusions: tuple[Exclusion, ...]
     exact: bool
     or_view: bool
+    writable: bool
+    transactional: bool
     app: str
 
     def __init__(
@@ -209,6 +213,8 @@ class Table(Clause):
         exclusions: Iterable[Exclusion | str] = (),
         exact: bool = False,
         or_view: bool = False,
+        writable: bool = False,
+        transactional: bool = False,
         app: str = "",
         owner: str = "",
         reason: str = "",
@@ -227,6 +233,8 @@ class Table(Clause):
             exclusions=tuple(_clauses(Exclusion, exclusions)),
             exact=exact,
             or_view=or_view,
+            writable=writable,
+            transactional=transactional,
             app=app,
             owner=owner,
             reason=reason,

@@ -20,6 +20,7 @@ from migration_guard.contracts.model_constraints import (
 )
 from migration_guard.contracts.model_keys import read_indexes, read_uniques
 from migration_guard.contracts.model_reader import ModelReader, unquote
+from migration_guard.contracts.written_models import find_written_models
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -35,9 +36,10 @@ def from_models(alias: str = "default", models: Models = _ALL) -> Contract:
     """
     from django.apps import apps
 
+    written = find_written_models(lambda label: _matches(label, models.writes))
     return Contract(
         [
-            _table(ModelReader(model, alias))
+            _table(ModelReader(model, alias), is_written=model in written)
             for model in sorted(
                 apps.get_models(include_auto_created=True),
                 key=lambda model: (model._meta.db_table, model._meta.label),
@@ -78,7 +80,8 @@ def _has_table(model: type["Model"], alias: str) -> bool:
     return str(router.db_for_read(model)) == alias
 
 
-def _table(reader: ModelReader) -> Table:
+def _table(reader: ModelReader, *, is_written: bool) -> Table:
+    """Return the table; ``is_written`` says that the project creates rows of the model."""
     key = [field.column for field in reader.meta.pk_fields if field in reader.fields]
     return Table(
         unquote(reader.meta.db_table),
@@ -90,6 +93,10 @@ def _table(reader: ModelReader) -> Table:
         foreign_keys=list(read_foreign_keys(reader)),
         exclusions=list(read_exclusions(reader)),
         or_view=not reader.meta.managed,
+        writable=is_written,
+        transactional=is_written
+        and reader.connection.vendor == "mysql"
+        and reader.features.supports_transactions,
         app=reader.meta.app_label if reader.meta.managed else "",
         source=reader.meta.label,
     )

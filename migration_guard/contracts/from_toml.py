@@ -94,7 +94,7 @@ class _Reader:
         return [(name, (section, name), value) for name, value in entries.items()]
 
     def _models(self, value: Any) -> Models:
-        keys = ("include", "exclude")
+        keys = ("include", "exclude", "writes")
         models = self.values.table(("models",), value, keys)
         return Models(*(self.values.names(("models", key), models.get(key, [])) for key in keys))
 
@@ -112,6 +112,7 @@ class _Reader:
             foreign_keys=self._clauses(declare.ForeignKey, (*path, "foreign_keys"), table),
             exclusions=self._clauses(declare.Exclusion, (*path, "exclusions"), table),
             exact=self.values.flag((*path, "exact"), table.get("exact", False)),
+            writable=self.values.flag((*path, "writable"), table.get("writable", False)),
             **self._who(path, table),
         )
 
@@ -229,6 +230,7 @@ TABLE: Final = (
     "foreign_keys",
     "exclusions",
     "exact",
+    "writable",
 )
 VIEW: Final = ("columns", "materialized", "exact", "unique", "indexes")
 # The keys of each clause, beside those of WHO; a short form is the value of the first key.

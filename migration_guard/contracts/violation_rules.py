@@ -7,6 +7,8 @@ RULES: Final[Mapping[str, str]] = {
     "missing-table": "A table that code relies on is not in the database.",
     "extra-table": "The contract lists all tables, and the database has one more.",
     "wrong-kind": "A view stands where the contract says table, or the other way round.",
+    "wrong-engine": "The storage engine of a table has no transactions and no foreign keys.",
+    "not-writable": "An INSERT of a row by its model, or with the stated columns, fails.",
     "missing-column": "A column that code relies on is not in its table.",
     "extra-column": "The contract lists all columns of the table, and there is one more.",
     "wrong-type": "A column has another type, length or precision.",

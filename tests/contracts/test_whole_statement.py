@@ -260,6 +260,11 @@ MYSQL = [
         ("ALTER TABLE everything_referring_many MODIFY id int AUTO_INCREMENT",),
         ("wrong-type", "everything_referring_many"),
     ),
+    (
+        ("ALTER TABLE everything_defaults ENGINE = MyISAM",),
+        ("ALTER TABLE everything_defaults ENGINE = InnoDB",),
+        ("wrong-engine", "everything_defaults"),
+    ),
     (VIEW_INSTEAD, TABLE_BACK, ("wrong-kind", "everything_restaurant")),
 ]
 
