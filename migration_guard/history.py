@@ -22,9 +22,13 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
+from migration_guard.planning.history_rows import (
+    HistoryRow,
+    JournalRow,
+    RecordedHistory,
+    edited_ids,
+)
 from migration_guard.planning.names import MAX_DIGITS
-from migration_guard.planning.plan import edited_ids
 from migration_guard.planning.stamp import STAMP_ID, StampRow, parse_stamp, stamp_command
 from migration_guard.sql.classify import has_secret, mask_text
 from migration_guard.sql.secret_names import has_secret_name, is_secret_name

@@ -14,8 +14,8 @@ from migration_guard.models import AppliedMigration
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.history_rows import HistoryRow, RecordedHistory
-from migration_guard.planning.plan import State, edited_ids, make_plan
+from migration_guard.planning.history_rows import HistoryRow, RecordedHistory, edited_ids
+from migration_guard.planning.plan import State, make_plan
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import has_secret
 

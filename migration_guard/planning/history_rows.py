@@ -1,11 +1,12 @@
 """The rows of the history and of the journal as plain values, and the names of the app's tables."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from migration_guard.conf import PRODUCTION
+from migration_guard.planning.files import MigrationFile
 
 HISTORY_TABLE: Final = "applied_migrations"
 # The tables of the app itself. The models have the same names; a test compares them.
@@ -70,3 +71,12 @@ class RecordedHistory(NamedTuple):
         if self.stamp is None and (self.rows or self.journal or self.cleared):
             return PRODUCTION
         return self.stamp
+
+
+def edited_ids(files: Iterable[MigrationFile], rows: Mapping[str, HistoryRow]) -> list[str]:
+    """Return the ids of applied migrations whose text is not the one that was applied."""
+    return [
+        file.id
+        for file in files
+        if (row := rows.get(file.id)) is not None and row.checksum not in (None, file.checksum)
+    ]

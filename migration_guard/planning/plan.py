@@ -4,7 +4,7 @@ Pure. Whole sets are compared, never just the highest number: a pending migratio
 applied one is ``out_of_order``, not forgotten.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -100,15 +100,6 @@ def make_plan(
 def is_allowed(file: MigrationFile, environment: str, stamp: str | None) -> bool:
     """Return True if both the setting and the database's own stamp let the file run."""
     return file.directives.runs_in(environment) and file.directives.runs_in(stamp or environment)
-
-
-def edited_ids(files: Iterable[MigrationFile], rows: Mapping[str, HistoryRow]) -> list[str]:
-    """Return the ids of applied migrations whose text is not the one that was applied."""
-    return [
-        file.id
-        for file in files
-        if (row := rows.get(file.id)) is not None and row.checksum not in (None, file.checksum)
-    ]
 
 
 def _state_of_applied(

@@ -241,8 +241,9 @@ class Connection(ABC):
             return self._connecting_step(error) or self._connect_remedy
         if kind is Kind.LOST:
             return self._lost_remedy
-        first = self._own_step(error)
-        return f"{first[0].upper()}{first[1:]}, and run again." if first else self._step_remedy
+        if first := self._own_step(error):
+            return f"{first[0].upper()}{first[1:]}, and run again."
+        return self._connecting_step(error) or self._step_remedy  # the lock connects anew
 
     def _connecting_step(self, error: Exception) -> str:  # noqa: ARG002
         """Return what to do about a connection that cannot be made, or nothing."""

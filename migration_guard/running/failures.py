@@ -149,9 +149,8 @@ def _state_and_next(
 ) -> tuple[str, str]:
     name, vendor = script.file.id, connection.vendor
     failed = _failed_file(script, error, outlook, vendor)
-    first = "see that the server is up"
-    if error.kind is not Kind.LOST:
-        first = connection.first_step(error.error, failed) or failed.edit
+    cause = "" if error.kind is Kind.LOST else connection.first_step(error.error, failed)
+    first = cause or ("see that the server is up" if error.kind is Kind.LOST else failed.edit)
     entry = outlook.entry if outlook is not None else None
     at_work = ""
     if outlook is not None and not outlook.is_settled:
@@ -160,6 +159,8 @@ def _state_and_next(
         return _part(script, outlook, "")
     if entry is not None and not _is_whole(script, entry, vendor):
         state, next_step = _part(script, outlook, first)
+        if cause and outlook is not None and outlook.obstacle is not None:
+            next_step = f"{cause}; {next_step}"
         # Of a statement in doubt the outlook has told it.
         is_told = outlook is not None and outlook.remains
         state = state if is_told or not error.remains else f"{state}\n{error.remains}"

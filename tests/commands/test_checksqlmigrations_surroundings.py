@@ -36,7 +36,7 @@ def test_max_migration_when_it_cannot_be_read_says_why(migrations, postgres, gua
     result = guard("checksqlmigrations", "--format", "json")
 
     assert [one["rule"] for one in result.json["problems"]] == ["max-migration-stale"]
-    assert "cannot be read: Is a directory" in result.json["problems"][0]["message"]
+    assert "cannot be read: it is a folder, not a file" in result.json["problems"][0]["message"]
 
 
 @pytest.mark.parametrize(
