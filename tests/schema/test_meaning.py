@@ -201,6 +201,30 @@ def test_drift_when_an_edit_has_a_meaning_is_named(database):
         assert Change.DIFFERS in changes(database, first, second), second
 
 
+def test_drift_when_mariadb_keeps_what_has_no_meaning_is_none(mariadb):
+    """The name of a JSON column's check, and which of two equal actions a foreign key has."""
+    renamed = "CREATE TABLE t (id int PRIMARY KEY, old json, FOREIGN KEY (id) REFERENCES p (id){})"
+    mariadb.execute("CREATE TABLE p (id int PRIMARY KEY)")
+    mariadb.execute(renamed.format(" ON DELETE RESTRICT"))
+    mariadb.execute("ALTER TABLE t RENAME COLUMN old TO new")
+    first = read_database(connection)
+    mariadb.execute("DROP TABLE t")
+    mariadb.execute(renamed.format("").replace("old", "new"))
+
+    second = read_database(connection)
+
+    assert {comparison.change for comparison in compare(first, second)} == {Change.SAME}
+
+
+@pytest.mark.parametrize("type_", ["text", "varchar(20)", "longblob"])
+def test_type_when_mariadb_compresses_the_column_is_the_plain_one(mariadb, type_):
+    mariadb.execute(f"CREATE TABLE t (n {type_} COMPRESSED, plain {type_})")
+
+    compressed, plain = read_database(connection).table("t").columns
+
+    assert compressed.type == plain.type
+
+
 OWN_NAMES = (
     "CREATE TABLE {0} ({0} int, m int)",
     "CREATE SEQUENCE s",

@@ -191,7 +191,7 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
     else:
         json = _json_checks(table)
         for check in table.checks:
-            if (check.name, check.expression) not in json:
+            if check.expression not in json:
                 yield DatabaseObject(label, "check", check.name, properties.of_check(check))
     if table.exclusions is UNKNOWN:
         yield _unread_list(label, "exclusions")
@@ -201,11 +201,11 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
             yield DatabaseObject(label, "exclusion", exclusion.name, own)
 
 
-def _json_checks(table: Table) -> set[tuple[str, str]]:
-    """Return name and text of the checks that MariaDB gives to columns of the type JSON."""
+def _json_checks(table: Table) -> set[str]:
+    """Return the checks that MariaDB gives to columns of the type JSON."""
     columns: Iterable[Column] = () if table.columns is UNKNOWN else table.columns
     return {
-        (column.name, f"json_valid(`{column.name}`)")
+        f"json_valid(`{column.name}`)"
         for column in columns
         if column.type == "json" and column.base_type == "longtext"
     }

@@ -4,6 +4,7 @@ MariaDB writes defaults as expressions (``'NULL'`` is none), MySQL as bare liter
 expressions on both. MariaDB's JSON is ``longtext`` with a check; here its type is ``json``.
 """
 
+import re
 from typing import Final
 
 from migration_guard.schema.expressions import without_brackets
@@ -13,6 +14,7 @@ from migration_guard.schema.types import normalize
 
 VENDOR: Final = "mysql"
 
+_COMPRESSED: Final = re.compile(r"\s*/\*M!\d+ COMPRESSED\*/")
 _NUMBERS: Final = frozenset(
     {"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit"}
 )
@@ -32,7 +34,8 @@ def make_column(
     """
     _, name, default, nullable, type_text, data_type, extra, comment, collation, expression = row
     base_type: Fact[str | None] = None
-    column_type: Fact[str] = normalize(type_text, VENDOR)
+    # How MariaDB stores a column is no part of its type.
+    column_type: Fact[str] = normalize(_COMPRESSED.sub("", type_text), VENDOR)
     own_collation: Fact[str | None] = collation if collation != table_collation else None
     if json is UNKNOWN:
         column_type = base_type = UNKNOWN

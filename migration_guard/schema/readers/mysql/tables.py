@@ -188,11 +188,9 @@ class _InformationSchema:
             return False
         if self._checks is None:
             return UNKNOWN
+        # By the clause: the check keeps its name when the column is renamed.
         check = f"json_valid(`{column[1].lower()}`)"
-        return any(
-            name == column[1] and clause.lower() == check
-            for _, name, clause, _ in self._checks[table]
-        )
+        return any(clause.lower() == check for _, _, clause, _ in self._checks[table])
 
     def _table_indexes(self, table: str) -> Fact[tuple[Index, ...]]:
         if self._indexes is None:
@@ -214,8 +212,8 @@ class _InformationSchema:
             columns=tuple(row[2] for row in rows),
             target=target if schema == self._database else f"{schema}.{target}",
             target_columns=tuple(row[5] for row in rows),
-            on_delete=on_delete if on_delete is UNKNOWN else on_delete.lower(),
-            on_update=on_update if on_update is UNKNOWN else on_update.lower(),
+            on_delete=_action(on_delete),
+            on_update=_action(on_update),
             deferrable="",
             validated=True,
             match="simple",
@@ -228,6 +226,13 @@ class _InformationSchema:
             Check(row[1], without_brackets(row[2], VENDOR), row[3] != "NO")
             for row in sorted(self._checks[table], key=lambda row: str(row[1]))
         )
+
+
+def _action(action: Fact[str]) -> Fact[str]:
+    """Return an action of a foreign key; InnoDB does the same for RESTRICT and NO ACTION."""
+    if action is UNKNOWN:
+        return UNKNOWN
+    return "no action" if action == "RESTRICT" else action.lower()
 
 
 def _by_table(rows: list[Row] | None) -> dict[str, list[Row]] | None:
