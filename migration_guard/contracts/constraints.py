@@ -17,7 +17,7 @@ def judge_check(context: TableContext, clause: Check) -> Outcome:
     if checks is UNKNOWN:
         return context.undecided("checks")
     if clause.name:
-        actual = context.table.check(clause.name)
+        actual = context.table.check(context.stored_name(clause.name))
         if not isinstance(actual, objects.Check):
             return _missing_check(clause, checks)
         return _judge_expression(context, clause, actual) or _judge_validity(
@@ -163,7 +163,8 @@ def judge_exclusion(context: TableContext, clause: Exclusion) -> Outcome:
         or "no exclusion",
     )
     if clause.name:
-        exclusions = tuple(exclusion for exclusion in exclusions if exclusion.name == clause.name)
+        name = context.stored_name(clause.name)
+        exclusions = tuple(exclusion for exclusion in exclusions if exclusion.name == name)
     if clause.definition is None:
         return None if exclusions else missing
     return best_of(

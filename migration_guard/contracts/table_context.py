@@ -13,6 +13,7 @@ from migration_guard.schema.deparse import Kind, Question, Spellings
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
 
+_MOST_BYTES: Final = 63  # of a name (PostgreSQL manual, "Identifiers and Key Words")
 VIEWS: Final = ("view", "materialized view")
 
 # The expressions as the server writes them, or why it does not; None where no server can be asked.
@@ -47,6 +48,12 @@ class TableContext(NamedTuple):
     def fold(self, name: str) -> str:
         """Return a text that is equal for all names of the same column."""
         return name.casefold() if self.table.folds_case else name
+
+    def stored_name(self, name: str) -> str:
+        """Return the name of a constraint as the server keeps it: PostgreSQL cuts it."""
+        if self.vendor != "postgresql":
+            return name
+        return name.encode()[:_MOST_BYTES].decode(errors="ignore")
 
     def is_same_name(self, a: str | None, b: str | None) -> bool:
         """Return whether two names mean the same column."""

@@ -181,3 +181,14 @@ def test_check_when_another_session_locks_the_table_then_its_expressions_are_unk
     }
     assert {one.unknown for one in found.unknown} == {"locked by another session"}
     other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", ["n" * 70, "é" * 40])
+def test_check_when_its_name_is_longer_than_the_server_keeps_is_found(prices, name):
+    prices.execute(f'ALTER TABLE prices ADD CONSTRAINT "{name}" CHECK (price < 7)')
+    contract = Contract([Table("prices", checks=[Check(name=name)])])
+
+    assert {assertion.verdict for assertion in examine(connection, contract).assertions} == {
+        Verdict.KEPT
+    }

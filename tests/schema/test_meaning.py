@@ -201,6 +201,23 @@ def test_drift_when_an_edit_has_a_meaning_is_named(database):
         assert Change.DIFFERS in changes(database, first, second), second
 
 
+def test_drift_when_a_set_is_in_another_order_is_none(postgres):
+    """Neither the INCLUDE columns of an index nor the roles of a policy have an order."""
+    statements = (
+        "CREATE TABLE t (a int, b int, c int)",
+        "CREATE INDEX t_a ON t (a) INCLUDE ({})",
+        "CREATE POLICY p ON t TO {}",
+    )
+    snapshots = []
+    for columns, roles in (("b, c", "pg_monitor, postgres"), ("c, b", "postgres, pg_monitor")):
+        for statement, names in zip(statements, ("", columns, roles), strict=True):
+            postgres.execute(statement.format(names))
+        snapshots.append(read_database(connection))
+        postgres.execute("DROP TABLE t")
+
+    assert {comparison.change for comparison in compare(*snapshots)} == {Change.SAME}
+
+
 def test_drift_when_mariadb_keeps_what_has_no_meaning_is_none(mariadb):
     """The name of a JSON column's check, and which of two equal actions a foreign key has."""
     renamed = "CREATE TABLE t (id int PRIMARY KEY, old json, FOREIGN KEY (id) REFERENCES p (id){})"

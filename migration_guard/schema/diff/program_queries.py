@@ -77,7 +77,8 @@ _POSTGRESQL: Final = (
                CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
                              WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
                'TO', CASE WHEN p.polroles = '{{0}}' THEN 'PUBLIC'
-                          ELSE array_to_string(p.polroles::regrole[], ', ') END,
+                          ELSE (SELECT string_agg(role, ', ' ORDER BY role)
+                                FROM unnest(p.polroles::regrole[]::text[]) role) END,
                'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')',
                'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
     FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid

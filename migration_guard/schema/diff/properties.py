@@ -90,7 +90,8 @@ def of_index(index: Index) -> Properties:
     return {
         "unique": _flag(index.unique, "UNIQUE", ""),
         "columns": _terms(index),
-        "include": _list("INCLUDE", index.include),
+        # In any order: they are no part of the key.
+        "include": _set("INCLUDE", index.include),
         "predicate": _text("WHERE {}", index.predicate),
         "using": _text_unless("btree", "USING {}", index.method),
         "nulls": _flag(index.nulls_distinct, "", "NULLS NOT DISTINCT"),
@@ -184,7 +185,7 @@ def _flag(fact: Fact[bool], true: str, false: str) -> Fact[str]:
     return true if fact else false
 
 
-def _list(word: str, fact: Fact[tuple[str, ...]]) -> Fact[str]:
+def _set(word: str, fact: Fact[tuple[str, ...]]) -> Fact[str]:
     if fact is UNKNOWN:
         return UNKNOWN
-    return f"{word} ({', '.join(fact)})" if fact else ""
+    return f"{word} ({', '.join(sorted(fact))})" if fact else ""
