@@ -61,7 +61,8 @@ def test_models_when_every_field_and_option_is_used_then_there_is_no_alarm(migra
     database.execute(
         "CREATE TABLE raw_table (id bigint NOT NULL PRIMARY KEY, name varchar(20) NOT NULL)"
     )
-    database.execute("CREATE VIEW raw_view AS SELECT id, name FROM raw_table")
+    # A view gives its expressions no length, and on SQLite no type.
+    database.execute("CREATE VIEW raw_view AS SELECT id, upper(name) AS name FROM raw_table")
 
     examination = examine(connection, from_models(models=Models(["everything.*"])))
 
