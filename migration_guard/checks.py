@@ -9,7 +9,7 @@ with the same number, because its header may allow that. ``checksqlmigrations`` 
 | migration_guard.E001 | bad-setting | the setting cannot be read, so no command can run |
 | migration_guard.E002 | unknown-setting | a misspelt key, which would be ignored |
 | migration_guard.E003 | unknown-database | an alias in DIRS or CONTRACTS that is not in DATABASES |
-| migration_guard.E004 | bad-folder | a folder that is not there or cannot be read |
+| migration_guard.E004 | bad-folder | a folder that cannot be read, or none |
 | migration_guard.E005 | bad-name | a .sql file that would not be run |
 | migration_guard.E006 | duplicate-id | one migration in two places |
 | migration_guard.E007 | duplicate-number | two branches took one number |
@@ -17,8 +17,10 @@ with the same number, because its header may allow that. ``checksqlmigrations`` 
 | migration_guard.W001 | max-migration-missing | that they will, without a conflict in git |
 | migration_guard.W002 | max-migration-stale | a merge, or a file made by hand, left it behind |
 | migration_guard.W003 | hidden-command | another app's test command leaves the migrations out |
+| migration_guard.W004 | missing-folder | a folder that is not there yet |
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
@@ -50,6 +52,7 @@ IDS: Final = {
     "max-migration-missing": f"{APP}.W001",
     "max-migration-stale": f"{APP}.W002",
     "hidden-command": f"{APP}.W003",
+    "missing-folder": f"{APP}.W004",
 }
 
 
@@ -106,13 +109,27 @@ def _check_test_commands() -> Iterator[Problem]:
 
 def _check_database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
     try:
-        names, name_problems = scan(loaded.folders(alias))
+        folders = loaded.folders(alias)
+        # Only a warning, so that Django's own commands go on without it.
+        missing = [folder for folder in folders if not os.path.lexists(folder)]
+        yield from map(_missing_folder_problem, missing)
+        names, name_problems = scan([folder for folder in folders if folder not in missing])
     except CannotTell as error:
         yield Problem("bad-folder", error.message, error.hint)
         return
     yield from name_problems
     yield from _check_duplicate_numbers(names, loaded.environments)
     yield from max_migration.problems(names)
+
+
+def _missing_folder_problem(folder: Path) -> Problem:
+    return Problem(
+        "missing-folder",
+        f"The migration folder {folder} is not there yet, and the app's commands need it",
+        'Make the folder, or correct MIGRATION_GUARD["DIRS"].',
+        severity=Severity.WARNING,
+        path=folder,
+    )
 
 
 def _check_duplicate_numbers(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
+from django.core.management import call_command
 
 from migration_guard import checks
 from migration_guard.planning.max_migration import MAX_MIGRATION
@@ -110,15 +111,24 @@ def test_e003_when_the_alias_is_not_in_databases_names_the_nearest(sound, settin
 # -- folders and names
 
 
-def test_e004_when_the_folder_is_missing(migrations):
+def test_w004_when_the_folder_is_missing_lets_the_check_pass(migrations):
     folder = migrations({})
     shutil.rmtree(folder)
 
-    (error,) = found()
+    (warning,) = found()
+    call_command("check", fail_level="ERROR")
 
-    assert error.id == "migration_guard.E004"
-    assert f"{folder} cannot be opened" in error.msg
-    assert "Make the folder" in error.hint
+    assert warning.id == "migration_guard.W004"
+    assert f"{folder} is not there yet" in warning.msg
+    assert "Make the folder" in warning.hint
+
+
+def test_e004_when_the_folder_is_a_file(migrations):
+    folder = migrations({})
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+    assert ids(found()) == ["E004"]
 
 
 def test_e004_when_the_alias_has_no_folder(settings):
