@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 
+from migration_guard.schema.diff.compare import Change, compare
 from migration_guard.schema.diff.database import _covers, read_database
 from migration_guard.schema.objects import UNKNOWN
 from tests.fresh import programs
@@ -22,7 +23,6 @@ FOUND = {
         ("partition key", "", "split"),
         ("policy", "own", "items"),
         ("procedure", "tidy()", ""),
-        ("replica identity", "", "cheap"),
         ("rule", "keep", "items"),
         ("sequence", "tickets", ""),
         ("sequence of column", "id", "counted"),
@@ -222,3 +222,26 @@ def test_whole_when_a_role_may_not_see_all_on_mariadb_then_that_is_noted(
 )
 def test_covers_when_a_grant_has_a_pattern_then_it_is_one(granted, covers):
     assert _covers(granted, "shop") is covers
+
+
+def test_database_when_row_security_is_off_but_forced_differs_from_on(postgres):
+    postgres.execute("CREATE TABLE t (id int)")
+    postgres.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    forced = read_database(connection)
+    postgres.execute("ALTER TABLE t DISABLE ROW LEVEL SECURITY")
+
+    (difference,) = (
+        comparison
+        for comparison in compare(forced, read_database(connection))
+        if comparison.change is not Change.SAME
+    )
+
+    assert difference.expected == "row security, also for the owner"
+
+
+def test_database_when_it_has_a_view_gives_it_no_replica_identity(postgres):
+    postgres.execute("CREATE VIEW v AS SELECT 1 AS one")
+
+    programs = read_database(connection).programs
+
+    assert [program for program in programs if program.table == "v"] == []

@@ -27,8 +27,10 @@ _POSTGRESQL: Final = (
         ('persistence', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED' END),
         ('partition key', 'PARTITION BY ' || pg_get_partkeydef(c.oid)),
         ('partition bound', pg_get_expr(c.relpartbound, c.oid)),
-        ('row security', CASE WHEN c.relforcerowsecurity THEN 'row security, also for the owner'
-                              WHEN c.relrowsecurity THEN 'row security' END),
+        ('row security', CASE
+            WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'row security, also for the owner'
+            WHEN c.relrowsecurity THEN 'row security'
+            WHEN c.relforcerowsecurity THEN 'no row security, once on also for the owner' END),
         ('inherits', (SELECT 'INHERITS ' || string_agg(i.inhparent::regclass::text, ', '
                                                        ORDER BY i.inhseqno)
                       FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT c.relispartition)),
@@ -36,7 +38,8 @@ _POSTGRESQL: Final = (
             WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
             WHEN 'i' THEN (SELECT 'USING INDEX ' || r.relname FROM pg_index x
                            JOIN pg_class r ON r.oid = x.indexrelid
-                           WHERE x.indrelid = c.oid AND x.indisreplident) END),
+                           WHERE x.indrelid = c.oid AND x.indisreplident) END
+            || CASE WHEN c.relkind = 'v' THEN NULL ELSE '' END),
         ('view options', CASE c.relkind WHEN 'v' THEN (
             SELECT string_agg(w, ', ' ORDER BY w) FROM unnest(c.reloptions) w) END)
     ) AS o (option, value)
