@@ -47,7 +47,7 @@ def find_program(text: str, lexis: Dialect, start: int) -> Program | None:
         return None
     if kind == _PACKAGE:
         return Program("package", start, -1)
-    begin = words.next.start
+    begin = max(words.next.start, start)  # a text that ends before the body has none
     end = _Blocks(words).close()
     return None if end is None else Program(f"body of the {kind.lower()}", begin, end)
 

@@ -73,6 +73,25 @@ def test_clock_when_it_steps_back_between_runs_is_a_warning_and_all_run_once(
     )
 
 
+@needs_compiler
+def test_clock_when_it_steps_back_within_a_run_the_times_still_increase(clock, migrations, guard):
+    """Each file moves the server's clock back: an hour further than the one before."""
+    server, database = clock
+    off = "-- guard: transaction = off\n"
+    migrations(
+        {
+            f"{number}_m.sql": (off if number % 2 else "")
+            + f"COPY (SELECT {-number * HOUR}) TO '{server.data}/clock'"
+            for number in range(1, 7)
+        }
+    )
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert applied(database) == [f"{number}_m" for number in range(1, 7)]
+
+
 def test_clock_when_rows_are_later_than_now_is_a_warning_on_every_vendor(
     database, migrations, guard
 ):

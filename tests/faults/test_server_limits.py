@@ -180,30 +180,3 @@ def test_read_only_when_the_database_says_so_is_refused(postgres, migrations, gu
     assert "read-only" in result.err
     assert "default_transaction_read_only" in result.err
     assert postgres.execute("SELECT to_regclass('public.applied_migrations')") == [(None,)]
-
-
-CLOCK = """
-CREATE SCHEMA clock;
-CREATE SEQUENCE clock.tick;
-CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-  $$ SELECT pg_catalog.clock_timestamp() - pg_catalog.nextval('clock.tick') * interval '1 hour' $$;
-"""
-
-
-def test_clock_when_it_goes_backwards_within_a_run_the_times_still_increase(
-    postgres, migrations, guard
-):
-    for statement in CLOCK.strip().split(";\n"):
-        postgres.execute(statement)
-    alter_path = (
-        f"ALTER DATABASE {postgres.settings['NAME']} SET search_path = public, clock, pg_catalog"
-    )
-    postgres.execute(alter_path)
-    ids = [f"{number}_m" for number in range(1, 7)]
-    migrations({f"{one}.sql": (OFF if int(one[0]) % 2 else "") + "SELECT 1" for one in ids})
-
-    result = guard("runsqlmigrations")
-
-    assert result.code == 0, result.err
-    assert applied(postgres) == ids
-    assert postgres.execute("SELECT last_value > 6 FROM clock.tick") == [(True,)]

@@ -2,10 +2,11 @@
 
 import contextlib
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migration_guard.sql.statements import split
+from migration_guard.sql.statements import SQLError, split
 from tests.sql.mysql_programs import ORACLE_PROGRAMS, PROGRAMS, TABLES
 
 SIGNALLED = 1644
@@ -88,6 +89,15 @@ def test_split_when_blocks_are_nested_in_any_way_then_mariadb_accepts_the_statem
     assert texts([program, "SELECT 2"]) == [program, "SELECT 2"]
     with contextlib.closing(mariadb.open()) as connection:
         assert refusals(connection, [program]) == []
+
+
+def test_split_when_the_text_ends_before_the_body_names_a_place_in_it():
+    text = "ENd;CREATE TRIGGER"
+
+    with pytest.raises(SQLError, match="DELIMITER") as refused:
+        split(text, "mysql")
+
+    assert 0 <= refused.value.offset <= len(text)
 
 
 def texts(programs):
