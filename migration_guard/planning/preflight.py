@@ -82,7 +82,7 @@ def _prepare_file(
         for statement in statements
         if statement.meta or copies_out(statement.text, vendor)
     ]
-    problems += psql_variable_problems(file, vendor)
+    problems += psql_variable_problems(file, vendor, string_setting)
     problems += _open_comment_problems(file, vendor)
     problems += foreign_format_problems(file, vendor, string_setting)
     problems += [

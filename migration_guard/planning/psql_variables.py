@@ -33,12 +33,17 @@ class _Group(Enum):
     OTHER = auto()
 
 
-def psql_variable_problems(file: MigrationFile, vendor: str) -> list[Problem]:
-    """Return a problem for the first psql variable of a file; the server would see a colon."""
+def psql_variable_problems(
+    file: MigrationFile, vendor: str, string_setting: str = ""
+) -> list[Problem]:
+    """Return a problem for the first psql variable of a file; the server would see a colon.
+
+    ``string_setting`` is that by which the file was split.
+    """
     lexis = dialect(vendor)
     if not lexis.backslash_commands or not _COLON.search(file.text):
         return []
-    for statement, read_by in read(file.text, vendor):
+    for statement, read_by in read(file.text, vendor, string_setting):
         if statement.meta or not _COLON.search(statement.text):
             continue
         for start, name in _variables(statement.text, read_by):

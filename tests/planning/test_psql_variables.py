@@ -9,6 +9,7 @@ from migration_guard.conf import BUILT_IN_ENVIRONMENTS
 from migration_guard.planning.directives import parse
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName
+from migration_guard.planning.preflight import prepare
 from migration_guard.planning.psql_variables import psql_variable_problems
 
 
@@ -148,3 +149,15 @@ def test_variables_when_they_stand_for_an_expression_are_found(place, variable):
 
     # A slice may begin with its upper bound, which looks the same.
     assert bool(found(text)) is (place != "SELECT a[{}]")
+
+
+def test_file_when_the_session_reads_backslashes_is_read_so_for_variables_too():
+    """By the default rules this string would not end; by the session's it does."""
+    name = FileName("0001_a", 1, None, "0001_a.sql")
+    text = "SELECT 'it\\'s', 1::int;\nSELECT 'it\\'s', :v;"
+    file = MigrationFile(name, text, "", parse(text, BUILT_IN_ENVIRONMENTS)[0])
+
+    scripts, problems = prepare([file], "postgresql", string_setting="off")
+
+    assert list(scripts) == ["0001_a"]
+    assert [(problem.rule, problem.line) for problem in problems] == [("meta-command", 2)]
