@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.contracts.outcomes import Undecided
 from migration_guard.contracts.table_context import Deparse, no_server
-from migration_guard.schema.deparse import Question, Spellings, deparser
+from migration_guard.schema.deparse import Question, Spellings, deparser, prints_held
 from migration_guard.schema.expressions import is_single
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.vendors import VENDORS
@@ -29,7 +29,7 @@ def caching_deparser(connection: BaseDatabaseWrapper) -> Deparse:
         return no_server
 
     @cache
-    def deparse(question: Question) -> Spellings | Undecided | None:
+    def ask(question: Question) -> Spellings | Undecided | None:
         if question.kind != "exclusion" and not is_single(question.text, connection.vendor):
             return Undecided(f"not one SQL expression: {question.text}")
         try:
@@ -41,6 +41,13 @@ def caching_deparser(connection: BaseDatabaseWrapper) -> Deparse:
                 # No expression of the database can be the same.
                 return None
             return Undecided(f"the server does not read {question.text!r}: {reason(error)}")
+
+    def deparse(question: Question) -> Spellings | Undecided | None:
+        if prints_held(connection.vendor, question.kind):
+            return ask(question)
+        # One answer for all that the catalogue holds, which the server is not asked about.
+        answer = ask(question._replace(held=""))
+        return answer._replace(held=question.held) if isinstance(answer, Spellings) else answer
 
     return deparse
 

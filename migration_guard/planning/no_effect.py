@@ -88,6 +88,8 @@ def _postgresql_reason(statement: Statement, place: _Place) -> tuple[str, str] |
         if ends_with_transaction(statement.text):
             return "what this does ends with its own transaction", _ALONE
         return None
+    if statement.text[: len("SET")].upper() != "SET":
+        return None
     first, second, third = (*words(statement.text, "postgresql", 3), "", "", "")[:3]
     if (first, second, third) == ("SET", "SESSION", "CHARACTERISTICS") or (
         first == "SET" and _OF_LATER & {second, third}
@@ -108,9 +110,11 @@ _OF_LATER: Final = {
 }
 
 
+_LOCKS: Final = (("LOCK", "TABLES"), ("LOCK", "TABLE"))
+
+
 def _mysql_reason(statement: Statement, place: _Place) -> tuple[str, str] | None:
-    head = words(statement.text, "mysql", 2)
-    if place.in_transaction or head not in (("LOCK", "TABLES"), ("LOCK", "TABLE")):
+    if place.in_transaction or words(statement.text, "mysql", 2) not in _LOCKS:
         return None
     if all(_needs_no_lock(under_lock) for under_lock in _until_unlocked(place.following)):
         return None

@@ -3,6 +3,8 @@
 Pure.
 """
 
+from collections.abc import Iterable
+
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.scripts import (
     Script,
@@ -82,15 +84,23 @@ def _ends_with_session(statement: Statement, vendor: str) -> bool:
 
 def _find_outer_pair(statements: list[Statement], vendor: str) -> tuple[int, int]:
     """Return the numbers of BEGIN and COMMIT around all but session statements; 0 without them."""
-    controls = [
-        (number, control(statement.text, vendor))
-        for number, statement in enumerate(statements, 1)
-        if not is_session(statement.text, vendor)
-    ]
-    kinds = [kind for _number, kind in controls]
-    if len(kinds) > 1 and (kinds[0], kinds[-1]) == (Control.BEGIN, Control.COMMIT):
-        return controls[0][0], controls[-1][0]
-    return 0, 0
+    numbers = range(1, len(statements) + 1)
+    opening = _find_control(statements, numbers, Control.BEGIN, vendor)
+    closing = opening and _find_control(
+        statements, reversed(numbers[opening:]), Control.COMMIT, vendor
+    )
+    return (opening, closing) if closing else (0, 0)
+
+
+def _find_control(
+    statements: list[Statement], numbers: Iterable[int], kind: Control, vendor: str
+) -> int:
+    """Return the first number of no session statement if that one is ``kind``, else 0."""
+    for number in numbers:
+        text = statements[number - 1].text
+        if not is_session(text, vendor):
+            return number if control(text, vendor) is kind else 0
+    return 0
 
 
 def _many_units(

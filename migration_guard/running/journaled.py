@@ -166,7 +166,8 @@ class _Run:
         """Run what comes behind statement ``done``, and check what the file as a whole left."""
         units = self.task.script.units
         finished = [unit for unit in units if unit.last <= done]
-        self.work.remember_start([statement for unit in finished for statement in unit.statements])
+        done_statements = [statement for unit in finished for statement in unit.statements]
+        self.work.remember_start(done_statements, self.task.script.statements)
         if self.task.script.session is not None:
             self.connection.run(self.task.script.session, self.file.text, self.task.step)
         for unit in units[len(finished) :]:

@@ -1,6 +1,6 @@
 """What a file needs before it may run: Django migrations, a session that lasts, and room."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from django.apps import apps
@@ -48,9 +48,9 @@ def _why_journaled(script: Script, vendor: str) -> str:
     return "has transaction = off"
 
 
-def too_long_statements(connection: Connection, scripts: Iterable[Script]) -> list[Problem]:
+def too_long_statements(connection: Connection, scripts: Collection[Script]) -> list[Problem]:
     """Return a problem for each statement that the server does not take for its length."""
-    limit = connection.statement_limit()
+    limit = connection.statement_limit() if scripts else None
     if limit is None:
         return []
     return [

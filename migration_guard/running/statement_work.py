@@ -35,7 +35,7 @@ class StatementWork(ABC):
         """Django's name of the vendor."""
         return self._connection.vendor
 
-    def remember_start(self, done: Sequence[Statement]) -> None:
+    def remember_start(self, done: Sequence[Statement], statements: Sequence[Statement]) -> None:
         """Note what the end of the file is compared with; ``done`` ran in an earlier run."""
 
     def check_end(self, statements: Sequence[Statement]) -> None:

@@ -50,6 +50,11 @@ class Spellings(NamedTuple):
     held: str
 
 
+def prints_held(vendor: str, kind: Kind) -> bool:
+    """Return whether the server prints anew what the catalogue holds, beside what is stated."""
+    return _PRINTS_HELD[vendor] and kind != "exclusion"
+
+
 def deparser(vendor: str) -> Deparser | None:
     """Return the function that asks such a server, None where there is nothing to ask.
 
@@ -158,6 +163,7 @@ _MYSQL: Final = {
         rf"CONSTRAINT `{_OBJECT}` CHECK (\(.*\))\n\) ENGINE",
     ),
 }
+_PRINTS_HELD: Final[Mapping[str, bool]] = {"postgresql": True, "mysql": False, "sqlite": False}
 _DEPARSERS: Final[Mapping[str, Deparser | None]] = {
     "postgresql": _postgresql,
     "mysql": _mysql,

@@ -6,7 +6,9 @@ Sources: MariaDB knowledge base, "SQL statements That Cause an Implicit Commit";
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+from typing import Final
 
 from migration_guard.sql.cursor import Cursor, read_tokens
 from migration_guard.sql.dialects import MYSQL
@@ -22,6 +24,10 @@ class Commit(Enum):
 
 def implicit_commit(text: str) -> Commit:
     """Return whether a statement that is no transaction control commits by itself."""
+    # Of an INSERT with many rows, no more than the first word is read.
+    word = _FIRST_WORD.match(text)
+    if word is not None and word[0].upper() not in _DECIDING:
+        return Commit.NO
     return _read(read_tokens(text, MYSQL))
 
 
@@ -29,7 +35,7 @@ def _read(cursor: Cursor) -> Commit:
     while cursor.accept("("):
         pass
     first = cursor.take()
-    if first in _CODE:
+    if first in CODE:
         return Commit.MAY
     if first == "SET":
         return _read_set(cursor)
@@ -56,7 +62,12 @@ def _yes(commits: bool) -> Commit:
     return Commit.YES if commits else Commit.NO
 
 
-_CODE = frozenset({"CALL", "EXECUTE", "BEGIN", "IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR"})
+# Of two letters at least, so that no prefix of a string or number counts.
+_FIRST_WORD: Final = re.compile(r"[A-Za-z]{2,}+")
+# First words of code.
+CODE: Final = frozenset(
+    {"CALL", "EXECUTE", "BEGIN", "IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR"}
+)
 _COMMITTING = frozenset(
     {
         *("ALTER", "BACKUP", "CACHE", "CHANGE", "CHECK", "CLONE", "FLUSH", "GRANT", "IMPORT"),
@@ -64,3 +75,5 @@ _COMMITTING = frozenset(
         *("SHUTDOWN", "START", "STOP", "TRUNCATE", "UNINSTALL"),
     }
 )
+# Other first words commit nothing, whatever follows.
+_DECIDING: Final = CODE | _COMMITTING | {"SET", "ANALYZE", "CREATE", "DROP", "LOAD"}

@@ -24,6 +24,9 @@ class Pragma(NamedTuple):
 
 def read_pragma(text: str) -> Pragma | None:
     """Return what a statement sets or asks, None if it is no PRAGMA."""
+    # Of an INSERT with many rows, no more than the first word is read.
+    if text[: len("PRAGMA")].upper() != "PRAGMA":
+        return None
     cursor = read_tokens(text, SQLITE)
     if not cursor.accept("PRAGMA") or (name := cursor.take_name()) is None:
         return None

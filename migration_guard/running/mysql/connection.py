@@ -189,8 +189,10 @@ class MySQLConnection(Connection):
             bound_socket(self.driver.fileno())
         if self.is_mariadb:
             try:
-                if not self._fetch("SELECT @@idle_transaction_timeout")[0][0]:
-                    self._fetch(f"SET SESSION idle_transaction_timeout = {UNANSWERED}")
+                self._fetch(
+                    "SET SESSION idle_transaction_timeout = "
+                    f"IF(@@idle_transaction_timeout, @@idle_transaction_timeout, {UNANSWERED})"
+                )
             except self.driver_error as error:
                 if error_code(error) != _UNKNOWN_VARIABLE:
                     raise

@@ -8,11 +8,10 @@ from typing import Final
 
 from migration_guard.planning.scripts import Unit
 from migration_guard.running.connection import Connection
-from migration_guard.sql.cursor import identifier, keyword, read_tokens
-from migration_guard.sql.dialects import dialect
-from migration_guard.sql.scanner import Kind
+from migration_guard.sql.cursor import identifier, keyword
+from migration_guard.sql.dialects import MYSQL
+from migration_guard.sql.scanner import Kind, significant
 
-_LEXIS: Final = dialect("mysql")
 _WRITES: Final = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "LOAD"})
 # Behind these words stand no more tables that are written to.
 _END_OF_TABLES: Final = frozenset({"VALUES", "VALUE", "SET", "SELECT", "WHERE", "("})
@@ -38,8 +37,10 @@ def writes_for_good(connection: Connection, unit: Unit) -> bool:
 
 def _tables(text: str) -> set[str]:
     """Return the words of a statement among which are the tables that it writes to."""
-    tokens = read_tokens(text, _LEXIS).tokens
-    if not tokens or keyword(tokens[0]) not in _WRITES:
+    # Read one by one: of an INSERT with many rows, no more than its head.
+    tokens = (token for token in significant(text, MYSQL) if token.kind is not Kind.KEPT_COMMENT)
+    first = next(tokens, None)
+    if first is None or keyword(first) not in _WRITES:
         return set()
     head = takewhile(lambda token: keyword(token) not in _END_OF_TABLES, tokens)
-    return {identifier(token, _LEXIS) for token in head if token.kind in _NAMES}
+    return {identifier(token, MYSQL) for token in head if token.kind in _NAMES}

@@ -27,9 +27,9 @@ class SQLiteStatementWork(StatementWork):
         super().__init__(connection, history)
         self._start = foreign_keys.Orphans()
 
-    def remember_start(self, done: Sequence[Statement]) -> None:
+    def remember_start(self, done: Sequence[Statement], statements: Sequence[Statement]) -> None:
         """Note the orphans that were there; none, where an earlier run may have made them."""
-        if not any(map(_is_step, done)):
+        if any(map(_is_step, statements)) and not any(map(_is_step, done)):
             with self._connection.failing():
                 self._start = foreign_keys.find(self._connection)
 

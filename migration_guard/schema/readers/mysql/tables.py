@@ -171,13 +171,14 @@ class _InformationSchema:
         mariadb = self._catalogue.is_mariadb
         if mariadb:  # whose sequences have the name of the database before them
             rows = [(*row[:2], row[2] and self._own(row[2]), *row[3:]) for row in rows]
+        table_fills = self._inserts.fills(table)
         return tuple(
             make_column(
                 row,
                 collation,
                 json=mariadb and self._is_json(table, row),
                 mariadb=mariadb,
-                table_fills=self._inserts.fills(table),
+                table_fills=table_fills,
             )
             for row in rows
         )
