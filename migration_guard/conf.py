@@ -7,13 +7,14 @@ no file and no database.
 import difflib
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from migration_guard.exceptions import CannotTell
 
@@ -72,7 +73,6 @@ class Conf:
     wait: float
     apply_in_tests: bool
     contracts: Mapping[str, tuple[Path, ...]]
-    separate_schemas: bool
 
     def folders(self, alias: str) -> tuple[Path, ...]:
         """Return the folders of a database alias. Raises CannotTell if none is set."""
@@ -90,6 +90,7 @@ class Conf:
 def load() -> Conf:
     """Read and check the setting. Raises CannotTell, which names the wrong key."""
     values = {**DEFAULTS, **_setting()}
+    uses_separate_schemas()  # whose value is refused here too
     environments = frozenset((*BUILT_IN_ENVIRONMENTS, *_names(values["ENVIRONMENTS"])))
     return Conf(
         dirs=_paths("DIRS", values["DIRS"]),
@@ -100,7 +101,6 @@ def load() -> Conf:
         statement_timeout=_limit("STATEMENT_TIMEOUT", values["STATEMENT_TIMEOUT"]),
         wait=_number("WAIT", values["WAIT"]),
         apply_in_tests=bool(values["APPLY_IN_TESTS"]),
-        separate_schemas=uses_separate_schemas(),
         contracts=_paths("CONTRACTS", values["CONTRACTS"]),
     )
 
@@ -167,6 +167,11 @@ def _unknown(parent: str, keys: Iterable[Any], known: Iterable[str]) -> dict[str
         for key in keys
         if key not in names
     }
+
+
+def database_option(alias: str) -> str:
+    """Return the option that makes a command work on ``alias``; empty for the default one."""
+    return "" if alias == DEFAULT_DB_ALIAS else f" --database {shlex.quote(alias)}"
 
 
 def environment(name: str, environments: Iterable[str]) -> str:

@@ -106,7 +106,7 @@ class History:
         self._wrapper = connection.wrapper
         self._schema = schema
         self._identity = identity
-        self._new_tables = new_tables
+        self.new_tables = new_tables
         self.table = self._table_of(AppliedMigration)
         self._journal = self._table_of(JournalEntry)
         self._audit = self._table_of(AuditEntry)
@@ -438,7 +438,7 @@ class History:
         self._connection.send(
             f"INSERT INTO {self._stamp} (id, environment, stamped_at, who, schema_name) "
             f"VALUES ({STAMP_ID}, %s, {at}, %s, %s)",
-            (environment, *params, self._fit(who), self._new_tables),
+            (environment, *params, self._fit(who), self.new_tables),
         )
 
     # -- values
@@ -542,7 +542,7 @@ def is_of_this_schema(connection: BaseDatabaseWrapper) -> bool:
         if conf.uses_separate_schemas() or rows[0][2] is None:
             return not conf.uses_separate_schemas()
         schema = _SCHEMA_OF_STAMP["postgresql"]
-        cursor.execute(f"SELECT {schema} FROM {rows[0][2]} AS stamp WHERE id = 1")
+        cursor.execute(f"SELECT {schema} FROM {rows[0][2]} AS stamp WHERE id = {STAMP_ID}")
         return all(made_in in (None, rows[0][0]) for (made_in,) in cursor.fetchall())
 
 

@@ -52,7 +52,7 @@ class RequiresSQL(Operation):
         if schema_editor.collect_sql or not conf.load().dirs.get(connection.alias):
             return
         if not history.is_applied(connection, self.number):
-            database = "" if connection.alias == "default" else f" --database {connection.alias}"
+            database = conf.database_option(connection.alias)
             raise CommandError(
                 f"A migration of {app_label} needs the SQL migration {self.migration}, which is "
                 f'not applied to "{connection.alias}". That migration of {app_label} was not '

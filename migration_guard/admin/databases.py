@@ -49,11 +49,6 @@ def query(alias: str) -> str:
     return "" if alias == aliases()[0] else f"?{urlencode({PARAM: alias})}"
 
 
-def option(alias: str) -> str:
-    """Return the option that makes a command work on ``alias``; empty for the default one."""
-    return "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
-
-
 @contextmanager
 def reading(alias: str) -> Iterator[BaseDatabaseWrapper]:
     """Give a connection to read ``alias``; raise CannotTell where a read fails.
@@ -104,5 +99,5 @@ def _refuse_missing_file(connection: BaseDatabaseWrapper) -> None:
         raise CannotTell(
             _("The file of the database “%(alias)s” does not exist.") % {"alias": connection.alias},
             _("The first run makes it: %(command)s")
-            % {"command": f"manage.py runsqlmigrations{option(connection.alias)}"},
+            % {"command": f"manage.py runsqlmigrations{conf.database_option(connection.alias)}"},
         )

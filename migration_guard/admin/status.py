@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from migration_guard import conf
 from migration_guard.admin import badges, databases, highlighting
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp
@@ -203,7 +204,7 @@ def rows(outcome: Outcome, url_of: UrlOf, *, with_all: bool) -> list[Row]:
 
 def commands(outcome: Outcome, alias: str) -> list[Command]:
     """Return the commands to type next, the most urgent first."""
-    database = databases.option(alias) if shlex.quote(alias) == alias else ""
+    database = conf.database_option(alias) if shlex.quote(alias) == alias else ""
     lines = []
     if outcome.error is None and outcome.to_run and not errors(outcome.problems):
         lines.append(Command(_("Apply what is pending"), f"manage.py runsqlmigrations{database}"))

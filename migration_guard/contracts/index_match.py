@@ -8,6 +8,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from migration_guard.contracts.declare import Index, Unique
+from migration_guard.contracts.index_text import is_tree
 from migration_guard.contracts.outcomes import Outcome, Violated, worst_of
 from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
@@ -22,7 +23,6 @@ _KEY: Final = re.compile(
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 _PREFIX: Final = re.compile(r"(?P<text>.+)\((?P<length>[0-9]+)\)")
-_TREES: Final = frozenset({"btree", "unknown", ""})
 
 
 class _Part(NamedTuple):
@@ -78,7 +78,7 @@ def match_index(context: TableContext, clause: Index, actual: objects.Index) -> 
         )
         return NO_MATCH if is_plain else context.undecided("indexes")
     is_longer = len(actual.columns) > len(parts)
-    if len(actual.columns) < len(parts) or (is_longer and not _is_tree(actual)):
+    if len(actual.columns) < len(parts) or (is_longer and not is_tree(actual)):
         return NO_MATCH
     if clause.exact and (is_longer or not _has_no_extras(clause, actual)):
         return NO_MATCH
@@ -98,7 +98,7 @@ def _match_columns(context: TableContext, clause: Index, actual: objects.Index) 
         pairs: list[tuple[objects.Fact[tuple[Any, ...]], Any]] = [
             (actual.prefix_lengths, part.length)
         ]
-        order = part.order or ("asc" if clause.exact and _is_tree(actual) else "")
+        order = part.order or ("asc" if clause.exact and is_tree(actual) else "")
         if order:
             pairs.append((actual.orders, order))
         if column is not None or part.collation:
@@ -200,8 +200,4 @@ def _unquote(context: TableContext, text: str) -> str:
 
 def _has_no_extras(clause: Index, actual: objects.Index) -> bool:
     """Return whether an index is nothing more than an exact clause states."""
-    return actual.unique is not True and (clause.method is not None or _is_tree(actual))
-
-
-def _is_tree(actual: objects.Index) -> bool:
-    return actual.method is UNKNOWN or actual.method.lower() in _TREES
+    return actual.unique is not True and (clause.method is not None or is_tree(actual))

@@ -9,6 +9,8 @@ from migration_guard.sql.cursor import keyword, outside_brackets, source_of, spl
 from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, significant
 
+_TREES: Final = frozenset({"btree", "unknown", ""})
+
 
 def key_texts(index: Index) -> list[str]:
     """Return the keys of an index as a contract states them: ``name(10) COLLATE "C" DESC``."""
@@ -45,10 +47,15 @@ def describe_key(key: Key) -> str:
     return " ".join(words)
 
 
+def is_tree(index: Index) -> bool:
+    """Return whether an index is a B-tree, as far as that is known."""
+    return index.method is UNKNOWN or index.method.lower() in _TREES
+
+
 def describe_index(index: Index) -> str:
     """Return an index for a person to read."""
     words = ["unique" if index.unique is True else "index"]
-    if isinstance(index.method, str) and index.method.lower() not in {"btree", "unknown", ""}:
+    if index.method is not UNKNOWN and not is_tree(index):
         words.append(f"using {index.method.lower()}")
     words.append(in_brackets(key_texts(index)))
     if index.opclasses is not UNKNOWN and any(index.opclasses):

@@ -14,6 +14,7 @@ from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN
+from migration_guard.sql.dialects import expression_dialect
 
 Judge: TypeAlias = Callable[[TableContext, Table], Outcome]
 
@@ -41,10 +42,10 @@ def judge_writable(context: TableContext, clause: Table) -> Outcome:
     columns = context.table.columns
     if columns is UNKNOWN:
         return context.undecided("columns")
-    stated = {context.fold(column.name): column for column in clause.columns}
+    clauses = {context.fold(column.name): column for column in clause.columns}
     outcomes = [_judge_obstacle(context)]
     for actual in columns:
-        column = stated.get(context.fold(actual.name))
+        column = clauses.get(context.fold(actual.name))
         if column is not None:
             outcomes.append(_judge_stated(context, column, actual))
         elif not context.is_view:
@@ -117,7 +118,7 @@ def _is_checked_for_null(context: TableContext, name: str) -> bool:
     """Return whether a check refuses NULL in a column; one that is NOT VALID does so as well."""
     if context.table.checks is UNKNOWN:
         return False
-    quote = "`" if context.vendor == "mysql" else '"'
+    quote = expression_dialect(context.vendor).name_quotes[0]
     expected = f"{quote}{name.replace(quote, quote * 2)}{quote} IS NOT NULL"
     return any(
         check.expression is not UNKNOWN

@@ -3,7 +3,7 @@
 Pure, but for ``deparse``, which may ask the server.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
 from migration_guard.contracts.outcomes import Undecided
@@ -12,10 +12,9 @@ from migration_guard.schema.defaults import same_default
 from migration_guard.schema.deparse import Kind, Question, Spellings
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN, Fact, Snapshot, Table
+from migration_guard.sql.cursor import stored_name
+from migration_guard.sql.dialects import expression_dialect
 
-# The bytes of a name that a server keeps; MySQL refuses a longer one (PostgreSQL manual,
-# "Identifiers and Key Words").
-_NAME_BYTES: Final[Mapping[str, int | None]] = {"postgresql": 63, "mysql": None, "sqlite": None}
 VIEWS: Final = ("view", "materialized view")
 
 # The expressions as the server writes them, or why it does not; None where no server can be asked.
@@ -53,7 +52,7 @@ class TableContext(NamedTuple):
 
     def stored_name(self, name: str) -> str:
         """Return the name of a constraint as the server keeps it: PostgreSQL cuts it."""
-        return name.encode()[: _NAME_BYTES.get(self.vendor)].decode(errors="ignore")
+        return stored_name(name, expression_dialect(self.vendor))
 
     def is_same_name(self, a: str | None, b: str | None) -> bool:
         """Return whether two names mean the same column."""

@@ -59,9 +59,12 @@ class Values:
 
     def opclasses(self, path: KeyPath, value: Any) -> list[str]:
         """Return a list of texts, in which "" is the default operator class."""
-        texts = value if isinstance(value, list) else [value]
-        self.names(path, value if texts is not value else [text for text in texts if text != ""])
-        return texts
+        if not isinstance(value, list):
+            return self.names(path, value)
+        return [
+            text if text == "" else self.text((*path, number), text)
+            for number, text in enumerate(value)
+        ]
 
     def columns(self, path: KeyPath, value: Any) -> list[str]:
         """Return a list of texts that is not empty."""

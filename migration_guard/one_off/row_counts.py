@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from migration_guard.one_off.results import StatementRows, TableRows
-from migration_guard.one_off.script import WRITING, answers_for_itself, brief, verb
+from migration_guard.one_off.script import WRITING, answers_for_itself, verb
 from migration_guard.planning.scripts import Script
 from migration_guard.running.connection import Connection
 from migration_guard.running.row_counter import RowCounter, TableCounts, Tally
+from migration_guard.sql.excerpt import excerpt
 
 _BLIND: Final = "any table (track_counts was off for a while)"
 
@@ -93,7 +94,7 @@ class _Counting:
         rows = self._count()
         if rows is None:
             rows = (answered or 0) if writes else 0
-        sql = brief(statement.text, vendor)
+        sql = excerpt(statement.text, vendor)
         self.statement_rows.append(
             StatementRows(number, statement.line, sql, writes, rows, answered)
         )

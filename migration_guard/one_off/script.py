@@ -20,12 +20,11 @@ from migration_guard.sql.classify import (
     control,
     makes_temporary,
     mentions,
-    show_statement,
     words,
 )
 from migration_guard.sql.cursor import outside_brackets
 from migration_guard.sql.dialects import dialect
-from migration_guard.sql.excerpt import shorten
+from migration_guard.sql.excerpt import excerpt
 from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.scanner import Kind, Token, significant
 from migration_guard.sql.statements import Statement, split
@@ -126,11 +125,6 @@ def notes(script: Script, vendor: str) -> Iterator[str]:
                 yield f"line {statement.line} names {function}(), which no rollback takes back."
 
 
-def brief(sql: str, vendor: str) -> str:
-    """Return the beginning of a statement on one line, without its passwords."""
-    return shorten(show_statement(sql, vendor))
-
-
 def _outer_words(sql: str, vendor: str) -> Iterator[str]:
     """Yield the words of a statement outside parentheses, in upper case."""
     return (token.text.upper() for token in _outer(sql, vendor) if token.kind is Kind.WORD)
@@ -143,7 +137,7 @@ def _outer(sql: str, vendor: str) -> Iterator[Token]:
 
 def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterator[Problem]:
     sql = statement.text
-    beginning = brief(sql, vendor)
+    beginning = excerpt(sql, vendor)
     if control(sql, vendor) is not None:
         yield Problem(
             "transaction-control",

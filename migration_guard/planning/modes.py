@@ -25,7 +25,7 @@ _READ_ONLY: Final = {"TRANSACTION_READ_ONLY", "TX_READ_ONLY", "DEFAULT_TRANSACTI
 _DEFERRABLE: Final = {"TRANSACTION_DEFERRABLE", "DEFAULT_TRANSACTION_DEFERRABLE"}
 _VARIABLES: Final = _ISOLATION | _READ_ONLY | _DEFERRABLE
 # Which of them hold for the session, and the words of SET TRANSACTION that do.
-_OF_SESSION: Final = {
+OF_SESSION: Final = {
     "postgresql": {name for name in _VARIABLES if name.startswith("DEFAULT_")},
     "mysql": _VARIABLES,
     "sqlite": _VARIABLES,
@@ -99,7 +99,7 @@ def _read_variables(words: list[str], scope: str, vendor: str) -> Modes | None:
         if words[index - 1] == "@" and words[index - 2] != "@":  # a user variable
             continue
         value = re.sub(r"[\s_-]+", " ", words[index + 2].strip("'"))
-        for_session = for_session or word in _OF_SESSION[vendor]
+        for_session = for_session or word in OF_SESSION[vendor]
         if word in _ISOLATION:
             modes.add(f"ISOLATION LEVEL {value}")
         elif value not in _OFF:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
+from migration_guard.planning.modes import OF_SESSION
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import ends_with_transaction, words
@@ -92,7 +93,7 @@ def _postgresql_reason(statement: Statement, place: _Place) -> tuple[str, str] |
         return None
     first, second, third = (*words(statement.text, "postgresql", 3), "", "", "")[:3]
     if (first, second, third) == ("SET", "SESSION", "CHARACTERISTICS") or (
-        first == "SET" and _OF_LATER & {second, third}
+        first == "SET" and OF_SESSION["postgresql"] & {second, third}
     ):
         return (
             "this holds for later transactions, and the file is one",
@@ -101,13 +102,6 @@ def _postgresql_reason(statement: Statement, place: _Place) -> tuple[str, str] |
             else "write the modes behind BEGIN",
         )
     return None
-
-
-_OF_LATER: Final = {
-    "DEFAULT_TRANSACTION_ISOLATION",
-    "DEFAULT_TRANSACTION_READ_ONLY",
-    "DEFAULT_TRANSACTION_DEFERRABLE",
-}
 
 
 _LOCKS: Final = (("LOCK", "TABLES"), ("LOCK", "TABLE"))

@@ -56,5 +56,5 @@ def describe_stamp(rows: Sequence[StampRow]) -> str | None:
 def stamp_command(environment: str, database: str, alias: str) -> str:
     """Return the command that stamps a database as ``environment``, whatever it carries."""
     confirm = f" --confirm {shlex.quote(database)}" if environment != conf.PRODUCTION else ""
-    option = f" --database {shlex.quote(alias)}" if alias != "default" else ""
+    option = conf.database_option(alias)
     return f"manage.py repairsqlmigrations --stamp {environment}{confirm} --reason TEXT{option}"

@@ -74,6 +74,16 @@ class TableShape(NamedTuple):
     is_table: bool
 
 
+def to_shapes(rows: Iterable[tuple[Any, ...]]) -> dict[str, TableShape]:
+    """Return the shapes by table of rows (table, column, longest text or None, is a table)."""
+    columns: dict[str, dict[str, int | None]] = {}
+    kinds: dict[str, bool] = {}
+    for table, column, length, is_table in rows:
+        columns.setdefault(table, {})[column] = length
+        kinds[table] = is_table
+    return {table: TableShape(columns[table], kinds[table]) for table in columns}
+
+
 class OtherHistory(NamedTuple):
     """A history in another schema, and a migration of this project that it holds.
 
@@ -245,13 +255,13 @@ class Connection(ABC):
             return f"{first[0].upper()}{first[1:]}, and run again."
         return self._connecting_step(error) or self._step_remedy  # the lock connects anew
 
-    def _connecting_step(self, error: Exception) -> str:  # noqa: ARG002
+    @abstractmethod
+    def _connecting_step(self, error: Exception) -> str:
         """Return what to do about a connection that cannot be made, or nothing."""
-        return ""
 
-    def _own_step(self, error: Exception) -> str:  # noqa: ARG002
+    @abstractmethod
+    def _own_step(self, error: Exception) -> str:
         """Return what to do before the next run about a refused step of the runner, or nothing."""
-        return ""
 
     def holds(self, text: str) -> bool:
         """Return whether the own tables can hold all characters of ``text``."""
@@ -264,9 +274,9 @@ class Connection(ABC):
         """
         return None
 
-    def first_step(self, error: Exception, failed: FailedFile) -> str:  # noqa: ARG002
+    @abstractmethod
+    def first_step(self, error: Exception, failed: FailedFile) -> str:
         """Return what to do before the next run about an error of a migration, or nothing."""
-        return ""
 
     @contextmanager
     def another(self) -> Iterator[Self]:

@@ -264,8 +264,7 @@ def _stamp(target: _Target, request: Repair) -> str | None:
     name, new = target.facts.database, request.environment
     rows = target.history.stamp_rows()
     old, old_schema = describe_stamp(rows), rows[0].schema if rows else None
-    facts = target.facts
-    schema = None if facts.search_path is None else facts.new_tables
+    schema = target.history.new_tables
     if (old, old_schema) == (new, schema):
         raise Refused(f'The database "{name}" is stamped {new} already; {_UNCHANGED}.')
     if request.confirm not in (None, name):

@@ -6,7 +6,7 @@ from typing import Final
 from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 
-from migration_guard.conf import nearest
+from migration_guard.conf import database_option, nearest
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.scripts import Script, in_one_transaction, is_journaled
 from migration_guard.problems import Problem
@@ -104,7 +104,7 @@ def _problem(
             _suggest(app, name, loader),
             path=file.path,
         )
-    database = "" if alias == "default" else f" --database {alias}"
+    database = database_option(alias)
     return Problem(
         "unmet-requirement",
         f"{file.id} requires the Django migration {app}.{name}, which is not applied",

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from django.db import DEFAULT_DB_ALIAS
-
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration
@@ -95,7 +93,8 @@ def refuse_another(
         f'If the search_path is wrong, let "{schema}" come first ({_PATH}). If each schema has '
         f"tables and a history of its own: {_SETTING}. If migrations are to make their tables in "
         f'"{facts.new_tables}" from now on: manage.py repairsqlmigrations'
-        f"{_database(connection)} --stamp {stamp or 'NAME'} --reason TEXT.",
+        f"{conf.database_option(connection.wrapper.alias)} --stamp {stamp or 'NAME'} "
+        "--reason TEXT.",
     )
 
 
@@ -194,8 +193,3 @@ def _is_separate(facts: Facts) -> bool:
 
 def _quote(connection: Connection, name: str) -> str:
     return str(connection.wrapper.ops.quote_name(name))
-
-
-def _database(connection: Connection) -> str:
-    alias = connection.wrapper.alias
-    return "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"

@@ -28,10 +28,8 @@ class Spelling(NamedTuple):
 
 _TRUTH: Final = {"true": "1", "false": "0"}
 _SPELLINGS: Final[Mapping[str, Spelling]] = {
-    "postgresql": Spelling(
-        (["now", "(", ")"], ["transaction_timestamp", "(", ")"], ["current_timestamp"]),
-        folds_quoted_names=False,
-    ),
+    # The time now is one in ``normal_form``.
+    "postgresql": Spelling((), folds_quoted_names=False),
     "mysql": Spelling(
         (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
         folds_quoted_names=True,

@@ -109,7 +109,12 @@ def identifier(token: Token, lexis: Dialect) -> str:
         text = text[1:-1].replace(text[-1] * 2, text[-1])
     elif lexis.folds_names:
         text = text.translate(_FOLD)
-    return text.encode()[:_LONGEST].decode(errors="ignore") if lexis.folds_names else text
+    return stored_name(text, lexis)
+
+
+def stored_name(name: str, lexis: Dialect) -> str:
+    """Return a name as the server keeps it: PostgreSQL cuts a long one."""
+    return name.encode()[:_LONGEST].decode(errors="ignore") if lexis.folds_names else name
 
 
 def depths(texts: Iterable[str]) -> Iterator[int]:

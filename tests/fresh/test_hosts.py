@@ -238,6 +238,20 @@ def test_sweep_when_a_database_only_begins_so_leaves_it_alone(database, name):
             database.execute(f"DROP DATABASE {name}")
 
 
+@pytest.fixture
+def _no_templates(postgres):
+    """Drop the templates of earlier tests, and those of this one."""
+    drop_templates(postgres)
+    yield
+    drop_templates(postgres)
+
+
+def drop_templates(postgres):
+    for name in templates(postgres):
+        postgres.execute(f'DROP DATABASE "{name}"')
+
+
+@pytest.mark.usefixtures("_no_templates")
 @pytest.mark.parametrize("pool_mode", ["transaction", "session"])
 def test_fresh_when_a_pooler_keeps_its_sessions_drops_the_database_and_gives_up_the_lock(
     postgres, owner, migrations, guard, pool_mode
@@ -263,13 +277,6 @@ def pooled(postgres, pool_mode):
 
 
 # -- templates
-
-
-@pytest.fixture
-def _no_templates(postgres):
-    yield
-    for name in templates(postgres):
-        postgres.execute(f'DROP DATABASE "{name}"')
 
 
 @pytest.mark.usefixtures("_no_templates")

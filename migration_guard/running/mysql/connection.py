@@ -29,6 +29,7 @@ from migration_guard.running.connection import (
     TableShape,
     can_encode,
     time_parameter,
+    to_shapes,
 )
 from migration_guard.running.liveness import UNANSWERED, bound_socket
 from migration_guard.running.mysql import encodings, own_session, remedies
@@ -161,12 +162,11 @@ class MySQLConnection(Connection):
             "AND t.table_schema = %s AND t.table_name = %s"
         )
         parameters = [name for table in tables for name in (schema, table, schema, table)]
-        shapes: dict[str, TableShape] = {}
-        for table, column, length, kind, _position in self.fetch(
-            " UNION ALL ".join([query] * len(tables)) + " ORDER BY 5", parameters
-        ):
-            shape = shapes.setdefault(table, TableShape({}, kind not in ("VIEW", "SEQUENCE")))
-            shapes[table] = shape._replace(columns={**shape.columns, column: length})
+        rows = self.fetch(" UNION ALL ".join([query] * len(tables)) + " ORDER BY 5", parameters)
+        shapes = to_shapes(
+            (table, column, length, kind not in ("VIEW", "SEQUENCE"))
+            for table, column, length, kind, _position in rows
+        )
         if HISTORY_TABLE in tables and HISTORY_TABLE not in shapes:
             self._require_absence(f"{self.wrapper.ops.quote_name(schema)}.{HISTORY_TABLE}")
         return shapes

@@ -11,9 +11,9 @@ from migration_guard.running.mysql.ddl_targets import quote
 from migration_guard.sql.classify import makes_temporary
 from migration_guard.sql.cursor import read_tokens
 from migration_guard.sql.ddl import read_ddl
-from migration_guard.sql.dialects import dialect
+from migration_guard.sql.dialects import MYSQL
+from migration_guard.sql.implicit_commits import CODE
 
-_LEXIS: Final = dialect("mysql")
 # Interrupted, they may simply be run again: only the session knows of them, or the effect is one.
 _REPEATABLE: Final = frozenset(
     {
@@ -23,15 +23,13 @@ _REPEATABLE: Final = frozenset(
 )
 # ANALYZE of anything else runs it.
 _ANALYZES_TABLE: Final = frozenset({"TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG"})
-_CODE: Final = frozenset(
-    {"CALL", "EXECUTE", "BEGIN", "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR", "ANALYZE"}
-)
+_CODE: Final = CODE | {"ANALYZE"}
 _ACCOUNTS: Final = frozenset({"USER", "ROLE"})
 
 
 def innermost(sql: str) -> str:
     """Return the statement behind ``SET STATEMENT … FOR``, else the statement itself."""
-    cursor = read_tokens(sql, _LEXIS)
+    cursor = read_tokens(sql, MYSQL)
     if not cursor.accept("SET", "STATEMENT"):
         return sql
     while not cursor.is_at_end:
@@ -42,7 +40,7 @@ def innermost(sql: str) -> str:
 
 def is_repeatable(sql: str) -> bool:
     """Return whether an interrupted statement may simply be run again."""
-    cursor = read_tokens(sql, _LEXIS)
+    cursor = read_tokens(sql, MYSQL)
     word = cursor.take()
     if word == "ANALYZE":
         return cursor.peek() in _ANALYZES_TABLE
@@ -51,7 +49,7 @@ def is_repeatable(sql: str) -> bool:
 
 def is_code(sql: str) -> bool:
     """Return whether a statement is code, which may commit on its way before it fails."""
-    cursor = read_tokens(sql, _LEXIS)
+    cursor = read_tokens(sql, MYSQL)
     is_labelled = [token.text for token in cursor.tokens[1:2]] == [":"]
     return is_labelled or (cursor.take() in _CODE and not is_repeatable(sql))
 
@@ -73,7 +71,7 @@ def remainder(sql: str, is_done: Sequence[bool]) -> str:
 
 def names_accounts(sql: str) -> bool:
     """Return whether a statement makes, changes or drops several users or roles, one by one."""
-    cursor = read_tokens(sql, _LEXIS)
+    cursor = read_tokens(sql, MYSQL)
     verb, kind = cursor.take(), cursor.take()
     if verb in ("GRANT", "REVOKE"):  # what is granted may be several things too
         while not cursor.is_at_end and cursor.take() not in ("TO", "FROM"):

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
+from migration_guard.sql.implicit_commits import CODE
 from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
@@ -41,9 +42,7 @@ _BY_CHANCE: Final = frozenset(
     }
 )
 # Code may give any variable a value without its text saying so.
-_CODE: Final = frozenset(
-    {"call", "execute", "begin", "if", "case", "while", "loop", "repeat", "for"}
-)
+_CODE: Final = frozenset(map(str.lower, CODE))
 _ASSIGN: Final = ("=", ":=")
 
 

@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
 from migration_guard.models import AppliedMigration
-from migration_guard.running.connection import OtherHistory, TableShape
+from migration_guard.running.connection import OtherHistory, TableShape, to_shapes
 
 Fetch = Callable[..., Rows]
 
@@ -66,12 +66,7 @@ def search_path_of(session: "psycopg.Connection[Any] | None") -> str | None:
 
 def read_shapes(fetch: Fetch, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
     """Return the shapes of those of ``tables`` that are in ``schema``."""
-    columns: dict[str, dict[str, int | None]] = {}
-    kinds: dict[str, bool] = {}
-    for table, column, length, is_table in fetch(_SHAPES, (schema, list(tables))):
-        columns.setdefault(table, {})[column] = length
-        kinds[table] = is_table
-    return {table: TableShape(columns[table], kinds[table]) for table in columns}
+    return to_shapes(fetch(_SHAPES, (schema, list(tables))))
 
 
 def find_other_history(

@@ -20,13 +20,12 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from migration_guard.history import Rows
-from migration_guard.running.postgresql.unread_rows import read_result
+from migration_guard.running.postgresql.unread_rows import DONE, read_result
 from migration_guard.sql.statements import Statement
 
 # psycopg does not promise these names; without them the runner sends statement by statement.
 _NAMES: Final = ("execute", "fetch", "fetch_many", "send")
 IS_AVAILABLE: Final = all(hasattr(generators, name) for name in _NAMES)
-_DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
 _NUMBERS: Final = count(1)  # of prepared statements: a name is never given twice
 # Statements that the server has prepared: their names, by text and types of parameters.
 Key = tuple[str, tuple[int, ...]]
@@ -55,7 +54,7 @@ class Command:
     @property
     def is_done(self) -> bool:
         """Whether the server did it."""
-        return self.result is not None and self.result.status in _DONE
+        return self.result is not None and self.result.status in DONE
 
 
 class Pipeline:
@@ -166,7 +165,7 @@ def run_together(driver: psycopg.Connection[Any], sql: str) -> Rows:
     driver.pgconn.send_query(sql.encode(driver.info.encoding))
     results = driver.wait(generators.execute(driver.pgconn))
     for result in results:
-        if result.status not in _DONE:
+        if result.status not in DONE:
             raise error_from_result(result, encoding=driver.info.encoding)
     if not results:
         raise psycopg.OperationalError(driver.pgconn.get_error_message())

@@ -16,7 +16,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 _ROWS: Final = 100  # that libpq holds at once; a row may have megabytes
 _IS_CHUNKED: Final = psycopg.capabilities.has_stream_chunked()
-_DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
+DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
 _COPY: Final = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 
 
@@ -31,7 +31,7 @@ def execute(driver: psycopg.Connection[Any], sql: str) -> int | None:
     result, rows = driver.wait(_exchange(connection))
     if result is None:
         raise psycopg.OperationalError(connection.get_error_message(encoding))
-    if result.status not in _DONE:
+    if result.status not in DONE:
         raise error_from_result(result, encoding=encoding)
     return rows if result.status == ExecStatus.TUPLES_OK else result.command_tuples
 

@@ -36,6 +36,7 @@ from migration_guard.running.connection import (
     StatementLimit,
     TableShape,
     time_parameter,
+    to_shapes,
 )
 from migration_guard.running.remedies import FailedFile
 from migration_guard.running.sqlite import remedies
@@ -188,16 +189,15 @@ class SQLiteConnection(Connection):
     def shapes(self, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
         """Ask the schema table; SQLite does not limit the length of text."""
         marks = ", ".join(["%s"] * len(tables))
-        shapes: dict[str, TableShape] = {}
-        for table, column, kind in self.fetch(
-            "SELECT lower(object.name), lower(info.name), object.type "
+        rows = self.fetch(
+            "SELECT lower(object.name), lower(info.name), NULL, object.type = 'table' "
             f"FROM {schema}.sqlite_master AS object, pragma_table_info(object.name, %s) AS info "
             f"WHERE lower(object.name) IN ({marks}) ORDER BY info.cid",
             (schema, *tables),
-        ):
-            shape = shapes.setdefault(table, TableShape({}, kind == "table"))
-            shapes[table] = shape._replace(columns={**shape.columns, column: None})
-        return shapes
+        )
+        return to_shapes(
+            (table, column, length, bool(is_table)) for table, column, length, is_table in rows
+        )
 
     def kind(self, error: Exception) -> Kind:
         """Classify by SQLite's result code."""

@@ -12,11 +12,10 @@ from typing import Final
 from migration_guard.sql.classify import makes_temporary
 from migration_guard.sql.cursor import Cursor, keyword, read_tokens
 from migration_guard.sql.ddl import read_ddl
-from migration_guard.sql.dialects import dialect
+from migration_guard.sql.dialects import SQLITE
 from migration_guard.sql.scanner import significant
 from migration_guard.sql.statements import Statement
 
-_LEXIS: Final = dialect("sqlite")
 _IN_MEMORY: Final = frozenset({"''", "':memory:'", '""', '":memory:"'})
 _WORTH_A_LOOK: Final = re.compile(r"(?i)last_insert_rowid|changes")
 _OF_LAST: Final = frozenset({"LAST_INSERT_ROWID", "CHANGES", "TOTAL_CHANGES"})
@@ -32,7 +31,7 @@ def unrepeatable(
     """
     held: dict[tuple[str, str], tuple[Statement, str]] = {}
     for statement in done:
-        text, cursor = statement.text, read_tokens(statement.text, _LEXIS)
+        text, cursor = statement.text, read_tokens(statement.text, SQLITE)
         verb = cursor.take()
         change = read_ddl(text, "sqlite")
         if change is not None and makes_temporary(text, "sqlite"):
@@ -71,6 +70,6 @@ def _lost_last(
 
 
 def _words(statement: Statement) -> list[str]:
-    tokens = significant(statement.text, _LEXIS)
+    tokens = significant(statement.text, SQLITE)
     is_worth_it = _WORTH_A_LOOK.search(statement.text)
     return [keyword(token) for token in (tokens if is_worth_it else islice(tokens, 1))]
