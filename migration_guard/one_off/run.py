@@ -152,7 +152,7 @@ class _Run:
             schema_of_history.refuse_another(
                 self.connection, self.facts, recorded.stamp, recorded.schema
             )
-            acts = self.history.count_acts(ACTION)
+            acts = self.history.audit.count(ACTION)
             self._refuse_tables_without_transactions()
         if self.outcome.stamp is not None:
             preparation.refuse_environment(
@@ -241,7 +241,7 @@ class _Run:
                     tables=counts.tables,
                     uncounted=counts.uncounted,
                 )
-                self.history.audit(ACTION, "", self.request.reason.strip(), self._details())
+                self.history.audit.write(ACTION, "", self.request.reason.strip(), self._details())
         except StatementError:
             self._roll_back()
             raise
@@ -325,7 +325,7 @@ class _Run:
             connection.another() as other,
         ):
             has_ended = await_end(connection, other)
-            if own_tables.open_history(other, self.facts).count_acts(ACTION) > acts:
+            if own_tables.open_history(other, self.facts).audit.count(ACTION) > acts:
                 self._set(committed=True)
             elif has_ended:
                 self.state = _ROLLED_BACK
@@ -333,7 +333,7 @@ class _Run:
     def _look_if_committed(self, acts: int) -> None:
         """After an interrupt, which may have come behind the COMMIT, look for one act more."""
         with suppress(StatementError, self.connection.driver_error):
-            if self.is_committing and self.history.count_acts(ACTION) > acts:
+            if self.is_committing and self.history.audit.count(ACTION) > acts:
                 self._set(committed=True)
 
     def _roll_back(self) -> None:

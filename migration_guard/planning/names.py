@@ -52,6 +52,11 @@ class FileName(NamedTuple):
         return os.path.dirname(self.file)  # noqa: PTH120 - as ``file``
 
 
+def pad(number: int) -> str:
+    """Return ``number`` padded with zeros, so that text sorts like the integer."""
+    return str(number).zfill(MAX_DIGITS)
+
+
 def list_ids(ids: Sequence[str]) -> str:
     """Return ids on one line: all of a few, else the first, the last and the number."""
     if len(ids) <= _LISTED_IDS:

@@ -55,9 +55,9 @@ def adopt(
         )
     own_tables.ensure(connection, facts, files.files)
     with connection.transaction(lock_timeout):
-        is_first = history.stamp() is None
+        is_first = history.stamp.environment() is None
         if is_first:  # with the rows, since a history without a stamp counts as production
-            history.write_stamp(environment)
+            history.stamp.write(environment)
         return _copy(connection, history, facts, files, environment), is_first
 
 
@@ -125,7 +125,7 @@ def _copy(
         file = by_id.get(migration_id)
         digest = fingerprint(file.text, connection.vendor) if file is not None else None
         history.adopt(migration_id, number, applied_at, file, digest, environment)
-        history.audit("adopted", migration_id, "--adopt")
+        history.audit.write("adopted", migration_id, "--adopt")
         adopted.append(migration_id)
     return adopted
 

@@ -111,7 +111,7 @@ def look_ahead(connection: Connection, history: History, script: Script) -> Outl
 
     Raises StatementError or the driver's error where the database gives no answer.
     """
-    entry = history.journal().get(script.file.id)
+    entry = history.journal.rows().get(script.file.id)
     if entry is None:
         return Outlook(None, is_applied=history.has(script.file.id))
     outlook = foresee(work_on(connection, history), script, entry)

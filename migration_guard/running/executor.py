@@ -345,7 +345,7 @@ class _Run:
     def _restamp(self) -> None:
         """Stamp a test database, before a stamp that means nothing here stops the reading."""
         with self.connection.failing():
-            rows = self.history.stamp_rows()
+            rows = self.history.stamp.rows()
         if describe_stamp(rows) != self.outcome.environment:
             self._stamp(None)
 
@@ -368,7 +368,7 @@ class _Run:
 
     def _add_schema_to_stamp(self) -> None:
         with self.connection.transaction(self.conf.lock_timeout):
-            self.history.add_schema_to_stamp()
+            self.history.stamp.add_schema()
 
     def _mark(self) -> None:
         plan = self.outcome.plan

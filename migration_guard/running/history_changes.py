@@ -30,14 +30,14 @@ def check_changes(task: Task, changes: HistoryChanges, before: set[str]) -> tupl
     if after - before - {file.id} or changes.inserted or changes.updated:
         raise HistoryChangedError("it inserted or updated rows there")
     for migration_id in cleared:
-        history.audit(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
+        history.audit.write(CLEARED, migration_id, f"cleared by {file.id}, to be applied again")
     return cleared
 
 
 def audit_order(task: Task) -> None:
     """Write down that the migration runs after a higher number because the operator said so."""
     if task.out_of_order:
-        task.history.audit("out-of-order", task.script.file.id, "--allow-out-of-order")
+        task.history.audit.write("out-of-order", task.script.file.id, "--allow-out-of-order")
 
 
 def _describe(changes: HistoryChanges) -> str:

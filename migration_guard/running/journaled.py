@@ -89,7 +89,7 @@ class _Run:
         script = self.task.script
         try:
             with self.work.recording():
-                self.task.history.journal_open(script.file, script.total, self.task.environment)
+                self.task.history.journal.open(script.file, script.total, self.task.environment)
                 # Inserted first, then looked: who applied it meanwhile has closed its entry.
                 if self.task.history.has(script.file.id):
                     raise AppliedByAnotherError
@@ -117,7 +117,7 @@ class _Run:
         """Read the entry behind a COMMIT that was on its way when its client died."""
         self._note()
         with self.connection.failing():
-            now = self.task.history.journal().get(entry.id)
+            now = self.task.history.journal.rows().get(entry.id)
         if now is None:
             raise AppliedByAnotherError
         return now
@@ -281,14 +281,14 @@ class _Run:
 
     def _note(self, **values: object) -> None:
         with self.work.recording():
-            self.task.history.journal_write(self.file.id, **values)
+            self.task.history.journal.write(self.file.id, **values)
 
     def _intend(self, **values: object) -> None:
         """Note a statement that will run alone, unless another run has noted or counted it."""
         with self.work.recording():
             if self._lock_entry().doubt:
                 raise AppliedByAnotherError
-            self.task.history.journal_write(self.file.id, **values)
+            self.task.history.journal.write(self.file.id, **values)
 
     def _count(self, unit: Unit, before: set[str], rows: OwnTableRows) -> None:
         """Count a unit that committed by itself, unless it changed the own tables."""
@@ -315,8 +315,8 @@ class _Run:
 
     def _lock_entry(self) -> JournalRow:
         """Lock the entry; raise AppliedByAnotherError if another run has counted on."""
-        self.task.history.journal_write(self.file.id)
-        entry = self.task.history.journal().get(self.file.id)
+        self.task.history.journal.write(self.file.id)
+        entry = self.task.history.journal.rows().get(self.file.id)
         if entry is None or entry.done != self._done:
             raise AppliedByAnotherError
         return entry
@@ -324,7 +324,7 @@ class _Run:
     def _count_row(self, unit: Unit) -> None:
         self._lock_entry()
         continuation.add_to_digest(self._digest, unit, self.file.text, self.connection.vendor)
-        self.task.history.journal_write(
+        self.task.history.journal.write(
             self.file.id,
             done=unit.last,
             done_digest=self._digest.hexdigest(),
@@ -366,7 +366,7 @@ class _Run:
             self.task.after,
         )
         audit_order(self.task)
-        history.journal_close(self.file.id)
+        history.journal.close(self.file.id)
         return Done(applied_at, duration, self._cleared)
 
     def _remember(self, error: HistoryChangedError) -> None:
@@ -375,9 +375,9 @@ class _Run:
         with suppress(StatementError, self.connection.driver_error):
             self.connection.fresh()
             lost = self._known - self.task.history.ids()
-            if self.file.id not in self.task.history.journal():
+            if self.file.id not in self.task.history.journal.rows():
                 with self.work.recording():
-                    self.task.history.journal_open(
+                    self.task.history.journal.open(
                         self.file, self.task.script.total, self.task.environment
                     )
             text = half_done.describe_committed_change(error, lost)
@@ -399,4 +399,4 @@ class _Run:
                 if statement is not None and (entry is None or not entry.doubt):
                     shown = show_statement(statement.text, self.connection.vendor)
                     values["statement"] = shown[:_NOTED]
-                self.task.history.journal_write(self.file.id, **values)
+                self.task.history.journal.write(self.file.id, **values)

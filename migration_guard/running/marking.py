@@ -96,5 +96,5 @@ def mark(
                 continue
             digest = fingerprint(planned.file.text, connection.vendor)
             after = history.record(planned.file, digest, environment, how, None, after)
-            history.journal_close(planned.id)
-            history.audit(how, planned.id, reason)
+            history.journal.close(planned.id)
+            history.audit.write(how, planned.id, reason)

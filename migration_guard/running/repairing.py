@@ -235,7 +235,7 @@ def _mark_applied(target: _Target, request: Repair, chosen: Sequence[Planned]) -
         digest = _fingerprint(file, target.connection.vendor)
         before = _before(target, planned)
         last = target.history.record(file, digest, target.conf.environment, How.FAKE, None, last)
-        target.history.journal_close(planned.id)
+        target.history.journal.close(planned.id)
         _audit(target, request, planned.id, before)
 
 
@@ -262,9 +262,9 @@ _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {
 def _stamp(target: _Target, request: Repair) -> str | None:
     """Stamp the database; return what it carried before."""
     name, new = target.facts.database, request.environment
-    rows = target.history.stamp_rows()
+    rows = target.history.stamp.rows()
     old, old_schema = describe_stamp(rows), rows[0].schema if rows else None
-    schema = target.history.new_tables
+    schema = target.history.stamp.new_tables
     if (old, old_schema) == (new, schema):
         raise Refused(f'The database "{name}" is stamped {new} already; {_UNCHANGED}.')
     if request.confirm not in (None, name):
@@ -279,7 +279,7 @@ def _stamp(target: _Target, request: Repair) -> str | None:
             f"If it is no longer production (a restored dump), repeat the command with "
             f"--confirm {shlex.quote(name)}",
         )
-    target.history.write_stamp(new)
+    target.history.stamp.write(new)
     details = {"from": old, "to": new}
     if rows and old_schema != schema:
         details |= {"from_schema": old_schema, "to_schema": schema}
@@ -368,4 +368,4 @@ def _before(target: _Target, planned: Planned) -> dict[str, Any]:
 
 
 def _audit(target: _Target, request: Repair, migration_id: str, details: dict[str, Any]) -> None:
-    target.history.audit(request.action, migration_id, request.reason.strip(), details)
+    target.history.audit.write(request.action, migration_id, request.reason.strip(), details)

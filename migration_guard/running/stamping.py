@@ -44,9 +44,9 @@ def stamp(
     """Stamp the database; audited where it had a history, ``recorded``, and no stamp."""
     again = recorded is not None and recorded.environment is not None
     with connection.transaction(lock_timeout):
-        history.write_stamp(environment)
+        history.stamp.write(environment)
         if again:
-            history.audit(Action.STAMP, "", _MISSING, {"from": None, "to": environment})
+            history.audit.write(Action.STAMP, "", _MISSING, {"from": None, "to": environment})
     return Stamped(environment, again)
 
 
