@@ -15,7 +15,7 @@ from migration_guard.linter.source import Context, read
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import MIGRATION_FAILED, Problem
-from migration_guard.running.connection import StatementError
+from migration_guard.running.errors import StatementError
 from migration_guard.sql.classify import mentions
 from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.statements import SQLError, Statement, split

@@ -25,7 +25,10 @@ from migration_guard.running import (
     own_tables,
     schema_of_history,
 )
-from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.facts import Facts
+from migration_guard.running.limits import Limits
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import RunLock, hold, run_lock
 from migration_guard.running.lost_session import await_end

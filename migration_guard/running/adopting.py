@@ -20,7 +20,8 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.names import number_of
 from migration_guard.running import own_tables, schema_of_history
-from migration_guard.running.connection import Connection, Facts
+from migration_guard.running.connection import Connection
+from migration_guard.running.facts import Facts
 
 
 def adopt(

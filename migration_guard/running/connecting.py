@@ -14,7 +14,9 @@ from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.history import PROJECT_NAME
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running import interrupts
-from migration_guard.running.connection import Connection, Facts, StatementError
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import StatementError
+from migration_guard.running.facts import Facts
 from migration_guard.running.failures import step_failure
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import mask_text

@@ -8,19 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from enum import Enum, auto
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from migration_guard.conf import Conf
 from migration_guard.exceptions import GuardError
 from migration_guard.history import Rows, StatementText
-from migration_guard.planning.directives import Directives
 from migration_guard.planning.scripts import Unit
 from migration_guard.running import interrupts
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.facts import Facts, OtherHistory, TableShape
+from migration_guard.running.limits import Limits, StatementLimit
 from migration_guard.running.remedies import FailedFile
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
@@ -29,114 +29,6 @@ from migration_guard.sql.statements import Statement
 Progress: TypeAlias = Callable[[int], None]
 # Called with the rows that a statement touched or returned; None where the server does not say.
 Answer: TypeAlias = Callable[[int | None], None]
-
-
-class Kind(Enum):
-    """What a driver's error means for the runner."""
-
-    LOCKED = auto()  # rolled back, may be tried again
-    DUPLICATE = auto()  # a unique key is taken
-    ALONE = auto()  # cannot run inside a transaction; nothing happened
-    DONE_BEFORE = auto()  # what the statement makes exists, or what it drops does not
-    READ_ONLY = auto()  # the target accepts no writes
-    LOST = auto()  # the connection is gone
-    FULL = auto()  # there is no room for what the statement writes
-    OTHER = auto()
-
-
-class Facts(NamedTuple):
-    """What one query at the start says about a database.
-
-    ``name`` is what a person calls it: on SQLite the file without its folder. ``schema`` holds the
-    own tables, or will: a schema (PostgreSQL), the database (MySQL), ``main`` (SQLite).
-    ``new_tables`` is the schema in which an unqualified CREATE TABLE makes a table, "" where there
-    is none. ``search_path`` is None where the vendor has none.
-    """
-
-    database: str
-    name: str
-    user: str
-    schema: str
-    new_tables: str
-    read_only: bool
-    standby: bool
-    search_path: str | None = None
-
-
-class TableShape(NamedTuple):
-    """What the catalogue says of a relation by the name of an own table.
-
-    ``columns`` holds the longest text of each column, None for no limit. ``is_table`` is false for
-    a view and the like.
-    """
-
-    columns: Mapping[str, int | None]
-    is_table: bool
-
-
-def to_shapes(rows: Iterable[tuple[Any, ...]]) -> dict[str, TableShape]:
-    """Return the shapes by table of rows (table, column, longest text or None, is a table)."""
-    columns: dict[str, dict[str, int | None]] = {}
-    kinds: dict[str, bool] = {}
-    for table, column, length, is_table in rows:
-        columns.setdefault(table, {})[column] = length
-        kinds[table] = is_table
-    return {table: TableShape(columns[table], kinds[table]) for table in columns}
-
-
-class OtherHistory(NamedTuple):
-    """A history in another schema, and a migration of this project that it holds.
-
-    ``migration_id`` is None where ``user``, or the role that it has taken, may not read it.
-    """
-
-    schema: str
-    migration_id: str | None
-    user: str
-
-
-class Limits(NamedTuple):
-    """The time-outs of one migration in seconds (None: no limit)."""
-
-    lock_timeout: float | None
-    statement_timeout: float | None = None
-
-    @classmethod
-    def of(cls, directives: Directives, conf: Conf) -> "Limits":
-        """Return what the file says (0: no limit), else what the settings say."""
-        return cls(
-            _first(directives.lock_timeout, conf.lock_timeout),
-            _first(directives.statement_timeout, conf.statement_timeout),
-        )
-
-
-class StatementLimit(NamedTuple):
-    """The most bytes that a statement may have, and the name of what says so."""
-
-    bytes: int
-    name: str
-
-
-class StatementError(Exception):
-    """A driver refused one statement; ``statement`` is None for a step of the runner's own.
-
-    ``committing`` says that it was the COMMIT, so a lost connection leaves the outcome open.
-    ``blockers`` describes the sessions that held the lock, ``remains`` what a statement that
-    commits by itself has left, as sentences.
-    """
-
-    def __init__(self, error: Exception, kind: Kind, statement: Statement | None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.kind = kind
-        self.statement = statement
-        self.committing = False
-        self.blockers = ""
-        self.remains = ""
-
-
-class NotDoneError(Exception):
-    """A statement ended without an error, and yet must not count as done."""
 
 
 class Connection(ABC):
@@ -438,7 +330,3 @@ def time_parameter(
     if not settings.USE_TZ:
         now = timezone.make_naive(now)
     return "%s", (wrapper.ops.adapt_datetimefield_value(now),)
-
-
-def _first(directive: float | None, setting: float | None) -> float | None:
-    return setting if directive is None else directive or None

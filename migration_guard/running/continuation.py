@@ -11,7 +11,8 @@ from migration_guard.planning.digests import feed
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.scripts import Script, Unit
 from migration_guard.running import half_done
-from migration_guard.running.connection import Connection, StatementError
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import StatementError
 from migration_guard.running.half_done import HalfDoneError
 from migration_guard.running.statement_work import StatementWork, work_on
 from migration_guard.sql.classify import is_session, mask_answer

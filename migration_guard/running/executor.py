@@ -44,9 +44,12 @@ from migration_guard.running import (
     stamping,
     transactional,
 )
-from migration_guard.running.connection import Connection, Facts, Kind, Limits, StatementError
+from migration_guard.running.connection import Connection
 from migration_guard.running.continuation import Outlook
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.facts import Facts
 from migration_guard.running.garbage_collection import freeze_objects, no_collection
+from migration_guard.running.limits import Limits
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
 from migration_guard.running.lost_session import await_end

@@ -11,9 +11,10 @@ from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.names import list_ids
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
-from migration_guard.running.connection import Connection, Kind, StatementError
+from migration_guard.running.connection import Connection
 from migration_guard.running.continuation import Outlook
 from migration_guard.running.django_tables import newest_migration_for
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import has_secret, mask_answer, show_statement
 from migration_guard.sql.excerpt import shorten

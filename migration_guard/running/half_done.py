@@ -6,7 +6,7 @@ from typing import Final
 from migration_guard.exceptions import Refused
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import JournalRow, RecordedHistory
-from migration_guard.running.connection import Kind
+from migration_guard.running.errors import Kind
 from migration_guard.sql.statements import Statement
 
 # Errors that pass: the next run meets the same statement again, and may get past it.

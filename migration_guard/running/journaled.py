@@ -16,7 +16,7 @@ from migration_guard.models import JournalEntry
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.scripts import Unit
 from migration_guard.running import continuation, half_done
-from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.failures import server_message
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows

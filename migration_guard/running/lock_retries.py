@@ -9,7 +9,9 @@ from typing import Final, NamedTuple, TypeVar
 
 from django.db import DatabaseError
 
-from migration_guard.running.connection import Connection, Kind, Limits, StatementError
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.limits import Limits
 from migration_guard.running.locks import RunLock
 
 MAX_DELAY: Final = 5.0  # seconds

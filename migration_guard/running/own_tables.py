@@ -32,13 +32,9 @@ from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStam
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running import schema_of_history
-from migration_guard.running.connection import (
-    Connection,
-    Facts,
-    Kind,
-    StatementError,
-    TableShape,
-)
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.facts import Facts, TableShape
 
 Shapes: TypeAlias = Mapping[str, TableShape]
 

@@ -32,7 +32,9 @@ from migration_guard.running import (
     own_tables,
     schema_of_history,
 )
-from migration_guard.running.connection import Connection, Facts, Kind, StatementError
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.facts import Facts
 from migration_guard.running.locks import hold, run_lock
 from migration_guard.sql.statements import SQLError, split
 

@@ -6,12 +6,8 @@ from typing import NamedTuple, Protocol
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
-from migration_guard.running.connection import (
-    Answer,
-    Connection,
-    Limits,
-    Progress,
-)
+from migration_guard.running.connection import Answer, Connection, Progress
+from migration_guard.running.limits import Limits
 from migration_guard.vendors import VENDORS, load
 
 

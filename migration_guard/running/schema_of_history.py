@@ -14,7 +14,8 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import RecordedHistory
-from migration_guard.running.connection import Connection, Facts
+from migration_guard.running.connection import Connection
+from migration_guard.running.facts import Facts
 from migration_guard.schema.search_path import path_entries
 from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.statements import SQLError, split

@@ -8,7 +8,8 @@ from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.stamp import stamp_command
 from migration_guard.problems import Problem, Severity
 from migration_guard.results import Action, Stamped
-from migration_guard.running.connection import Connection, Facts
+from migration_guard.running.connection import Connection
+from migration_guard.running.facts import Facts
 
 _MISSING = "Its stamp was missing beside a history, which counts as production."
 

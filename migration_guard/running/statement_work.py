@@ -7,7 +7,8 @@ from enum import Enum, auto
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
-from migration_guard.running.connection import Connection, Progress, StatementError
+from migration_guard.running.connection import Connection, Progress
+from migration_guard.running.errors import StatementError
 from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.statements import Statement

@@ -8,12 +8,9 @@ from typing import NamedTuple
 from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.scripts import Script, Unit
-from migration_guard.running.connection import (
-    Connection,
-    Limits,
-    Progress,
-    StatementError,
-)
+from migration_guard.running.connection import Connection, Progress
+from migration_guard.running.errors import StatementError
+from migration_guard.running.limits import Limits
 from migration_guard.vendors import VENDORS, load
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import DatabaseError
 
-from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
 from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
 from migration_guard.running.transaction import MigrationTransaction, transaction_on

@@ -14,7 +14,7 @@ import pytest
 
 from migration_guard.history import History, Identity
 from migration_guard.running import connecting
-from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.row_counter import counter_on
 from tests.running.support import sleeping, wait_until, waiting
 

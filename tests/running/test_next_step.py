@@ -16,7 +16,7 @@ from migration_guard.history import History, Identity
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.preflight import prepare
 from migration_guard.running import connecting, continuation, failures
-from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.statement_work import work_on
 from tests.running.support import applied, wait_until
 

@@ -21,16 +21,13 @@ from migration_guard.running import interrupts
 from migration_guard.running.connection import (
     Answer,
     Connection,
-    Facts,
-    Kind,
-    Limits,
     Progress,
-    StatementLimit,
-    TableShape,
     can_encode,
     time_parameter,
-    to_shapes,
 )
+from migration_guard.running.errors import Kind
+from migration_guard.running.facts import Facts, TableShape, to_shapes
+from migration_guard.running.limits import Limits, StatementLimit
 from migration_guard.running.liveness import UNANSWERED, bound_socket
 from migration_guard.running.mysql import encodings, own_session, remedies
 from migration_guard.running.remedies import FailedFile

@@ -10,7 +10,7 @@ from typing import Final
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
-from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.mysql import engines, own_tables, session_state
 from migration_guard.running.mysql.connection import MySQLConnection, error_code
 from migration_guard.running.mysql.ddl_targets import targets, temporary_tables

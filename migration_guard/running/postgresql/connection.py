@@ -19,19 +19,10 @@ from migration_guard import conf
 from migration_guard.exceptions import GuardError
 from migration_guard.history import Rows, StatementText
 from migration_guard.planning.scripts import Unit
-from migration_guard.running.connection import (
-    Answer,
-    Connection,
-    Facts,
-    Kind,
-    Limits,
-    NotDoneError,
-    OtherHistory,
-    Progress,
-    StatementError,
-    TableShape,
-    can_encode,
-)
+from migration_guard.running.connection import Answer, Connection, Progress, can_encode
+from migration_guard.running.errors import Kind, NotDoneError, StatementError
+from migration_guard.running.facts import Facts, OtherHistory, TableShape
+from migration_guard.running.limits import Limits
 from migration_guard.running.postgresql import (
     cleaning,
     concurrent_indexes,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from migration_guard.history import History, Rows
 from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
-from migration_guard.running.connection import NotDoneError
+from migration_guard.running.errors import NotDoneError
 from migration_guard.running.own_table_rows import OwnTableRows
 from migration_guard.running.transaction import HistoryChanges
 

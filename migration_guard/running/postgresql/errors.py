@@ -5,7 +5,7 @@ from typing import Final
 import psycopg
 
 from migration_guard.reports.escaping import indent_continuation
-from migration_guard.running.connection import Kind
+from migration_guard.running.errors import Kind
 
 _KINDS: Final = {
     "55P03": Kind.LOCKED,  # lock_not_available

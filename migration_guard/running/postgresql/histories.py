@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from migration_guard.history import Rows
 from migration_guard.models import AppliedMigration
-from migration_guard.running.connection import OtherHistory, TableShape, to_shapes
+from migration_guard.running.facts import OtherHistory, TableShape, to_shapes
 
 Fetch = Callable[..., Rows]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Unit
-from migration_guard.running.connection import Kind, Progress, StatementError
+from migration_guard.running.connection import Progress
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.postgresql import (
     concurrent_indexes,

@@ -14,7 +14,9 @@ from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.scripts import Script
 from migration_guard.running import interrupts
-from migration_guard.running.connection import Kind, Limits, Progress, StatementError
+from migration_guard.running.connection import Progress
+from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.limits import Limits
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.postgresql import cleaning, counters, errors, pipeline
 from migration_guard.running.postgresql.connection import PostgreSQLConnection

@@ -24,20 +24,10 @@ from migration_guard.planning.history_rows import HISTORY_TABLE, OWN_TABLES
 from migration_guard.planning.scripts import Unit
 from migration_guard.reports.escaping import indent_continuation
 from migration_guard.running import interrupts
-from migration_guard.running.connection import (
-    Answer,
-    Connection,
-    Facts,
-    Kind,
-    Limits,
-    NotDoneError,
-    Progress,
-    StatementError,
-    StatementLimit,
-    TableShape,
-    time_parameter,
-    to_shapes,
-)
+from migration_guard.running.connection import Answer, Connection, Progress, time_parameter
+from migration_guard.running.errors import Kind, NotDoneError, StatementError
+from migration_guard.running.facts import Facts, TableShape, to_shapes
+from migration_guard.running.limits import Limits, StatementLimit
 from migration_guard.running.remedies import FailedFile
 from migration_guard.running.sqlite import remedies
 from migration_guard.running.transaction import HistoryChanges

@@ -6,7 +6,8 @@ Sources: sqlite.org, "PRAGMA auto_vacuum", "PRAGMA page_size", "PRAGMA encoding"
 from collections.abc import Sequence
 from typing import Final
 
-from migration_guard.running.connection import Connection, Kind, NotDoneError, StatementError
+from migration_guard.running.connection import Connection
+from migration_guard.running.errors import Kind, NotDoneError, StatementError
 from migration_guard.sql.pragmas import Pragma, read_pragma
 from migration_guard.sql.statements import Statement
 

@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Final
 
-from migration_guard.running.connection import Kind, StatementError
+from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.locks import Holder, RunLock
 from migration_guard.running.sqlite.connection import SQLiteConnection
 

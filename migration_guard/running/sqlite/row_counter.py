@@ -1,6 +1,6 @@
 """SQLite: the rows that a script writes, from the connection's own count."""
 
-from migration_guard.running.connection import Limits
+from migration_guard.running.limits import Limits
 from migration_guard.running.row_counter import RowCounter, TableCounts, Tally
 from migration_guard.running.sqlite.connection import SQLiteConnection
 

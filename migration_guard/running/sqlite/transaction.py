@@ -6,7 +6,8 @@ from datetime import datetime
 from migration_guard.history import History
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.scripts import Script
-from migration_guard.running.connection import Limits, Progress
+from migration_guard.running.connection import Progress
+from migration_guard.running.limits import Limits
 from migration_guard.running.sqlite import foreign_keys
 from migration_guard.running.sqlite.connection import SQLiteConnection
 from migration_guard.running.sqlite.lasting_pragmas import refuse_ignored
