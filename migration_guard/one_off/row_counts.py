@@ -5,16 +5,17 @@ writes twice, a SELECT or DO that calls code which writes), the counters of Post
 do. What triggers and cascades wrote besides is counted for the script as a whole.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from migration_guard.one_off.results import StatementRows, TableRows
 from migration_guard.one_off.script import WRITING, answers_for_itself, verb
 from migration_guard.planning.scripts import Script
-from migration_guard.running.connection import Connection
+from migration_guard.running.connection import Connection, Progress
 from migration_guard.running.row_counter import RowCounter, TableCounts, Tally
 from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.statements import Statement
 
 _BLIND: Final = "any table (track_counts was off for a while)"
 
@@ -30,7 +31,7 @@ class ScriptCounts:
 
 
 def run(
-    connection: Connection, counter: RowCounter, script: Script, step: Callable[[int], None]
+    connection: Connection, counter: RowCounter, script: Script, step: Progress
 ) -> ScriptCounts:
     """Run the statements, and what waits for the commit; the transaction stays open.
 
@@ -62,7 +63,7 @@ class _Counting:
         connection: Connection,
         counter: RowCounter,
         script: Script,
-        step: Callable[[int], None],
+        step: Progress,
     ) -> None:
         self.statement_rows: list[StatementRows] = []
         self.is_blind = False
@@ -79,11 +80,10 @@ class _Counting:
         self.is_blind = self.is_blind or tally is None
         return tally
 
-    def start(self, number: int) -> None:
-        """Announce that statement ``number`` is about to run, and count before it if need be."""
-        self._step(number)
-        sql = self._statements[number - 1].text
-        counts = not answers_for_itself(sql, self._connection.vendor)
+    def start(self, statement: Statement) -> None:
+        """Announce that a statement is about to run, and count before it if need be."""
+        self._step(statement)
+        counts = not answers_for_itself(statement.text, self._connection.vendor)
         self._before = self.tally() if counts else None
 
     def end(self, answered: int | None) -> None:

@@ -28,12 +28,14 @@ from migration_guard.running import (
 from migration_guard.running.connection import Connection
 from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.facts import Facts
+from migration_guard.running.failure_text import describe_failure
 from migration_guard.running.limits import Limits
 from migration_guard.running.lock_retries import LockRetries
 from migration_guard.running.locks import RunLock, hold, run_lock
 from migration_guard.running.lost_session import await_end
 from migration_guard.running.row_counter import counter_on
 from migration_guard.sql.classify import mask_secrets
+from migration_guard.sql.statements import Statement
 
 ACTION: Final = "audited-sql"
 # Seconds that a person has to confirm. The rows stay locked meanwhile, and the run lock too: this
@@ -211,7 +213,8 @@ class _Run:
             ),
         )
 
-    def _step(self, number: int) -> None:
+    def _step(self, statement: Statement) -> None:
+        number = self.script.number_of(statement)
         self.observe(events.Step(self.script.file.id, number, self.script.total))
 
     def _work(self, limits: Limits) -> None:
@@ -350,7 +353,7 @@ class _Run:
     # -- what went wrong
 
     def _failure(self, error: StatementError) -> Refused:
-        lines, line = failures.describe_failure(self.connection, self.script, error)
+        lines, line = describe_failure(self.connection, self.script, error)
         # Without a statement it is a step of ours, or what waited for the commit.
         cause = "remove the cause" if error.statement is None else f"correct {self.outcome.file}"
         first = _FIRST.get(error.kind, f"{cause}, and run it again")

@@ -78,7 +78,7 @@ def parse_script(
         problems += _problems(file, statement, vendor)
     problems += _about_the_whole(file, statements)
     unit = Unit(tuple(statements), 1, len(statements))
-    return Script(file, (unit,)), problems
+    return Script(file, (unit,), source=unit.statements), problems
 
 
 def verb(sql: str, vendor: str) -> str:

@@ -1,5 +1,7 @@
 """Migrations ready to run: their statements, grouped by what commits together."""
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from migration_guard.planning.files import MigrationFile
@@ -36,12 +38,14 @@ class Script(NamedTuple):
     """A migration ready to run, with its statements grouped into units.
 
     If the file runs as one transaction, all statements form one unit, but for those that stand
-    before its own BEGIN: ``session`` holds them, and they run before the runner's BEGIN.
+    before its own BEGIN: ``session`` holds them, and they run before the runner's BEGIN. ``source``
+    is all that the file holds, transaction control included.
     """
 
     file: MigrationFile
     units: tuple[Unit, ...]
     session: Unit | None = None
+    source: tuple[Statement, ...] = ()
 
     @property
     def parts(self) -> tuple[Unit, ...]:
@@ -58,6 +62,11 @@ class Script(NamedTuple):
         """True if the whole file may be sent before the first answer is read."""
         is_short = len(self.file.text) <= SMALL
         return is_short and not any(statement.data for statement in self.statements)
+
+    def number_of(self, statement: Statement) -> int:
+        """Return the number of a statement in the file, counted from 1 as the journal counts."""
+        # A statement that was made of a BEGIN stands where that stands.
+        return bisect_right(self.source, statement.start, key=attrgetter("start"))
 
     @property
     def total(self) -> int:

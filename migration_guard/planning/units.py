@@ -26,9 +26,11 @@ def group_statements(
 ) -> tuple[Script, list[Problem]]:
     """Return the units in which ``statements`` commit, and problems of transaction control."""
     if in_one_transaction(file, vendor):
-        return _one_unit(file, statements, vendor)
-    units, problems = _many_units(file, statements, vendor)
-    return Script(file, units), problems
+        script, problems = _one_unit(file, statements, vendor)
+    else:
+        units, problems = _many_units(file, statements, vendor)
+        script = Script(file, units)
+    return script._replace(source=tuple(statements)), problems
 
 
 def _one_unit(
@@ -68,8 +70,8 @@ def _one_unit(
         modes.take_leading(statements_of_unit)
     unit = Unit(
         statements_of_unit,
-        inner[0][0],
-        inner[-1][0],
+        opening or inner[0][0],
+        max(closing, inner[-1][0]),
         modes.of_group(begin, statements_of_unit),
         begin is not None and is_exclusive(begin, vendor),
     )

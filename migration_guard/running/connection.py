@@ -25,8 +25,8 @@ from migration_guard.running.remedies import FailedFile
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
 
-# Called with the number of the statement that is about to run, counted from 1.
-Progress: TypeAlias = Callable[[int], None]
+# Called with the statement that is about to run.
+Progress: TypeAlias = Callable[[Statement], None]
 # Called with the rows that a statement touched or returned; None where the server does not say.
 Answer: TypeAlias = Callable[[int | None], None]
 
@@ -216,8 +216,8 @@ class Connection(ABC):
         after: Answer = lambda _rows: None,
     ) -> None:
         """Run the statements of ``unit`` in order; raise StatementError for the one that fails."""
-        for number, statement in enumerate(unit.statements, 1):
-            before(number)
+        for statement in unit.statements:
+            before(statement)
             with self.failing(statement):
                 rows = self.execute(statement, source)
             after(rows)

@@ -443,7 +443,7 @@ class _Run:
         return bool(done.cleared)
 
     def _task(self, planned: Planned, script: Script) -> Task:
-        total = len(script.statements)
+        total = len(script.source)
         return Task(
             connection=self.connection,
             history=self.history,
@@ -454,7 +454,9 @@ class _Run:
             after=self.last,
             out_of_order=planned.state is State.OUT_OF_ORDER,
             stepwise=self.options.stepwise,
-            step=lambda number: self.observe(events.Step(planned.id, number, total)),
+            step=lambda statement: self.observe(
+                events.Step(planned.id, script.number_of(statement), total)
+            ),
         )
 
     def _retries(self, script: Script) -> LockRetries:

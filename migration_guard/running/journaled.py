@@ -17,7 +17,7 @@ from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.scripts import Unit
 from migration_guard.running import continuation, half_done
 from migration_guard.running.errors import Kind, StatementError
-from migration_guard.running.failures import server_message
+from migration_guard.running.failure_text import server_message
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, work_on
@@ -140,7 +140,7 @@ class _Run:
         raise half_done.in_doubt_error(self.file, entry)
 
     def _finish_statement(self, unit: Unit, entry: JournalRow) -> None:
-        self.task.step(unit.first)
+        self.task.step(unit.all_statements[0])
 
         def attempt() -> None:
             with self.connection.failing(unit.statements[0]):
@@ -176,7 +176,7 @@ class _Run:
 
     def _run_unit(self, unit: Unit) -> None:
         """Run one unit together with its count, or alone if it cannot run in a transaction."""
-        self.task.step(unit.first)
+        self.task.step(unit.all_statements[0])
         if not self.work.runs_alone(unit):
             try:
                 self.task.retries.run(lambda: self._run_in_transaction(unit))
@@ -207,9 +207,7 @@ class _Run:
             with self.connection.failing():
                 before = self._ids()
                 self.work.begin(unit)
-            self.work.run(
-                unit, self.file.text, lambda number: self.task.step(unit.first + number - 1)
-            )
+            self.work.run(unit, self.file.text, self.task.step)
             with self.connection.failing():
                 self._cleared += self._check_changes(self.work.changes(), before)
                 self._count_row(unit)

@@ -35,6 +35,7 @@ from migration_guard.running import (
 from migration_guard.running.connection import Connection
 from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.facts import Facts
+from migration_guard.running.failure_text import server_message
 from migration_guard.running.locks import hold, run_lock
 from migration_guard.sql.statements import SQLError, split
 
@@ -142,8 +143,7 @@ def _repair(request: Repair, loaded: Conf, outcome: Repaired, observe: events.Ob
 def _lost_connection(connection: Connection, error: StatementError) -> CannotTell:
     state = "the repair and its audit entry are there, or neither"
     return CannotTell(
-        f"{failures.server_message(connection, error)}\n"
-        f"State: {state if error.committing else _UNCHANGED}.",
+        f"{server_message(connection, error)}\nState: {state if error.committing else _UNCHANGED}.",
         f"Next: see that the server is up, and look: {_SHOW_STATES}",
     )
 

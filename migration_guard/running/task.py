@@ -1,12 +1,11 @@
 """One migration to apply, with all that it takes, and what comes of it."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 from migration_guard.history import History
 from migration_guard.planning.scripts import Script
-from migration_guard.running.connection import Connection
+from migration_guard.running.connection import Connection, Progress
 from migration_guard.running.lock_retries import LockRetries
 
 
@@ -26,7 +25,7 @@ class Task(NamedTuple):
     after: datetime | None
     out_of_order: bool
     stepwise: bool
-    step: Callable[[int], None]
+    step: Progress
 
 
 class Done(NamedTuple):

@@ -65,10 +65,8 @@ class MigrationTransaction(ABC):
         """Run all statements, and check what waits for the commit."""
 
     def _run_units(self, units: Sequence[Unit], script: Script, step: Progress) -> None:
-        """Run units of ``script``; ``step`` gets the numbers that its statements have there."""
         for unit in units:
-            before = script.statements.index(unit.statements[0])
-            self._connection.run(unit, script.file.text, _count_from(before, step))
+            self._connection.run(unit, script.file.text, step)
 
     @abstractmethod
     def complete(self, migration_id: str, after: datetime | None) -> tuple[datetime, int] | None:
@@ -96,10 +94,6 @@ class MigrationTransaction(ABC):
     def is_ours_to_retry(self, error: StatementError) -> bool:  # noqa: ARG002
         """Return whether the runner itself caused the error, and a second try avoids it."""
         return False
-
-
-def _count_from(before: int, step: Progress) -> Progress:
-    return lambda number: step(before + number)
 
 
 def transaction_on(connection: Connection, history: History) -> MigrationTransaction:

@@ -101,6 +101,25 @@ def test_run_on_postgresql_when_a_statement_without_transaction_fails_counts_wha
     ]
 
 
+GROUPED = (
+    "INSERT INTO a VALUES (1);\nBEGIN;\nINSERT INTO a VALUES (2);\nCOMMIT;\n"
+    "BEGIN;\nINSERT INTO a VALUES (3);\nINSERT INTO nothing VALUES (4);\nCOMMIT;\n"
+)
+
+
+def test_run_when_groups_are_done_numbers_all_statements_alike(database, migrations, guard):
+    off = "" if database.vendor == "mysql" else "-- guard: transaction = off\n"
+    migrations({"0001_a.sql": A, "0002_b.sql": off + GROUPED})
+
+    refused(
+        guard,
+        1,
+        f"0002_b.sql:{7 + bool(off)}, statement 7 of 8:",
+        "4 of 8 statements of 0002_b are done",
+        "correct statement 7 in 0002_b.sql and leave those before it as they are",
+    )
+
+
 def test_run_when_a_deferred_constraint_fails_at_the_end_rolls_back(postgres, migrations, guard):
     sql = (
         "CREATE TABLE b (id integer PRIMARY KEY, parent integer "

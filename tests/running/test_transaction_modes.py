@@ -164,11 +164,11 @@ def test_file_when_it_fails_says_that_nothing_is_done_and_begins_anew(postgres, 
 
     for result in (first, second):
         assert result.code == 1
-        assert "2_b.sql:1, statement 3 of 3" in result.err
+        assert "2_b.sql:1, statement 3 of 4" in result.err
         assert "2_b was rolled back as a whole; nothing of it is in the database." in result.err
         assert "Next: correct 2_b.sql (not applied, so it may be edited)" in result.err
     assert "nothing of it is done, so it begins anew" in guard("runsqlmigrations", "--plan").err
-    assert journal(postgres) == [("2_b", "failed", 0, 3, 0)]
+    assert journal(postgres) == [("2_b", "failed", 0, 4, 0)]
     assert (applied(postgres), levels(postgres)) == (["1_a"], [])
 
 

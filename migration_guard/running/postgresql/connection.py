@@ -300,8 +300,8 @@ class PostgreSQLConnection(Connection):
     ) -> None:
         """Run the statements; where they are sent together, only the first is announced."""
         if self.pipeline is not None:
-            before(1)
-            super().run(unit, source, lambda _number: None, after)
+            before(unit.statements[0])
+            super().run(unit, source, lambda _statement: None, after)
         else:
             super().run(unit, source, before, after)
         # IF NOT EXISTS takes an INVALID index for done.
