@@ -19,9 +19,9 @@ from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.results import Checked, Outcome
 from migration_guard.running import connecting, executor
-from migration_guard.running.executor import Options
 from migration_guard.running.failures import Interrupted
 from migration_guard.running.garbage_collection import no_collection
+from migration_guard.running.options import Options
 from migration_guard.running.own_tables import APP
 from migration_guard.schema.read import read_snapshot
 from migration_guard.vendors import VENDORS

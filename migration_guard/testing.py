@@ -76,8 +76,9 @@ def migrate(alias: str) -> tuple[str, ...]:
     from migration_guard.problems import errors
     from migration_guard.reports import text
     from migration_guard.running import executor
+    from migration_guard.running.options import Options
 
-    options = executor.Options(environment=ENVIRONMENT, restamp=True)
+    options = Options(environment=ENVIRONMENT, restamp=True)
     with _app_migrations_on(connections[alias]):
         outcome = executor.run(alias, options)
     if outcome.error is not None:

@@ -25,8 +25,8 @@ from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.problems import errors
 from migration_guard.results import Outcome
 from migration_guard.running import events, executor, own_tables
-from migration_guard.running.executor import Options
 from migration_guard.running.failures import Interrupted, MigrationFailed
+from migration_guard.running.options import Options
 
 # It is called after each migration with the name, and with the file of an SQL migration.
 Watch: TypeAlias = Callable[[str, MigrationFile | None], None]

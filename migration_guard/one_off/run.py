@@ -30,7 +30,7 @@ from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.facts import Facts
 from migration_guard.running.failure_text import describe_failure
 from migration_guard.running.limits import Limits
-from migration_guard.running.lock_retries import LockRetries
+from migration_guard.running.lock_retries import retries_of
 from migration_guard.running.locks import RunLock, hold, run_lock
 from migration_guard.running.lost_session import await_end
 from migration_guard.running.row_counter import counter_on
@@ -166,9 +166,9 @@ class _Run:
                 "the database's own stamp" if recorded.stamp else "its stamp is missing",
             )
         self.observe(events.Started(self.script.file.id, 0, self.script.total))
-        limits = Limits.of(self.script.file.directives, self.conf)
+        retries = retries_of(self.connection, lock, self.script.file, self.conf, self.observe)
         try:
-            self._retries(lock, limits).run(lambda: self._work(limits))
+            retries.run(lambda: self._work(retries.limits))
             self._decide()
             self._commit()
         except StatementError as error:
@@ -200,18 +200,6 @@ class _Run:
                     "taken back; nothing was run.",
                     f"Convert it: ALTER TABLE {table} ENGINE = InnoDB; or leave it out.",
                 )
-
-    def _retries(self, lock: RunLock, limits: Limits) -> LockRetries:
-        script, retries = self.script, self.conf.lock_retries
-        return LockRetries(
-            self.connection,
-            lock,
-            limits,
-            retries,
-            lambda attempt, delay, message: self.observe(
-                events.Retrying(script.file.id, attempt, retries, delay, message)
-            ),
-        )
 
     def _step(self, statement: Statement) -> None:
         number = self.script.number_of(statement)

@@ -9,8 +9,11 @@ from typing import Final, NamedTuple, TypeVar
 
 from django.db import DatabaseError
 
+from migration_guard.conf import Conf
+from migration_guard.planning.files import MigrationFile
 from migration_guard.running.connection import Connection
 from migration_guard.running.errors import Kind, StatementError
+from migration_guard.running.events import Observer, Retrying
 from migration_guard.running.limits import Limits
 from migration_guard.running.locks import RunLock
 
@@ -79,3 +82,19 @@ class LockRetries(NamedTuple):
         finally:
             stop.set()
             thread.join()
+
+
+def retries_of(
+    connection: Connection, lock: RunLock, file: MigrationFile, settings: Conf, observe: Observer
+) -> LockRetries:
+    """Return the retries of one file; ``observe`` hears of each as an event."""
+    retries = settings.lock_retries
+    return LockRetries(
+        connection,
+        lock,
+        Limits.of(file.directives, settings),
+        retries,
+        lambda attempt, delay, message: observe(
+            Retrying(file.id, attempt, retries, delay, message)
+        ),
+    )

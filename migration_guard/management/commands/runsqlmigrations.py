@@ -12,7 +12,7 @@ from migration_guard.problems import Severity, errors
 from migration_guard.reports import json, text
 from migration_guard.results import Outcome
 from migration_guard.running import executor
-from migration_guard.running.executor import Options
+from migration_guard.running.options import Options
 
 
 class Command(GuardCommand):

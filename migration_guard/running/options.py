@@ -1,0 +1,29 @@
+"""What a run is asked to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is asked to do; the names are those of the command's options.
+
+    ``wait`` in seconds, None for the setting; ``environment`` None for the setting. ``restamp``
+    stamps the database with that environment whatever its stamp was: for a test database.
+    ``stepwise`` waits for each statement, so that the observer hears of each one as it starts;
+    else the statements of a small file are sent together.
+    """
+
+    target: int | None = None
+    fake: tuple[str, ...] = ()
+    baseline: int | None = None
+    allow_out_of_order: bool = False
+    wait: float | None = None
+    environment: str | None = None
+    adopt: bool = False
+    restamp: bool = False
+    stepwise: bool = False
+
+    @property
+    def marks(self) -> bool:
+        """Whether migrations are marked as applied, and none is run."""
+        return bool(self.fake) or self.baseline is not None

@@ -1,0 +1,190 @@
+"""What a run finds before it changes anything: files, history, plan and problems."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from migration_guard import conf
+from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.history import History
+from migration_guard.planning import files as planning_files
+from migration_guard.planning.clock import find_clock_problems
+from migration_guard.planning.edit_diff import edit_diff
+from migration_guard.planning.files import FileSet
+from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.plan import HALF_DONE, Plan, Planned, make_plan
+from migration_guard.planning.preflight import prepare
+from migration_guard.planning.scripts import Script
+from migration_guard.problems import Problem, errors
+from migration_guard.results import Outcome
+from migration_guard.running import (
+    adopting,
+    connecting,
+    continuation,
+    marking,
+    own_tables,
+    requirements,
+    schema_of_history,
+    stamping,
+)
+from migration_guard.running.connection import Connection
+from migration_guard.running.facts import Facts
+from migration_guard.running.garbage_collection import no_collection
+from migration_guard.running.options import Options
+from migration_guard.running.statement_work import work_on
+from migration_guard.running.stored_sql import unstorable_problems
+from migration_guard.sql.classify import has_secret
+
+
+class Survey:
+    """The files and the history of one database, and what is to be applied.
+
+    ``outcome`` grows with what is found; ``applied`` holds the ids that this run has applied.
+    """
+
+    conf: conf.Conf
+    connection: Connection
+    facts: Facts
+    history: History
+    recorded: RecordedHistory
+
+    def __init__(self, alias: str, options: Options) -> None:
+        self.alias = alias
+        self.options = options
+        self.outcome = Outcome(alias)
+        self.files = FileSet((), ())
+        self.applied: list[str] = []
+        # What is worth knowing of files that run, by path; a plan made again has not lost it.
+        self.notes: dict[Path | None, Problem] = {}
+
+    @no_collection()
+    def read_files(self, *, read_only: bool = False) -> None:
+        """Read the settings and the files; note their problems."""
+        self.conf = conf.load()
+        environment = self.options.environment or self.conf.environment
+        environment = conf.environment(environment, self.conf.environments)
+        vendor = connecting.supported_connection(self.alias, read_only=read_only).vendor
+        self.set(vendor=vendor, environment=environment)
+        folders = self.conf.folders(self.alias)
+        self.files = planning_files.read(folders, vendor, self.conf.environments)
+        self.set(problems=self.files.problems)
+        if not self.files.problems:
+            marking.check_number(self.files, self.options.target)
+            marking.check_number(self.files, self.options.baseline)
+
+    def open(self, connection: Connection, facts: Facts) -> None:
+        """Take the connection of the run, and open the history."""
+        self.connection, self.facts = connection, facts
+        own_tables.refuse_hidden(connection, facts.schema)
+        self.history = own_tables.open_history(connection, facts)
+
+    @no_collection()
+    def plan(self, *, present: bool) -> None:
+        """Read the history, and make the plan; ``present``: the own tables are there."""
+        with self.connection.failing():
+            files = self.files.files
+            self.recorded = self.history.read(files) if present else RecordedHistory({}, {})
+            if present and not self.recorded.rows:
+                adopting.refuse_unfinished(self.connection, self.facts, self.history)
+            schema_of_history.check(self.connection, self.facts, self.recorded, self.files.files)
+        self._refuse_lost_files()
+        outcome = self.outcome
+        plan = make_plan(self.files.files, self.recorded, outcome.environment, outcome.vendor)
+        problems = [self._with_diff(problem, plan) for problem in plan.problems]
+        problems += self._find_problems_of_database()
+        self.set(
+            plan=plan,
+            rows=tuple(self.recorded.rows.values()),
+            stamp=self.recorded.environment,
+            problems=(*self.files.problems, *problems),
+        )
+
+    def _find_problems_of_database(self) -> list[Problem]:
+        """Return what is wrong with the stamp, and with the times of the history."""
+        recorded, environment = self.recorded, self.outcome.environment
+        with self.connection.failing():
+            problems = stamping.find_problems(
+                self.connection, self.facts, self.history, recorded, environment
+            )
+            if recorded.rows:
+                problems += find_clock_problems(recorded, self.history.now())
+        return problems
+
+    def _refuse_lost_files(self) -> None:
+        """Raise CannotTell if there is a history, and no file at all."""
+        applied = list(self.recorded.rows or self.recorded.journal)
+        if applied and not self.files.files and not self.files.problems:
+            folders = ", ".join(map(str, self.conf.folders(self.alias)))
+            more = f" and {len(applied) - 1} more" if len(applied) > 1 else ""
+            raise CannotTell(
+                f"There is no migration in {folders}, but the database has {applied[0]}{more}.",
+                'Restore the files from version control, or correct MIGRATION_GUARD["DIRS"].',
+            )
+
+    def _with_diff(self, problem: Problem, plan: Plan) -> Problem:
+        if problem.rule != "edited":
+            return problem
+        files = [migration.file for migration in plan.migrations if migration.file is not None]
+        file = next(file for file in files if file.path == problem.path)
+        applied = self.recorded.sql.get(file.id)
+        if applied is None:
+            return replace(problem, detail=f"No diff: the history has no SQL of {file.id}.")
+        if has_secret(file.text, self.outcome.vendor):
+            return problem
+        return replace(problem, detail=edit_diff(file, applied))
+
+    def to_run(self) -> list[Planned]:
+        """Return what is to be applied, in order."""
+        return self.outcome.plan.to_run(
+            out_of_order=self.options.allow_out_of_order, target=self.options.target
+        )
+
+    @no_collection()
+    def prepare(self) -> dict[str, Script]:
+        """Split all that will run, and note the problems that stand in its way."""
+        files = [planned.file for planned in self.to_run() if planned.file is not None]
+        connection = self.connection
+        scripts, problems = prepare(
+            files, connection.vendor, self.conf.environments, connection.string_setting
+        )
+        problems += requirements.unmet_requirements(self.connection, files)
+        problems += requirements.missing_session(self.connection, scripts.values())
+        problems += requirements.too_long_statements(self.connection, scripts.values())
+        self.notes |= {note.path: note for note in unstorable_problems(self.connection, files)}
+        known = [self._with_outlook(problem, scripts) for problem in self.outcome.problems]
+        self.set(problems=(*known, *problems))
+        return scripts
+
+    def _with_outlook(self, problem: Problem, scripts: Mapping[str, Script]) -> Problem:
+        """Return the problem of a half-done migration with what a run will say of it."""
+        script = next((s for s in scripts.values() if s.file.path == problem.path), None)
+        if problem.rule != HALF_DONE or script is None:
+            return problem
+        entry = self.recorded.journal[script.file.id]
+        with self.connection.failing():
+            outlook = continuation.foresee(work_on(self.connection, self.history), script, entry)
+        message = "\n".join(filter(None, (problem.message, outlook.remains)))
+        if outlook.obstacle is None:
+            return replace(problem, message=message)
+        message += f"\n{outlook.obstacle.reason}"
+        remedy = outlook.obstacle.remedy
+        return replace(problem, message=message, hint=remedy[0].upper() + remedy[1:])
+
+    def stop_at(self, problems: Sequence[Problem]) -> None:
+        """Raise Refused for what stops a run."""
+        stopping = errors(problems)
+        if self.options.allow_out_of_order:
+            stopping = [problem for problem in stopping if problem.rule != "out-of-order"]
+        if stopping:
+            count = f"{len(stopping)} problem{'s' if len(stopping) > 1 else ''}"
+            further = "further " if self.applied else ""
+            raise Refused(f"{count}; no {further}migration was run.")
+
+    def add_notes(self) -> None:
+        """Add what is worth knowing of the files that run."""
+        self.set(problems=(*self.outcome.problems, *self.notes.values()))
+
+    def set(self, **values: Any) -> None:
+        """Set parts of the outcome."""
+        self.outcome = self.outcome._replace(**values)
