@@ -215,7 +215,8 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
             with connection.cursor() as cursor:
                 cursor.execute(_NO_TIMEOUTS)
             # Else what this process owns would outlive its host.
-            liveness.bound_connection(connection.connection)
+            with connection.wrap_database_errors:
+                liveness.bound_connection(connection.connection)
         except DatabaseError as error:
             first = first or error
         else:

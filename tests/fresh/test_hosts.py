@@ -14,6 +14,7 @@ from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX, new_name
 from migration_guard.fresh.mysql import MySQLHost
 from migration_guard.fresh.postgresql import PostgreSQLHost
 from migration_guard.fresh.throwaway import open_host, throwaway
+from migration_guard.running.postgresql import liveness
 from tests.faults import pgbouncer
 from tests.fresh.support import make_leftover, templates, throwaways
 from tests.running.support import wait_until
@@ -52,6 +53,16 @@ def inside(database, name, user=None):
         user=user or "postgres",
         password=settings["PASSWORD"] if user else "postgres",
     )
+
+
+def test_host_when_its_session_ends_at_once_says_so(postgres, monkeypatch):
+    def end_session(driver):
+        postgres.execute("SELECT pg_terminate_backend(%s, 5000)", (driver.info.backend_pid,))
+
+    monkeypatch.setattr(liveness, "bound_client", end_session)
+
+    with pytest.raises(CannotTell, match="No connection to .*terminating connection"):
+        PostgreSQLHost("default")
 
 
 # -- the settings of the configured database
