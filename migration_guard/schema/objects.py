@@ -5,6 +5,7 @@ snapshots. A fact that the vendor or its reader cannot tell is ``UNKNOWN``, whic
 ``default=None`` means that there is no default, ``default=UNKNOWN`` that nobody could find out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum as StandardEnum
 from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeVar
@@ -83,8 +84,8 @@ class Index(NamedTuple):
     column's own collation. ``opclass_names`` has all names of each operator class, the default too.
     ``predicate`` is the WHERE of a partial index, None for all rows.
     ``valid`` is false after a failed CREATE INDEX CONCURRENTLY, and for an index that the optimiser
-    must ignore. ``backs`` is "primary key", "unique" or "exclusion" where the index belongs to such
-    a constraint of its name.
+    must ignore or does not keep up. ``backs`` is "primary key", "unique" or "exclusion" where the
+    index belongs to such a constraint of its name.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Index(NamedTuple):
     deferrable: Fact[str] = ""
     backs: Fact[str] = ""
     opclass_names: tuple[frozenset[str], ...] = ()
+    comment: Fact[str | None] = None
 
     @property
     def is_plain(self) -> Fact[bool]:
@@ -157,11 +159,13 @@ class Check(NamedTuple):
     """A check constraint; ``expression`` is the server's text, without CHECK and the outer parens.
 
     A NOT NULL constraint that is NOT VALID is also one: ``"x" IS NOT NULL``, not validated.
+    ``of_column`` says whether MariaDB keeps it with its column, and drops it when that is modified.
     """
 
     name: str
     expression: Fact[str]
     validated: Fact[bool] = True
+    of_column: bool = False
 
 
 class Exclusion(NamedTuple):
@@ -249,13 +253,14 @@ class Program(NamedTuple):
 
     ``kind`` is such a word. ``name`` is unique within its kind; that of a routine has its
     parameters. ``table`` is the label of the table that it belongs to, or "". ``definition`` is
-    the server's text.
+    the server's text, and ``properties`` what it has beside that, by a word for each.
     """
 
     kind: str
     name: str
     table: str
     definition: Fact[str]
+    properties: Mapping[str, str] = {}
 
 
 class Unknown(NamedTuple):

@@ -34,6 +34,11 @@ FOUND = {
         ("type", "span", ""),
     },
     "mysql": {
+        ("algorithm", "", "cheap"),
+        ("character set client", "", "cheap"),
+        ("check option", "", "cheap"),
+        ("collation connection", "", "cheap"),
+        ("security type", "", "cheap"),
         ("engine", "", "items"),
         ("engine", "", "log"),
         ("engine", "", "seen"),

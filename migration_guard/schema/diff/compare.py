@@ -32,6 +32,8 @@ _SQL: Final = frozenset(
     {"default", "generated", "expression", "predicate", "columns", "query", "definition"}
     | {"partition key", "partition bound"}
 )
+# Properties of which the server may know no more than the word.
+_MAY_BE_UNSAID: Final = frozenset({"starts", "ends", "at", "srid"})
 # The field of a table that holds the objects of a kind.
 _FIELDS: Final = {
     "column": "columns",
@@ -49,6 +51,8 @@ _LISTS: Final = {
     "event": "events",
     "procedure": "routines",
     "function": "routines",
+    "package": "routines",
+    "package body": "routines",
 }
 _WIDTH: Final = 300
 
@@ -259,6 +263,9 @@ def _is_same_sql(name: str, text: str, other: str, vendor: str) -> bool:
     if name == "default":
         word = len("DEFAULT ")
         return bool(text and other) and same_default(text[word:], other[word:], vendor)
+    if name in _MAY_BE_UNSAID:
+        shorter, longer = sorted((text, other), key=len)
+        return bool(shorter) and longer.startswith(f"{shorter} ") and " " not in shorter
     return name in _SQL and has_same_meaning(text, other, vendor)
 
 

@@ -19,6 +19,7 @@ from migration_guard.schema.diff.program_queries import QUERIES
 from migration_guard.schema.objects import UNKNOWN, Program, Snapshot, Unknown
 from migration_guard.schema.read import read_snapshot
 from migration_guard.schema.readers.lock_limits import attempt, brief_waits, reason
+from migration_guard.schema.readers.mysql.programs import read_programs
 
 # What MySQL lists only for those who hold such a privilege on the whole database.
 _LISTED_FOR: Final = {
@@ -26,6 +27,12 @@ _LISTED_FOR: Final = {
     "triggers": ("TRIGGER",),
     "events": ("EVENT",),
     "routines": ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE"),
+}
+# What reads the programs of a vendor in its room; None where the queries give all that there is.
+_READERS: Final[Mapping[str, Callable[[BaseDatabaseWrapper], Iterator[Program]] | None]] = {
+    "mysql": read_programs,
+    "postgresql": None,
+    "sqlite": None,
 }
 _WILDCARDS: Final = {"%": ".*", "_": "."}
 _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<on>\*|`(?:[^`]|``)+`)\.\* TO ")
@@ -50,7 +57,8 @@ def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
     snapshot = read_snapshot(connection)
     partly_listed = _PARTLY_LISTED.get(connection.vendor)
     try:
-        programs = tuple(_programs(connection, snapshot))
+        with brief_waits(connection):
+            programs = tuple(_programs(connection, snapshot))
         of_extensions = _tables_of_extensions(connection)
         notes = tuple(partly_listed(connection)) if partly_listed is not None else ()
     except DatabaseError as error:
@@ -64,6 +72,9 @@ def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
 
 
 def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[Program]:
+    if (read := _READERS.get(connection.vendor)) is not None:
+        yield from read(connection)
+        return
     labels = {(table.schema, table.name): table.label for table in snapshot.tables}
 
     def label(schema: str | None, name: str | None) -> str:
@@ -71,7 +82,7 @@ def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[P
             return str(name or "")
         return f"{schema}.{name}"
 
-    with brief_waits(connection), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         for query in QUERIES.get(connection.vendor, ()):
             with attempt(connection):
                 cursor.execute(query)

@@ -192,7 +192,9 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
         json = _json_checks(table)
         for check in table.checks:
             if check.expression not in json:
-                yield DatabaseObject(label, "check", check.name, properties.of_check(check))
+                # A column gives its check a name, which stays when the column is renamed.
+                name = "" if check.of_column else check.name
+                yield DatabaseObject(label, "check", name, properties.of_check(check))
     if table.exclusions is UNKNOWN:
         yield _unread_list(label, "exclusions")
     else:
@@ -267,7 +269,7 @@ def _outside_tables(snapshot: Snapshot) -> Iterator[DatabaseObject]:
 
 
 def _program(program: Program) -> DatabaseObject:
-    own = {"definition": program.definition}
+    own: Properties = {"definition": program.definition, **program.properties}
     columns = (program.name,) if program.kind.endswith(OF_COLUMN) else ()
     return DatabaseObject(program.table, program.kind, program.name, own, columns)
 

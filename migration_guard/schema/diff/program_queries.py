@@ -4,8 +4,8 @@ Each gives rows of kind, schema, name, schema and name of the table, definition.
 name is an option of its table (``properties.OPTIONS``). A kind that ends in "of column" has the
 name of that column. Objects of the system or of an extension are left out.
 
-Sources: PostgreSQL manual, "System Catalogs", "System Information Functions"; MariaDB manual,
-"Information Schema Tables"; SQLite, "The Schema Table", "PRAGMA table_list".
+Sources: PostgreSQL manual, "System Catalogs", "System Information Functions"; SQLite, "The Schema
+Table", "PRAGMA table_list".
 """
 
 from collections.abc import Mapping
@@ -143,78 +143,6 @@ _POSTGRESQL: Final = (
         AND {_NOT_EXTENSION.format(oid="t.oid", catalogue="pg_type")}
     """,
 )
-_MYSQL: Final = (
-    """
-    SELECT o.kind, NULL, NULL, NULL, t.table_name, CASE o.kind
-               WHEN 'engine' THEN CONCAT('ENGINE ', t.engine)
-               WHEN 'table collation' THEN CONCAT('COLLATE ', t.table_collation)
-               ELSE 'WITH SYSTEM VERSIONING' END
-    FROM information_schema.tables t
-    JOIN (SELECT 'engine' AS kind UNION SELECT 'table collation' UNION SELECT 'versioning') o
-    WHERE t.table_schema = DATABASE() AND (t.table_type = 'SYSTEM VERSIONED'
-        OR t.table_type = 'BASE TABLE' AND o.kind <> 'versioning')
-    """,
-    """
-    SELECT 'view options', NULL, NULL, NULL, table_name,
-           CONCAT_WS(', ', IF(security_type = 'INVOKER', 'SQL SECURITY INVOKER', NULL),
-               CONCAT(NULLIF(check_option, 'NONE'), ' CHECK OPTION'))
-    FROM information_schema.views WHERE table_schema = DATABASE()
-        AND (security_type = 'INVOKER' OR check_option <> 'NONE')
-    """,
-    """
-    SELECT 'partition key', NULL, NULL, NULL, table_name,
-           CONCAT_WS(' ', 'PARTITION BY', partition_method, partition_expression,
-               subpartition_method, subpartition_expression)
-    FROM information_schema.partitions
-    WHERE table_schema = DATABASE() AND partition_ordinal_position = 1
-        AND COALESCE(subpartition_ordinal_position, 1) = 1
-    UNION ALL
-    SELECT 'partition bound', NULL, NULL, NULL, table_name,
-           GROUP_CONCAT(DISTINCT CONCAT_WS(' ', partition_name, partition_description)
-                        ORDER BY partition_ordinal_position SEPARATOR ', ')
-    FROM information_schema.partitions
-    WHERE table_schema = DATABASE() AND partition_name IS NOT NULL
-    GROUP BY table_name
-    """,
-    # What a column has beside what its reader tells.
-    """
-    SELECT 'option of column', NULL, column_name, NULL, table_name, TRIM(REGEXP_REPLACE(extra,
-               '(?i)auto_increment|DEFAULT_GENERATED|(VIRTUAL|STORED) GENERATED', ''))
-    FROM information_schema.columns
-    WHERE table_schema = DATABASE() AND extra REGEXP '(?i)on update|invisible'
-    """,
-    """
-    SELECT 'sequence', NULL, table_name, NULL, NULL, ''
-    FROM information_schema.tables
-    WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'
-    """,
-    """
-    SELECT 'trigger', NULL, trigger_name, NULL, event_object_table,
-           CONCAT_WS(' ', action_timing, event_manipulation, action_statement)
-    FROM information_schema.triggers WHERE trigger_schema = DATABASE()
-    """,
-    """
-    SELECT LOWER(r.routine_type), NULL, r.routine_name, NULL, NULL,
-           CONCAT_WS(' ',
-               (SELECT GROUP_CONCAT(CONCAT_WS(' ', p.parameter_mode, p.parameter_name,
-                                              p.dtd_identifier)
-                                    ORDER BY p.ordinal_position SEPARATOR ', ')
-                FROM information_schema.parameters p
-                WHERE p.specific_schema = r.routine_schema AND p.specific_name = r.specific_name
-                    AND p.ordinal_position > 0),
-               CONCAT('RETURNS ', NULLIF(r.dtd_identifier, '')),
-               IF(r.is_deterministic = 'YES', 'DETERMINISTIC', NULL), r.sql_data_access,
-               CONCAT('SQL SECURITY ', r.security_type), r.routine_definition)
-    FROM information_schema.routines r
-    WHERE r.routine_schema = DATABASE()
-    """,
-    """
-    SELECT 'event', NULL, event_name, NULL, NULL,
-           CONCAT_WS(' ', event_type, interval_value, interval_field, status,
-               NULLIF(on_completion, 'NOT PRESERVE'), event_definition)
-    FROM information_schema.events WHERE event_schema = DATABASE()
-    """,
-)
 _SQLITE: Final = (
     "SELECT 'trigger', NULL, name, NULL, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'",
     """
@@ -231,7 +159,7 @@ _SQLITE_OPTIONS: Final = """
 """
 QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "postgresql": _POSTGRESQL,
-    "mysql": _MYSQL,
+    "mysql": (),  # its room reads them
     # SQLite lists such options since 3.37.
     "sqlite": (*_SQLITE, *([_SQLITE_OPTIONS] if sqlite_version_info >= (3, 37) else [])),
 }

@@ -25,7 +25,9 @@ Properties: TypeAlias = dict[str, Fact[str]]
 OPTIONS: Final = (
     *("persistence", "partition key", "partition bound", "row security"),
     *("inherits", "replica identity", "view options", "versioning"),
-    *("engine", "table collation", "module", "rowid", "strict"),
+    *("engine", "table collation", "create options", "clauses", "check option", "security type"),
+    *("algorithm", "character set client", "collation connection"),
+    *("module", "rowid", "strict"),
 )
 _ABSENT: Final[Mapping[str, str]] = {
     "null": "nothing about NULL",
@@ -98,6 +100,7 @@ def of_index(index: Index) -> Properties:
         "deferrable": _text("DEFERRABLE, initially {}", index.deferrable),
         "order": UNKNOWN if UNKNOWN in parts_of_terms else "",
         "valid": _flag(index.valid, "", "INVALID"),
+        "comment": _text("COMMENT '{}'", index.comment),
     }
 
 
@@ -121,6 +124,7 @@ def of_check(check: Check) -> Properties:
     """Return the properties of a check."""
     return {
         "expression": _text("CHECK ({})", check.expression),
+        "level": "of its column" if check.of_column else "",
         "validated": _flag(check.validated, "", "NOT VALID"),
     }
 

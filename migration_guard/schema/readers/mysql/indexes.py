@@ -1,10 +1,14 @@
 """The indexes of MySQL and MariaDB, from ``information_schema.statistics``."""
 
+from typing import Final
+
 from migration_guard.schema.expressions import without_brackets
 from migration_guard.schema.objects import UNKNOWN, Fact, Index, Key
 from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.mysql import queries
 from migration_guard.schema.readers.mysql.columns import VENDOR
+
+_DISABLED: Final = "disabled"  # by ALTER TABLE … DISABLE KEYS
 
 
 def index_query(catalogue: Catalogue) -> str:
@@ -21,7 +25,7 @@ def index_query(catalogue: Catalogue) -> str:
 
 def make_index(rows: list[Row]) -> Index:
     """Return an index; it has a row for each of its columns."""
-    _, name, non_unique, _, _, _, method, _, ignored = rows[0]
+    _, name, non_unique, _, _, _, method, _, ignored, state, comment = rows[0]
     prefixes = tuple(None if row[4] is None else int(row[4]) for row in rows)
     # The prefix length of a spatial or full-text index is none.
     is_whole = method.upper() in {"SPATIAL", "FULLTEXT"}
@@ -32,10 +36,11 @@ def make_index(rows: list[Row]) -> Index:
         expressions=tuple(without_brackets(row[7], VENDOR) for row in rows if row[3] is None),
         unique=not non_unique,
         method=method.lower(),
-        valid=ignored != "YES",
+        valid=ignored != "YES" and state != _DISABLED,
         orders=tuple("desc" if row[5] == "D" else "asc" for row in rows),
         prefix_lengths=tuple(None for _ in rows) if is_whole else prefixes,
         backs=backs,
+        comment=comment or None,
     )
 
 

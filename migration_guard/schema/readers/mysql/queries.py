@@ -21,7 +21,7 @@ ORDER BY table_name, ordinal_position
 # {expression}: MySQL 8.0.13; {ignored}: is_visible of MySQL 8, ignored of MariaDB 10.6.
 INDEXES: Final = """
 SELECT table_name, index_name, non_unique, column_name, sub_part, collation, index_type,
-       {expression}, {ignored}
+       {expression}, {ignored}, comment, index_comment
 FROM information_schema.statistics
 WHERE table_schema = DATABASE()
 ORDER BY table_name, index_name, seq_in_index
@@ -44,12 +44,12 @@ FROM information_schema.referential_constraints
 WHERE constraint_schema = DATABASE()
 """
 MARIADB_CHECKS: Final = """
-SELECT table_name, constraint_name, check_clause, 'YES'
+SELECT table_name, constraint_name, check_clause, 'YES', level
 FROM information_schema.check_constraints
 WHERE constraint_schema = DATABASE()
 """
 MYSQL_CHECKS: Final = """
-SELECT t.table_name, c.constraint_name, c.check_clause, t.enforced
+SELECT t.table_name, c.constraint_name, c.check_clause, t.enforced, 'Table'
 FROM information_schema.check_constraints c
 JOIN information_schema.table_constraints t
     ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name

@@ -191,7 +191,7 @@ class _InformationSchema:
             return UNKNOWN
         # By the clause: the check keeps its name when the column is renamed.
         check = f"json_valid(`{column[1].lower()}`)"
-        return any(clause.lower() == check for _, _, clause, _ in self._checks[table])
+        return any(row[2].lower() == check for row in self._checks[table])
 
     def _table_indexes(self, table: str) -> Fact[tuple[Index, ...]]:
         if self._indexes is None:
@@ -224,7 +224,7 @@ class _InformationSchema:
         if self._checks is None:
             return UNKNOWN
         return tuple(
-            Check(row[1], without_brackets(row[2], VENDOR), row[3] != "NO")
+            Check(row[1], without_brackets(row[2], VENDOR), row[3] != "NO", row[4] == "Column")
             for row in sorted(self._checks[table], key=lambda row: str(row[1]))
         )
 
