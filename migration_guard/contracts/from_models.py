@@ -151,9 +151,13 @@ def _with_literals(reader: ModelReader, sql: str, params: Any) -> str:
     if not params:
         # Django's SQLite and Oracle have put them in already, and undone the %%.
         return sql if reader.features.requires_literal_defaults else sql.replace("%%", "%")
-    literals = (reader.editor.quote_value(parameter) for parameter in params)
-    # MySQL's driver quotes numbers as bytes.
-    return str(
-        sql
-        % tuple(literal.decode() if isinstance(literal, bytes) else literal for literal in literals)
-    )
+    return str(sql % tuple(_literal(reader, parameter) for parameter in params))
+
+
+def _literal(reader: ModelReader, parameter: Any) -> str:
+    literal = reader.editor.quote_value(parameter)
+    if not isinstance(literal, bytes):
+        return str(literal)
+    # MySQL's driver quotes numbers as bytes, and bytes as what need not be a text.
+    is_binary = isinstance(parameter, bytes | bytearray | memoryview)
+    return f"X'{bytes(parameter).hex()}'" if is_binary else literal.decode()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from migration_guard.schema.meaning import has_same_meaning
-from migration_guard.schema.spelling import drop_brackets, spelling, words
+from migration_guard.schema.spelling import drop_brackets, literal_bytes, spelling, words
 from migration_guard.sql.cursor import depths
 
 
@@ -23,6 +23,9 @@ def same_default(a: str, b: str, vendor: str) -> bool:
     words_a, words_b = (_drop_cast(_whole(text, vendor)) for text in (a, b))
     now = spelling(vendor).now
     if words_a == words_b or (words_a in now and words_b in now):
+        return True
+    bytes_a, bytes_b = (literal_bytes(words, vendor) for words in (words_a, words_b))
+    if bytes_a is not None and bytes_a == bytes_b:
         return True
     number_a, number_b = _number(words_a), _number(words_b)
     is_any_unquoted = any(words[-1:] and words[-1][0] != "'" for words in (words_a, words_b))

@@ -3,6 +3,7 @@
 Pure. Two texts that differ here may still mean the same: see ``normal_form``.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -16,14 +17,15 @@ class Spelling(NamedTuple):
     """What a vendor writes in more than one way; words are in lower case.
 
     ``now`` are the calls for the current time, ``literals`` the words for another literal,
-    ``introducers`` the character sets before a string.
+    ``introducers`` the character sets before a string. With ``has_escapes`` a backslash in a string
+    escapes what follows, and ``x'41'``, 0x41 and 'A' are the same bytes.
     """
 
     now: tuple[list[str], ...]
     folds_quoted_names: bool
     literals: Mapping[str, str] = {}
     introducers: frozenset[str] = frozenset()
-    has_backslash_quotes: bool = False
+    has_escapes: bool = False
 
 
 _TRUTH: Final = {"true": "1", "false": "0"}
@@ -34,8 +36,8 @@ _SPELLINGS: Final[Mapping[str, Spelling]] = {
         (["now", "(", ")"], ["current_timestamp", "(", ")"], ["current_timestamp"]),
         folds_quoted_names=True,
         literals=_TRUTH,
-        introducers=frozenset({"_utf8mb4", "_utf8mb3", "_latin1"}),
-        has_backslash_quotes=True,
+        introducers=frozenset({"_utf8mb4", "_utf8mb3", "_latin1", "_binary"}),
+        has_escapes=True,
     ),
     "sqlite": Spelling((["current_timestamp"],), folds_quoted_names=True, literals=_TRUTH),
 }
@@ -85,9 +87,41 @@ def _word(token: Token, rules: Spelling) -> str:
         if rules.folds_quoted_names:
             return name.lower() if is_simple else f'"{name}"'
         return name if is_simple and name == name.lower() else token.text
-    if token.kind is Kind.STRING and rules.has_backslash_quotes:
-        return token.text.replace("\\'", "''")
+    if rules.has_escapes and token.kind is Kind.STRING:
+        return _without_escapes(token.text)
+    if rules.has_escapes and token.text[:2].lower() == "0x":
+        return f"x'{token.text[2:].lower()}'"
     return token.text
+
+
+# MySQL manual, "String Literals"; a pattern keeps the backslash before % and _.
+_ESCAPES: Final = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
+_ESCAPES_OF_PATTERNS: Final = {"%": "\\%", "_": "\\_"}
+_MEANINGS: Final = _ESCAPES | _ESCAPES_OF_PATTERNS
+
+
+def _without_escapes(literal: str) -> str:
+    """Return MySQL's literal with its quotes doubled and nothing else escaped."""
+    if literal[0] in "bBxX":
+        return literal.lower()
+    text = literal.lstrip("nN")
+    quote, inside = text[0], text[1:-1]
+    value = re.sub(
+        rf"\\(.)|{quote}{quote}",
+        lambda escape: _MEANINGS.get(escape[1], escape[1]) if escape[1] else quote,
+        inside,
+        flags=re.DOTALL,
+    )
+    return quote + value.replace(quote, quote * 2) + quote
+
+
+def literal_bytes(words: list[str], vendor: str) -> bytes | None:
+    """Return the bytes of one string or hexadecimal literal, where the two mean the same."""
+    if not spelling(vendor).has_escapes or len(words) != 1:
+        return None
+    if words[0].startswith("x'") and len(words[0]) % 2:
+        return bytes.fromhex(words[0][2:-1])
+    return words[0][1:-1].replace("''", "'").encode() if words[0].startswith("'") else None
 
 
 def drop_brackets(words: list[str]) -> list[str]:

@@ -13,8 +13,10 @@ from typing import Final, NamedTuple
 
 from migration_guard.schema.diff import properties
 from migration_guard.schema.diff.properties import Properties
+from migration_guard.schema.json_checks import is_json_check
 from migration_guard.schema.objects import (
     UNKNOWN,
+    Check,
     Column,
     Fact,
     Index,
@@ -191,7 +193,7 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
     else:
         json = _json_checks(table)
         for check in table.checks:
-            if check.expression not in json:
+            if check not in json:
                 # A column gives its check a name, which stays when the column is renamed.
                 name = "" if check.of_column else check.name
                 yield DatabaseObject(label, "check", name, properties.of_check(check))
@@ -203,13 +205,15 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
             yield DatabaseObject(label, "exclusion", exclusion.name, own)
 
 
-def _json_checks(table: Table) -> set[str]:
+def _json_checks(table: Table) -> set[Check]:
     """Return the checks that MariaDB gives to columns of the type JSON."""
     columns: Iterable[Column] = () if table.columns is UNKNOWN else table.columns
+    names = [column.name for column in columns if column.base_type == "longtext"]
     return {
-        f"json_valid(`{column.name}`)"
-        for column in columns
-        if column.type == "json" and column.base_type == "longtext"
+        check
+        for check in (() if table.checks is UNKNOWN or not names else table.checks)
+        for name in names
+        if check.expression is not UNKNOWN and is_json_check(check.expression, name)
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from migration_guard.schema.objects import UNKNOWN, Program
+from migration_guard.schema.readers.mysql.create_table import read_create_table, results_as_bytes
 from migration_guard.schema.readers.mysql.listing import Listing
 from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, significant
@@ -24,13 +25,13 @@ _CLAUSE: Final = re.compile(
 
 def table_clauses(listing: Listing, tables: list[str]) -> Iterator[Program]:
     """Yield the clauses of each table that has some; UNKNOWN where the role may not look."""
-    for table in tables:
-        quoted = listing.connection.ops.quote_name(table)
-        rows = listing.rows_or_none((), f"SHOW CREATE TABLE {quoted}")
-        if rows is None:
+    with results_as_bytes(listing):
+        texts = {table: read_create_table(listing, table) for table in tables}
+    for table, text in texts.items():
+        if text is None:
             yield Program("clauses", "", table, UNKNOWN)
-        elif _ANY.search(rows[0][1]):
-            clauses = ", ".join(_CLAUSE.findall(_without_strings(rows[0][1])))
+        elif _ANY.search(text):
+            clauses = ", ".join(_CLAUSE.findall(_without_strings(text)))
             if clauses:
                 yield Program("clauses", "", table, clauses)
 

@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.schema.expressions import without_brackets
+from migration_guard.schema.json_checks import validates_json
 from migration_guard.schema.objects import (
     UNKNOWN,
     Check,
@@ -31,6 +32,11 @@ from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.mysql import queries
 from migration_guard.schema.readers.mysql.columns import VENDOR, make_column
+from migration_guard.schema.readers.mysql.create_table import (
+    binary_default,
+    read_create_table,
+    results_as_bytes,
+)
 from migration_guard.schema.readers.mysql.database_name import without_database
 from migration_guard.schema.readers.mysql.indexes import index_query, make_index, plain_uniques
 from migration_guard.schema.readers.mysql.inserts import InsertFacts
@@ -39,6 +45,7 @@ from migration_guard.schema.search_path import Pair, SearchPath
 _NO_SUCH_TABLE: Final = 1146
 _NOT_GRANTED: Final = "the role may read none of its columns"
 _PARTLY_GRANTED: Final = "the role may read some of its columns only"
+_BINARY: Final = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 _KINDS: Final = {"VIEW": "view", "SYSTEM VIEW": "view"}
 
 
@@ -171,6 +178,7 @@ class _InformationSchema:
         mariadb = self._catalogue.is_mariadb
         if mariadb:  # whose sequences have the name of the database before them
             rows = [(*row[:2], row[2] and self._own(row[2]), *row[3:]) for row in rows]
+            rows = self._with_binary_defaults(table, rows)
         table_fills = self._inserts.fills(table)
         return tuple(
             make_column(
@@ -183,6 +191,19 @@ class _InformationSchema:
             for row in rows
         )
 
+    def _with_binary_defaults(self, table: str, rows: list[Row]) -> list[Row]:
+        """Return the columns with each default that information_schema cannot show."""
+        if not any(row[5] in _BINARY and "?" in (row[2] or "") for row in rows):
+            return rows
+        with results_as_bytes(self._catalogue):
+            create = read_create_table(self._catalogue, table) or ""
+        return [
+            (*row[:2], binary_default(create, row[1]) or row[2], *row[3:])
+            if row[5] in _BINARY
+            else row
+            for row in rows
+        ]
+
     def _is_json(self, table: str, column: Row) -> Fact[bool]:
         """Return whether MariaDB's check of JSON is on a column."""
         if column[5] != "longtext":
@@ -190,8 +211,10 @@ class _InformationSchema:
         if self._checks is None:
             return UNKNOWN
         # By the clause: the check keeps its name when the column is renamed.
-        check = f"json_valid(`{column[1].lower()}`)"
-        return any(row[2].lower() == check for row in self._checks[table])
+        return any(
+            "json_valid" in row[2].lower() and validates_json(row[2], column[1])
+            for row in self._checks[table]
+        )
 
     def _table_indexes(self, table: str) -> Fact[tuple[Index, ...]]:
         if self._indexes is None:
