@@ -248,6 +248,10 @@ class Extension(NamedTuple):
     version: str
 
 
+# The end of a property that is a time counted from when the statement ran.
+COUNTED: Final = ", counted from when it was made"
+
+
 class Program(NamedTuple):
     """A trigger, routine, policy, event or sequence; the database runs it by itself.
 

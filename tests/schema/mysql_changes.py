@@ -53,6 +53,14 @@ def changes() -> Iterator[tuple[str, list[str], list[str], tuple[str, str]]]:
     for name, old, new, found in _ROUTINES:
         yield name, [old], [new], found
     yield from _said_under("routines", [], FUNCTION.format("int", "int", ""), ROUTINE)
+    oracle, default = "SET sql_mode = ORACLE", "SET sql_mode = DEFAULT"
+    packages = {
+        "package f": (PACKAGE.replace("int", "bigint"),),
+        "package body f": (BODY.format(2),),
+    }
+    for name, new in packages.items():
+        made = [oracle, PACKAGE, BODY.format(1), default]
+        yield "routines.routine_definition", made, [oracle, *new, default], ("", name)
     for name, old, new in _EVENTS:
         yield f"events.{name}", [EVENT.format(*old)], [EVENT.format(*new)], EVENTS
     yield from _said_under("events", [], EVENT.format(DAILY, "", 1), EVENTS)
@@ -338,6 +346,16 @@ _ROUTINES += [
         PROCESS,
     ),
 ]
+PACKAGE = "CREATE OR REPLACE PACKAGE f AS FUNCTION g RETURN int; END"
+BODY = "CREATE OR REPLACE PACKAGE BODY f AS FUNCTION g RETURN int AS BEGIN RETURN {}; END; END"
+AGGREGATE = (
+    "CREATE OR REPLACE AGGREGATE FUNCTION f(x int) RETURNS int BEGIN DECLARE s int DEFAULT 0;"
+    " DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN s;"
+    " LOOP FETCH GROUP NEXT ROW; SET s = s + {}; END LOOP; END"
+)
+_ROUTINES.append(
+    ("routines.routine_definition", AGGREGATE.format("x"), AGGREGATE.format("1"), ROUTINE)
+)
 _EVENTS = [
     ("event_type", (DAILY, "", 1), ("AT '2036-01-01 00:00:07'", "", 1)),
     ("execute_at", ("AT '2036-01-01 00:00:07'", "", 1), ("AT '2037-01-01 00:00:07'", "", 1)),
@@ -349,6 +367,7 @@ _EVENTS = [
         (f"{DAILY} STARTS '2020-01-01 03:07:07'", "", 1),
         (f"{DAILY} STARTS '2020-01-01 04:07:07'", "", 1),
     ),
+    ("starts", (f"{DAILY} STARTS '2020-01-01 03:07:07'", "", 1), (DAILY, "", 1)),
     (
         "ends",
         (f"{DAILY} ENDS '2036-01-01 03:07:07'", "", 1),

@@ -3,10 +3,12 @@
 import subprocess
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from migration_guard.schema.diff.compare import Change, compare
 from migration_guard.schema.diff.database import read_database
+from migration_guard.schema.objects import UNKNOWN
 from tests.conftest import installed
 from tests.schema.mysql_changes import CLAUSES
 
@@ -146,3 +148,37 @@ def test_drift_when_a_clause_is_in_show_create_alone_is_named(mariadb, number):
     found = differences(first, read_database(connection))
 
     assert ("t", "") in [(table, name) for table, name, *_ in found]
+
+
+def test_drift_when_the_files_made_every_kind_of_object_is_none(mariadb, migrations, guard):
+    """The throwaway database has another name and is made at another time."""
+    statements = [statement for statement in EXOTIC if "{db}" not in statement]
+    text = "\n//\n".join(statements)
+    migrations({"0001_everything.sql": f"DELIMITER //\n{text}\n//\nDELIMITER ;\n"})
+    call_command("migrate", verbosity=0)
+    assert guard("runsqlmigrations").code == 0
+    mariadb.execute("DO SLEEP(1.1)")
+
+    result = guard("checkschema", "--drift")
+
+    assert result.code == 0, result.out
+
+
+def test_drift_when_a_role_may_not_read_a_sequence_or_table_gives_the_reason(mariadb):
+    name = mariadb.settings["NAME"]
+    for statement in (
+        "CREATE SEQUENCE s",
+        "CREATE TABLE t (id int)",
+        "CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'reader'",
+        f"GRANT EXECUTE, TRIGGER, EVENT, INSERT ON `{name}`.* TO reader@'127.0.0.1'",
+    ):
+        mariadb.execute(statement)
+    mariadb.configure(USER="reader", PASSWORD="reader")
+    try:
+        snapshot = read_database(connection)
+    finally:
+        mariadb.execute("DROP USER reader@'127.0.0.1'")
+
+    notes = {(note.table, note.object): note.why for note in snapshot.unknown}
+    assert "SELECT" in notes["", "sequence s"]
+    assert ("sequence", UNKNOWN) in [(one.kind, one.definition) for one in snapshot.programs]

@@ -23,7 +23,7 @@ from migration_guard.schema.diff.database_objects import (
     database_objects,
 )
 from migration_guard.schema.meaning import has_same_meaning, normal_text
-from migration_guard.schema.objects import UNKNOWN, Snapshot
+from migration_guard.schema.objects import COUNTED, UNKNOWN, Snapshot
 
 Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 
@@ -32,8 +32,8 @@ _SQL: Final = frozenset(
     {"default", "generated", "expression", "predicate", "columns", "query", "definition"}
     | {"partition key", "partition bound"}
 )
-# Properties of which the server may know no more than the word.
-_MAY_BE_UNSAID: Final = frozenset({"starts", "ends", "at", "srid"})
+# Times that a statement may count from when it runs.
+_TIMES: Final = frozenset({"starts", "ends", "at"})
 # The field of a table that holds the objects of a kind.
 _FIELDS: Final = {
     "column": "columns",
@@ -263,9 +263,12 @@ def _is_same_sql(name: str, text: str, other: str, vendor: str) -> bool:
     if name == "default":
         word = len("DEFAULT ")
         return bool(text and other) and same_default(text[word:], other[word:], vendor)
-    if name in _MAY_BE_UNSAID:
-        shorter, longer = sorted((text, other), key=len)
-        return bool(shorter) and longer.startswith(f"{shorter} ") and " " not in shorter
+    if name in _TIMES:
+        times = (time.removesuffix(COUNTED) for time in (text, other))
+        # What is counted when the files run is another time in each database.
+        return len({*times}) == 1 or (text.endswith(COUNTED) and bool(other))
+    if name == "srid":
+        return not (text and other)  # a dump loses it
     return name in _SQL and has_same_meaning(text, other, vendor)
 
 

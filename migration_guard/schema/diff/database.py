@@ -10,7 +10,7 @@ Source: MariaDB manual, "Information Schema Tables": what a role has no privileg
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,7 +19,8 @@ from migration_guard.schema.diff.program_queries import QUERIES
 from migration_guard.schema.objects import UNKNOWN, Program, Snapshot, Unknown
 from migration_guard.schema.read import read_snapshot
 from migration_guard.schema.readers.lock_limits import attempt, brief_waits, reason
-from migration_guard.schema.readers.mysql.programs import read_programs
+from migration_guard.schema.readers.mysql import programs as mysql
+from migration_guard.schema.readers.sqlite import programs as sqlite
 
 # What MySQL lists only for those who hold such a privilege on the whole database.
 _LISTED_FOR: Final = {
@@ -28,11 +29,13 @@ _LISTED_FOR: Final = {
     "events": ("EVENT",),
     "routines": ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE"),
 }
+_Reader: TypeAlias = Callable[[BaseDatabaseWrapper, Snapshot], Iterator[Program | Unknown]]
+
 # What reads the programs of a vendor in its room; None where the queries give all that there is.
-_READERS: Final[Mapping[str, Callable[[BaseDatabaseWrapper], Iterator[Program]] | None]] = {
-    "mysql": read_programs,
+_READERS: Final[Mapping[str, _Reader | None]] = {
+    "mysql": mysql.read_programs,
+    "sqlite": sqlite.read_programs,
     "postgresql": None,
-    "sqlite": None,
 }
 _WILDCARDS: Final = {"%": ".*", "_": "."}
 _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<on>\*|`(?:[^`]|``)+`)\.\* TO ")
@@ -58,22 +61,25 @@ def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
     partly_listed = _PARTLY_LISTED.get(connection.vendor)
     try:
         with brief_waits(connection):
-            programs = tuple(_programs(connection, snapshot))
+            found = tuple(_programs(connection, snapshot))
         of_extensions = _tables_of_extensions(connection)
-        notes = tuple(partly_listed(connection)) if partly_listed is not None else ()
+        unlisted = tuple(partly_listed(connection)) if partly_listed is not None else ()
     except DatabaseError as error:
         note = Unknown("", "programs", reason(error))
         return replace(snapshot, programs=UNKNOWN, unknown=(*snapshot.unknown, note))
     tables = tuple(
         table for table in snapshot.tables if (table.schema, table.name) not in of_extensions
     )
-    unknown = (*snapshot.unknown, *notes)
+    programs = tuple(program for program in found if isinstance(program, Program))
+    notes = (note for note in found if isinstance(note, Unknown))
+    unknown = (*snapshot.unknown, *notes, *unlisted)
     return replace(snapshot, tables=tables, programs=programs, unknown=unknown)
 
 
-def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[Program]:
+def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[Program | Unknown]:
+    """Yield the programs, and notes of what of them could not be read."""
     if (read := _READERS.get(connection.vendor)) is not None:
-        yield from read(connection)
+        yield from read(connection, snapshot)
         return
     labels = {(table.schema, table.name): table.label for table in snapshot.tables}
 

@@ -4,12 +4,10 @@ Each gives rows of kind, schema, name, schema and name of the table, definition.
 name is an option of its table (``properties.OPTIONS``). A kind that ends in "of column" has the
 name of that column. Objects of the system or of an extension are left out.
 
-Sources: PostgreSQL manual, "System Catalogs", "System Information Functions"; SQLite, "The Schema
-Table", "PRAGMA table_list".
+Source: PostgreSQL manual, "System Catalogs", "System Information Functions".
 """
 
 from collections.abc import Mapping
-from sqlite3 import sqlite_version_info
 from typing import Final
 
 _NOT_SYSTEM: Final = """
@@ -143,23 +141,9 @@ _POSTGRESQL: Final = (
         AND {_NOT_EXTENSION.format(oid="t.oid", catalogue="pg_type")}
     """,
 )
-_SQLITE: Final = (
-    "SELECT 'trigger', NULL, name, NULL, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'",
-    """
-    SELECT 'module', NULL, NULL, NULL, name, sql FROM sqlite_master
-    WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%'
-    """,
-)
-_SQLITE_OPTIONS: Final = """
-    SELECT 'rowid', NULL, NULL, NULL, name, 'WITHOUT ROWID' FROM pragma_table_list
-    WHERE schema = 'main' AND wr
-    UNION ALL
-    SELECT 'strict', NULL, NULL, NULL, name, 'STRICT' FROM pragma_table_list
-    WHERE schema = 'main' AND strict
-"""
+# The queries of a vendor; the other two have a reader in their room.
 QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "postgresql": _POSTGRESQL,
-    "mysql": (),  # its room reads them
-    # SQLite lists such options since 3.37.
-    "sqlite": (*_SQLITE, *([_SQLITE_OPTIONS] if sqlite_version_info >= (3, 37) else [])),
+    "mysql": (),
+    "sqlite": (),
 }

@@ -32,8 +32,7 @@ def table_options(listing: Listing) -> Iterator[Program]:
         if text:
             yield Program("option of column", record["column_name"], record["table_name"], text)
     for record in listing.records("geometry_columns"):
-        # The server's own dump loses it, so none may be one that is not said.
-        own = {"srid": f"SRID {record['srid'] or ''}".strip()}
+        own = properties(record, "geometry_columns") if record["srid"] else {}
         name, table = record["g_geometry_column"], record["g_table_name"]
         yield Program("srid of column", name, table, "", own)
 

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
+from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.schema.objects import UNKNOWN, Fact, Program
+from migration_guard.schema.objects import COUNTED, UNKNOWN, Fact, Program, Snapshot, Unknown
+from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.mysql.catalogue_columns import CATALOGUE_TABLES
 from migration_guard.schema.readers.mysql.listing import Listing, Record, in_order, properties
 from migration_guard.schema.readers.mysql.options import table_options
@@ -19,14 +21,17 @@ _ZONES: Final = 15  # minutes between two time zones
 _TIMES: Final = {"starts": "STARTS", "ends": "ENDS", "execute_at": "AT"}
 
 
-def read_programs(connection: BaseDatabaseWrapper) -> Iterator[Program]:
-    """Yield the programs of the selected database, and the options of its tables."""
+def read_programs(
+    connection: BaseDatabaseWrapper, _snapshot: Snapshot
+) -> Iterator[Program | Unknown]:
+    """Yield the programs of the selected database, the options of its tables, and notes on both."""
     listing = Listing(connection)
     yield from table_options(listing)
     yield from _triggers(listing)
     yield from _routines(listing)
     yield from _events(listing)
     yield from _sequences(listing)
+    yield from listing.unknown
 
 
 def _triggers(listing: Listing) -> Iterator[Program]:
@@ -77,7 +82,8 @@ def _events(listing: Listing) -> Iterator[Program]:
             if time is not None and name == "starts" and time > now:
                 own["begins"] = f"{word} '{time}'"
             elif time is not None:
-                own[word.lower()] = word if _is_counted_from(time, changes) else f"{word} '{time}'"
+                counted = COUNTED if _is_counted_from(time, changes) else ""
+                own[word.lower()] = f"{word} '{time}'{counted}"
         definition = _text(record["event_definition"])
         yield Program("event", record["event_name"], "", definition, own)
 
@@ -103,9 +109,14 @@ def _sequences(listing: Listing) -> Iterator[Program]:
     columns = CATALOGUE_TABLES["sequence"].compared.split()
     for name in names:
         quoted = listing.connection.ops.quote_name(name)
-        (row,) = listing.rows(f"SELECT {', '.join(columns)} FROM {quoted}")
-        record = dict(zip(columns, row, strict=True))
-        yield Program("sequence", name, "", "", properties(record, "sequence"))
+        try:
+            (row,) = listing.rows(f"SELECT {', '.join(columns)} FROM {quoted}")
+        except DatabaseError as error:
+            listing.unknown.append(Unknown("", f"sequence {name}", reason(error)))
+            yield Program("sequence", name, "", UNKNOWN)
+        else:
+            record = dict(zip(columns, row, strict=True))
+            yield Program("sequence", name, "", "", properties(record, "sequence"))
 
 
 def _text(text: str | None) -> Fact[str]:
