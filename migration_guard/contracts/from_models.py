@@ -21,6 +21,7 @@ from migration_guard.contracts.model_constraints import (
 from migration_guard.contracts.model_keys import read_indexes, read_uniques
 from migration_guard.contracts.model_reader import ModelReader, unquote
 from migration_guard.contracts.written_models import find_written_models
+from migration_guard.exceptions import CannotTell
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -143,7 +144,14 @@ def _default(reader: ModelReader, field: Any) -> str | None:
 
     if getattr(field, "db_default", NOT_PROVIDED) is NOT_PROVIDED:
         return None
-    return _with_literals(reader, *reader.editor.db_default_sql(field))
+    try:
+        return _with_literals(reader, *reader.editor.db_default_sql(field))
+    except Exception as error:
+        # A field of the project's, or the driver, may raise anything for a value of its own.
+        raise CannotTell(
+            f"The db_default of {reader.source(field.name)} cannot be written as SQL: {error}",
+            "Correct the default: no migration can make it either.",
+        ) from error
 
 
 def _with_literals(reader: ModelReader, sql: str, params: Any) -> str:

@@ -38,7 +38,7 @@ _WORDS: Final = {
 }
 # The names in a reader's notes for the facts of an object, by its kind.
 _FACTS: Final = {
-    "table": ("definition", "tables", "programs"),
+    "table": ("definition", "tables", "programs", "clauses"),
     "column": ("columns", "defaults"),
     "unique": ("indexes", "uniques"),
     "index": ("indexes",),
@@ -107,7 +107,7 @@ def _why_unknown(item: DatabaseObject, databases: Sequence[Snapshot]) -> str:
         for note in database.unknown
         if note.table in {item.table, ""}
     ]
-    facts = {item.kind, item.kind.replace(" ", "_"), *_FACTS.get(item.kind, ()), ""}
+    facts = {item.object, item.kind, item.kind.replace(" ", "_"), *_FACTS.get(item.kind, ()), ""}
     fitting = [note for note in notes if note.object in facts] or notes
     return fitting[0].why if fitting else databases[0].why(item.table)
 

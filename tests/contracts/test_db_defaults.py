@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 
+import pytest
 from django.db import connection, models
 from django.db.models import Case, Func, Value, When
 from django.db.models.functions import (
@@ -22,11 +23,14 @@ from django.db.models.functions import (
     TruncDay,
 )
 from django.test.utils import isolate_apps
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migration_guard.contracts import examine
 from migration_guard.contracts.contract import Contract
 from migration_guard.contracts.from_models import _table
 from migration_guard.contracts.model_reader import ModelReader
+from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 
 CHAR, DECIMAL = models.CharField(max_length=40), models.DecimalField(max_digits=6, decimal_places=2)
@@ -140,3 +144,70 @@ def test_default_when_django_made_it_is_kept_and_another_is_found(database):
             wrong[name] = found
 
     assert wrong == {}
+
+
+def values():
+    """Give a field and a value of it, of each kind that Django has."""
+    text = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+    json = st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | text,
+        lambda inside: st.lists(inside, max_size=2) | st.dictionaries(text, inside, max_size=2),
+        max_leaves=4,
+    )
+    by_field = [
+        (BINARY, st.binary(max_size=9)),
+        (BINARY, st.binary(max_size=9).map(memoryview)),
+        (BINARY, st.binary(max_size=9).map(bytearray)),
+        (CHAR, text),
+        (INTEGER, st.integers(-(2**31), 2**31 - 1)),
+        (FLOAT, st.floats()),
+        (DECIMAL, st.decimals(-9999, 9999, places=2)),
+        (models.BooleanField(), st.booleans()),
+        (models.UUIDField(), st.uuids()),
+        (models.DurationField(), st.timedeltas()),
+        (models.DateField(), st.dates()),
+        (models.TimeField(), st.times()),
+        (models.DateTimeField(), st.datetimes(timezones=st.just(dt.UTC))),
+        (JSON, json),
+    ]
+    return st.one_of(st.tuples(st.just(field), strategy) for field, strategy in by_field)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda value, _field: value, Value, lambda v, f: Concat(Lower(Value(v, f)), Value(v, f))],
+)
+def test_default_when_it_is_any_value_ends_in_no_traceback(database, wrap):
+    @given(values())
+    def read(drawn):
+        field, value = drawn
+        model = model_of(field, wrap(value, type(field)()))
+        try:
+            contract = Contract([_table(ModelReader(model, "default"), is_written=False)])
+        except CannotTell as error:
+            text = error.message.partition("db_default of contenttypes.Thing.value")[1]
+        else:
+            text = contract.tables[0].columns[1].default
+        assert isinstance(text, str)
+        assert text
+
+    read()
+
+
+def test_generated_when_it_holds_bytes_that_are_no_text_is_kept(database):
+    case = Case(When(value=b"\xfe", then=Value(1)), default=Value(2))
+    with isolate_apps("django.contrib.contenttypes"):
+
+        class Thing(models.Model):  # noqa: DJ008 - nobody prints one
+            value = models.BinaryField()
+            number = models.GeneratedField(expression=case, output_field=INTEGER, db_persist=True)
+
+            class Meta:
+                app_label = "contenttypes"
+                db_table = "thing"
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Thing)
+
+    contract = Contract([_table(ModelReader(Thing, "default"), is_written=False)])
+    assert [one for one in examine(connection, contract).assertions if one.violation] == []

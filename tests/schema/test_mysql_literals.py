@@ -69,14 +69,22 @@ def test_default_when_its_bytes_are_no_text_is_compared_by_them(mariadb, type_, 
     assert same_default(other, held, "mysql") or other.strip("'()") in held
 
 
-def test_database_when_an_expression_has_bytes_that_are_no_text_is_read(mariadb):
-    bytes_ = b"concat('\xfe\xff', id)"
-    mariadb.connect().cursor().execute(
-        b"CREATE TABLE `"
-        + mariadb.settings["NAME"].encode()
-        + b"`.t (id int, b blob AS ("
-        + bytes_
-        + b"))"
-    )
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (b"id int, b blob AS (concat('\xfe', id, '?'))", "column b"),
+        (b"id int, b blob CHECK (b <> '\xfe')", "CHECK (`b` <> X'fe') of its column"),
+        (b"id int, b blob, CONSTRAINT k CHECK (b <> '\xfe?')", "check k"),
+        (b"id int, b blob DEFAULT (concat('\xfe', '\xfe'))", "column b"),
+    ],
+)
+def test_expression_when_its_bytes_are_no_text_is_compared_by_them(mariadb, columns, expected):
+    cursor, snapshots = mariadb.connect().cursor(), []
+    for byte in (b"\xfe", b"\xfe", b"\xff"):
+        cursor.execute(b"CREATE OR REPLACE TABLE t (" + columns.replace(b"\xfe", byte) + b")")
+        snapshots.append(read_database(connection))
+    first, second, third = snapshots
 
-    assert [table.name for table in read_database(connection).tables] == ["t"]
+    assert [one for one in compare(first, second) if one.change is not Change.SAME] == []
+    (found,) = (one for one in compare(first, third) if one.change is not Change.SAME)
+    assert found.database_object.object == expected

@@ -3,16 +3,22 @@
 Source: MariaDB manual, "SHOW CREATE TABLE", ``character_set_results``.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from django.db import DatabaseError
+
+from migration_guard.schema.objects import Unknown
 from migration_guard.schema.readers.catalogue import Catalogue
+from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.spelling import words
 from migration_guard.sql.dialects import expression_dialect
-from migration_guard.sql.scanner import significant
+from migration_guard.sql.scanner import Kind, significant
 
 _NO_TEXT: Final = "surrogateescape"
+_NO_CHARACTER: Final = re.compile("[\udc80-\udcff]")
 
 
 @contextmanager
@@ -28,24 +34,38 @@ def results_as_bytes(catalogue: Catalogue) -> Iterator[None]:
 
 
 def read_create_table(catalogue: Catalogue, table: str) -> str | None:
-    """Return the text, None if the role may not read it; a byte that is no text is a surrogate.
+    """Return the text, None with a note if the role may not read it.
 
-    Only inside ``results_as_bytes``.
+    A byte that is no text is a surrogate. Only inside ``results_as_bytes``.
     """
     quoted = catalogue.connection.ops.quote_name(table)
-    rows = catalogue.rows_or_none((), f"SHOW CREATE TABLE {quoted}")
-    text = rows[0][1] if rows else None
-    return text.decode(errors=_NO_TEXT) if isinstance(text, bytes) else text
-
-
-def binary_default(create: str, column: str) -> str | None:
-    """Return the default of a column as a hexadecimal literal, if it is a string of no text."""
-    name = f"`{column.replace('`', '``')}`"
-    line = next((line for line in create.splitlines() if line.strip().startswith(f"{name} ")), "")
-    texts = [token.text for token in significant(line, expression_dialect("mysql"))]
-    if "DEFAULT" not in texts[1:-1]:
+    try:
+        text = catalogue.rows(f"SHOW CREATE TABLE {quoted}")[0][1]
+    except DatabaseError as error:
+        catalogue.unknown.append(Unknown(table, "clauses", reason(error)))
         return None
-    (literal,) = words(texts[texts.index("DEFAULT") + 1], "mysql") or [""]
-    value = literal[1:-1].replace("''", "'").encode(errors=_NO_TEXT)
-    is_text = value.decode(errors=_NO_TEXT).isprintable()
-    return None if is_text or literal[:1] != "'" else f"X'{value.hex()}'"
+    return text.decode(errors=_NO_TEXT) if isinstance(text, bytes) else str(text)
+
+
+def exact_text(create: str, before: str, shown: str) -> str:
+    """Return an expression, with X'…' for each string that information_schema shows with ``?``.
+
+    ``create`` is the text, or the line of it, in which the expression stands behind ``before``.
+    """
+    position = _NO_CHARACTER.sub("?", create).find(before + shown)
+    if "?" not in shown or position < 0:
+        return shown
+    start = position + len(before)
+    text = create[start : start + len(shown)]
+    for token in reversed(list(significant(text, expression_dialect("mysql")))):
+        if token.kind is Kind.STRING and _NO_CHARACTER.search(token.text):
+            (literal,) = words(token.text, "mysql")
+            value = literal[1:-1].replace("''", "'").encode(errors=_NO_TEXT)
+            text = f"{text[: token.start]}X'{value.hex()}'{text[token.start + len(token.text) :]}"
+    return text
+
+
+def line_of(create: str, column: str) -> str:
+    """Return the line of a column."""
+    name = f"`{column.replace('`', '``')}` "
+    return next((line for line in create.splitlines() if line.strip().startswith(name)), "")

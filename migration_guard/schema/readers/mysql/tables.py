@@ -33,7 +33,8 @@ from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.mysql import queries
 from migration_guard.schema.readers.mysql.columns import VENDOR, make_column
 from migration_guard.schema.readers.mysql.create_table import (
-    binary_default,
+    exact_text,
+    line_of,
     read_create_table,
     results_as_bytes,
 )
@@ -45,7 +46,6 @@ from migration_guard.schema.search_path import Pair, SearchPath
 _NO_SUCH_TABLE: Final = 1146
 _NOT_GRANTED: Final = "the role may read none of its columns"
 _PARTLY_GRANTED: Final = "the role may read some of its columns only"
-_BINARY: Final = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 _KINDS: Final = {"VIEW": "view", "SYSTEM VIEW": "view"}
 
 
@@ -178,7 +178,7 @@ class _InformationSchema:
         mariadb = self._catalogue.is_mariadb
         if mariadb:  # whose sequences have the name of the database before them
             rows = [(*row[:2], row[2] and self._own(row[2]), *row[3:]) for row in rows]
-            rows = self._with_binary_defaults(table, rows)
+            rows = self._with_exact_texts(table, rows)
         table_fills = self._inserts.fills(table)
         return tuple(
             make_column(
@@ -191,18 +191,25 @@ class _InformationSchema:
             for row in rows
         )
 
-    def _with_binary_defaults(self, table: str, rows: list[Row]) -> list[Row]:
-        """Return the columns with each default that information_schema cannot show."""
-        if not any(row[5] in _BINARY and "?" in (row[2] or "") for row in rows):
+    def _with_exact_texts(self, table: str, rows: list[Row]) -> list[Row]:
+        """Return the columns with defaults and expressions that information_schema cannot show."""
+        create = self._create_table(table, *(row[2] for row in rows), *(row[9] for row in rows))
+        if not create:
             return rows
+        exact = []
+        for row in rows:
+            line = line_of(create, row[1])
+            default = row[2] and exact_text(line, "DEFAULT ", row[2])
+            expression = row[9] and exact_text(line, "GENERATED ALWAYS AS (", row[9])
+            exact.append((*row[:2], default, *row[3:9], expression))
+        return exact
+
+    def _create_table(self, table: str, *texts: str | None) -> str:
+        """Return the statement that makes a table, "" if the texts surely stand in it so."""
+        if not self._catalogue.is_mariadb or not any("?" in (text or "") for text in texts):
+            return ""
         with results_as_bytes(self._catalogue):
-            create = read_create_table(self._catalogue, table) or ""
-        return [
-            (*row[:2], binary_default(create, row[1]) or row[2], *row[3:])
-            if row[5] in _BINARY
-            else row
-            for row in rows
-        ]
+            return read_create_table(self._catalogue, table) or ""
 
     def _is_json(self, table: str, column: Row) -> Fact[bool]:
         """Return whether MariaDB's check of JSON is on a column."""
@@ -246,9 +253,12 @@ class _InformationSchema:
     def _table_checks(self, table: str) -> Fact[tuple[Check, ...]]:
         if self._checks is None:
             return UNKNOWN
+        rows = sorted(self._checks[table], key=lambda row: str(row[1]))
+        create = self._create_table(table, *(row[2] for row in rows))
+        clauses = [exact_text(create, "CHECK (", row[2]) for row in rows]
         return tuple(
-            Check(row[1], without_brackets(row[2], VENDOR), row[3] != "NO", row[4] == "Column")
-            for row in sorted(self._checks[table], key=lambda row: str(row[1]))
+            Check(row[1], without_brackets(clause, VENDOR), row[3] != "NO", row[4] == "Column")
+            for row, clause in zip(rows, clauses, strict=True)
         )
 
 
