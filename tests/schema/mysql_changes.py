@@ -96,6 +96,12 @@ _TABLES = [
     ("tables.create_options", T, "ALTER TABLE t PAGE_COMPRESSED = 1", TABLE),
     ("tables.create_options", T, "ALTER TABLE t STATS_PERSISTENT = 0", TABLE),
     ("tables.create_options", T, "ALTER TABLE t ENCRYPTED = NO", TABLE),
+    (
+        "tables.create_options",
+        "CREATE TABLE t (id int) ENGINE = Aria",
+        "ALTER TABLE t PAGE_CHECKSUM = 0",
+        TABLE,
+    ),
     ("tables.table_comment", T, "ALTER TABLE t COMMENT 'ours'", TABLE),
 ]
 MERGED = "CREATE OR REPLACE TABLE t (id int) ENGINE = MERGE UNION = (m1{}) INSERT_METHOD = {}"

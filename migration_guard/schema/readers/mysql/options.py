@@ -17,6 +17,8 @@ _TOLD: Final = re.compile(
     r"(?i)auto_increment|DEFAULT_GENERATED(?! on)|DEFAULT_GENERATED|(VIRTUAL|STORED) GENERATED"
 )
 _ZEROFILL: Final = re.compile(r"(?:\w+)(\(\d+\))?.* zerofill")
+# Partitions are told of apart; SHOW CREATE TABLE adds the default of Aria, and so does a dump.
+_NOT_STATED: Final = {"partitioned", "page_checksum=1"}
 _VERSIONED: Final = "SYSTEM VERSIONED"
 _BY_TIME: Final = "SYSTEM_TIME"
 
@@ -45,8 +47,7 @@ def _tables(listing: Listing) -> Iterator[Program]:
         own = properties(record, "tables", "table_type", "table_comment", "create_options")
         if record["table_type"] == _VERSIONED:
             own["versioning"] = "WITH SYSTEM VERSIONING"
-        # What partitions a table has is told of apart.
-        stated = sorted(set(record["create_options"].split()) - {"partitioned"})
+        stated = sorted(set((record["create_options"] or "").split()) - _NOT_STATED)
         if stated:
             own["create options"] = " ".join(stated)
         yield from _options(record, own)
