@@ -15,13 +15,14 @@ SELECT LOWER(table_name), LOWER(column_name) FROM information_schema.columns
 WHERE table_schema = 'information_schema'
 """
 _READ: Final = {Mark.COMPARED, Mark.IDENTITY}
-# The column that has the database of an object, where it is not table_schema.
+# The column that has the database of an object, where it is not table_schema, and by which the
+# server looks at no other database (MariaDB manual, "Optimizations for Information Schema").
 _DATABASES: Final = {
-    "triggers": "trigger_schema",
+    "triggers": "event_object_schema",
     "routines": "routine_schema",
     "parameters": "specific_schema",
     "events": "event_schema",
-    "geometry_columns": "g_table_schema",
+    "geometry_columns": "f_table_schema",
 }
 # What a statement says where it is not the name of the column.
 _SQL_WORDS: Final = {
