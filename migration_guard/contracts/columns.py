@@ -30,7 +30,7 @@ def judge_view_column(_context: TableContext, _clause: Column, _actual: objects.
 
 def describe(clause: Column) -> str:
     """Return what a clause states of a column, as SQL would say it."""
-    words = [clause.type or "any type"]
+    words = ["any type" if clause.type is None else clause.type or NO_TYPE]
     if clause.null is not None:
         words.append("NULL" if clause.null else "NOT NULL")
     if isinstance(clause.default, str):
@@ -60,7 +60,7 @@ def _judge_type(context: TableContext, clause: Column, actual: objects.Column) -
         return None
     if not has_type_rules(context.vendor):
         return Undecided(f"it is {actual.type}, which may be another name for the same type")
-    return Violated("wrong-type", expected, actual.type, _CHANGE)
+    return Violated("wrong-type", expected or NO_TYPE, actual.type or NO_TYPE, _CHANGE)
 
 
 def _without_length(type_text: str) -> str:
@@ -184,6 +184,8 @@ def _expectation(expected: str | bool | None, noun: str) -> str:
     return f"no {noun[2:]}" if noun.startswith("a ") else f"not {noun}"
 
 
+# Of a column of SQLite: of an expression in a view, of a virtual table.
+NO_TYPE: Final = "no type"
 _SQLITE_AFFINITIES: Final = {
     "INTEGER": ("INT",),
     "TEXT": ("CHAR", "CLOB", "TEXT"),

@@ -16,21 +16,21 @@ def judge_check(context: TableContext, clause: Check) -> Outcome:
     checks = context.table.checks
     if checks is UNKNOWN:
         return context.undecided("checks")
-    if clause.name:
-        actual = context.table.check(context.stored_name(clause.name))
-        if not isinstance(actual, objects.Check):
-            return _missing_check(clause, checks)
-        return _judge_expression(context, clause, actual) or _judge_validity(
-            context, clause, actual
-        )
-    outcomes = [(actual, _judge_expression(context, clause, actual)) for actual in checks]
+    # SQLite takes a name twice; MariaDB takes that of a column's check for the table's too.
+    name = context.stored_name(clause.name)
+    outcomes = [
+        (actual, _judge_expression(context, clause, actual))
+        for actual in checks
+        if not name or context.is_same_name(actual.name, name)
+    ]
     matches = [actual for actual, outcome in outcomes if outcome is None]
     if matches:
         return best_of(
             (_judge_validity(context, clause, actual) for actual in matches),
             lambda: _judge_validity(context, clause, matches[0]),
         )
-    return best_of((outcome for _, outcome in outcomes), lambda: _missing_check(clause, checks))
+    wrong = outcomes[0][1] if name and outcomes else _missing_check(clause, checks)
+    return best_of((outcome for _, outcome in outcomes), lambda: wrong)
 
 
 def _missing_check(clause: Check, checks: tuple[objects.Check, ...]) -> Violated:

@@ -5,7 +5,7 @@ tables.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from migration_guard.conf import nearest
@@ -37,10 +37,16 @@ def _judge_values(enum: Enum, actual: objects.Enum) -> Outcome:
         return None
     return Violated(
         "wrong-enum",
-        ", ".join(values),
-        ", ".join(actual.values),
+        _list_labels(values),
+        _list_labels(actual.values),
         f"ALTER TYPE {enum.name} ADD VALUE … in a migration, or correct the contract.",
     )
+
+
+def _list_labels(labels: Iterable[str]) -> str:
+    """Return labels for a person to read; odd ones stand in quotes."""
+    texts = (text if _PLAIN_LABEL.fullmatch(text) else f"'{text}'" for text in labels)
+    return ", ".join(texts) or "no label"
 
 
 def judge_extensions(contract: Contract, snapshot: Snapshot, causes: Causes) -> Iterator[Judgement]:
@@ -169,4 +175,5 @@ def _requirement(id_: str, object_: str, clause: Clause, table: str = "") -> Req
     return Requirement(id_, table, object_, clause.source, clause.owner, clause.reason)
 
 
+_PLAIN_LABEL: Final = re.compile(r"[^\s,'](?:[^,'\n]*[^\s,'])?")
 _EXTRA: Final = "State it in the contract, or drop it in a migration."

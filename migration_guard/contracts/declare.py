@@ -318,7 +318,9 @@ class Migrations(Clause):
         return (int(match[1]), int(match[2] or match[1])) if match else None
 
 
-_COLUMNS_SET: Final = re.compile(r" \([^()]*\)$")  # PostgreSQL 15: ON DELETE SET NULL (author_id)
+_COLUMNS_SET: Final = re.compile(
+    r" \(.*\)$", re.DOTALL
+)  # PostgreSQL 15: ON DELETE SET NULL (author_id)
 _ID: Final = re.compile(r"[0-9]+_[A-Za-z0-9_-]+")
 _RANGE: Final = re.compile(r"([0-9]+)(?:\s*-\s*([0-9]+))?")
 

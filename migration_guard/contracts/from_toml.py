@@ -236,13 +236,13 @@ VIEW: Final = ("columns", "materialized", "exact", "unique", "indexes")
 # The keys of each clause, beside those of WHO; a short form is the value of the first key.
 _KEYS: Final[Mapping[type[declare.Clause], Mapping[str, Check]]] = {
     declare.Column: {
-        "type": Values.text,
+        "type": Values.any_text,
         "null": Values.flag,
         "default": Values.text_or_flag,
         "identity": Values.text_or_flag,
         "generated": Values.text_or_flag,
         "stored": Values.flag,
-        "collation": Values.text,
+        "collation": Values.name,
     },
     declare.PrimaryKey: {"columns": Values.columns},
     declare.Unique: {
@@ -251,29 +251,29 @@ _KEYS: Final[Mapping[type[declare.Clause], Mapping[str, Check]]] = {
         "include": Values.names,
         "nulls_distinct": Values.flag,
         "deferrable": Values.text,
-        "opclasses": Values.opclasses,
+        "opclasses": Values.texts,
     },
     declare.Index: {
         "columns": Values.columns,
         "where": Values.text,
         "include": Values.names,
-        "method": Values.text,
-        "opclasses": Values.opclasses,
+        "method": Values.name,
+        "opclasses": Values.texts,
         "exact": Values.flag,
     },
-    declare.Check: {"name": Values.text, "expression": Values.text, "valid": Values.flag},
+    declare.Check: {"name": Values.name, "expression": Values.text, "valid": Values.flag},
     declare.ForeignKey: {
         "columns": Values.columns,
-        "references": Values.text,
+        "references": Values.name,
         "on_delete": Values.text,
         "on_update": Values.text,
         "deferrable": Values.text,
         "valid": Values.flag,
     },
-    declare.Exclusion: {"name": Values.text, "definition": Values.text},
-    declare.Enum: {"values": Values.names},
+    declare.Exclusion: {"name": Values.name, "definition": Values.text},
+    declare.Enum: {"values": Values.texts},
     declare.Extension: {"version": Values.text},
-    declare.AbsentTable: {"name": Values.text},
+    declare.AbsentTable: {"name": Values.name},
     declare.Migrations: {"id": Values.text},
 }
 GRAMMAR: Final = {kind: {**keys, **dict.fromkeys(WHO, Values.text)} for kind, keys in _KEYS.items()}

@@ -22,7 +22,7 @@ _KEY: Final = re.compile(
     (?: \s+ (?P<order> (?:asc|desc) (?: \s+ nulls \s+ (?:first|last) )? ) )?""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
-_PREFIX: Final = re.compile(r"(?P<text>.+)\((?P<length>[0-9]+)\)")
+_PREFIX: Final = re.compile(r"(?P<text>.+)\((?P<length>[0-9]+)\)", re.DOTALL)
 
 
 class _Part(NamedTuple):

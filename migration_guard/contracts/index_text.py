@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
-from migration_guard.schema.objects import UNKNOWN, Index, Key
+from migration_guard.schema.objects import UNKNOWN, Column, Index, Key, Table
 from migration_guard.sql.cursor import keyword, outside_brackets, source_of, split_at_commas
 from migration_guard.sql.dialects import expression_dialect
 from migration_guard.sql.scanner import Kind, significant
@@ -12,8 +12,11 @@ from migration_guard.sql.scanner import Kind, significant
 _TREES: Final = frozenset({"btree", "unknown", ""})
 
 
-def key_texts(index: Index) -> list[str]:
-    """Return the keys of an index as a contract states them: ``name(10) COLLATE "C" DESC``."""
+def key_texts(index: Index, table: Table | None = None) -> list[str]:
+    """Return the keys of an index as a contract states them: ``name(10) COLLATE "C" DESC``.
+
+    A name stands in quotes where the text would be another column of the ``table``.
+    """
     expressions = iter(() if index.expressions is UNKNOWN else index.expressions)
     texts = []
     for position, column in enumerate(index.columns):
@@ -26,7 +29,8 @@ def key_texts(index: Index) -> list[str]:
             text += f' COLLATE "{index.collations[position]}"'
         if index.orders is not UNKNOWN and index.orders[here] not in ((), ("asc",)):
             text += f" {index.orders[position].upper()}"
-        if column is not None and text != name and not name.isidentifier():
+        is_taken = table is not None and isinstance(table.column(text), Column)
+        if column is not None and text != name and (is_taken or not name.isidentifier()):
             text = '"{}"{}'.format(name.replace('"', '""'), text.removeprefix(name))
         texts.append(text)
     return texts

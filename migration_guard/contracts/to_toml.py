@@ -1,7 +1,8 @@
 """A database as a contract in TOML, as ``--write`` writes it.
 
 Pure. The order is stable and every column, key and constraint has a line of its own, so that a git
-diff reads well. A database keeps its own contract: unknown facts are left out, with a comment.
+diff reads well. A database keeps its own contract: what is unknown or cannot be stated is left out,
+with a comment.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any, Final
 from migration_guard.conf import nearest
 from migration_guard.contracts.constraints import effective_action
 from migration_guard.contracts.index_text import key_texts
+from migration_guard.contracts.kept_lines import EXACT, comment, keep_true_lines
 from migration_guard.contracts.references import write_reference
 from migration_guard.contracts.table_context import VIEWS
 from migration_guard.exceptions import CannotTell
@@ -47,7 +49,7 @@ def write(snapshot: Snapshot, tables: Collection[str] | None = None) -> str:
         lines += ["", *_table_lines(snapshot, table)]
     if tables is None:
         lines += _enum_and_extension_lines(snapshot)
-    return "\n".join(lines) + "\n"
+    return keep_true_lines("\n".join(lines) + "\n", snapshot)
 
 
 def _choose(snapshot: Snapshot, names: Collection[str] | None) -> list[Table]:
@@ -73,9 +75,11 @@ def _table_lines(snapshot: Snapshot, table: Table) -> Iterator[str]:
     yield f"[{section}.{_key(table.label)}]"
     for note in snapshot.unknown:
         if note.table == table.label:
-            yield f"# not told: {note.object or 'anything'} ({note.why})".replace("\n", " ")
-    if table.columns is not UNKNOWN:
-        yield "exact = true"
+            yield comment(f"not told: {note.object or 'anything'} ({note.why})")
+    if table.extension:
+        yield _of_extension(table.extension, "columns")
+    elif table.columns is not UNKNOWN:
+        yield EXACT
     if is_view:
         yield f"materialized = {_value(table.kind == 'materialized view')}"
     yield from _key_lines(table)
@@ -118,9 +122,11 @@ def _key_lines(table: Table) -> Iterator[str]:
         if index.valid is True and index.backs in {"", "unique"} and index.name not in unique_names
     ]
     clauses = [_unique(key) for key in uniques]
-    clauses += [_unique_index(index) for index in others if index.unique is True]
+    clauses += [_unique_index(index, table) for index in others if index.unique is True]
     yield from _array("unique", clauses)
-    yield from _array("indexes", [_index(index) for index in others if index.unique is False])
+    yield from _array(
+        "indexes", [_index(index, table) for index in others if index.unique is False]
+    )
 
 
 def _unique(key: Key) -> Any:
@@ -129,15 +135,15 @@ def _unique(key: Key) -> Any:
     return {"columns": key.columns, **_without_unknown(unusual)} if unusual else key.columns
 
 
-def _unique_index(index: Index) -> dict[str, Any]:
-    values = _index(index)
+def _unique_index(index: Index, table: Table) -> dict[str, Any]:
+    values = _index(index, table)
     nulls = {} if index.nulls_distinct is True else {"nulls_distinct": index.nulls_distinct}
     names = ("columns", "where", "include", "opclasses")
     return _without_unknown({**{name: values[name] for name in names if name in values}, **nulls})
 
 
-def _index(index: Index) -> dict[str, Any]:
-    values: dict[str, Any] = {"columns": key_texts(index), "exact": True}
+def _index(index: Index, table: Table) -> dict[str, Any]:
+    values: dict[str, Any] = {"columns": key_texts(index, table), "exact": True}
     if isinstance(index.predicate, str):
         values["where"] = index.predicate
     if index.include is not UNKNOWN and index.include:
@@ -188,11 +194,18 @@ def _enum_and_extension_lines(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.enums is not UNKNOWN and snapshot.enums:
         yield from ("", "[enums]")
         for enum in snapshot.enums:
-            yield f"{_key(enum.label)} = {_value(enum.values)}"
+            if enum.extension:
+                yield f"{_key(enum.label)} = {{}}  {_of_extension(enum.extension, 'values')}"
+            else:
+                yield f"{_key(enum.label)} = {_value(enum.values)}"
     if snapshot.extensions is not UNKNOWN and snapshot.extensions:
         yield from ("", "[extensions]")
         for extension in snapshot.extensions:
             yield f"{_key(extension.name)} = true"
+
+
+def _of_extension(extension: str, parts: str) -> str:
+    return comment(f"of the extension {extension}, whose next version may have other {parts}")
 
 
 def _without_unknown(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Invariant: ``path`` is always the path of keys to the value.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,16 @@ class Values:
             raise self.wrong_type(path, value, "a text")
         return value
 
+    def name(self, path: KeyPath, value: Any) -> str:
+        """Return a text with at least one character, which may be a blank."""
+        return self.text(path, value) if value == "" else self.any_text(path, value)
+
+    def any_text(self, path: KeyPath, value: Any) -> str:
+        """Return a text."""
+        if not isinstance(value, str):
+            raise self.wrong_type(path, value, "a text")
+        return value
+
     def flag(self, path: KeyPath, value: Any) -> bool:
         """Return true or false."""
         if not isinstance(value, bool):
@@ -52,22 +62,15 @@ class Values:
         return value
 
     def names(self, path: KeyPath, value: Any) -> list[str]:
-        """Return a list of texts."""
-        if not isinstance(value, list):
-            raise self.wrong_type(path, value, 'a list of names, such as ["a", "b"]')
-        return [self.text((*path, number), name) for number, name in enumerate(value)]
+        """Return a list of names."""
+        return self._list(path, value, self.name)
 
-    def opclasses(self, path: KeyPath, value: Any) -> list[str]:
-        """Return a list of texts, in which "" is the default operator class."""
-        if not isinstance(value, list):
-            return self.names(path, value)
-        return [
-            text if text == "" else self.text((*path, number), text)
-            for number, text in enumerate(value)
-        ]
+    def texts(self, path: KeyPath, value: Any) -> list[str]:
+        """Return a list of texts, which may be empty: operator classes, labels of an enum."""
+        return self._list(path, value, self.any_text)
 
     def columns(self, path: KeyPath, value: Any) -> list[str]:
-        """Return a list of texts that is not empty."""
+        """Return a list of names that is not empty."""
         names = self.names(path, value)
         if not names:
             raise self.wrong_type(path, value, "at least one column")
@@ -85,6 +88,11 @@ class Values:
         """Return the error about a value of a wrong type."""
         key = next((f"{key} = " for key in reversed(path) if isinstance(key, str)), "")
         return self.error(path, f"{key}{_toml(value)} is wrong", f"Write {expected}.")
+
+    def _list(self, path: KeyPath, value: Any, element: Callable[[KeyPath, Any], str]) -> list[str]:
+        if not isinstance(value, list):
+            raise self.wrong_type(path, value, 'a list of names, such as ["a", "b"]')
+        return [element((*path, number), item) for number, item in enumerate(value)]
 
     def _unknown_key(self, path: KeyPath, keys: Collection[str]) -> CannotTell:
         suggestion = nearest(str(path[-1]), keys)

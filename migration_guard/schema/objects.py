@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum as StandardEnum
 from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeVar
 
+from migration_guard.schema.search_path import split_label
+
 
 class UnknownFact(StandardEnum):
     """The type of ``UNKNOWN``, which is neither true nor false; compare it with ``is``."""
@@ -191,11 +193,13 @@ class Table:
     """A table, a view, or another relation with columns.
 
     ``kind`` is "table", "view", "materialized view", "partitioned table" or "foreign table".
-    ``label`` is ``name`` where the search path finds it, else ``schema.name``. ``partition_of`` is
+    ``label`` is ``name`` where the search path finds it, else ``schema.name`` (see
+    ``search_path``). ``partition_of`` is
     the label of the parent, or "". ``definition`` is the query of a view. ``uniques`` are the
     unique keys that are surely plain; an index of which a reader cannot tell has ``is_plain``
     UNKNOWN. ``engine`` is MySQL's storage engine, and ``transactional`` whether it has
     transactions. ``insert_obstacle`` says why no INSERT reaches the table or view, "" if one does.
+    ``extension`` is the extension of PostgreSQL that made it, "" without one.
     Columns stand in their order, all others by name. With ``folds_case`` the case of a
     name does not count.
     """
@@ -218,6 +222,7 @@ class Table:
     engine: Fact[str] = ""
     transactional: Fact[bool] = True
     insert_obstacle: Fact[str] = ""
+    extension: str = ""
 
     def column(self, name: str) -> Fact[Column | None]:
         """Return the column, None if it is surely absent, UNKNOWN if nobody can tell."""
@@ -233,12 +238,16 @@ class Table:
 
 
 class Enum(NamedTuple):
-    """An enumerated type of PostgreSQL, with its values in order."""
+    """An enumerated type of PostgreSQL, with its values in order.
+
+    ``extension`` is the extension that made it, "" without one.
+    """
 
     schema: str
     name: str
     label: str
     values: tuple[str, ...]
+    extension: str = ""
 
 
 class Extension(NamedTuple):
@@ -341,13 +350,14 @@ class Snapshot:
         return f"the reader for {self.vendor} cannot tell this"
 
     def _by_label(self, name: str) -> Table | None:
-        """Return the table of this label, or the table ``schema.name`` of any schema."""
+        """Return the table of this label, or the table ``schema.name`` or ``"name"``."""
         table = self._labels.get(name)
         if table is None and self.folds_case:
             table = self._labels.get(name.casefold())
-        if table is None and "." in name:
-            schema, rest = name.split(".", 1)
-            table = self._names.get((schema, rest))
+        if table is None:
+            *schema, rest = split_label(name)
+            tables = (self._names.get((of_path, rest)) for of_path in schema or self.search_path)
+            table = next(filter(None, tables), None)
         return table
 
 

@@ -1,15 +1,20 @@
 """The search path: which table a name means, and by which label a table is called.
 
-Pure. A label is the bare name where the search path finds it, else ``schema.name``.
+Pure. A label is the bare name where the search path finds it, else ``schema.name``. Where another
+table has that label too (``t`` of the schema ``s``, and ``s.t``), its parts stand in quotes.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 Pair: TypeAlias = tuple[str, str]
 
+_QUOTED: Final = r'"(?:[^"]|"")+"'
+_PART: Final = re.compile(rf'{_QUOTED}|[^".]+')
+_LABEL: Final = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))?")
 _PATH_ENTRY: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
 
 
@@ -17,25 +22,37 @@ _PATH_ENTRY: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
 class SearchPath:
     """The schemas in which a bare name is found; the first that has it wins.
 
-    ``schema_of`` holds the schema that a bare name is found in. It is empty until ``with_tables``
-    is given all tables, so labels are right only of the path that it returns.
+    ``schema_of`` holds the schema that a bare name is found in, ``ambiguous`` what would be the
+    label of several tables. They are empty until ``with_tables`` is given all tables, so labels are
+    right only of the path that it returns.
     """
 
     schemas: tuple[str, ...]
     schema_of: Mapping[str, str] = field(default_factory=dict)
+    ambiguous: frozenset[str] = frozenset()
 
     def label(self, schema: str, name: str) -> str:
         """Return the label of a table, which is its bare name where that reaches it."""
-        return name if self.schema_of.get(name) == schema else f"{schema}.{name}"
+        parts = self._parts(schema, name)
+        label = ".".join(parts)
+        if label in self.ambiguous or '"' in label:
+            return ".".join('"{}"'.format(part.replace('"', '""')) for part in parts)
+        return label
+
+    def _parts(self, schema: str, name: str) -> tuple[str, ...]:
+        return (name,) if self.schema_of.get(name) == schema else (schema, name)
 
     def with_tables(self, pairs: Iterable[Pair]) -> "SearchPath":
         """Return the path with all tables of the database, as (schema, name) pairs."""
+        pairs = list(pairs)
         schema_of: dict[str, str] = {}
         rank = {schema: position for position, schema in enumerate(self.schemas)}
         for schema, name in pairs:
             if schema in rank and rank[schema] < rank.get(schema_of.get(name, ""), len(rank)):
                 schema_of[name] = schema
-        return SearchPath(self.schemas, schema_of)
+        path = SearchPath(self.schemas, schema_of)
+        counts = Counter(".".join(path._parts(*pair)) for pair in pairs)
+        return replace(path, ambiguous=frozenset(name for name in counts if counts[name] > 1))
 
     def candidates(self, names: Iterable[str | Pair]) -> set[Pair]:
         """Return every (schema, name) that these names may mean.
@@ -48,10 +65,21 @@ class SearchPath:
                 pairs.add(name)
                 continue
             pairs |= {(schema, name) for schema in self.schemas}
-            schema, dot, rest = name.partition(".")
-            if dot:
-                pairs.add((schema, rest))
+            *schema, rest = split_label(name)
+            pairs |= {(of_path, rest) for of_path in schema or self.schemas}
         return pairs
+
+
+def split_label(label: str) -> tuple[str, ...]:
+    """Return the parts of a label: schema and name, or the name alone.
+
+    >>> split_label("a.b"), split_label('"a.b"'), split_label('"a"."b"')
+    (('a', 'b'), ('a.b',), ('a', 'b'))
+    """
+    if '"' in label and _LABEL.fullmatch(label):
+        parts = _PART.findall(label)
+        return tuple(part[1:-1].replace('""', '"') if part[0] == '"' else part for part in parts)
+    return tuple(label.split(".", 1))
 
 
 def path_entries(setting: str) -> list[str]:

@@ -220,6 +220,23 @@ def test_toml_when_something_is_wrong_then_it_is_refused_with_its_line(text, lin
     assert refused.value.returncode == 2
 
 
+def test_toml_when_names_and_labels_are_blank_then_they_are_read():
+    contract = parse(
+        """
+        [tables." "]
+        primary_key = [" "]
+        [tables." ".columns]
+        a = { type = "", collation = " " }
+        [enums]
+        mood = ["", " ", "a, b"]
+        """
+    )
+
+    (table,) = contract.tables
+    assert (table.primary_key.columns, table.columns[0].type) == ((" ",), "")
+    assert contract.enums[0].values == ("", " ", "a, b")
+
+
 def test_load_when_there_are_two_files_then_they_are_one_contract(tmp_path):
     (tmp_path / "a.toml").write_text("[tables.a]\n[models]\nexclude = ['x.*']", encoding="utf-8")
     (tmp_path / "b.toml").write_text("\ufeff[tables.b]\n", encoding="utf-8")

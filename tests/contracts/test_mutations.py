@@ -278,5 +278,5 @@ def test_changes_when_a_snapshot_gets_a_new_kind_of_thing_then_this_test_must_le
     assert {one.name for one in fields(Table)} == {
         *("schema", "name", "label", "kind", "columns", "primary_key", "uniques", "indexes"),
         *("foreign_keys", "checks", "exclusions", "comment", "partition_of", "definition"),
-        *("folds_case", "engine", "transactional", "insert_obstacle"),
+        *("folds_case", "engine", "transactional", "insert_obstacle", "extension"),
     }

@@ -13,9 +13,16 @@ SELECT current_setting('search_path'), current_user::text,
        ARRAY(SELECT nspname::text FROM pg_namespace)
 """
 
+# The extension that an object belongs to, "" without one.
+_EXTENSION: Final = """coalesce((
+    SELECT x.extname::text FROM pg_depend m JOIN pg_extension x ON x.oid = m.refobjid
+    WHERE m.classid = '{catalogue}'::regclass AND m.objid = {object}.oid AND m.deptype = 'e'
+        AND m.refclassid = 'pg_extension'::regclass
+), '')"""
+
 TABLES: Final = """
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
-       pn.nspname::text, p.relname::text, d.description
+       pn.nspname::text, p.relname::text, d.description, {extension}
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
@@ -26,7 +33,7 @@ LEFT JOIN pg_description d
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname !~ '^pg_(toast|temp)'
-"""
+""".format(extension=_EXTENSION.format(catalogue="pg_class", object="c"))
 
 COLUMNS: Final = """
 SELECT a.attrelid, a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmod),
@@ -105,11 +112,11 @@ WHERE c.conrelid = ANY(%s::oid[])
 ENUMS: Final = """
 SELECT n.nspname::text, t.typname::text, format_type(t.oid, NULL),
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid
-             ORDER BY e.enumsortorder)
+             ORDER BY e.enumsortorder), {extension}
 FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND n.nspname <> 'pg_catalog' AND n.nspname !~ '^pg_(toast|temp)'
-"""
+""".format(extension=_EXTENSION.format(catalogue="pg_type", object="t"))
 
 # Tables with a trigger that may set what an INSERT leaves out; the bits of its type are 1 for each
 # row, 2 before, 4 insert. Rows of a partitioned table meet the triggers of the partitions.

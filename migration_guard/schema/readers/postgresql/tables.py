@@ -75,7 +75,7 @@ def _tables(catalogue: PostgreSQLCatalogue, rows: list[Row], path: SearchPath) -
     definitions = text_by_oid(views.rows)
 
     def table(row: Row) -> Table:
-        oid, schema, name, kind, parent_schema, parent, comment = row
+        oid, schema, name, kind, parent_schema, parent, comment, extension = row
         own_indexes = UNKNOWN if indexes is UNKNOWN else indexes.get(oid, ())
         definition = views.text_or_unknown(oid, definitions.get(oid))
         return Table(
@@ -94,6 +94,7 @@ def _tables(catalogue: PostgreSQLCatalogue, rows: list[Row], path: SearchPath) -
             partition_of=path.label(parent_schema, parent) if parent else "",
             definition=definition if kind in _VIEWS else None,
             insert_obstacle=inserts.obstacle(oid),
+            extension=extension,
         )
 
     return [table(row) for row in rows]
@@ -103,7 +104,10 @@ def _enums(catalogue: PostgreSQLCatalogue) -> Fact[tuple[Enum, ...]]:
     rows = catalogue.rows_or_none(("enums",), queries.ENUMS)
     if rows is None:
         return UNKNOWN
-    enums = [Enum(row[0], row[1], normalize(row[2], VENDOR), tuple(row[3])) for row in rows]
+    enums = [
+        Enum(schema, name, normalize(label, VENDOR), tuple(values), extension)
+        for schema, name, label, values, extension in rows
+    ]
     return tuple(sorted(enums, key=lambda enum: (enum.label, enum.schema)))
 
 
