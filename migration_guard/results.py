@@ -104,7 +104,8 @@ class Assertion(NamedTuple):
     """One statement of a contract about a database, and whether it holds.
 
     ``id`` is readable and stable (``user_profiles::relationship_type::exists``). ``violation`` is
-    set if and only if the verdict is VIOLATED; ``unknown`` is the reason for UNKNOWN.
+    set if and only if the verdict is VIOLATED; ``unknown`` is the reason for UNKNOWN. ``owner`` is
+    who relies on it; ``warning`` says what will not be kept soon.
     """
 
     # A tuple, because a check of thousands of tables makes hundreds of thousands of them.
@@ -116,6 +117,8 @@ class Assertion(NamedTuple):
     verdict: Verdict
     violation: Violation | None = None
     unknown: str = ""
+    owner: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,11 @@ class Checked(NamedTuple):
     def unknown(self) -> tuple[Assertion, ...]:
         """The assertions that could not be checked."""
         return self.examination.unknown if self.examination is not None else ()
+
+    @property
+    def warnings(self) -> tuple[Assertion, ...]:
+        """The assertions that are kept, and will not be soon."""
+        return tuple(assertion for assertion in self.assertions if assertion.warning)
 
     @property
     def subject(self) -> str:

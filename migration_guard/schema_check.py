@@ -6,6 +6,7 @@ Invariant: this writes nothing to the database, and makes no SQLite file.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -69,10 +70,12 @@ def check(
     *,
     allow_unknown: bool = False,
     environment: str | None = None,
+    today: date | None = None,
 ) -> Checked:
     """Compare the database ``alias`` with ``contract``; an error is part of the result.
 
     ``environment`` decides which migrations are skipped; None means that of the settings.
+    ``today`` is the day in UTC, None for the one of the clock.
     """
     checked = Checked(alias, allow_unknown=allow_unknown)
     try:
@@ -82,7 +85,9 @@ def check(
             plan = outcome.plan if outcome.error is None else None
             checked = checked._replace(migrations=plan)
             no_plan = str(outcome.error or "")
-            examination = contracts.examine(connection, contract, plan, no_plan=no_plan)
+            examination = contracts.examine(
+                connection, contract, plan, no_plan=no_plan, today=today
+            )
     except GuardError as error:
         return checked._replace(error=error)
     return checked._replace(examination=examination)

@@ -6,6 +6,7 @@ violation, so that a report shows one violation for one missing thing.
 """
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Final, NamedTuple, TypeAlias
 
 from migration_guard.conf import nearest
@@ -17,7 +18,9 @@ from migration_guard.contracts import (
     keys_and_indexes,
 )
 from migration_guard.contracts.causes import Causes
+from migration_guard.contracts.clause_names import name_clause
 from migration_guard.contracts.contract import Contract
+from migration_guard.contracts.deadlines import judge_deadlines
 from migration_guard.contracts.declare import Clause, Column, Table, View
 from migration_guard.contracts.outcomes import (
     Outcome,
@@ -43,10 +46,12 @@ def compare(
     *,
     deparse: Deparse = no_server,
     no_plan: str = "",
+    today: date | None = None,
 ) -> tuple[Assertion, ...]:
     """Compare a contract with a snapshot of a database.
 
     Without a ``plan`` the migrations are unknown, for the reason ``no_plan``, and hints name none.
+    Without ``today``, the day in UTC, it is unknown which clauses have expired.
     """
     causes = Causes(plan, snapshot.vendor)
     suggestions = _Suggestions(snapshot)
@@ -62,6 +67,7 @@ def compare(
         database_clauses.judge_exact(contract, snapshot),
     ):
         assertions += [requirement.assertion(outcome) for requirement, outcome in judgements]
+    assertions += judge_deadlines(contract, today)
     return tuple(assertions)
 
 
@@ -178,33 +184,26 @@ class _Comparison(NamedTuple):
             requirement = self._requirement("exact", "", self.clause)
             yield requirement, self.clause, self._judge_exact(context)
         for unique in self.clause.unique:
-            aspect = f"unique{keys_and_indexes.describe(unique)}"
-            yield self._judgement(aspect, unique, keys_and_indexes.judge_unique(context, unique))
+            yield self._judgement(unique, keys_and_indexes.judge_unique(context, unique))
         for index in self.clause.indexes:
-            aspect = f"index{keys_and_indexes.describe(index)}"
-            yield self._judgement(aspect, index, keys_and_indexes.judge_index(context, index))
+            yield self._judgement(index, keys_and_indexes.judge_index(context, index))
         if isinstance(self.clause, Table):
             yield from self._judge_constraints(context, self.clause)
 
     def _judge_constraints(self, context: TableContext, table: Table) -> Iterator[Judgement]:
         key = table.primary_key
         if key is not None:
-            aspect = f"primary_key({', '.join(key.columns)})"
-            yield self._judgement(aspect, key, keys_and_indexes.judge_primary_key(context, key))
+            yield self._judgement(key, keys_and_indexes.judge_primary_key(context, key))
         for check in table.checks:
-            aspect = f"check{constraints.describe(check)}"
-            yield self._judgement(aspect, check, constraints.judge_check(context, check))
+            yield self._judgement(check, constraints.judge_check(context, check))
         for foreign_key in table.foreign_keys:
-            aspect = f"foreign_key({', '.join(foreign_key.columns)})"
             outcome = constraints.judge_foreign_key(context, foreign_key)
-            yield self._judgement(aspect, foreign_key, outcome)
+            yield self._judgement(foreign_key, outcome)
         for exclusion in table.exclusions:
-            aspect = f"exclusion{constraints.describe(exclusion)}"
-            outcome = constraints.judge_exclusion(context, exclusion)
-            yield self._judgement(aspect, exclusion, outcome)
+            yield self._judgement(exclusion, constraints.judge_exclusion(context, exclusion))
 
-    def _judgement(self, aspect: str, clause: Clause, outcome: Outcome) -> Judgement:
-        return self._requirement(aspect, "", clause), clause, outcome
+    def _judgement(self, clause: Clause, outcome: Outcome) -> Judgement:
+        return self._requirement(name_clause(clause), "", clause), clause, outcome
 
     def _judge_exact(self, context: TableContext) -> Outcome:
         if context.table.columns is UNKNOWN:

@@ -1,5 +1,6 @@
 """Check a database against a contract: read it, compare it, and measure the time."""
 
+from datetime import UTC, date, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,13 @@ def examine(
     plan: Plan | None = None,
     *,
     no_plan: str = "",
+    today: date | None = None,
 ) -> Examination:
     """Return an assertion for each requirement of the contract: kept, violated or unknown.
 
     ``plan`` (see ``running.executor.look``) gives the migrations and the hints; ``no_plan`` says
-    why there is none. Raises CannotTell for an empty contract, and Django's errors for a connection
-    that fails.
+    why there is none. ``today`` is the day in UTC, None for the one of the clock. Raises CannotTell
+    for an empty contract, and Django's errors for a connection that fails.
     """
     from migration_guard.contracts.deparse import caching_deparser
     from migration_guard.schema.read import read_snapshot
@@ -42,6 +44,7 @@ def examine(
         plan,
         deparse=caching_deparser(connection),
         no_plan=no_plan,
+        today=today or datetime.now(UTC).date(),
     )
     if not assertions:
         raise _empty_contract()

@@ -7,6 +7,7 @@ stand for a tuple, and a short form for a long one (``unique=[["a", "b"]]``); fi
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from migration_guard.contracts.references import is_reference, parse_reference
@@ -20,11 +21,13 @@ IDENTITIES: Final = ("always", "by default")
 class Clause:
     """One statement of a contract: ``owner`` relies on it, for ``reason``.
 
-    ``source`` is the place of the clause: ``path:line``, or ``app.Model.field``.
+    ``until`` is the last day before which it should be settled (see ``deadlines``). ``source`` is
+    the place of the clause: ``path:line``, or ``app.Model.field``.
     """
 
     owner: str = ""
     reason: str = ""
+    until: date | None = None
     source: str = ""
 
 
@@ -218,6 +221,7 @@ class Table(Clause):
         app: str = "",
         owner: str = "",
         reason: str = "",
+        until: date | None = None,
         source: str = "",
     ) -> None:
         key = primary_key
@@ -238,6 +242,7 @@ class Table(Clause):
             app=app,
             owner=owner,
             reason=reason,
+            until=until,
             source=source,
         )
 

@@ -150,7 +150,12 @@ class _Reader:
                 'Write "users.legacy_flag".',
             )
         return declare.AbsentColumn(
-            table, column, owner=clause.owner, reason=clause.reason, source=clause.source
+            table,
+            column,
+            owner=clause.owner,
+            reason=clause.reason,
+            until=clause.until,
+            source=clause.source,
         )
 
     def _refuse_bare_schema(self, name: str, path: KeyPath, value: Any) -> None:
@@ -200,9 +205,13 @@ class _Reader:
             raise self.values.error(path, str(error), "Correct the line.") from error
 
     def _who(self, path: KeyPath, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Return who relies on a table, and why, and the place that says so."""
-        texts = {key: self.values.text((*path, key), value[key]) for key in WHO if key in value}
-        return {**texts, "source": self.values.place(path)}
+        """Return who relies on a table, why and until when, and the place that says so."""
+        fields = {
+            key: check(self.values, (*path, key), value[key])
+            for key, check in WHO.items()
+            if key in value
+        }
+        return {**fields, "source": self.values.place(path)}
 
 
 def _looks_like_a_table(value: Any) -> bool:
@@ -210,7 +219,11 @@ def _looks_like_a_table(value: Any) -> bool:
 
 
 Check: TypeAlias = Callable[[Values, KeyPath, Any], Any]
-WHO: Final = ("owner", "reason")
+WHO: Final[Mapping[str, Check]] = {
+    "owner": Values.text,
+    "reason": Values.text,
+    "until": Values.day,
+}
 SECTIONS: Final = (
     "tables",
     "views",
@@ -276,4 +289,4 @@ _KEYS: Final[Mapping[type[declare.Clause], Mapping[str, Check]]] = {
     declare.AbsentTable: {"name": Values.name},
     declare.Migrations: {"id": Values.text},
 }
-GRAMMAR: Final = {kind: {**keys, **dict.fromkeys(WHO, Values.text)} for kind, keys in _KEYS.items()}
+GRAMMAR: Final = {kind: {**keys, **WHO} for kind, keys in _KEYS.items()}

@@ -39,7 +39,7 @@ class Requirement(NamedTuple):
     def assertion(self, outcome: Outcome) -> Assertion:
         """Return the assertion with this outcome."""
         if outcome is None:
-            return Assertion(self.id, self.table, self.object, self.source, Verdict.KEPT)
+            return self._assertion(Verdict.KEPT)
         if isinstance(outcome, Undecided):
             return self._assertion(Verdict.UNKNOWN, unknown=outcome.why)
         return self.violated_assertion(
@@ -63,7 +63,8 @@ class Requirement(NamedTuple):
     def _assertion(
         self, verdict: Verdict, violation: Violation | None = None, unknown: str = ""
     ) -> Assertion:
-        return Assertion(self.id, self.table, self.object, self.source, verdict, violation, unknown)
+        place = self.id, self.table, self.object, self.source
+        return Assertion(*place, verdict, violation, unknown, self.owner)
 
 
 def best_of(outcomes: Iterable[Outcome], otherwise: Callable[[], Outcome]) -> Outcome:

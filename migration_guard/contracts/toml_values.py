@@ -3,14 +3,18 @@
 Invariant: ``path`` is always the path of keys to the value.
 """
 
+import re
 from collections.abc import Callable, Collection
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from migration_guard.conf import nearest
 from migration_guard.contracts.toml_lines import KeyPath, Lines
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import place
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Values:
@@ -48,6 +52,20 @@ class Values:
         if not isinstance(value, str):
             raise self.wrong_type(path, value, "a text")
         return value
+
+    def day(self, path: KeyPath, value: Any) -> date:
+        """Return a day, which is a date of TOML or a text."""
+        # A date with a time is a date of Python, too.
+        if type(value) is date:
+            return value
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            try:
+                return date.fromisoformat(value)
+            except ValueError as error:
+                raise self.error(
+                    path, f'until = "{value}" is no day: {error}', "Write a day of the calendar."
+                ) from error
+        raise self.wrong_type(path, value, 'a day, such as "2027-03-31"')
 
     def flag(self, path: KeyPath, value: Any) -> bool:
         """Return true or false."""

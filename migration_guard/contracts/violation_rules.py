@@ -35,5 +35,6 @@ RULES: Final[Mapping[str, str]] = {
     "wrong-version": "An extension is older than stated.",
     "present-table": "A table that must not be there is there.",
     "present-column": "A column that must not be there is there.",
+    "expired": "A clause is still stated after the day until which it was to be settled.",
     "not-applied": "A migration that must be applied is not.",
 }

@@ -26,7 +26,7 @@ _RULES: Final = {1: "refused", 2: "cannot-tell"}
 
 
 def schema_check(checked: Checked) -> str:
-    """Return an annotation for each violation and unknown assertion, on the contract's line.
+    """Return an annotation for each violation, unknown assertion and warning, on its line.
 
     The last line has the counts; GitHub only logs it.
     """
@@ -36,6 +36,7 @@ def schema_check(checked: Checked) -> str:
         *filter(None, fresh),
         *(_violation(violation) for violation in checked.violations),
         *(_unknown(assertion, command) for assertion in checked.unknown),
+        *(_warning(assertion) for assertion in checked.warnings),
         escape_text(text.tally(checked)) if checked.error is None else _error(checked.error),
     ]
     return "\n".join(lines)
@@ -82,6 +83,12 @@ def _unknown(assertion: Assertion, command: str) -> str:
     path, line = split_place(assertion.source) or (None, None)
     message = f"{assertion.id} could not be checked: {assertion.unknown}"
     return _command(command, "unknown", message, path, line)
+
+
+def _warning(assertion: Assertion) -> str:
+    path, line = split_place(assertion.source) or (None, None)
+    who = f" ({assertion.owner})" if assertion.owner else ""
+    return _command("warning", "expires", f"{assertion.id}{who}: {assertion.warning}", path, line)
 
 
 def _command(

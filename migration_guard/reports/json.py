@@ -57,6 +57,7 @@ def schema_check(checked: Checked) -> str:
         "checked": len(checked.assertions),
         "violations": [asdict(violation) for violation in checked.violations],
         "unknown": [_unknown(assertion) for assertion in checked.unknown],
+        "warnings": [_warning(assertion) for assertion in checked.warnings],
         "migrations": [] if plan is None else list(map(_migration, plan.migrations)),
     }
     if checked.fresh is not None:
@@ -129,12 +130,19 @@ def _fresh(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:
 
 
 def _unknown(assertion: Assertion) -> dict[str, Any]:
+    return {**_place(assertion), "reason": assertion.unknown}
+
+
+def _warning(assertion: Assertion) -> dict[str, Any]:
+    return {**_place(assertion), "owner": assertion.owner, "message": assertion.warning}
+
+
+def _place(assertion: Assertion) -> dict[str, Any]:
     return {
         "id": assertion.id,
         "table": assertion.table,
         "object": assertion.object,
         "source": assertion.source,
-        "reason": assertion.unknown,
     }
 
 

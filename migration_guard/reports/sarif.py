@@ -19,6 +19,7 @@ from migration_guard.results import Assertion, Checked
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 DISTRIBUTION: Final = "django-migration-guard"
 UNKNOWN: Final = "unknown"
+EXPIRES: Final = "expires"
 
 _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -28,7 +29,12 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
     results = [_violation(violation) for violation in checked.violations]
     level = "warning" if checked.allow_unknown else "error"
     results += [_unknown(assertion, level) for assertion in checked.unknown]
-    sentences = {**rules, UNKNOWN: "What the contract says could not be checked."}
+    results += [_warning(assertion) for assertion in checked.warnings]
+    sentences = {
+        **rules,
+        UNKNOWN: "What the contract says could not be checked.",
+        EXPIRES: "The day until which a clause is to be settled is less than a month away.",
+    }
     order = None
     if checked.fresh is not None:
         failed = checked.error.problems if isinstance(checked.error, Refused) else ()
@@ -89,6 +95,13 @@ def _unknown(assertion: Assertion, level: str) -> dict[str, Any]:
     text = f"{assertion.id} could not be checked: {assertion.unknown}"
     locations = _locations(assertion.source, assertion.table, assertion.object)
     return _result(UNKNOWN, level, text, locations, f"{UNKNOWN}:{assertion.id}")
+
+
+def _warning(assertion: Assertion) -> dict[str, Any]:
+    who = f" ({assertion.owner})" if assertion.owner else ""
+    text = f"{assertion.id}{who}: {assertion.warning}"
+    locations = _locations(assertion.source, assertion.table, assertion.object)
+    return _result(EXPIRES, "warning", text, locations, f"{EXPIRES}:{assertion.id}")
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def schema_check(checked: Checked, style: Any = None, *, kept: bool = False) -> 
     listed = {
         assertion.table
         for assertion in checked.assertions
-        if kept or assertion.verdict is not Verdict.KEPT
+        if kept or assertion.verdict is not Verdict.KEPT or assertion.warning
     }
     tables: dict[str, list[Assertion]] = {}
     for assertion in checked.assertions:
@@ -151,13 +151,16 @@ def tally(checked: Checked, style: Any = None) -> str:
         parts = ["there is no contract, and no model"]
     if checked.violations:
         parts.append(f"{count(len(checked.violations), 'violation')} in all")
+    if checked.warnings:
+        parts.append(count(len(checked.warnings), "warning"))
     examination = checked.examination
     seconds = f" in {examination.seconds:.2f} s" if examination is not None else ""
     line = (
         f"{count(len(checked.assertions), 'assertion')} about {checked.subject} "
         f"({checked.vendor}){seconds}: {', '.join(parts)}."
     )
-    paint = style.ERROR if checked.violations else style.WARNING if checked.unknown else None
+    is_doubtful = checked.unknown or checked.warnings
+    paint = style.ERROR if checked.violations else style.WARNING if is_doubtful else None
     return str((paint or style.SUCCESS)(line))
 
 
@@ -223,7 +226,12 @@ def _table(name: str, assertions: Sequence[Assertion], style: Any) -> str:
     for assertion in assertions:
         if assertion.verdict is Verdict.UNKNOWN:
             lines.append(f"  {style.WARNING('[unknown]')} {assertion.id}: {assertion.unknown}")
-    if all(assertion.verdict is Verdict.KEPT for assertion in assertions):
+        if assertion.warning:
+            lines.append(f"  {style.WARNING('[expires]')} {assertion.id}: {assertion.warning}")
+            source = f"stated by {assertion.source}" if assertion.source else ""
+            owner = f"{assertion.owner} relies on it" if assertion.owner else ""
+            lines += [f"{_INDENT}{line}" for line in (source, owner) if line]
+    if all(assertion.verdict is Verdict.KEPT for assertion in assertions) and len(lines) == 1:
         lines.append(f"  {count(len(assertions), 'assertion')} kept")
     return "\n".join(lines)
 

@@ -3,7 +3,7 @@ import json
 from migration_guard.reports.json import schema_check
 from tests.reports.examples import ALL_KEPT, BROKEN, FAILED
 
-KEYS = ["database", "vendor", "ok", "checked", "violations", "unknown", "migrations"]
+KEYS = ["database", "vendor", "ok", "checked", "violations", "unknown", "warnings", "migrations"]
 
 
 def test_json_when_something_is_violated_says_what_where_and_why():
