@@ -1,6 +1,7 @@
 """The result of a check as JUnit's XML, with a test case for each assertion."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -16,32 +17,49 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0
 def schema_check(checked: Checked) -> str:
     """Return the XML document; times are in seconds.
 
-    A violation is a failure. An unknown assertion is an error, or skipped if it is allowed.
+    Each owner has a suite; the last one is of what has no owner. A violation is a failure. An
+    unknown assertion is an error, or skipped if it is allowed.
     """
+    by_owner: dict[str, list[Assertion]] = {}
+    for assertion in checked.assertions:
+        by_owner.setdefault(assertion.owner, []).append(assertion)
+    if checked.error is not None or not by_owner:
+        by_owner.setdefault("", [])
+    root = ET.Element("testsuites")
+    if checked.fresh is not None:
+        root.append(_build(checked.database, checked.fresh))
+    # One look at the database serves all of them, so the first one has its time.
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
-    violated = sum(assertion.verdict is Verdict.VIOLATED for assertion in checked.assertions)
-    unknown = len(checked.unknown)
-    errors = int(checked.error is not None)
+    for owner in sorted(by_owner, key=lambda owner: (owner == "", owner)):
+        root.append(_suite(checked, owner, by_owner[owner], seconds))
+        seconds = 0.0
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode")
+
+
+def _suite(
+    checked: Checked, owner: str, assertions: Sequence[Assertion], seconds: float
+) -> ET.Element:
+    """Return the suite of an owner; that of nobody has the error of the check."""
+    violated = sum(assertion.verdict is Verdict.VIOLATED for assertion in assertions)
+    unknown = sum(assertion.verdict is Verdict.UNKNOWN for assertion in assertions)
+    errors = int(checked.error is not None and not owner)
+    name = f"schema contract of {checked.database}"
     suite = ET.Element(
         "testsuite",
-        name=_text(f"schema contract of {checked.database}"),
-        tests=str(len(checked.assertions) + errors),
+        name=_text(f"{name}: {owner}" if owner else name),
+        tests=str(len(assertions) + errors),
         failures=str(violated),
         errors=str(errors + (0 if checked.allow_unknown else unknown)),
         skipped=str(unknown if checked.allow_unknown else 0),
         time=f"{seconds:.3f}",
     )
-    if checked.error is not None:
+    if checked.error is not None and not owner:
         case = ET.SubElement(suite, "testcase", classname=_text(checked.database), name="check")
         _add(case, "error", checked.error.message, verdict(checked), "cannot-tell")
-    for assertion in checked.assertions:
+    for assertion in assertions:
         _add_case(suite, assertion, allow_unknown=checked.allow_unknown)
-    root = ET.Element("testsuites")
-    if checked.fresh is not None:
-        root.append(_build(checked.database, checked.fresh))
-    root.append(suite)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode")
+    return suite
 
 
 def _build(database: str, fresh: FreshDatabase) -> ET.Element:
@@ -82,6 +100,8 @@ def _add_case(suite: ET.Element, assertion: Assertion, *, allow_unknown: bool) -
     elif assertion.verdict is Verdict.UNKNOWN:
         tag = "skipped" if allow_unknown else "error"
         _add(case, tag, f"unknown: {assertion.unknown}", assertion.unknown, "unknown")
+    elif assertion.warning:
+        ET.SubElement(case, "system-out").text = _text(f"warning: {assertion.warning}")
 
 
 def _add(case: ET.Element, tag: str, message: str, body: str, kind: str) -> None:

@@ -13,6 +13,7 @@ from tests.reports.examples import (
     FAILED,
     KEPT,
     NOT_TOLD,
+    VIOLATED,
     assertion,
     checked,
 )
@@ -56,6 +57,35 @@ def test_junit_when_it_counts_agrees_with_its_cases(report, counts):
     assert tuple(suite.get(name) for name in names) == counts
     found = (len(suite), *(len(suite.findall(f"*/{tag}")) for tag in ("failure", "error")))
     assert tuple(map(str, found)) == counts[:3]
+
+
+def test_junit_when_clauses_have_owners_has_a_suite_for_each_and_nobody_s_last():
+    owned = [
+        assertion("a::exists"),
+        assertion("b::exists", Verdict.UNKNOWN, unknown="locked")._replace(owner="shop"),
+        VIOLATED[0]._replace(owner="export"),
+        assertion("c::exists")._replace(owner="shop"),
+    ]
+
+    suites = list(ET.fromstring(schema_check(checked(*owned))))  # noqa: S314 -- it is ours
+
+    names = [suite.get("name").removeprefix("schema contract of ") for suite in suites]
+    assert names == ["default: export", "default: shop", "default"]
+    counts = ("tests", "failures", "errors", "skipped", "time")
+    assert [tuple(suite.get(count) for count in counts) for suite in suites] == [
+        ("1", "1", "0", "0", "0.125"),
+        ("2", "0", "1", "0", "0.000"),
+        ("1", "0", "0", "0", "0.000"),
+    ]
+    assert [case.get("classname") for case in suites[1]] == ["b", "c"]
+
+
+def test_junit_when_every_clause_has_an_owner_has_no_suite_of_nobody():
+    owned = assertion("a::exists")._replace(owner="shop")
+
+    suite = parse(schema_check(checked(owned)))
+
+    assert suite.get("name") == "schema contract of default: shop"
 
 
 def test_junit_when_the_files_were_warned_of_says_so_beside_the_migrations():
