@@ -5,7 +5,8 @@ contract is a test. It runs against the test database that pytest-django makes::
 
     schema_contract.toml::user_profiles::relationship_type::exists
 
-``--schema-contract`` alone means the files in ``MIGRATION_GUARD["CONTRACTS"]``. With the ini
+``--schema-contract`` alone means the files in ``MIGRATION_GUARD["CONTRACTS"]``. Where there are
+none it means the models, with a test for each table: ``models::default::auth_user``. With the ini
 option, a run that names only files or single tests leaves the contract out. Name its file, or a
 part of an id (``schema_contract.toml::user_profiles``), to run it too.
 
@@ -23,12 +24,16 @@ import pytest
 if TYPE_CHECKING:
     from migration_guard.contracts import Contract
     from migration_guard.planning.plan import Plan
-    from migration_guard.results import Checked
+    from migration_guard.results import Assertion, Checked
 
 OPTION: Final = "--schema-contract"
 INI: Final = "schema_contract"
 # The value of the option where none is given: it means the files in the setting.
 FROM_SETTING: Final = ""
+# The property of a report that names a clause in the last month before its day.
+EXPIRES: Final = "schema_contract_expires"
+# Django's engine where DATABASES has none.
+DUMMY: Final = "django.db.backends.dummy"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest=INI,
         metavar="FILE",
         help="Test the schema contract FILE, each assertion a test; without FILE, those in "
-        'MIGRATION_GUARD["CONTRACTS"].',
+        'MIGRATION_GUARD["CONTRACTS"], or else the models, each table a test.',
     )
     group.addoption(
         f"{OPTION}-allow-unknown",
@@ -108,11 +113,13 @@ class SchemaContracts:
         self.allow_unknown: bool = config.getoption("schema_contract_allow_unknown")
         self.option_values, self.ini_paths = config.getoption(INI), config.getini(INI)
         self.paths: list[Path] = []
+        self.models: dict[str, list[str]] = {}
         self.invocation = config.invocation_params.dir
 
     def pytest_report_header(self) -> str:
         """Return the line that names the contracts of this run."""
-        names = [str(value) or 'MIGRATION_GUARD["CONTRACTS"]' for value in self.option_values]
+        setting = 'MIGRATION_GUARD["CONTRACTS"], or the models'
+        names = [str(value) or setting for value in self.option_values]
         names += [str(path) for path in self.ini_paths]
         return f"schema contract: {', '.join(names)}"
 
@@ -124,7 +131,8 @@ class SchemaContracts:
         _require_django()
         always = [self._resolve(value) for value in self.option_values if value != FROM_SETTING]
         if FROM_SETTING in self.option_values:
-            always += _paths_in_setting()
+            always += (of_setting := _paths_in_setting())
+            self.models = {} if of_setting else _tables_of_models()
         self.paths = list(dict.fromkeys((*always, *(path.resolve() for path in self.ini_paths))))
         for path in self.paths:
             _require_file(path)
@@ -140,6 +148,30 @@ class SchemaContracts:
             return None
         collector: ContractFile = ContractFile.from_parent(parent, path=file_path)
         return collector
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Add the tests of models, which have no file that pytest could collect."""
+        for alias, tables in self.models.items():
+            path = session.config.rootpath / "models"
+            models: ModelContract = ModelContract.from_parent(session, path=path, alias=alias)
+            items += models.tests(tables)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say at the end which clauses expire soon; the reports bring it from other processes."""
+        lines = [
+            str(value)
+            for reports in terminalreporter.stats.values()
+            for report in reports
+            for name, value in getattr(report, "user_properties", ())
+            if name == EXPIRES and report.when == "call"
+        ]
+        if lines:
+            terminalreporter.section("schema contract: clauses that expire", yellow=True)
+            for line in dict.fromkeys(lines):
+                terminalreporter.write_line(line, yellow=True)
 
     def _resolve(self, value: str) -> Path:
         return (self.invocation / value).resolve()
@@ -164,14 +196,9 @@ def checked_schema_contracts(
     django_db_blocker: Any,
 ) -> "dict[ContractFile, Checked]":
     """Check all contracts once, before the fixtures of a test open a transaction."""
-    from migration_guard import schema_check, testing
-
     tests = (item for item in request.session.items if isinstance(item, ContractTest))
     with django_db_blocker.unblock():
-        return {
-            file: schema_check.check(file.contract, file.alias, environment=testing.ENVIRONMENT)
-            for file in dict.fromkeys(test.contract_file for test in tests)
-        }
+        return {file: file.check() for file in dict.fromkeys(test.contract_file for test in tests)}
 
 
 class ContractFile(pytest.Module):
@@ -201,6 +228,49 @@ class ContractFile(pytest.Module):
             raise self.CollectError(f"{self.path.name} states nothing. State a table in it.")
         return _nodes(self, [(id_, id_.split("::")) for id_ in ids])
 
+    def check(self) -> "Checked":
+        """Compare the test database with the contract."""
+        from migration_guard import schema_check, testing
+
+        return schema_check.check(self.contract, self.alias, environment=testing.ENVIRONMENT)
+
+
+class ModelContract(ContractFile):
+    """The models of one database as a contract, with a test for each table.
+
+    What they state depends on the server, so it is read when the test database is there.
+    """
+
+    def __init__(self, *, alias: str, **more: Any) -> None:
+        super().__init__(**more)
+        self.alias = alias
+
+    def tests(self, tables: Iterable[str]) -> "list[ModelTest]":
+        """Return the tests of these tables."""
+        of_alias: ContractPart = ContractPart.from_parent(self, name=self.alias, ids=())
+        return [
+            ModelTest.from_parent(
+                of_alias,
+                name=_escape(table),
+                callobj=_test_assertion,
+                assertion_id=table,
+                contract_file=self,
+            )
+            for table in tables
+        ]
+
+    def check(self) -> "Checked":
+        """Compare the test database with the models."""
+        from migration_guard import schema_check
+        from migration_guard.exceptions import GuardError
+        from migration_guard.results import Checked
+
+        try:
+            self.contract = schema_check.complete_contract(self.alias)
+        except GuardError as error:
+            return Checked(self.alias, error=error)
+        return super().check()
+
 
 class ContractPart(pytest.Collector):
     """Collects the assertions about one table, or about one column."""
@@ -226,12 +296,19 @@ class ContractTest(pytest.Function):
         """Return the place for reports: the contract and the assertion, not this module."""
         return self.path, None, _escape(self.assertion_id)
 
+    def choose(self, checked: "Checked") -> "list[Assertion]":
+        """Return what this test is about."""
+        return [assertion for assertion in checked.assertions if assertion.id == self.assertion_id]
+
     def judge(self, checked: "Checked", *, allow_unknown: bool) -> None:
         """Pass, fail or skip by the result of the check."""
         if checked.error is not None:
             pytest.fail(_escape(str(checked.error)), pytrace=False)
-        assertions = [
-            assertion for assertion in checked.assertions if assertion.id == self.assertion_id
+        assertions = self.choose(checked)
+        self.user_properties += [
+            (EXPIRES, _escape(f"{assertion.id}: {assertion.warning}"))
+            for assertion in assertions
+            if assertion.warning
         ]
         violations = dict.fromkeys(
             assertion.violation for assertion in assertions if assertion.violation is not None
@@ -250,6 +327,19 @@ class ContractTest(pytest.Function):
                 pytest.skip(message)
             remedy = f"Remove the cause, or accept it: {OPTION}-allow-unknown."
             pytest.fail(f"{message}\n{remedy}", pytrace=False)
+
+
+class ModelTest(ContractTest):
+    """Tests all assertions about the table of a model; ``assertion_id`` is its name."""
+
+    def choose(self, checked: "Checked") -> "list[Assertion]":
+        """Return what the models state of the table."""
+        assertions = [
+            assertion for assertion in checked.assertions if assertion.table == self.assertion_id
+        ]
+        if checked.examination is not None and not assertions:
+            pytest.skip(f"no model has the table {_escape(self.assertion_id)} on this server")
+        return assertions
 
 
 def _test_assertion(
@@ -334,12 +424,36 @@ def _paths_in_setting() -> list[Path]:
         paths = [path.resolve() for of_alias in conf.load().contracts.values() for path in of_alias]
     except GuardError as error:
         raise pytest.UsageError(_escape(str(error))) from error
-    if not paths:
-        raise pytest.UsageError(
-            f'{OPTION} without FILE means MIGRATION_GUARD["CONTRACTS"], which names none. '
-            f"Write {OPTION}=schema_contract.toml."
-        )
     return paths
+
+
+def _tables_of_models() -> dict[str, list[str]]:
+    """Return the tables of the models by alias, without databases that stand for another one."""
+    from django.db import connections
+
+    from migration_guard import contracts
+
+    by_alias = {}
+    has_models = False
+    for alias in connections:
+        settings = connections[alias].settings_dict
+        if settings["TEST"].get("MIRROR") or settings["ENGINE"] == DUMMY:
+            continue
+        tables = contracts.tables_of_models(alias)
+        by_alias[alias] = list(tables)
+        has_models |= any(
+            model._meta.app_label != "migration_guard"
+            for models in tables.values()
+            for model in models
+        )
+    if not has_models:
+        raise pytest.UsageError(
+            f'{OPTION} without FILE tests the files in MIGRATION_GUARD["CONTRACTS"], or else the '
+            "models, and this project has neither. Write a contract of the database as it is "
+            "(manage.py checkschema --write schema_contract.toml), and then "
+            f"{OPTION}=schema_contract.toml."
+        )
+    return by_alias
 
 
 def _require_file(path: Path) -> None:

@@ -28,7 +28,7 @@ from migration_guard.contracts.declare import (
     Unique,
     View,
 )
-from migration_guard.contracts.from_models import from_models
+from migration_guard.contracts.from_models import from_models, tables_of_models
 from migration_guard.contracts.from_toml import load, parse
 from migration_guard.contracts.to_toml import write
 from migration_guard.contracts.violation_rules import RULES
@@ -58,5 +58,6 @@ __all__ = [
     "load",
     "merge",
     "parse",
+    "tables_of_models",
     "write",
 ]

@@ -35,18 +35,31 @@ def from_models(alias: str = "default", models: Models = _ALL) -> Contract:
     ``models`` narrows it by patterns of ``app.Model``, in any case. This opens the connection, for
     the features of MariaDB and SQLite depend on the server.
     """
-    from django.apps import apps
-
     written = find_written_models(lambda label: _matches(label, models.writes))
     return Contract(
         [
             _table(ModelReader(model, alias), is_written=model in written)
-            for model in sorted(
-                apps.get_models(include_auto_created=True),
-                key=lambda model: (model._meta.db_table, model._meta.label),
-            )
+            for model in _sorted_models()
             if _is_included(model._meta.label, models) and _has_table(model, alias)
         ]
+    )
+
+
+def tables_of_models(alias: str) -> dict[str, list[type["Model"]]]:
+    """Return the models that may have a table in a database, by its name; asks no database."""
+    tables: dict[str, list[type[Model]]] = {}
+    for model in _sorted_models():
+        if _belongs_to(model, alias):
+            tables.setdefault(unquote(model._meta.db_table), []).append(model)
+    return tables
+
+
+def _sorted_models() -> list[type["Model"]]:
+    from django.apps import apps
+
+    return sorted(
+        apps.get_models(include_auto_created=True),
+        key=lambda model: (model._meta.db_table, model._meta.label),
     )
 
 
@@ -60,7 +73,17 @@ def _matches(label: str, patterns: Iterable[str]) -> bool:
 
 
 def _has_table(model: type["Model"], alias: str) -> bool:
-    """Return whether the table of a model is in this database.
+    """Return whether the table of a model is in this database."""
+    from django.db import connections
+
+    features = connections[alias].features
+    return _belongs_to(model, alias) and all(
+        getattr(features, feature, False) for feature in model._meta.required_db_features
+    )
+
+
+def _belongs_to(model: type["Model"], alias: str) -> bool:
+    """Return whether this database is the one for the table of a model, whatever it can do.
 
     The router decides: by where it migrates a managed model, and where it reads an unmanaged one.
     """
@@ -69,12 +92,7 @@ def _has_table(model: type["Model"], alias: str) -> bool:
     meta = model._meta
     if meta.proxy or meta.swapped:
         return False
-    connection = connections[alias]
-    if meta.required_db_vendor not in {None, connection.vendor}:
-        return False
-    if not all(
-        getattr(connection.features, feature, False) for feature in meta.required_db_features
-    ):
+    if meta.required_db_vendor not in {None, connections[alias].vendor}:
         return False
     if meta.managed:
         return bool(router.allow_migrate_model(alias, model))
