@@ -17,7 +17,8 @@ from migration_guard.results import Assertion
 
 def judge_deadlines(contract: Contract, today: date | None) -> Iterator[Assertion]:
     """Yield an assertion for each clause that has an ``until``; it is unknown without a day."""
-    for table in (*contract.tables, *contract.views):
+    tables: tuple[Table | View, ...] = (*contract.tables, *contract.views)
+    for table in tables:
         for clause in _clauses(table):
             if clause.until is not None:
                 object_ = name_clause(clause)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum as StandardEnum
 from typing import Final, Literal, NamedTuple, Never, Protocol, TypeAlias, TypeVar
 
-from migration_guard.schema.search_path import split_label
+from migration_guard.schema.search_path import meanings
 
 
 class UnknownFact(StandardEnum):
@@ -355,8 +355,7 @@ class Snapshot:
         if table is None and self.folds_case:
             table = self._labels.get(name.casefold())
         if table is None:
-            *schema, rest = split_label(name)
-            tables = (self._names.get((of_path, rest)) for of_path in schema or self.search_path)
+            tables = map(self._names.get, meanings(name, self.search_path))
             table = next(filter(None, tables), None)
         return table
 

@@ -55,31 +55,33 @@ class SearchPath:
         return replace(path, ambiguous=frozenset(name for name in counts if counts[name] > 1))
 
     def candidates(self, names: Iterable[str | Pair]) -> set[Pair]:
-        """Return every (schema, name) that these names may mean.
-
-        ``a.b`` may be ``b`` in the schema ``a`` and, quoted, ``a.b`` on the search path.
-        """
+        """Return every (schema, name) that these names may mean."""
         pairs: set[Pair] = set()
         for name in names:
-            if not isinstance(name, str):
-                pairs.add(name)
-                continue
-            pairs |= {(schema, name) for schema in self.schemas}
-            *schema, rest = split_label(name)
-            pairs |= {(of_path, rest) for of_path in schema or self.schemas}
+            pairs |= set(meanings(name, self.schemas)) if isinstance(name, str) else {name}
         return pairs
 
 
-def split_label(label: str) -> tuple[str, ...]:
-    """Return the parts of a label: schema and name, or the name alone.
+def meanings(label: str, schemas: Iterable[str]) -> list[Pair]:
+    """Return every (schema, name) that a label may mean, with the likeliest one first.
 
-    >>> split_label("a.b"), split_label('"a.b"'), split_label('"a"."b"')
-    (('a', 'b'), ('a.b',), ('a', 'b'))
+    ``a.b`` may be ``b`` in the schema ``a``, and ``a.b`` on the search path, which ``"a.b"`` is.
+
+    >>> meanings("a.b", ["public"])
+    [('a', 'b'), ('public', 'a.b')]
+    >>> meanings('"a.b"', ["public"]), meanings('"a"."b"', ["public"])
+    ([('public', 'a.b')], [('a', 'b')])
     """
     if '"' in label and _LABEL.fullmatch(label):
-        parts = _PART.findall(label)
-        return tuple(part[1:-1].replace('""', '"') if part[0] == '"' else part for part in parts)
-    return tuple(label.split(".", 1))
+        parts = (
+            part[1:-1].replace('""', '"') if part[0] == '"' else part
+            for part in _PART.findall(label)
+        )
+        *schema, name = parts
+        return [(of_path, name) for of_path in schema or schemas]
+    dots = [position for position, char in enumerate(label) if char == "."]
+    pairs = [(label[:dot], label[dot + 1 :]) for dot in dots]
+    return pairs + [(schema, label) for schema in schemas]
 
 
 def path_entries(setting: str) -> list[str]:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migration_guard import contracts, schema_check
+from tests.schema import rich
 
 # What SQL, TOML, a label or a key of an index gives a meaning to, and what folds in odd ways.
 CHARACTERS = " .,;:\"'`[](){}#=%$*?/\\\n\t\r\x01\x7f-_aAbB1éÉßİ\u0131Σς日\u2028\ufeff"
@@ -155,6 +156,73 @@ def test_write_when_names_are_odd_then_all_is_stated_and_kept(database, tmp_path
 
 
 # Kinds of things, each with what is written of it
+
+
+# What the rich schema has none of.
+MORE = {
+    "postgresql": [
+        "CREATE TABLE empty_table ()",
+        "CREATE VIEW empty_view AS SELECT",
+        'CREATE TYPE pair AS (a integer, b text COLLATE "C")',
+        "CREATE TABLE typed OF pair (b DEFAULT 'x', PRIMARY KEY (a))",
+        "CREATE TABLE parent (a integer NOT NULL, b text[] DEFAULT ARRAY['x', E'\\n'], c pair)",
+        'CREATE TABLE child (d "char", e bit varying(3)[], f interval day to second(3)) '
+        "INHERITS (parent)",
+        "CREATE INDEX child_hash ON child USING hash (b)",
+        "CREATE INDEX parent_brin ON parent USING brin (a int4_minmax_multi_ops) "
+        "WITH (pages_per_range = 2)",
+        'CREATE INDEX parent_many ON parent (((c).b) COLLATE "POSIX" text_pattern_ops DESC, '
+        "(lower((c).b)) DESC NULLS LAST, a) INCLUDE (b) WHERE a > 1 OR b IS NULL",
+        "CREATE UNIQUE INDEX parent_unique ON parent (a DESC, (lower((c).b))) INCLUDE (b)",
+        "ALTER TABLE parent ADD CONSTRAINT no_inherit CHECK (a > 0) NO INHERIT NOT VALID",
+        "CREATE TABLE spans (a integer, s tstzrange, "
+        "EXCLUDE USING gist (s WITH &&) WHERE (a > 1) DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE MATERIALIZED VIEW unfilled AS SELECT a, count(*) FROM parent GROUP BY a "
+        "WITH NO DATA",
+        "CREATE FOREIGN DATA WRAPPER nothing",
+        "CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing",
+        "CREATE FOREIGN TABLE far (a integer NOT NULL DEFAULT 1, CHECK (a > 0)) SERVER nowhere",
+    ],
+    "sqlite": [
+        "CREATE TABLE strict_table (a ANY, b INT NOT NULL, PRIMARY KEY (b, a)) "
+        "STRICT, WITHOUT ROWID",
+        "CREATE VIRTUAL TABLE boxes USING rtree(id, low, high)",
+        "CREATE TABLE gone (a)",
+        "CREATE VIEW of_gone AS SELECT a FROM gone",
+        "DROP TABLE gone",
+        "CREATE TABLE points_nowhere (a REFERENCES nowhere, b REFERENCES nowhere (x) "
+        "ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED, UNIQUE (b COLLATE nocase DESC, a))",
+        "CREATE UNIQUE INDEX partial ON points_nowhere (a, b || 'x') WHERE a IS NOT NULL",
+        'CREATE TABLE odd_types (a \'some type\' (10, -2), b "a""b", c DOUBLE  PRECISION, d [x y])',
+    ],
+    "mysql": [
+        "CREATE TABLE versioned (a int, b timestamp NULL ON UPDATE CURRENT_TIMESTAMP) "
+        "WITH SYSTEM VERSIONING",
+        "CREATE SEQUENCE counter",
+        "CREATE TABLE counted (a bigint DEFAULT (NEXT VALUE FOR counter), b uuid DEFAULT uuid(), "
+        "c int INVISIBLE DEFAULT 1, d point NOT NULL, e varchar(9) COMPRESSED, SPATIAL KEY (d), "
+        "f bit(3) DEFAULT b'101', g set('a', 'b\"', 'c d') DEFAULT 'a', h year DEFAULT 2026, "
+        "i blob DEFAULT x'00ff', j decimal(5, 2) unsigned zerofill)",
+        "CREATE TABLE partitioned (a int, b int) PARTITION BY HASH (a) PARTITIONS 3",
+        "CREATE TABLE gone (a int)",
+        "CREATE VIEW of_gone AS SELECT a FROM gone",
+        "DROP TABLE gone",
+        "CREATE ALGORITHM = MERGE VIEW sums AS SELECT a + 1 AS b, 'x' AS c, NULL AS d FROM versioned",
+        "CREATE TABLE prefixes (a text, b varchar(99), UNIQUE KEY (a(5), b(6)), KEY (b(3) DESC))",
+        "CREATE TABLE spans (a date, b date, PERIOD FOR p (a, b), c int, "
+        "UNIQUE (c, p WITHOUT OVERLAPS))",
+    ],
+}
+
+
+def test_write_when_a_schema_has_every_kind_of_thing_then_all_is_kept(database, tmp_path):
+    rich.install(database)
+    make(database, MORE[database.vendor])
+
+    written, checked = check_what_is_written(tmp_path)
+
+    assert unkept(checked) == []
+    assert "not stated" not in written
 
 
 SQLITE_WITHOUT_TYPES = """
