@@ -157,7 +157,11 @@ class SchemaContracts:
         for alias, tables in self.models.items():
             path = session.config.rootpath / "models"
             models: ModelContract = ModelContract.from_parent(session, path=path, alias=alias)
-            items += models.tests(tables)
+            tests = models.tests(tables)
+            # So that pytest counts them.
+            report = pytest.CollectReport(models.nodeid, "passed", None, list(tests))
+            session.ihook.pytest_collectreport(report=report)
+            items += tests
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say at the end which clauses expire soon; the reports bring it from other processes."""
@@ -429,6 +433,7 @@ def _paths_in_setting() -> list[Path]:
 
 def _tables_of_models() -> dict[str, list[str]]:
     """Return the tables of the models by alias, without databases that stand for another one."""
+    from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
 
     from migration_guard import contracts
@@ -436,7 +441,10 @@ def _tables_of_models() -> dict[str, list[str]]:
     by_alias = {}
     has_models = False
     for alias in connections:
-        settings = connections[alias].settings_dict
+        try:
+            settings = connections[alias].settings_dict
+        except ImproperlyConfigured as error:  # its driver is missing
+            raise pytest.UsageError(_escape(f"{OPTION}: {error}")) from error
         if settings["TEST"].get("MIRROR") or settings["ENGINE"] == DUMMY:
             continue
         tables = contracts.tables_of_models(alias)

@@ -317,6 +317,7 @@ def test_models_when_there_is_no_contract_are_one_with_a_test_for_each_table(pro
     assert tables >= {"books", "clubs_club", "shop_author", "django_content_type"}
     assert set(of_models(run).values()) == {"PASSED"}
     assert len(results(run)) == len(tables) + 3
+    assert f"collected {len(tables) + 3} items" in run.out
 
 
 @on_sqlite

@@ -153,19 +153,23 @@ def _judge_applied(clause: Migrations, candidates: list[Planned], plan: Plan) ->
 def judge_exact(contract: Contract, snapshot: Snapshot) -> Iterator[Judgement]:
     """Judge that there are no other tables, where the contract lists all of them.
 
-    Partitions and the tables of this app do not count.
+    Partitions, the tables of this app and those of extensions that are stated do not count.
     """
     if not contract.exact:
         return
     from django.apps import apps
 
     own = {model._meta.db_table for model in apps.get_app_config("migration_guard").get_models()}
+    extensions = {extension.name for extension in contract.extensions}
     actual = (snapshot.table(name) for name in contract.names)
     listed = {table.label for table in actual if isinstance(table, objects.Table)}
     extra = [
         table.label
         for table in snapshot.tables
-        if table.label not in listed and table.partition_of == "" and table.name not in own
+        if table.label not in listed
+        and table.partition_of == ""
+        and table.name not in own
+        and table.extension not in extensions
     ]
     outcome = Violated("extra-table", "no other table", ", ".join(extra), _EXTRA) if extra else None
     yield Requirement("exact", "", "", contract.source), outcome

@@ -480,6 +480,15 @@ def test_contract_when_exact_then_other_tables_are_named_but_not_our_own():
     assert broken[-1].violation.actual == "other"
 
 
+def test_contract_when_exact_then_tables_of_a_stated_extension_do_not_count():
+    of_extension = objects.Table("public", "spatial", "spatial", "table", extension="postgis")
+    tables = _snapshot(_table(), of_extension)
+
+    for extensions, verdict in ((["postgis"], Verdict.KEPT), ([], Verdict.VIOLATED)):
+        contract = Contract([Table("t")], extensions=extensions, exact=True)
+        assert compare(contract, tables)[-1].verdict is verdict
+
+
 def test_violation_when_a_column_has_no_owner_then_its_table_s_is_named():
     stated = Table(
         "t",
