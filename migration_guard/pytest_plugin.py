@@ -294,7 +294,7 @@ class ContractTest(pytest.Function):
     def __init__(self, *, assertion_id: str, contract_file: ContractFile, **more: Any) -> None:
         super().__init__(**more)
         self.assertion_id, self.contract_file = assertion_id, contract_file
-        self.add_marker(pytest.mark.django_db(databases=[contract_file.alias]))
+        self.add_marker(pytest.mark.django_db(databases=_with_mirrored(contract_file.alias)))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the place for reports: the contract and the assertion, not this module."""
@@ -418,6 +418,14 @@ def _alias(path: Path) -> str:
         if path in (contract.resolve() for contract in paths):
             return alias
     return "default"
+
+
+def _with_mirrored(alias: str) -> list[str]:
+    """Return the alias, and the one that its test database is: Django makes only that one."""
+    from django.db import connections
+
+    mirrored = connections[alias].settings_dict["TEST"].get("MIRROR")
+    return [alias, mirrored] if mirrored else [alias]
 
 
 def _paths_in_setting() -> list[Path]:

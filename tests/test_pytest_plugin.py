@@ -365,6 +365,19 @@ def test_models_when_there_are_several_databases_are_tested_where_they_belong(pr
 
 
 @on_sqlite
+def test_contract_when_its_database_mirrors_another_makes_the_other_one_first(project):
+    settings = project.path / "site_settings.py"
+    contracts = 'MIGRATION_GUARD["CONTRACTS"] = {"copy": [BASE_DIR / "schema_contract.toml"]}\n'
+    settings.write_text(settings.read_text() + 'OTHER = ""\n' + SEVERAL + contracts)
+    project.write({"schema_contract.toml": CONTRACT.partition("[migrations]")[0]})
+
+    run = project.pytest("-v", "--schema-contract", "-k", "users")
+
+    assert run.code == 0, run.out
+    assert len(of_contract(run)) == 5
+
+
+@on_sqlite
 def test_models_when_the_project_has_none_says_what_to_write(project):
     settings = project.path / "site_settings.py"
     text = settings.read_text()

@@ -169,6 +169,8 @@ REFUSED = {
         "SQL in quotes",
     ),
     "an empty name": ("[tables.t]\nprimary_key = ['']", 2, '"" is wrong', "a text"),
+    "a day that is none": ("[tables.t]\nuntil = '31.3.2027'", 2, "is wrong", "a day, such as"),
+    "a time": ("[tables.t]\nuntil = 2027-03-31T00:00:00", 2, "is wrong", "a day, such as"),
     "no columns": ("[tables.t]\nunique = [[]]", 2, "[] is wrong", "at least one column"),
     "a key that is missing": (
         "[tables.t]\nforeign_keys = [{ columns = ['a'] }]",

@@ -50,12 +50,18 @@ BROKEN = checked(KEPT, *VIOLATED, UNKNOWN)
 NOT_TOLD = checked(KEPT, UNKNOWN)
 ALLOWED = checked(KEPT, UNKNOWN, allow_unknown=True)
 OF_CODE = checked(assertion("users::exists", Verdict.UNKNOWN, unknown="permission denied"))
+WARNED = checked(
+    assertion("users::until", source="schema_contract.toml:3")._replace(
+        owner="export", warning="the clause is to be settled by 2027-03-31, in 12 days (UTC)"
+    )
+)
 FAILED = Checked("default", error=CannotTell("No connection.", "Start the server."))
 EVERY = {
     "kept": ALL_KEPT,
     "broken": BROKEN,
     "not-told": NOT_TOLD,
     "allowed": ALLOWED,
+    "warned": WARNED,
     "of-code": OF_CODE,
     "failed": FAILED,
 }
