@@ -24,6 +24,8 @@ from migration_guard.results import (
 
 # More applied migrations than this are listed only with --verbosity 2.
 ORDER_CAP: Final = 100
+# The rule of a clause that is stated after its day.
+EXPIRED: Final = "expired"
 _INDENT: Final = "    "
 
 
@@ -172,23 +174,7 @@ def verdict(checked: Checked) -> str:
         others = [problem for problem in causes if problem.rule != MIGRATION_FAILED]
         return failure(checked.error, others)
     if checked.returncode == 1:
-        broken = count(len(checked.violations), "violation")
-        if checked.drift:
-            return (
-                f'The database "{checked.database}" and what the files make differ: {broken}.\n'
-                "Each is named above, with the migration that speaks of it and what to do."
-            )
-        if checked.fresh is not None:
-            return (
-                f"A database that is built from the files does not keep the contract: {broken}.\n"
-                "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
-                "contract is wrong, correct it where it says so."
-            )
-        return (
-            f'The database "{checked.database}" does not keep its contract: {broken}.\n'
-            "Apply what is pending (manage.py runsqlmigrations), or add a migration that makes it "
-            "so; or, if the contract is wrong, correct it where it says so."
-        )
+        return _broken(checked)
     if checked.returncode:
         unknown = count(len(checked.unknown), "assertion")
         return (
@@ -196,6 +182,32 @@ def verdict(checked: Checked) -> str:
             "Remove the cause that is named above, or accept it: --allow-unknown."
         )
     return ""
+
+
+def _broken(checked: Checked) -> str:
+    """Return what the violations of a check are about, and the next command."""
+    broken = count(len(checked.violations), "violation")
+    if all(violation.rule == EXPIRED for violation in checked.violations):
+        return (
+            f'Clauses of the contract of "{checked.database}" have expired: {broken}.\n'
+            "Remove each where the contract says so, or give it a later day."
+        )
+    if checked.drift:
+        return (
+            f'The database "{checked.database}" and what the files make differ: {broken}.\n'
+            "Each is named above, with the migration that speaks of it and what to do."
+        )
+    if checked.fresh is not None:
+        return (
+            f"A database that is built from the files does not keep the contract: {broken}.\n"
+            "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
+            "contract is wrong, correct it where it says so."
+        )
+    return (
+        f'The database "{checked.database}" does not keep its contract: {broken}.\n'
+        "Apply what is pending (manage.py runsqlmigrations), or add a migration that makes it "
+        "so; or, if the contract is wrong, correct it where it says so."
+    )
 
 
 def problems(problems: Iterable[Problem]) -> str:

@@ -206,3 +206,4 @@ def test_report_when_a_clause_expires_soon_says_so(
         assert result.code == code, result
         assert text in result.out
         assert "export" in result.out
+        assert ("have expired: 1 violation" in result.err) is bool(code)
