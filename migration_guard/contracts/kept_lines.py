@@ -14,6 +14,7 @@ from migration_guard.results import Assertion, Verdict
 from migration_guard.schema.objects import Snapshot
 
 EXACT: Final = "exact = true"
+NOT_STATED: Final = "not stated, since its check would fail"
 
 _LINE: Final = re.compile(r"line (\d+)")
 _COLUMN: Final = re.compile(r'((?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*") = )\{ .*')
@@ -85,4 +86,4 @@ def _leave_out(lines: list[str], position: int, why: str) -> None:
 
 
 def _not_stated(line: str, why: str) -> str:
-    return comment(f"not stated, since its check would fail ({why}): {line.strip()}")
+    return comment(f"{NOT_STATED} ({why}): {line.strip()}")

@@ -10,6 +10,7 @@ from django.core.management.color import no_style
 
 from migration_guard import schema_check
 from migration_guard.contracts import RULES, Contract
+from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
@@ -80,6 +81,11 @@ class Command(GuardCommand):
         contract, left_out = schema_check.write_contract(options["database"], options["tables"])
         _save(options["write"], contract)
         self.tell(f"Wrote {options['write']}.")
+        if comments := contract.count(NOT_STATED):
+            self.tell(
+                f"{text.count(comments, 'clause')} of this database cannot be stated: look for "
+                'the comments with "not stated".'
+            )
         if left_out:
             self.tell(
                 f"Left out {len(left_out)} tables that Django's own migrations make, since their "
