@@ -18,8 +18,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from migration_guard import conf, contracts
 from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError
+from migration_guard.planning.evidence import Evidence
+from migration_guard.planning.plan import Plan
 from migration_guard.results import Checked, Outcome
-from migration_guard.running import connecting, executor
+from migration_guard.running import connecting, evidence, executor
 from migration_guard.running.failures import Interrupted
 from migration_guard.running.garbage_collection import no_collection
 from migration_guard.running.options import Options
@@ -86,7 +88,12 @@ def check(
             checked = checked._replace(migrations=plan)
             no_plan = str(outcome.error or "")
             examination = contracts.examine(
-                connection, contract, plan, no_plan=no_plan, today=today
+                connection,
+                contract,
+                plan,
+                no_plan=no_plan,
+                today=today,
+                evidence=lambda: read_acts(alias, plan),
             )
     except GuardError as error:
         return checked._replace(error=error)
@@ -102,6 +109,14 @@ def read_plan(alias: str, environment: str | None = None) -> Outcome:
     if isinstance(outcome.error, Interrupted):
         raise KeyboardInterrupt
     return outcome
+
+
+def read_acts(alias: str, plan: Plan | None) -> Evidence:
+    """Return what the database's audit and stored SQL tell about a plan; nothing without one."""
+    if plan is None or not any(planned.row for planned in plan.migrations):
+        return Evidence()
+    with connecting.open_connection(alias, read_only=True) as (connection, facts):
+        return evidence.read_evidence(connection, facts, plan)
 
 
 def write_contract(

@@ -17,7 +17,7 @@ from migration_guard.contracts import (
     inserts,
     keys_and_indexes,
 )
-from migration_guard.contracts.causes import Causes
+from migration_guard.contracts.causes import PLAN_ALONE, Background, Causes, Wanted
 from migration_guard.contracts.clause_names import name_clause
 from migration_guard.contracts.contract import Contract
 from migration_guard.contracts.deadlines import judge_deadlines
@@ -47,13 +47,15 @@ def compare(
     deparse: Deparse = no_server,
     no_plan: str = "",
     today: date | None = None,
+    background: Background = PLAN_ALONE,
 ) -> tuple[Assertion, ...]:
     """Compare a contract with a snapshot of a database.
 
     Without a ``plan`` the migrations are unknown, for the reason ``no_plan``, and hints name none.
     Without ``today``, the day in UTC, it is unknown which clauses have expired.
+    ``background`` is what the database tells beside its plan.
     """
-    causes = Causes(plan, snapshot.vendor)
+    causes = Causes(plan, snapshot.vendor, background)
     suggestions = _Suggestions(snapshot)
     assertions: list[Assertion] = []
     clauses: tuple[Table | View, ...] = (*contract.tables, *contract.views)
@@ -161,7 +163,11 @@ class _Comparison(NamedTuple):
                 yield requirement.violated_assertion(existence.violation)
             elif isinstance(actual, objects.Column):
                 judge_aspect = judge if can_be_judged else columns.judge_view_column
-                yield requirement.assertion(judge_aspect(context, column, actual))
+                outcome = judge_aspect(context, column, actual)
+                if isinstance(outcome, Violated) and can_be_judged:
+                    hint = self.causes.hint_for_difference(self.clause.name, column.name, self._app)
+                    outcome = outcome._replace(hint=hint or outcome.hint)
+                yield requirement.assertion(outcome)
             else:
                 yield requirement.assertion(Undecided(existence.unknown))
 
@@ -225,12 +231,16 @@ class _Comparison(NamedTuple):
         if not isinstance(outcome, Violated) or outcome.hint or "missing" not in outcome.rule:
             return outcome
         name = getattr(clause, "name", "")
+        columns = tuple(getattr(clause, "columns", ()))
+        kind = requirement.object.partition("(")[0]
+        wanted = Wanted(self.clause.name, name, kind, columns)
         if name:
-            hint = self.causes.hint(self.clause.name, name, app=self._app)
+            hint = self.causes.hint(self.clause.name, name, app=self._app, wanted=wanted)
         else:
-            word = _SQL_WORDS.get(requirement.object.partition("(")[0], "")
-            names = [name for name in getattr(clause, "columns", ()) if name.isidentifier()]
-            hint = self.causes.hint_for_key(word, self.clause.name, names)
+            names = [name for name in columns if name.isidentifier()]
+            hint = self.causes.hint_for_key(
+                _SQL_WORDS.get(kind, ""), self.clause.name, names, app=self._app, wanted=wanted
+            )
         return with_hint(outcome, hint or _ADD)
 
     @property
@@ -283,4 +293,4 @@ def _is_right_kind(clause: Table | View, kind: str) -> bool:
 _OF_TABLES: Final = frozenset({"exists", "exact", *inserts.JUDGES})
 # The word of a statement that makes such a key.
 _SQL_WORDS: Final = {"unique": "UNIQUE", "index": "INDEX", "foreign_key": "REFERENCES"}
-_ADD: Final = "Add it in a migration: manage.py makesqlmigration."
+_ADD: Final = "Add it in a migration: manage.py makesqlmigration NAME."

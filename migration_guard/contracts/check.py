@@ -1,12 +1,15 @@
 """Check a database against a contract: read it, compare it, and measure the time."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from migration_guard.contracts.assertions import compare
+from migration_guard.contracts.causes import Background, DjangoMigrations
 from migration_guard.contracts.contract import Contract
 from migration_guard.exceptions import CannotTell
+from migration_guard.planning.evidence import Evidence
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation
 from migration_guard.results import Examination
@@ -22,12 +25,14 @@ def examine(
     *,
     no_plan: str = "",
     today: date | None = None,
+    evidence: Callable[[], Evidence] = Evidence,
 ) -> Examination:
     """Return an assertion for each requirement of the contract: kept, violated or unknown.
 
     ``plan`` (see ``running.executor.look``) gives the migrations and the hints; ``no_plan`` says
-    why there is none. ``today`` is the day in UTC, None for the one of the clock. Raises CannotTell
-    for an empty contract, and Django's errors for a connection that fails.
+    why there is none. ``today`` is the day in UTC, None for the one of the clock. ``evidence``
+    reads what the audit tells. Raises CannotTell for an empty contract, and Django's errors for a
+    connection that fails.
     """
     from migration_guard.contracts.deparse import caching_deparser
     from migration_guard.schema.read import read_snapshot
@@ -45,6 +50,7 @@ def examine(
         deparse=caching_deparser(connection),
         no_plan=no_plan,
         today=today or datetime.now(UTC).date(),
+        background=Background(evidence, DjangoMigrations(connection).explain, connection.alias),
     )
     if not assertions:
         raise _empty_contract()

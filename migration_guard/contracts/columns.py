@@ -122,16 +122,17 @@ def _judge_identity(context: TableContext, clause: Column, actual: objects.Colum
     if actual.identity is UNKNOWN:
         return context.undecided(actual.name, "columns")
     identity: str | bool = actual.identity
+    has_sequence = actual.default is not UNKNOWN and is_sequence(actual.default or None)
     if isinstance(clause.identity, bool):
         if not identity and actual.default is UNKNOWN:
             return context.undecided(actual.name, "defaults", "columns")
-        has_sequence = actual.default is not UNKNOWN and is_sequence(actual.default or None)
         if (bool(identity) or has_sequence) is clause.identity:
             return None
     elif identity == clause.identity:
         return None
     expected = _expectation(clause.identity, "numbered by the database")
-    return Violated("wrong-identity", expected, actual.identity or "not an identity", _CHANGE)
+    other = _SERIAL if has_sequence else "not an identity"
+    return Violated("wrong-identity", expected, actual.identity or other, _CHANGE)
 
 
 def _judge_generated(context: TableContext, clause: Column, actual: objects.Column) -> Outcome:
@@ -199,6 +200,7 @@ _AFFINITY_OF: Final[Mapping[str, Callable[[str], str] | None]] = {
     "mysql": None,
     "sqlite": _sqlite_affinity,
 }
+_SERIAL: Final = "a serial (a default of nextval), as Django before 4.1 makes it"
 _CHANGE: Final = (
     "Write a migration that changes the column (manage.py makesqlmigration), or correct the "
     "contract if nobody relies on this."

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from migration_guard.problems import Violation
 from migration_guard.results import Assertion, Verdict
+from migration_guard.schema.unseen import escape_unseen
 
 
 class Violated(NamedTuple):
@@ -42,13 +43,14 @@ class Requirement(NamedTuple):
             return self._assertion(Verdict.KEPT)
         if isinstance(outcome, Undecided):
             return self._assertion(Verdict.UNKNOWN, unknown=outcome.why)
+        expected, actual = escape_unseen(outcome.expected, outcome.actual)
         return self.violated_assertion(
             Violation(
                 outcome.rule,
                 self.table,
                 self.object,
-                outcome.expected,
-                outcome.actual,
+                expected,
+                actual,
                 self.source,
                 outcome.hint,
                 self.owner,

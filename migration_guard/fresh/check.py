@@ -11,9 +11,11 @@ from time import perf_counter
 
 from django.apps import apps
 from django.db import DatabaseError, connections
+from django.db.migrations.recorder import MigrationRecorder
 
 from migration_guard import conf, schema_check
 from migration_guard.contracts import Contract
+from migration_guard.contracts.causes import Background, DjangoMigrations
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh import building, diagnosis, template
 from migration_guard.fresh.building import BuildFailed, BuildOptions
@@ -21,6 +23,7 @@ from migration_guard.fresh.drift import drift
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.throwaway import open_host, throwaway
 from migration_guard.fresh.timeline import Timeline
+from migration_guard.planning.evidence import Evidence
 from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Checked, Examination, FreshDatabase
 from migration_guard.running import connecting, events
@@ -54,6 +57,8 @@ class _Actual:
     snapshot: Snapshot
     plan: Plan | None
     stamp: str | None
+    evidence: Evidence
+    django: DjangoMigrations
 
 
 def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
@@ -160,16 +165,29 @@ def _read(alias: str) -> _Actual:
     outcome = schema_check.read_plan(alias)
     with schema_check.open_for_reading(alias) as connection:
         snapshot = read_database(connection)
+        # Now, since the alias leads to the throwaway database later.
+        django = DjangoMigrations(connection).load()
     plan = outcome.plan if outcome.error is None else None
-    return _Actual(snapshot, plan, outcome.stamp)
+    return _Actual(snapshot, plan, outcome.stamp, schema_check.read_acts(alias, plan), django)
 
 
 def _drift(request: FreshCheck, actual: _Actual) -> tuple[Assertion, ...]:
     with schema_check.open_for_reading(request.alias) as connection:
         fresh = read_database(connection)
     models = apps.get_models(include_auto_created=True)
-    by_table = {model._meta.db_table: model._meta.app_label for model in models}
-    return drift(fresh, actual.snapshot, actual.plan, apps=by_table, ignore=request.ignore)
+    managed = {
+        model._meta.db_table: model._meta.app_label for model in models if model._meta.managed
+    }
+    by_table = {MigrationRecorder.Migration._meta.db_table: "", **managed}
+    background = Background(lambda: actual.evidence, actual.django.explain, request.alias)
+    return drift(
+        fresh,
+        actual.snapshot,
+        actual.plan,
+        apps=by_table,
+        ignore=request.ignore,
+        background=background,
+    )
 
 
 _INTERRUPTED = Refused(

@@ -95,13 +95,24 @@ def _failed_statements(file: MigrationFile, failed: Problem, vendor: str) -> lis
 
 
 def _created_names(file: MigrationFile, vendor: str) -> set[tuple[str, str]]:
-    """Return (table or view, "") for each that a file creates, and (table, column) it adds."""
+    """Return (table or view, "") for each that a file creates, and (table, column) it adds.
+
+    A new name that an existing one gets counts too.
+    """
     names = set()
     for statement in _statements(file, vendor):
         change = read_ddl(statement.text, vendor)
-        if change is not None and change.kind in {"TABLE", "VIEW"}:
-            columns = [""] if change.verb == "CREATE" else change.columns_added
-            names |= {(change.name, column) for column in columns}
+        if change is None or change.kind not in {"TABLE", "VIEW"}:
+            continue
+        if change.verb == "CREATE":
+            names.add((change.name, ""))
+        names |= {(change.name, column) for column in change.columns_added}
+        names |= {(new.name, "") for new in change.new_names}
+        names |= {
+            (change.name, clause.new_name) if clause.kind else (clause.new_name, "")
+            for clause in change.clauses
+            if clause.new_name and clause.verb in {"RENAME", "CHANGE"}
+        }
     return names
 
 

@@ -1,14 +1,15 @@
 """Drift: the configured database compared with one that is built now from the files.
 
-Pure. Each database object is one assertion. A violation names the migration that mentions the
-object, and the state of that migration in the configured database.
+Pure. Each database object is one assertion. A violation names the migration that makes or changes
+the object, and a cause only where files, history or audit show it.
 """
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, NamedTuple
 
-from migration_guard.contracts.causes import Causes, Mention
+from migration_guard.contracts.causes import PLAN_ALONE, Background, Causes, Explanation, Wanted
+from migration_guard.fresh import old_forms, other_tools
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation, place
 from migration_guard.results import Assertion, Verdict
@@ -17,6 +18,7 @@ from migration_guard.schema.diff.compare import Change, Comparison, compare
 from migration_guard.schema.diff.database_objects import DatabaseObject
 from migration_guard.schema.objects import Snapshot
 from migration_guard.sql.classify import mask_secrets
+from migration_guard.vendors import VENDORS
 
 RULES: Final[Mapping[str, str]] = {
     "drift-missing": "The files make it, and the database does not have it.",
@@ -55,15 +57,18 @@ def drift(
     *,
     apps: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
+    background: Background = PLAN_ALONE,
 ) -> tuple[Assertion, ...]:
     """Return an assertion for each object of either database.
 
-    ``plan`` is that of the configured database, ``apps`` the Django app by table. ``ignore`` has
-    patterns as in a shell, for ``table``, ``table.name``, or the name of an object without a table.
+    ``plan`` is that of the configured database, ``apps`` the Django app by table that Django's
+    migrations make. ``ignore`` has patterns as in a shell, for ``table``, ``table.name``, or the
+    name of an object without a table. ``background`` is what the configured database tells.
     """
-    causes = Causes(plan, actual.vendor)
+    causes = Causes(plan, actual.vendor, background)
+    hints = _Hints(causes, actual, apps or {}, background)
     return tuple(
-        _assertion(comparison, (actual, fresh), causes, apps or {})
+        _assertion(comparison, (actual, fresh), hints)
         for comparison in compare(fresh, actual)
         if not _is_ignored(comparison.database_object, (*ignore, SET_ASIDE))
     )
@@ -75,9 +80,7 @@ def _is_ignored(item: DatabaseObject, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
-def _assertion(
-    comparison: Comparison, databases: Sequence[Snapshot], causes: Causes, apps: Mapping[str, str]
-) -> Assertion:
+def _assertion(comparison: Comparison, databases: Sequence[Snapshot], hints: "_Hints") -> Assertion:
     item = comparison.database_object
     id_ = "::".join(filter(None, ("drift", item.table, item.object or "table")))
     if comparison.change is Change.SAME:
@@ -85,8 +88,11 @@ def _assertion(
     if comparison.change is Change.UNKNOWN:
         why = _why_unknown(item, databases)
         return Assertion(id_, item.table, item.object, "", Verdict.UNKNOWN, unknown=why)
-    mention, vendor = _mention(comparison, causes), databases[0].vendor
-    source = place(mention.path, mention.line) if mention is not None else ""
+    vendor = databases[0].vendor
+    explanation = hints.explain(comparison)
+    statement = explanation.source if explanation is not None else None
+    file = statement.migration.file if statement is not None else None
+    source = place(file.path, statement.line) if statement is not None and file is not None else ""
     violation = Violation(
         _RULES_BY_CHANGE[comparison.change],
         item.table,
@@ -94,7 +100,7 @@ def _assertion(
         mask_secrets(comparison.expected, vendor),
         mask_secrets(comparison.actual, vendor),
         source,
-        _hint(comparison, mention, apps.get(item.table, "")),
+        hints.hint(comparison, explanation),
     )
     return Assertion(id_, item.table, item.object, source, Verdict.VIOLATED, violation)
 
@@ -112,52 +118,109 @@ def _why_unknown(item: DatabaseObject, databases: Sequence[Snapshot]) -> str:
     return fitting[0].why if fitting else databases[0].why(item.table)
 
 
-def _mention(comparison: Comparison, causes: Causes) -> Mention | None:
-    """Return the statement that tells most about the object: by its name, else by its columns."""
-    item = comparison.database_object
-    table = item.table.rpartition(".")[2]
-    name = (item.name if item.table else item.name.rpartition(".")[2]).partition("(")[0]
-    queries: list[tuple[str, ...]] = []
-    if name:
-        queries.append((table, name.rpartition(".")[2]) if item.object else (table,))
-    # For an extra object the columns prove nothing: a file that mentions them need not make it.
-    if item.kind in _WORDS and item.columns and comparison.change is not Change.EXTRA:
-        queries.append((table, _WORDS[item.kind], *item.columns))
-    mentions = (causes.find_mention(*filter(None, names)) for names in queries)
-    return next(filter(None, mentions), None)
+class _Hints(NamedTuple):
+    """What is said of a difference: its cause, as far as one is shown, and what to do."""
 
+    causes: Causes
+    actual: Snapshot
+    apps: Mapping[str, str]
+    background: Background
 
-def _hint(comparison: Comparison, mention: Mention | None, app: str) -> str:
-    if mention is None:
-        made = f"Django's own migrations of {app} make it" if app else _NOBODY
-        return _UNMENTIONED[comparison.change].format(made=made)
-    if mention.state == "edited":
+    def explain(self, comparison: Comparison) -> Explanation | None:
+        """Return what statements tell of an object: by its name, else by its columns."""
+        item = comparison.database_object
+        name = item.name.partition("(")[0]
+        queries: list[tuple[str, ...]] = []
+        if name and item.object and item.table:
+            queries.append((item.table, name.rpartition(".")[2]))
+        elif name:
+            queries.append((name,))
+        # For an extra object the columns prove nothing: a file that mentions them need not make it.
+        if item.kind in _WORDS and item.columns and comparison.change is not Change.EXTRA:
+            queries.append((item.table, _WORDS[item.kind], *item.columns))
+        answers = (self.causes.explain(comparison.change, *names) for names in queries)
+        return next(filter(None, answers), None)
+
+    def hint(self, comparison: Comparison, explanation: Explanation | None) -> str:
+        """Return what to say of a difference and its explanation."""
+        app = self.apps.get(comparison.database_object.table)
+        is_ours = explanation is not None and explanation.is_made
         return (
-            f"{mention.id} {mention.verb} it, and its file was edited after it was applied: this "
-            "database ran another text. manage.py runsqlmigrations --check shows the difference; "
-            "restore the file, and put the change into a new migration."
+            self._name_what_nobody_made(comparison, app)
+            or ("" if is_ours else self._explain_by_django(comparison, app or ""))
+            or self._with_remedy(comparison, explanation, app)
         )
-    fact = f"{mention.id} {mention.verb} it and is {mention.state}"
-    if mention.state == "skipped":
-        return f"{fact}: its environments exclude this database, so it was made by hand."
-    if not mention.applied:
-        return f"{fact}: apply it with manage.py runsqlmigrations."
-    return f"{fact}: {_SINCE[comparison.change]}"
+
+    def _name_what_nobody_made(self, comparison: Comparison, app: str | None) -> str:
+        """Return what an old form of Django, or the history table of another tool, is."""
+        item = comparison.database_object
+        if app is not None and comparison.change is Change.DIFFERS:
+            return old_forms.describe(comparison, self.actual.vendor, self.causes.option)
+        if comparison.change is Change.EXTRA and item.kind == "table":
+            return other_tools.describe(self.actual.table(item.table))
+        return ""
+
+    def _explain_by_django(self, comparison: Comparison, app: str) -> str:
+        item = comparison.database_object
+        if not (item.table and (app or comparison.change is Change.EXTRA)):
+            return ""
+        is_table = item.kind == "table"
+        name, kind = ("", "") if is_table else (item.name, item.kind.replace(" ", "_"))
+        wanted = Wanted(item.table, name, kind, item.columns, is_made=True)
+        return self.background.django(comparison.change, app, wanted)
+
+    def _with_remedy(
+        self, comparison: Comparison, explanation: Explanation | None, app: str | None
+    ) -> str:
+        change = comparison.change
+        if explanation is not None and not explanation.is_open:
+            return explanation.hint
+        if explanation is not None:
+            fact = explanation.hint
+        elif app and change is not Change.EXTRA:
+            fact = f"Django's own migrations of {app} make it; {_NOT_SHOWN[change]}."
+        else:
+            fact = f"No migration mentions it by this name; {_NOT_SHOWN[change]}."
+        kind, vendor, option = (
+            comparison.database_object.kind,
+            self.actual.vendor,
+            self.causes.option,
+        )
+        ways = _DROP_COLUMN if (change, kind) == (Change.EXTRA, "column") else _WAYS[change]
+        recorded = _IF_MISSING if kind in _WITH_CONDITION else _RECORDED
+        remedy = _REMEDIES[change].format(ways.get(vendor, _IN_A_MIGRATION), recorded)
+        return f"{fact} {remedy.replace('{}', option)}"
 
 
-_BACK: Final = "make it so again by hand, or write a migration that makes this the truth"
-_SINCE: Final = {
-    Change.MISSING: f"it was removed since, by hand; {_BACK}.",
-    Change.EXTRA: "yet a fresh database does not have it; drop it by hand, or write a migration "
-    "that makes it (IF NOT EXISTS).",
-    Change.DIFFERS: f"it was changed since, by hand; {_BACK}.",
+_NOT_SHOWN: Final = {
+    Change.MISSING: "the history does not show what removed it",
+    Change.EXTRA: "the history does not show what made it",
+    Change.DIFFERS: "the history does not show what made the difference",
 }
-_NOBODY: Final = "no SQL migration speaks of it by this name"
-_UNMENTIONED: Final = {
-    Change.MISSING: "A fresh database has it: {made}. Look whether all that is pending is applied "
-    "(manage.py migrate, manage.py runsqlmigrations).",
-    Change.EXTRA: f"It was made by hand: {_NOBODY}. Write a migration that makes it (IF NOT "
-    "EXISTS), drop it, or leave it out with --ignore.",
-    Change.DIFFERS: "It was changed by hand: {made}. Write a migration that makes this the truth, "
-    "change it back, or leave it out with --ignore.",
+_REMEDIES: Final = {
+    Change.MISSING: "Put it back {0}, or write a migration that drops it (IF EXISTS).",
+    Change.EXTRA: "Drop it {0}, write a migration that makes it ({1}), or leave it out with "
+    "--ignore.",
+    Change.DIFFERS: "Change it back {0}, write a migration that makes this the truth, or leave it "
+    "out with --ignore.",
 }
+# What CREATE makes; where ALTER makes it, a database that has it takes no second one.
+_WITH_CONDITION: Final = frozenset({"table", "index"})
+_IF_MISSING: Final = "IF NOT EXISTS"
+_RECORDED: Final = "recorded here: manage.py repairsqlmigrations ID --mark-applied --reason TEXT{}"
+_BY_SCRIPT: Final = "with manage.py runauditedsql FILE --reason TEXT{}"
+_IN_A_MIGRATION: Final = "in a new migration (IF EXISTS, IF NOT EXISTS)"
+_BY_VENDOR: Final = {
+    "postgresql": _BY_SCRIPT,
+    "sqlite": _BY_SCRIPT,
+    "mysql": _IN_A_MIGRATION,  # DDL commits there, so that no audited script may hold it
+}
+# A script that drops a table is confirmed by a person alone.
+_DROP: Final = "in a new migration (IF EXISTS)"
+_WAYS: Final[Mapping[Change, Mapping[str, str]]] = {
+    Change.MISSING: _BY_VENDOR,
+    Change.DIFFERS: _BY_VENDOR,
+    Change.EXTRA: dict.fromkeys(VENDORS, _DROP),
+}
+# SQLite knows no DROP COLUMN IF EXISTS.
+_DROP_COLUMN: Final = {"postgresql": _DROP, "sqlite": _BY_SCRIPT, "mysql": _DROP}

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from migration_guard.history.access import Access, Rows
 from migration_guard.models import AuditEntry
+from migration_guard.planning.evidence import Act
 from migration_guard.sql.classify import mask_text
 
 CLEARED: Final = "cleared"
@@ -54,3 +56,19 @@ class Audit:
             f"SELECT DISTINCT action, migration_id FROM {self.table} WHERE action IN ({marks})",
             _REORDERING,
         )
+
+    def acts(self) -> tuple[Act, ...]:
+        """Return all acts, in order of time."""
+        at = self._access.time_as_text("at")
+        rows = self._connection.fetch(
+            f"SELECT action, migration_id, who, {at}, reason, details FROM {self.table} ORDER BY id"
+        )
+        return tuple(_act(*row) for row in rows)
+
+
+def _act(action: str, migration_id: str, who: str, at: str, reason: str, details: str) -> Act:
+    values: dict[str, Any] = {}
+    with suppress(ValueError):
+        values = json.loads(details or "{}")
+    file, sql = values.get("file") or "", values.get("sql") or ""
+    return Act(action, migration_id, who, at[:10], reason, str(file), str(sql))

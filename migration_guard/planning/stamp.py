@@ -31,7 +31,8 @@ def parse_stamp(rows: Sequence[StampRow], environments: Collection[str]) -> str 
     if [row.id for row in rows] != [STAMP_ID]:
         raise CannotTell(
             f"The database must carry one environment stamp with the id {STAMP_ID}, and carries "
-            f"{describe_stamp(rows)}: the table migration_guard_environment was changed by hand."
+            f"{describe_stamp(rows)}, which no command of this app writes to the table "
+            "migration_guard_environment."
         )
     name = rows[0].environment
     try:

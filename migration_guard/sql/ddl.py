@@ -30,13 +30,16 @@ class Clause(NamedTuple):
     """One action of an ALTER, such as ``ADD COLUMN IF NOT EXISTS born date``.
 
     `kind` is COLUMN in an ALTER TABLE that names no other; `name` is "" where none is given, and
-    `words` are all words of the clause in upper case, names without their quotes.
+    `words` are all words of the clause in upper case, names without their quotes. `new_name` is
+    the name or the schema that RENAME, CHANGE and SET SCHEMA give, to the table itself where
+    `kind` is "".
     """
 
     verb: str
     kind: str
     name: str
     words: tuple[str, ...]
+    new_name: str = ""
 
 
 class DDL(NamedTuple):
@@ -171,24 +174,56 @@ def _table_of(cursor: Cursor, statement: DDL) -> Name | None:
     return None
 
 
+def read_items(text: str, vendor: str) -> Iterator[Clause]:
+    """Yield the columns and constraints in the brackets of a CREATE TABLE, as ADD clauses."""
+    cursor = Cursor(significant(text, dialect(vendor)), dialect(vendor))
+    while not (cursor.is_at_end or cursor.peek() in _BEFORE_ITEMS):
+        cursor.take()
+    for part in split_at_commas(cursor.take_group()):
+        if part:
+            yield _read_clause("ADD", Cursor(part, cursor.lexis), "TABLE")
+
+
 def _read_clauses(tokens: Sequence[Token], kind: str, lexis: Dialect) -> Iterator[Clause]:
     for part in split_at_commas(tokens):
         cursor = Cursor(part, lexis)
-        if cursor.is_at_end:
-            continue
-        verb = cursor.take()
-        if kind == "TABLE":
-            noun = cursor.accept_any(_OF_TABLES) or "COLUMN"
-        else:
-            noun = cursor.accept_any(_OF_OTHERS)
-        _take_condition(cursor)
-        is_own_name = verb == "RENAME" and cursor.peek() in {"TO", "AS"}
-        name = None if is_own_name else cursor.take_name()
-        words = tuple(
-            (identifier(token, lexis) if token.kind is Kind.QUOTED else token.text).upper()
-            for token in part
-        )
-        yield Clause(verb, "" if is_own_name else noun, name.name if name else "", words)
+        if not cursor.is_at_end:
+            yield _read_clause(cursor.take(), cursor, kind)
+
+
+def _read_clause(verb: str, cursor: Cursor, kind: str) -> Clause:
+    words = tuple(
+        (identifier(token, cursor.lexis) if token.kind is Kind.QUOTED else token.text).upper()
+        for token in cursor.tokens
+    )
+    if (verb, cursor.peek()) == ("SET", "SCHEMA"):
+        cursor.take()
+        return Clause(verb, "", "", words, _take_identifier(cursor))
+    if verb == "RENAME" and (cursor.accept_any({"TO", "AS"}) or not _has_new_name(words)):
+        return Clause(verb, "", "", words, _take_identifier(cursor))
+    if kind == "TABLE":
+        noun = cursor.accept_any(_OF_TABLES) or "COLUMN"
+    else:
+        noun = cursor.accept_any(_OF_OTHERS)
+    if noun in _BEFORE_KEY:
+        cursor.accept_any(_KEY_WORDS)
+    _take_condition(cursor)
+    # PostgreSQL: ADD UNIQUE USING INDEX i. MySQL: ADD INDEX USING BTREE (a).
+    name = "" if noun in _BEFORE_KEY and cursor.peek() == "USING" else _take_identifier(cursor)
+    new_name = ""
+    if verb == "CHANGE" or (verb == "RENAME" and cursor.accept("TO")):
+        new_name = _take_identifier(cursor)
+    return Clause(verb, noun, name, words, new_name)
+
+
+def _has_new_name(words: Sequence[str]) -> bool:
+    """Return whether a RENAME names two things; MySQL also has RENAME alone with a new name."""
+    return "TO" in words[1:]
+
+
+def _take_identifier(cursor: Cursor) -> str:
+    name = cursor.take_name()
+    return name.name if name else ""
 
 
 _VERBS: Final = frozenset({"CREATE", "ALTER", "DROP", "RENAME"})
@@ -235,4 +270,11 @@ _OF_TABLES: Final = frozenset(
         *("KEY", "FULLTEXT", "SPATIAL", "PARTITION", "PERIOD", "SYSTEM"),
     }
 )
+# These are followed by the word KEY or INDEX, and by a name or none.
+_BEFORE_KEY: Final = frozenset(
+    {"PRIMARY", "UNIQUE", "FOREIGN", "FULLTEXT", "SPATIAL", "INDEX", "KEY"}
+)
+_KEY_WORDS: Final = frozenset({"KEY", "INDEX"})
+# What ends the head of a CREATE TABLE; without the bracket it has no items of its own.
+_BEFORE_ITEMS: Final = frozenset({"(", "AS", "SELECT", "LIKE", "PARTITION"})
 _OF_OTHERS: Final = frozenset({"COLUMN", "CONSTRAINT", "VALUE", "ATTRIBUTE"})

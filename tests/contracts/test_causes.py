@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from migration_guard.contracts import Contract, Migrations, Table, compare
-from migration_guard.contracts.causes import Causes
+from migration_guard.contracts import Column, Contract, Migrations, Table, compare
+from migration_guard.contracts.causes import Background, Causes
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow
@@ -16,7 +16,7 @@ from migration_guard.schema import objects
 from migration_guard.schema.objects import Snapshot
 
 
-def _planned(id_, sql, state=State.APPLIED, tmp="/x"):
+def planned(id_, sql, state=State.APPLIED, tmp="/x"):
     number = int(id_.partition("_")[0])
     row = None
     if state in {State.APPLIED, State.EDITED, State.MISSING}:
@@ -65,7 +65,8 @@ CASES = {
     "applied, and gone": (
         [("0001_a", CREATE)],
         ("users", "email"),
-        "0001_a adds it and is applied, yet it is not there: something has removed it since",
+        "0001_a adds it and is applied, yet it is not there: the history does not show what "
+        "removed it. Put it back with manage.py runauditedsql FILE --reason TEXT",
     ),
     "a table that was there already": (
         [("0001_a", "CREATE TABLE IF NOT EXISTS users (id int, email text);")],
@@ -75,7 +76,7 @@ CASES = {
     "edited after it was applied": (
         [("0001_a", CREATE, State.EDITED)],
         ("users", "email"),
-        "0001_a adds it and is applied, yet it is not there: the file was edited",
+        "0001_a adds it, and its file was edited after it was applied: this database ran another",
     ),
     "the pending one of two": (
         [("0001_a", CREATE), ("0002_b", "ALTER TABLE users ADD email text;", State.PENDING)],
@@ -100,7 +101,7 @@ CASES = {
     "in a comment only": (
         [("0001_a", "CREATE TABLE users (id int); -- email comes later")],
         ("users", "email"),
-        "No migration mentions users.email: write one with manage.py makesqlmigration.",
+        "No migration mentions users.email: write one with manage.py makesqlmigration NAME.",
     ),
     "nowhere": ([], ("users",), "No migration mentions users: write one"),
     "a file that is no SQL": ([("0001_a", "CREATE TABLE users ('")], ("users",), "No migration"),
@@ -114,24 +115,25 @@ CASES = {
 
 @pytest.mark.parametrize(("migrations", "names", "expected"), CASES.values(), ids=CASES.keys())
 def test_hint_when_a_migration_made_it_then_it_and_its_state_are_named(migrations, names, expected):
-    plan = Plan(tuple(_planned(*one) for one in migrations), ())
+    plan = Plan(tuple(planned(*one) for one in migrations), ())
 
     assert expected in Causes(plan, "postgresql").hint(*names)
 
 
 def test_hint_when_a_comment_of_mysql_is_run_then_it_counts_as_sql():
     sql = "CREATE TABLE users (id int /*!50503 , email text */);"
-    plan = Plan((_planned("0001_a", sql, State.PENDING),), ())
+    plan = Plan((planned("0001_a", sql, State.PENDING),), ())
 
     assert "0001_a adds it and is pending" in Causes(plan, "mysql").hint("users", "email")
 
 
 def test_hint_when_a_django_app_makes_it_then_migrate_is_what_to_type():
-    plan = Plan((_planned("0001_a", CREATE),), ())
+    plan = Plan((planned("0001_a", CREATE),), ())
 
-    causes = Causes(plan, "postgresql")
+    background = Background(django=lambda _change, app, _wanted: f"manage.py migrate {app}.")
+    causes = Causes(plan, "postgresql", background)
 
-    assert causes.hint("auth_user", app="auth").endswith("manage.py migrate auth.")
+    assert causes.hint("auth_user", app="auth") == "manage.py migrate auth."
     assert "0001_a" in causes.hint("users", app="auth")
 
 
@@ -156,7 +158,7 @@ def test_hint_when_a_key_is_missing_then_only_a_migration_that_would_make_it_is_
     sql, state, hint
 ):
     plan = Plan(
-        (_planned("0001_a", "CREATE TABLE users (a int, b int);"), _planned("0002_b", sql, state)),
+        (planned("0001_a", "CREATE TABLE users (a int, b int);"), planned("0002_b", sql, state)),
         (),
     )
     columns = tuple(objects.Column(one, "integer") for one in "ab")
@@ -192,7 +194,7 @@ def test_migrations_when_stated_then_each_of_the_range_must_be_applied(stated, v
         "0003_c": State.PENDING,
         "0004_d": State.MISSING,
     }
-    plan = Plan(tuple(_planned(id_, "SELECT 1", state) for id_, state in states.items()), ())
+    plan = Plan(tuple(planned(id_, "SELECT 1", state) for id_, state in states.items()), ())
     contract = Contract(migrations=[Migrations(stated)])
 
     found = compare(contract, Snapshot("sqlite", ()), plan)
@@ -207,3 +209,18 @@ def test_migrations_when_there_is_no_plan_then_they_are_unknown_for_that_reason(
     (found,) = compare(contract, Snapshot("sqlite", ()), no_plan="no folder is set")
 
     assert (found.verdict, found.unknown) == (Verdict.UNKNOWN, "no folder is set")
+
+
+def test_hint_when_a_column_differs_and_a_migration_would_change_it_then_it_is_named():
+    change = planned("0002_b", "ALTER TABLE users ALTER a TYPE bigint;", State.PENDING)
+    plan = Plan((planned("0001_a", "CREATE TABLE users (a int);"), change), ())
+    columns = (objects.Column("a", "integer"),)
+    users = objects.Table("public", "users", "users", "table", columns)
+
+    found = compare(
+        Contract([Table("users", [Column("a", "bigint")])]), Snapshot("postgresql", (users,)), plan
+    )
+
+    assert found[-1].violation.hint == (
+        "0002_b changes it and is pending (apply it: manage.py runsqlmigrations)."
+    )

@@ -54,7 +54,7 @@ def test_founding_bug_when_the_models_are_a_contract_then_column_model_and_migra
     assert violation.hint == (
         "0001_relationship adds it and is applied, yet it is not there: an ALTER TABLE IF EXISTS "
         "that ran before the CREATE TABLE (in 0002_profiles) does nothing. Add it again in a new "
-        "migration: manage.py makesqlmigration."
+        "migration: manage.py makesqlmigration NAME."
     )
 
 

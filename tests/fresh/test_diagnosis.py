@@ -63,6 +63,24 @@ ORDER = {
         "0002_index.sql:1",
         "The column users.born is needed here, and 0003_born creates it later",
     ),
+    "a table that gets its name later": (
+        {
+            "0001_users.sql": USERS,
+            "0002_age.sql": "ALTER TABLE people ADD COLUMN age integer;",
+            "0003_people.sql": "ALTER TABLE users RENAME TO people;",
+        },
+        "0002_age.sql:1",
+        f"The table people {LATER.format('0003_people')}",
+    ),
+    "a column that gets its name later": (
+        {
+            "0001_users.sql": USERS,
+            "0002_index.sql": "CREATE INDEX users_mail ON users (mail);",
+            "0003_mail.sql": "ALTER TABLE users RENAME COLUMN email TO mail;",
+        },
+        "0002_index.sql:1",
+        "The column users.mail is needed here, and 0003_mail creates it later",
+    ),
     "a view of a later number": (
         {
             "0001_users.sql": USERS,

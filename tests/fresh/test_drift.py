@@ -1,4 +1,4 @@
-"""``checkschema --drift``: what was changed by hand is named, and nothing else is."""
+"""``checkschema --drift``: what was changed beside the files is named, and nothing else is."""
 
 import signal
 
@@ -169,12 +169,14 @@ def test_drift_when_it_is_told_as_text_then_each_has_its_place_and_what_to_do(
     assert (
         "  [drift-missing] check orders_total: expected CHECK (total > 0), found missing\n"
         f"    stated by {sql_dir / '0002_orders.sql'}:1\n"
-        "    0002_orders adds it and is applied: it was removed since, by hand; make it so again "
-        "by hand, or write a migration that makes this the truth.\n"
+        "    0002_orders adds it and is applied, yet it is not there: the history does not show what "
+        "removed it. Put it back with manage.py runauditedsql FILE --reason TEXT, or write a "
+        "migration that drops it (IF EXISTS).\n"
     ) in result.out
     assert (
         "  [drift-extra] index by_hand: expected nothing, found index (total)\n"
-        "    It was made by hand: no SQL migration speaks of it by this name. Write a migration "
+        "    No migration mentions it by this name; the history does not show what made it. Drop it "
+        "in a new migration (IF EXISTS), write a migration that makes it "
     ) in result.out
     assert "differ: 6 violations." in result.err
     assert "Traceback" not in result.err
@@ -199,11 +201,14 @@ def test_drift_when_a_table_of_django_was_changed_by_hand_then_its_app_is_named(
         "index by_hand",
         "index django_session_expire_date_a5c62663",
     }
-    assert "Django's own migrations of auth make it." in hints["column email"]
-    assert hints["index by_hand"].startswith("It was made by hand: no SQL migration")
-    assert (
-        "Django's own migrations of sessions make it."
-        in hints["index django_session_expire_date_a5c62663"]
+    assert hints["column email"].startswith(
+        "Django's own migrations of auth make it; the history does not show what made the "
+    )
+    assert hints["index by_hand"].startswith("No migration mentions it by this name; ")
+    assert hints["index django_session_expire_date_a5c62663"].startswith(
+        "Django's migration sessions.0001_initial makes it and is recorded as applied, yet it is "
+        "not there; nothing shows what removed it. manage.py sqlmigrate sessions 0001_initial "
+        "shows its SQL. "
     )
 
 
@@ -479,7 +484,7 @@ def test_drift_when_a_migration_is_pending_then_what_it_makes_is_missing_and_it_
     assert lines == {"invoices": "1", "users": "2"}
     for one in violations:
         assert one["hint"] == (
-            "0003_invoices adds it and is pending: apply it with manage.py runsqlmigrations."
+            "0003_invoices adds it and is pending (apply it: manage.py runsqlmigrations)."
         )
 
 
@@ -523,7 +528,7 @@ def test_drift_when_the_database_is_one_of_dev_then_what_is_for_dev_is_expected(
     assert (code, violations) == (0, [])
 
 
-def test_drift_when_production_has_what_is_for_dev_then_it_was_made_by_hand(
+def test_drift_when_production_has_what_is_for_dev_then_no_cause_is_stated(
     production_on_postgres, migrations, guard
 ):
     migrations({**FILES, "0003_seeds.sql": DEV_ONLY})
@@ -532,9 +537,9 @@ def test_drift_when_production_has_what_is_for_dev_then_it_was_made_by_hand(
     _, violations, _ = drifted(guard)
 
     assert named(violations) == [("drift-extra", "seeds", "")]
-    assert violations[0]["hint"] == (
-        "0003_seeds adds it and is skipped: its environments exclude this database, so it was made "
-        "by hand."
+    assert violations[0]["hint"].startswith(
+        "0003_seeds adds it and is skipped (its environments exclude this database); the history "
+        "does not show what made it. Drop it "
     )
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_guard.sql.cursor import Name
-from migration_guard.sql.ddl import DDL, read_ddl
+from migration_guard.sql.ddl import DDL, read_ddl, read_items
 
 VENDORS = ("postgresql", "sqlite", "mysql")
 PG, LITE, MY = ((vendor,) for vendor in VENDORS)
@@ -201,6 +201,44 @@ def test_name_when_a_statement_names_things_then_it_is_the_first(text, vendor, f
 )
 def test_columns_added_when_a_table_is_altered_then_they_are_those(text, columns):
     assert read_ddl(text, "mysql").columns_added == columns
+
+
+NAMED = [
+    ("ALTER TABLE t RENAME `a` TO b", ("COLUMN", "a", "b")),
+    ("ALTER TABLE t RENAME KEY a TO b", ("KEY", "a", "b")),
+    ("ALTER TABLE t RENAME CONSTRAINT a TO b", ("CONSTRAINT", "a", "b")),
+    ("ALTER TABLE t RENAME TO s.b", ("", "", "b")),
+    ("ALTER TABLE t RENAME AS b", ("", "", "b")),
+    ("ALTER TABLE t RENAME b", ("", "", "b")),
+    ("ALTER TABLE t CHANGE COLUMN a b int", ("COLUMN", "a", "b")),
+    ("ALTER TABLE t SET SCHEMA b", ("", "", "b")),
+    ("ALTER TABLE t ADD UNIQUE KEY a (x)", ("UNIQUE", "a", "")),
+    ("ALTER TABLE t ADD UNIQUE (x)", ("UNIQUE", "", "")),
+    ("ALTER TABLE t ADD UNIQUE USING INDEX i", ("UNIQUE", "", "")),
+    ("ALTER TABLE t DROP PRIMARY KEY", ("PRIMARY", "", "")),
+    ("ALTER TABLE t DROP FOREIGN KEY a", ("FOREIGN", "a", "")),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NAMED)
+def test_clause_when_it_names_something_then_the_name_and_the_new_one_are_read(text, expected):
+    (clause,) = read_ddl(text, "mysql").clauses
+
+    assert (clause.kind, clause.name, clause.new_name) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('CREATE TABLE t (a int, "B" text, CONSTRAINT k UNIQUE (a), CHECK (a > 0))', "a B k "),
+        ("CREATE TABLE t AS SELECT (1) AS a", ""),
+        ("CREATE TABLE t PARTITION OF p FOR VALUES FROM (1) TO (2)", ""),
+        ("CREATE TABLE t (a int, PRIMARY KEY (a))", "a "),
+        ("CREATE TABLE t", ""),
+    ],
+)
+def test_items_when_a_table_is_created_then_its_columns_and_constraints_are_read(text, names):
+    assert " ".join(item.name for item in read_items(text, "postgresql")) == names
 
 
 WORDS = st.sampled_from(

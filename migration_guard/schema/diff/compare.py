@@ -24,6 +24,7 @@ from migration_guard.schema.diff.database_objects import (
 )
 from migration_guard.schema.meaning import has_same_meaning, normal_text
 from migration_guard.schema.objects import COUNTED, UNKNOWN, Snapshot
+from migration_guard.schema.unseen import escape_unseen
 
 Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 
@@ -274,6 +275,9 @@ def _is_same_sql(name: str, text: str, other: str, vendor: str) -> bool:
 
 def _differing_lines(text: str, other: str) -> tuple[str, str]:
     """Return the lines in which two texts differ, each text on one line."""
+    escaped = escape_unseen(text, other)
+    if escaped != (text, other):
+        return _one_line([escaped[0]]), _one_line([escaped[1]])
     first, second = text.splitlines(), other.splitlines()
     if len(first) > 1 or len(second) > 1:
         head = _common_lines(first, second)

@@ -1,0 +1,426 @@
+"""What the statements of all migrations, in order, do to each object of the schema.
+
+Pure. Names are followed: an object that was renamed, moved or rebuilt keeps what was done to it
+under its earlier names. Names count without regard to case.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeVar
+
+from migration_guard.planning.plan import Planned
+from migration_guard.sql.cursor import Name
+from migration_guard.sql.ddl import DDL, Clause, read_items
+
+
+class Verb(IntEnum):
+    """What a statement does with an object; a higher value tells more about it."""
+
+    MENTIONS = 0
+    CHANGES = 1
+    RENAMES = 2
+    DROPS = 3
+    ADDS = 4
+
+    @property
+    def word(self) -> str:
+        """The verb as a message has it."""
+        return self.name.lower()
+
+
+class Source(NamedTuple):
+    """A statement of a migration; ``change`` is None for what is no DDL."""
+
+    migration: Planned
+    text: str
+    line: int
+    vendor: str
+    change: DDL | None
+
+
+class Event(NamedTuple):
+    """What a statement did to an object; ``name`` is the one that the object had, or got."""
+
+    verb: Verb
+    source: Source
+    name: str
+
+    @property
+    def migration(self) -> Planned:
+        """The migration of the statement."""
+        return self.source.migration
+
+    @property
+    def place(self) -> tuple[tuple[int, str], int]:
+        """The sort key of statements: their migration, then their line."""
+        return self.migration.key, self.source.line
+
+
+@dataclass(eq=False)
+class Part:
+    """A column, index, constraint, trigger or the like of a table."""
+
+    name: str
+    names: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    exists: bool = True
+
+    def add(self, verb: Verb, source: Source, name: str = "") -> None:
+        """Note what a statement does."""
+        self.events.append(Event(verb, source, name or self.name))
+        if self.name not in self.names:
+            self.names.append(self.name)
+
+
+@dataclass(eq=False)
+class Thing(Part):
+    """A table, view, type, function or the like, with its parts.
+
+    ``is_copy`` says that the statement which made it names no columns, as CREATE TABLE … LIKE.
+    """
+
+    schema: str = ""
+    parts: list[Part] = field(default_factory=list)
+    is_copy: bool = False
+
+    def part(self, name: str) -> Part | None:
+        """Return the part of this name, or the last one that ever had it."""
+        return _find(self.parts, name)
+
+    def note_part(self, verb: Verb, source: Source, name: str) -> None:
+        """Note what a statement does to the part of this name."""
+        part = _current(self.parts, name)
+        if part is None:
+            part = Part(name)
+            self.parts.append(part)
+        part.add(verb, source)
+        part.exists = verb is not Verb.DROPS
+
+    def rename_part(self, source: Source, old: str, new: str) -> None:
+        """Give a part another name."""
+        part = _current(self.parts, old)
+        if part is None:
+            part = Part(old)
+            self.parts.append(part)
+        part.add(Verb.RENAMES, source, new)
+        part.name = new
+        part.names.append(new)
+
+
+class Provenance:
+    """The objects that the migrations make, alter and drop, by the names that they ever had."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.things: list[Thing] = []
+        # By each folded name that they ever had.
+        self._bearers: defaultdict[str, list[Thing]] = defaultdict(list)
+        # By the folded names of their indexes, triggers and the like.
+        self._owners: defaultdict[str, list[Thing]] = defaultdict(list)
+        for source in sources:
+            if source.change is not None:
+                self._apply(source, source.change)
+
+    def find(self, label: str) -> Thing | None:
+        """Return the object of this name, else the last one that ever had it.
+
+        ``label`` may begin with the schema; without it, public goes before other schemas.
+        """
+        schema, name = "", label
+        if "." in label and not self._named(label):
+            schema, _, name = label.rpartition(".")
+        things = self._named(name, schema)
+        usual_schemas = {schema.casefold(), "", "public"}
+        usual = [thing for thing in things if thing.schema.casefold() in usual_schemas]
+        return _find(usual, name) or _find(things, name)
+
+    def find_part(self, label: str, name: str) -> Part | None:
+        """Return a part of an object; an index without a known table also by its name alone."""
+        thing = self.find(label)
+        part = thing.part(name) if thing is not None else None
+        return part or _find(self._nowhere.parts, name)
+
+    # -- statements
+
+    def _apply(self, source: Source, change: DDL) -> None:
+        if "TEMPORARY" in change.options or not change.names:
+            return
+        if change.kind in _SCHEMAS:
+            self._apply_to_schema(source, change)
+        elif change.kind in _PARTS:
+            self._apply_to_part(source, change)
+        elif change.verb == "CREATE":
+            self._create(source, change)
+        elif change.verb == "DROP":
+            for name in change.names:
+                self._drop(source, self._thing(name))
+        elif change.verb == "RENAME":
+            for name, new in zip(change.names, change.new_names, strict=False):
+                self._rename(source, self._thing(name), new.name, new.schema)
+        else:
+            self._alter(source, change)
+
+    def _create(self, source: Source, change: DDL) -> None:
+        thing = self._thing(change.names[0])
+        is_there = thing.exists and bool(thing.events)
+        thing.exists = True
+        thing.add(Verb.MENTIONS if is_there and change.is_conditional else Verb.ADDS, source)
+        if change.kind == "TABLE":
+            clauses = list(read_items(source.text, source.vendor))
+            thing.is_copy = not clauses or clauses[0].words[:1] == ("LIKE",)
+            for clause in () if thing.is_copy else clauses:
+                self._add_parts(source, thing, clause)
+
+    def _drop(self, source: Source, thing: Thing) -> None:
+        successor = self._successor(source, thing)
+        if successor is not None:
+            self._rebuild(source, thing, successor)
+            return
+        for part in thing.parts:
+            if part.exists:
+                thing.note_part(Verb.DROPS, source, part.name)
+        thing.add(Verb.DROPS, source)
+        thing.exists = False
+
+    def _rename(self, source: Source, thing: Thing, name: str, schema: str = "") -> None:
+        others = [other for other in self._named(name, thing.schema) if other is not thing]
+        replaced = _current(others, name)
+        is_rebuild = (
+            replaced is not None
+            and _was_dropped_by(replaced, source.migration)
+            and _was_made_by(thing, source.migration)
+        )
+        thing.add(Verb.RENAMES, source, name)
+        thing.name, thing.schema = name, schema or thing.schema
+        thing.names.append(name)
+        self._bearers[name.casefold()].append(thing)
+        if replaced is not None and is_rebuild:
+            self._rebuild(source, replaced, thing)
+        elif replaced is not None:
+            replaced.exists = False
+
+    def _rebuild(self, source: Source, old: Thing, new: Thing) -> None:
+        """Let ``new``, a copy under the name of ``old``, go on with the life of ``old``."""
+        migration = source.migration
+        for part in old.parts:
+            part.events = [event for event in part.events if not _is_drop(event, migration)]
+            copied = _current(new.parts, part.name)
+            if copied is not None:
+                copied.events = [*part.events, *map(_as_change, copied.events)]
+                copied.names = [*part.names, *copied.names]
+                continue
+            part.exists = bool(part.events) and part.events[-1].verb is not Verb.DROPS
+            if part.exists and not new.is_copy:
+                part.add(Verb.DROPS, source)
+                part.exists = False
+            new.parts.insert(0, part)
+        earlier = [event for event in old.events if not _is_drop(event, migration)]
+        earlier = [event for event in earlier if event.migration is not migration]
+        new.events = [*earlier, *map(_as_change, new.events)]
+        new.names = [*old.names, *new.names]
+        self.things.remove(old)
+        for part in new.parts:
+            self._owners[part.name.casefold()].append(new)
+        for name in map(str.casefold, {old.name, *old.names}):
+            self._bearers[name] = [t for t in self._bearers[name] if t is not old and t is not new]
+            self._bearers[name].append(new)
+
+    def _alter(self, source: Source, change: DDL) -> None:
+        index = None if change.kind != "TABLE" else self._part_alone(change.name)
+        if index is not None:  # PostgreSQL: ALTER TABLE of an index
+            self._alter_part(source, change, *index)
+            return
+        thing = self._thing(change.names[0])
+        for clause in change.clauses:
+            if clause.new_name and not clause.kind:
+                is_move = clause.verb == "SET"
+                name = thing.name if is_move else clause.new_name
+                self._rename(source, thing, name, clause.new_name if is_move else "")
+            elif clause.verb in {"RENAME", "CHANGE"}:
+                self._change_part(source, thing, clause)
+            elif clause.verb == "ADD":
+                self._add_parts(source, thing, clause)
+            elif clause.name and clause.verb in _CLAUSE_VERBS:
+                thing.note_part(_CLAUSE_VERBS[clause.verb], source, clause.name)
+            else:
+                thing.add(Verb.CHANGES, source)
+        if change.kind != "TABLE" and not any(clause.new_name for clause in change.clauses):
+            thing.add(Verb.CHANGES, source)
+
+    def _change_part(self, source: Source, thing: Thing, clause: Clause) -> None:
+        if clause.verb == "CHANGE":
+            thing.note_part(Verb.CHANGES, source, clause.name)
+        if clause.new_name and clause.new_name.casefold() != clause.name.casefold():
+            thing.rename_part(source, clause.name, clause.new_name)
+
+    def _add_parts(self, source: Source, thing: Thing, clause: Clause) -> None:
+        names = [clause.name] if clause.name else []
+        # A constraint behind a column: a int CONSTRAINT k UNIQUE.
+        names += [
+            name
+            for word, name in pairwise(clause.words)
+            if word == "CONSTRAINT" and name.casefold() != clause.name.casefold()
+        ]
+        is_conditional = "IF" in clause.words[:4] or (
+            source.change is not None
+            and source.change.verb == "CREATE"
+            and source.change.is_conditional
+        )
+        for name in names:
+            part = _current(thing.parts, name)
+            is_there = part is not None and part.exists
+            thing.note_part(
+                Verb.MENTIONS if is_there and is_conditional else Verb.ADDS, source, name
+            )
+
+    # -- indexes, triggers and the like, whose statements may not name the table
+
+    def _apply_to_part(self, source: Source, change: DDL) -> None:
+        name = change.names[0]
+        if change.verb == "CREATE" and change.table is not None:
+            thing = self._thing(change.table)
+            part = _current(thing.parts, name.name)
+            is_there = part is not None and part.exists and change.is_conditional
+            thing.note_part(Verb.MENTIONS if is_there else Verb.ADDS, source, name.name)
+            self._owners[name.name.casefold()].append(thing)
+            return
+        for name in change.names:
+            owner = (
+                (self._thing(change.table), name.name)
+                if change.table is not None
+                else self._part_alone(name.name) or (self._nowhere, name.name)
+            )
+            self._alter_part(source, change, *owner)
+
+    def _alter_part(self, source: Source, change: DDL, thing: Thing, name: str) -> None:
+        if change.verb == "DROP":
+            thing.note_part(Verb.DROPS, source, name)
+            return
+        for clause in change.clauses:
+            if clause.verb == "RENAME" and clause.new_name and not clause.kind:
+                thing.rename_part(source, name, clause.new_name)
+                self._owners[clause.new_name.casefold()].append(thing)
+            else:
+                thing.note_part(Verb.CHANGES, source, name)
+
+    def _part_alone(self, name: str) -> tuple[Thing, str] | None:
+        """Return the table that has an existing part of this name, unless a thing has the name."""
+        if _current(self._named(name), name) is not None:
+            return None
+        for thing in reversed(self._owners[name.casefold()]):
+            part = _current(thing.parts, name)
+            if part is not None and part.exists and _is_no_column(part):
+                return thing, part.name
+        return None
+
+    # -- schemas
+
+    def _apply_to_schema(self, source: Source, change: DDL) -> None:
+        schema = change.name
+        things = [thing for thing in self.things if thing.schema.casefold() == schema.casefold()]
+        new_names = [clause.new_name for clause in change.clauses if clause.verb == "RENAME"]
+        for thing in things:
+            if change.verb == "DROP" and thing.exists:
+                self._drop(source, thing)
+            elif new_names:
+                thing.add(Verb.RENAMES, source)
+                thing.schema = new_names[0]
+        if change.verb == "CREATE":
+            self._create(source, change)
+        elif change.verb == "DROP":
+            self._drop(source, self._thing(change.names[0]))
+        elif new_names:
+            self._rename(source, self._thing(change.names[0]), new_names[0])
+
+    # -- lives
+
+    def _thing(self, name: Name) -> Thing:
+        """Return the object that has this name now; a new one where none is known."""
+        thing = _current(self._named(name.name, name.schema), name.name)
+        if thing is None:
+            thing = Thing(name.name, schema=name.schema)
+            self.things.append(thing)
+            self._bearers[name.name.casefold()].append(thing)
+        thing.schema = thing.schema or name.schema
+        return thing
+
+    def _named(self, name: str, schema: str = "") -> list[Thing]:
+        """Return the objects that ever had this name."""
+        return [thing for thing in self._bearers[name.casefold()] if _is_in(thing, schema)]
+
+    @property
+    def _nowhere(self) -> Thing:
+        """The parts whose table no statement tells."""
+        return self._thing(Name("", ""))
+
+    def _successor(self, source: Source, thing: Thing) -> Thing | None:
+        """Return the table that the same migration made under the name that ``thing`` had."""
+        away = [
+            event
+            for event in thing.events
+            if event.verb is Verb.RENAMES and event.migration is source.migration
+        ]
+        for name in thing.names[:-1] if away else ():
+            other = _current([t for t in self._named(name) if t is not thing], name)
+            if other is not None and other.exists and _was_made_by(other, source.migration):
+                return other
+        return None
+
+
+P = TypeVar("P", bound=Part)
+
+
+def _current(parts: Sequence[P], name: str) -> P | None:
+    """Return what has this name now, what exists first."""
+    folded = name.casefold()
+    named = [part for part in parts if part.name.casefold() == folded]
+    return next((part for part in named if part.exists), named[-1] if named else None)
+
+
+def _find(parts: Sequence[P], name: str) -> P | None:
+    """Return what has this name now, else the last that ever had it."""
+    folded = name.casefold()
+    current = _current(parts, name)
+    if current is not None:
+        return current
+    bearers = [part for part in parts if folded in map(str.casefold, part.names)]
+    return bearers[-1] if bearers else None
+
+
+def _is_in(thing: Thing, schema: str) -> bool:
+    return not schema or not thing.schema or thing.schema.casefold() == schema.casefold()
+
+
+def _was_made_by(part: Part, migration: Planned) -> bool:
+    return bool(part.events) and part.events[0].migration is migration
+
+
+def _was_dropped_by(part: Part, migration: Planned) -> bool:
+    return not part.exists and _is_drop(part.events[-1], migration)
+
+
+def _is_drop(event: Event, migration: Planned) -> bool:
+    return event.verb is Verb.DROPS and event.migration is migration
+
+
+def _as_change(event: Event) -> Event:
+    return event._replace(verb=Verb.CHANGES)
+
+
+def _is_no_column(part: Part) -> bool:
+    """Return whether a part was made by a statement of its own, as an index is."""
+    made = next((event for event in part.events if event.verb is Verb.ADDS), None)
+    change = made.source.change if made is not None else None
+    return change is not None and change.kind in _PARTS
+
+
+_SCHEMAS: Final = frozenset({"SCHEMA", "DATABASE"})
+_PARTS: Final = frozenset({"INDEX", "TRIGGER", "POLICY", "RULE", "STATISTICS"})
+_CLAUSE_VERBS: Final = {
+    "DROP": Verb.DROPS,
+    "ALTER": Verb.CHANGES,
+    "MODIFY": Verb.CHANGES,
+    "VALIDATE": Verb.CHANGES,
+}
