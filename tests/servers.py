@@ -267,13 +267,14 @@ def sqlite_database(path: Path) -> Iterator[Database]:
 
 @contextlib.contextmanager
 def postgres_server(
-    configuration: Sequence[str] = FAST, folder: Path | None = None
+    configuration: Sequence[str] = FAST, folder: Path | None = None, version: int = 18
 ) -> Iterator[PostgresServer]:
     """Give the server of `POSTGRES_URL`, else an embedded one that is gone at the end.
 
-    Its files are in `folder`, and stay there, or in a temporary one.
+    Its files are in `folder`, and stay there, or in a temporary one. A `version` other than the
+    newest is always embedded.
     """
-    if url := os.environ.get("POSTGRES_URL"):
+    if version == 18 and (url := os.environ.get("POSTGRES_URL")):
         info = conninfo_to_dict(url)
         yield PostgresServer(
             host=str(info.get("host") or ""),
@@ -291,7 +292,7 @@ def postgres_server(
         folder = folder or stack.enter_context(temporary_directory("pg-"))
         # The package makes the data directory (as user `pgserver` when we are root, which
         # PostgreSQL refuses); it would start the server without TCP, so that we do ourselves.
-        server = get_server(folder / "data", start=False)
+        server = get_server(folder / "data", start=False, postgres_version=version)
         server.ensure_pgdata_inited()
         (server.pgdata / "pg_hba.conf").write_text(
             "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"

@@ -1,0 +1,71 @@
+"""The list of what is read of the catalogue, against the catalogues of real servers."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from migration_guard import schema
+from migration_guard.schema.readers.postgresql.catalogue_columns import (
+    CATALOGUE_TABLES,
+    SINCE,
+    UNTIL,
+    marks,
+)
+from tests import servers
+from tests.versions import major
+
+_COLUMNS = """
+SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relname = ANY(%s)
+    AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_TABLES = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname ~ '^pg_'"
+
+
+@pytest.fixture(scope="module")
+def older_server():
+    """Start the older of the embedded servers."""
+    with servers.postgres_server(version=16) as server:
+        yield server
+
+
+@pytest.fixture(params=["newest", 16])
+def server(request):
+    """Give a database of the server of all tests, then of the older embedded one."""
+    if request.param == "newest":
+        yield request.getfixturevalue("postgres")
+    else:
+        with request.getfixturevalue("older_server").database() as database:
+            yield database
+
+
+def test_catalogue_tables_when_a_postgres_server_is_asked_list_all_columns(server):
+    tables = list(CATALOGUE_TABLES)
+
+    in_catalogue = server.execute(_COLUMNS, [tables])
+
+    version = major(server)
+    assert {(table, name) for table in tables for name in marks(table, version)} == {*in_catalogue}
+
+
+def test_catalogue_tables_when_the_source_of_a_postgres_query_names_one_have_it(postgres):
+    catalogue = {name for (name,) in postgres.execute(_TABLES)}
+    root = Path(schema.__file__).parent
+    files = [*root.glob("readers/postgresql/*.py"), *root.glob("diff/**/*.py")]
+    text = "\n".join(file.read_text() for file in files)
+
+    read = {word for word in re.findall(r"\bpg_[a-z_]+\b", text) if word in catalogue}
+
+    assert read <= {*CATALOGUE_TABLES}
+    assert len(read) > 20
+
+
+def test_catalogue_tables_when_a_column_is_listed_give_it_one_mark_and_reason():
+    for name, table in CATALOGUE_TABLES.items():
+        counts = Counter(column for column, _ in table.marks())
+        assert not {column for column, count in counts.items() if count > 1}, name
+        assert all(len(reason.split()) > 2 for reason in table.left_out.values())
+    columns = {column for table in CATALOGUE_TABLES.values() for column, _ in table.marks()}
+    assert {*SINCE, *UNTIL} <= columns
