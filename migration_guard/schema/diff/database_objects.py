@@ -2,10 +2,11 @@
 
 Pure. An object is what one statement makes: a table, a column, an index, a constraint. What only
 repeats another object is left out: the index under a unique constraint, the columns of a view,
-MariaDB's check under JSON.
+MariaDB's check under JSON, the exclusion of a key WITHOUT OVERLAPS.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -20,6 +21,7 @@ from migration_guard.schema.objects import (
     Column,
     Fact,
     Index,
+    Key,
     Program,
     Snapshot,
     Table,
@@ -64,8 +66,8 @@ class DatabaseObject:
         return self.properties == {self.kind: UNKNOWN}
 
     def __str__(self) -> str:
-        """Return all properties in one line."""
-        texts = self.properties.values()
+        """Return all properties in one line, without the name."""
+        texts = (text for name, text in self.properties.items() if name != "name")
         return " ".join(text for text in texts if text is not UNKNOWN and text)
 
 
@@ -84,18 +86,21 @@ class _Conventions(NamedTuple):
 
     ``made_up_name`` matches names that the server makes up; equal schemas may have others. Its
     first group, if it has one, is what such names have in common. With ``index_after_column`` an
-    index without a name is called after its first column: a, a_2, a_3.
+    index without a name is called after its first column: a, a_2, a_3. With ``names_primary_key``
+    statements can name the constraint.
     """
 
     made_up_name: re.Pattern[str]
     index_after_column: bool = False
+    names_primary_key: bool = False
     view_column_properties: tuple[str, ...] = ()
 
 
 _CONVENTIONS: Final[Mapping[str, _Conventions]] = {
     "postgresql": _Conventions(
         # It counts only where the plain name is taken.
-        re.compile(r"(.+_(?:key|idx|fkey|check|excl))\d+"),
+        re.compile(r"(.+_(?:key|pkey|idx|fkey|check|excl))\d+"),
+        names_primary_key=True,
         view_column_properties=("default", "comment"),
     ),
     "mysql": _Conventions(
@@ -127,22 +132,26 @@ def _with_stem(object_: DatabaseObject, conventions: _Conventions) -> DatabaseOb
 
 
 def _tables(snapshot: Snapshot, conventions: _Conventions) -> Iterator[DatabaseObject]:
-    programs = () if snapshot.programs is UNKNOWN else snapshot.programs
-    definitions = {
-        (program.table, program.kind): program.definition
-        for program in programs
-        if not program.name
-    }
+    options = _options(snapshot)
     for table in snapshot.tables:
-        options: Properties = {
-            option: UNKNOWN
-            if snapshot.programs is UNKNOWN
-            else definitions.get((table.label, option), "")
-            for option in properties.OPTIONS
-        }
-        own = {**properties.of_table(table), **options}
-        yield DatabaseObject(table.label, "table", table.label, own)
-        yield from _of_table(table, conventions)
+        own = properties.of_table(table)
+        if snapshot.programs is UNKNOWN:
+            own["options"] = UNKNOWN
+        table_itself = DatabaseObject(table.label, "table", table.label, own)
+        for object_ in (table_itself, *_of_table(table, conventions)):
+            name = "" if object_ is table_itself else object_.name
+            added = options.get((object_.table, object_.kind, name), {})
+            yield replace(object_, properties={**object_.properties, **added})
+
+
+def _options(snapshot: Snapshot) -> Mapping[tuple[str, str, str], Properties]:
+    """Return what programs add to other objects, by table, kind and name."""
+    options: dict[tuple[str, str, str], Properties] = defaultdict(dict)
+    for program in () if snapshot.programs is UNKNOWN else snapshot.programs:
+        if program.is_option:
+            kind, _, option = program.kind.rpartition(": ")
+            options[program.table, kind or "table", program.name][option] = program.definition
+    return options
 
 
 def _of_table(table: Table, conventions: _Conventions) -> Iterator[DatabaseObject]:
@@ -154,11 +163,22 @@ def _of_table(table: Table, conventions: _Conventions) -> Iterator[DatabaseObjec
     if table.primary_key is UNKNOWN:
         yield _unread_list(label, "primary key")
     elif table.primary_key is not None:
-        key = table.primary_key
-        # Without its name, which is the vendor's habit; no statement needs it.
-        yield DatabaseObject(label, "primary key", "", properties.of_key(key), key.columns)
+        yield _primary_key(table, table.primary_key, conventions)
     yield from _uniques_and_indexes(table)
     yield from _constraints(table)
+
+
+def _primary_key(table: Table, key: Key, conventions: _Conventions) -> DatabaseObject:
+    """Return the primary key; its name is a property, since a table has but one."""
+    own = properties.of_key(key)
+    indexes = (index for index in _indexes(table) if index.backs == "primary key")
+    own |= next(map(properties.of_index, indexes), {})
+    own["unique"] = ""
+    # The server names that of a partition.
+    if conventions.names_primary_key and table.partition_of == "":
+        made_up = conventions.made_up_name.fullmatch(key.name)
+        own["name"] = f"CONSTRAINT {made_up[1] if made_up else key.name}"
+    return DatabaseObject(table.label, "primary key", "", own, key.columns)
 
 
 def _columns(table: Table) -> Iterator[DatabaseObject]:
@@ -200,7 +220,10 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
     if table.exclusions is UNKNOWN:
         yield _unread_list(label, "exclusions")
     else:
+        keys = {index.name for index in _indexes(table) if index.backs in {"primary key", "unique"}}
         for exclusion in table.exclusions:
+            if exclusion.name in keys:
+                continue
             own = {"definition": exclusion.definition}
             yield DatabaseObject(label, "exclusion", exclusion.name, own)
 
@@ -243,6 +266,10 @@ def _uniques_and_indexes(table: Table) -> Iterator[DatabaseObject]:
         yield DatabaseObject(label, "unique", key.name, properties.of_key(key), key.columns)
 
 
+def _indexes(table: Table) -> tuple[Index, ...]:
+    return () if table.indexes is UNKNOWN else table.indexes
+
+
 def _whole_columns(index: Index) -> tuple[str, ...]:
     return tuple(column for column in index.columns if column is not None)
 
@@ -265,7 +292,7 @@ def _outside_tables(snapshot: Snapshot) -> Iterator[DatabaseObject]:
     if snapshot.programs is UNKNOWN:
         yield _unread_list("", "programs")
     else:
-        yield from (_program(program) for program in snapshot.programs if program.name)
+        yield from (_program(program) for program in snapshot.programs if not program.is_option)
 
     for note in snapshot.unknown:
         if not note.table and note.object in LISTS:

@@ -1,14 +1,17 @@
 """The queries for the programs of a database, and for options of its tables.
 
 Each gives rows of kind, schema, name, schema and name of the table, definition. A row without a
-name is an option of its table (``properties.OPTIONS``). A kind that ends in "of column" has the
-name of that column. Objects of the system or of an extension are left out.
+name is an option of its table, and one of a kind like "column: storage" an option of that column. A
+kind that ends in "of column" has the name of that column. Objects of the system or of an extension
+are left out.
 
 Source: PostgreSQL manual, "System Catalogs", "System Information Functions".
 """
 
 from collections.abc import Mapping
 from typing import Final
+
+from migration_guard.schema.readers.postgresql.options import QUERIES as OPTION_QUERIES
 
 _NOT_SYSTEM: Final = """
     n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
@@ -18,31 +21,7 @@ _NOT_EXTENSION: Final = """
                 AND e.classid = '{catalogue}'::regclass AND e.deptype = 'e')
 """
 _POSTGRESQL: Final = (
-    f"""
-    SELECT o.option, NULL, NULL, n.nspname::text, c.relname::text, o.value
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL (VALUES
-        ('persistence', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED' END),
-        ('partition key', 'PARTITION BY ' || pg_get_partkeydef(c.oid)),
-        ('partition bound', pg_get_expr(c.relpartbound, c.oid)),
-        ('row security', CASE
-            WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'row security, also for the owner'
-            WHEN c.relrowsecurity THEN 'row security'
-            WHEN c.relforcerowsecurity THEN 'no row security, once on also for the owner' END),
-        ('inherits', (SELECT 'INHERITS ' || string_agg(i.inhparent::regclass::text, ', '
-                                                       ORDER BY i.inhseqno)
-                      FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT c.relispartition)),
-        ('replica identity', 'REPLICA IDENTITY ' || CASE c.relreplident
-            WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
-            WHEN 'i' THEN (SELECT 'USING INDEX ' || r.relname FROM pg_index x
-                           JOIN pg_class r ON r.oid = x.indexrelid
-                           WHERE x.indrelid = c.oid AND x.indisreplident) END
-            || CASE WHEN c.relkind = 'v' THEN NULL ELSE '' END),
-        ('view options', CASE c.relkind WHEN 'v' THEN (
-            SELECT string_agg(w, ', ' ORDER BY w) FROM unnest(c.reloptions) w) END)
-    ) AS o (option, value)
-    WHERE c.relkind IN ('r', 'p', 'f', 'v') AND o.value IS NOT NULL AND {_NOT_SYSTEM}
-    """,
+    *OPTION_QUERIES,
     f"""
     SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
            n.nspname::text, p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',

@@ -21,14 +21,6 @@ from migration_guard.schema.objects import (
 
 Properties: TypeAlias = dict[str, Fact[str]]
 
-# Properties of a table that ``program_queries`` reads as programs without a name.
-OPTIONS: Final = (
-    *("persistence", "partition key", "partition bound", "row security"),
-    *("inherits", "replica identity", "view options", "versioning"),
-    *("engine", "table collation", "create options", "clauses", "check option", "security type"),
-    *("algorithm", "character set client", "collation connection"),
-    *("module", "rowid", "strict"),
-)
 _ABSENT: Final[Mapping[str, str]] = {
     "null": "nothing about NULL",
     "deferrable": "NOT DEFERRABLE",
@@ -43,7 +35,15 @@ _ABSENT: Final[Mapping[str, str]] = {
     "validated": "VALID",
     "using": "USING btree",
     "persistence": "LOGGED",
+    "access method": "USING heap",
+    "clustering": "CLUSTER ON nothing",
+    "data": "WITH DATA",
+    "declaration": "inherited only",
+    "inheritance": "inherited by children",
+    "name": "no name",
     "replica identity": "REPLICA IDENTITY DEFAULT",
+    "statistics target": "STATISTICS by default",
+    "storage": "the STORAGE of its type",
     "rowid": "with rowid",
     "strict": "not STRICT",
 }
