@@ -67,13 +67,15 @@ class Key(NamedTuple):
 
     Plain means: for all rows, valid, over whole columns in their own collation. INCLUDE columns do
     not belong to it. ``deferrable`` is "", or what the key initially is: "immediate" or "deferred".
-    A constraint without a name has the name of its index, or "".
+    A constraint without a name has the name of its index, or "". ``disabled_on`` are the labels of
+    tables on which the triggers that check a deferrable key are disabled.
     """
 
     name: str
     columns: tuple[str, ...]
     deferrable: Fact[str] = ""
     nulls_distinct: Fact[bool] = True
+    disabled_on: Fact[tuple[str, ...]] = ()
 
 
 class Index(NamedTuple):
@@ -106,6 +108,7 @@ class Index(NamedTuple):
     deferrable: Fact[str] = ""
     backs: Fact[str] = ""
     opclass_names: tuple[frozenset[str], ...] = ()
+    disabled_on: Fact[tuple[str, ...]] = ()
     comment: Fact[str | None] = None
 
     @property
@@ -115,6 +118,8 @@ class Index(NamedTuple):
             return False
         if self.valid is False or isinstance(self.predicate, str):
             return False
+        if self.disabled_on is not UNKNOWN and self.disabled_on:
+            return False
         if any(
             any(of_column is not None for of_column in fact)
             for fact in (self.prefix_lengths, self.collations)
@@ -122,13 +127,13 @@ class Index(NamedTuple):
         ):
             return False
         facts = (self.valid, self.predicate, self.prefix_lengths, self.collations, self.include)
-        return UNKNOWN if UNKNOWN in facts else True
+        return UNKNOWN if UNKNOWN in (*facts, self.disabled_on) else True
 
     @property
     def key(self) -> Key:
         """The key that the index makes if it is unique."""
         columns = tuple(name for name in self.columns if name is not None)
-        return Key(self.name, columns, self.deferrable, self.nulls_distinct)
+        return Key(self.name, columns, self.deferrable, self.nulls_distinct, self.disabled_on)
 
 
 def primary_key(indexes: Fact[tuple[Index, ...]]) -> Fact[Key | None]:
@@ -142,8 +147,9 @@ class ForeignKey(NamedTuple):
     """A foreign key; ``target`` is the label of the table that it points to.
 
     ``on_delete`` and ``on_update`` are "no action", "restrict", "cascade", "set null" or "set
-    default". ``validated`` is false for NOT VALID and NOT ENFORCED. ``target_columns`` also holds
-    the columns that REFERENCES leaves out and the server implies.
+    default". ``validated`` is false for NOT VALID and NOT ENFORCED, ``enforced`` for the latter.
+    ``disabled_on`` are the labels of tables on which triggers of the key are disabled.
+    ``target_columns`` also holds the columns that REFERENCES leaves out and the server implies.
     """
 
     name: str
@@ -155,6 +161,8 @@ class ForeignKey(NamedTuple):
     deferrable: Fact[str] = UNKNOWN
     validated: Fact[bool] = UNKNOWN
     match: Fact[str] = UNKNOWN
+    enforced: Fact[bool] = True
+    disabled_on: Fact[tuple[str, ...]] = ()
 
 
 class Check(NamedTuple):
@@ -167,6 +175,7 @@ class Check(NamedTuple):
     name: str
     expression: Fact[str]
     validated: Fact[bool] = True
+    enforced: Fact[bool] = True
     of_column: bool = False
 
 
@@ -175,6 +184,7 @@ class Exclusion(NamedTuple):
 
     name: str
     definition: Fact[str]
+    disabled_on: Fact[tuple[str, ...]] = ()
 
 
 class HasName(Protocol):

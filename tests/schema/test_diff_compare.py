@@ -230,9 +230,7 @@ def test_compare_when_a_primary_key_is_renamed_tells_it_where_statements_name_it
     index = USERS.indexes[0]._replace(name=name)
     renamed = replace(USERS, primary_key=Key(name, ("id",)), indexes=(index, *USERS.indexes[1:]))
 
-    found = _differences(
-        *(replace(_snapshot(table), vendor=vendor) for table in (USERS, renamed))
-    )
+    found = _differences(*(replace(_snapshot(table), vendor=vendor) for table in (USERS, renamed)))
 
     assert [texts for (*_, expected, actual) in found for texts in [(expected, actual)]] == differ
 

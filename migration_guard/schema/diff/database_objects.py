@@ -224,7 +224,7 @@ def _constraints(table: Table) -> Iterator[DatabaseObject]:
         for exclusion in table.exclusions:
             if exclusion.name in keys:
                 continue
-            own = {"definition": exclusion.definition}
+            own = properties.of_exclusion(exclusion)
             yield DatabaseObject(label, "exclusion", exclusion.name, own)
 
 

@@ -11,6 +11,7 @@ from migration_guard.schema.objects import (
     UNKNOWN,
     Check,
     Column,
+    Exclusion,
     Fact,
     ForeignKey,
     Generated,
@@ -43,6 +44,7 @@ _ABSENT: Final[Mapping[str, str]] = {
     "name": "no name",
     "replica identity": "REPLICA IDENTITY DEFAULT",
     "statistics target": "STATISTICS by default",
+    "triggers": "all triggers enabled",
     "storage": "the STORAGE of its type",
     "rowid": "with rowid",
     "strict": "not STRICT",
@@ -101,6 +103,7 @@ def of_index(index: Index) -> Properties:
         "order": UNKNOWN if UNKNOWN in parts_of_terms else "",
         "valid": _flag(index.valid, "", "INVALID"),
         "comment": _text("COMMENT '{}'", index.comment),
+        "triggers": _triggers(index.disabled_on),
     }
 
 
@@ -115,8 +118,9 @@ def of_foreign_key(key: ForeignKey) -> Properties:
         "on delete": _action("ON DELETE {}", key.on_delete),
         "on update": _action("ON UPDATE {}", key.on_update),
         "deferrable": _text("DEFERRABLE, initially {}", key.deferrable),
-        "match": _text_unless("simple", "MATCH {}", key.match),
-        "validated": _flag(key.validated, "", "NOT VALID"),
+        "match": _action("MATCH {}", key.match, "simple"),
+        "validated": _validity(key),
+        "triggers": _triggers(key.disabled_on),
     }
 
 
@@ -125,8 +129,28 @@ def of_check(check: Check) -> Properties:
     return {
         "expression": _text("CHECK ({})", check.expression),
         "level": "of its column" if check.of_column else "",
-        "validated": _flag(check.validated, "", "NOT VALID"),
+        "validated": _validity(check),
     }
+
+
+def of_exclusion(exclusion: Exclusion) -> Properties:
+    """Return the properties of an exclusion constraint."""
+    return {
+        "definition": exclusion.definition,
+        "triggers": _triggers(exclusion.disabled_on),
+    }
+
+
+def _validity(constraint: Check | ForeignKey) -> Fact[str]:
+    if constraint.enforced is False:
+        return "NOT ENFORCED"
+    return _flag(constraint.validated, "", "NOT VALID")
+
+
+def _triggers(tables: Fact[tuple[str, ...]]) -> Fact[str]:
+    """Return where the triggers of a constraint are disabled."""
+    text = UNKNOWN if tables is UNKNOWN else ", ".join(tables)
+    return _text("triggers disabled on {}", text)
 
 
 def _query(definition: Fact[str | None]) -> Fact[str]:
@@ -165,9 +189,9 @@ def _terms(index: Index) -> Fact[str]:
     return f"({', '.join(terms)})"
 
 
-def _action(template: str, fact: Fact[str]) -> Fact[str]:
+def _action(template: str, fact: Fact[str], usual: str = "no action") -> Fact[str]:
     """Return the action of a foreign key; columns may follow it."""
-    if fact is UNKNOWN or fact == "no action":
+    if fact is UNKNOWN or fact == usual:
         return UNKNOWN if fact is UNKNOWN else ""
     action, bracket, columns = fact.partition(" (")
     return template.format(action.upper() + bracket + columns)

@@ -14,6 +14,7 @@ from migration_guard.schema.readers.postgresql.catalogue import (
     text_by_oid,
 )
 from migration_guard.schema.readers.postgresql.columns import Columns
+from migration_guard.schema.readers.postgresql.enforcement import DisabledTriggers
 from migration_guard.schema.readers.postgresql.indexes import deferral
 from migration_guard.schema.search_path import SearchPath
 
@@ -30,16 +31,21 @@ _FACTS: Final = ("foreign_keys", "checks", "exclusions")
 
 
 def read_constraints(
-    catalogue: PostgreSQLCatalogue, tables: list[int], columns: Columns, path: SearchPath
+    catalogue: PostgreSQLCatalogue,
+    tables: list[int],
+    columns: Columns,
+    path: SearchPath,
+    disabled: DisabledTriggers,
 ) -> "Constraints":
     """Read the constraints of all tables that are not keys."""
     period = catalogue.since(18, "(c.contype IN ('p', 'u') AND c.conperiod)")
     set_columns = catalogue.since(15, "array_to_string(c.confdelsetcols, ' ')", "NULL")
-    sql = queries.CONSTRAINTS.format(period=period, set_columns=set_columns)
+    enforced = catalogue.since(18, "c.conenforced", "true")
+    sql = queries.CONSTRAINTS.format(period=period, set_columns=set_columns, enforced=enforced)
     texts = queries.CONSTRAINT_TEXTS.format(period=period)
     expressions = catalogue.expressions(texts, "checks", tables)
     rows = catalogue.rows_or_none(_FACTS, sql, [tables])
-    return Constraints(rows, columns, path, expressions)
+    return Constraints(rows, columns, path, expressions, disabled)
 
 
 class Constraints:
@@ -51,6 +57,7 @@ class Constraints:
         columns: Columns,
         path: SearchPath,
         expressions: Expressions,
+        disabled: DisabledTriggers,
     ) -> None:
         self._rows: dict[int, list[Row]] = defaultdict(list)
         for row in sorted(rows or (), key=lambda row: str(row[2])):
@@ -60,6 +67,7 @@ class Constraints:
         self._path = path
         self._expressions = expressions
         self._texts = text_by_oid(expressions.rows)
+        self._disabled = disabled
 
     def pending_not_null(self, table: int) -> Fact[frozenset[str]]:
         """Return the numbers of columns whose NOT NULL is NOT VALID (PostgreSQL 18)."""
@@ -84,7 +92,9 @@ class Constraints:
         if not self._are_known:
             return UNKNOWN
         return tuple(
-            Exclusion(row[2], self._text(row)) for row in self._rows[table] if row[3] in "xpu"
+            Exclusion(row[2], self._text(row), self._disabled.tables(row[1]))
+            for row in self._rows[table]
+            if row[3] in "xpu"
         )
 
     def _check(self, row: Row) -> Check:
@@ -92,15 +102,16 @@ class Constraints:
             name = self._columns.name(row[0], row[7]).replace('"', '""')
             return Check(row[2], f'"{name}" IS NOT NULL', validated=False)
         text = self._text(row)
-        return Check(row[2], text if text is UNKNOWN else without_brackets(text, VENDOR), row[6])
+        expression = text if text is UNKNOWN else without_brackets(text, VENDOR)
+        return Check(row[2], expression, validated=row[6], enforced=row[15])
 
     def _text(self, row: Row) -> Fact[str]:
         text = self._expressions.text_or_unknown(row[0], self._texts.get(row[1]))
         return UNKNOWN if text is None else text
 
     def _foreign_key(self, row: Row) -> ForeignKey:
-        table, _, name, _, deferrable, deferred, validated, numbers = row[:8]
-        schema, target, target_columns, on_delete, on_update, match, set_columns = row[8:]
+        table, oid, name, _, deferrable, deferred, validated, numbers = row[:8]
+        schema, target, target_columns, on_delete, on_update, match, set_columns, enforced = row[8:]
         only = self._column_names(table, set_columns or "")
         return ForeignKey(
             name=name,
@@ -112,6 +123,8 @@ class Constraints:
             deferrable=deferral(deferrable, deferred),
             validated=validated,
             match=_MATCHES[match],
+            enforced=enforced,
+            disabled_on=self._disabled.tables(oid),
         )
 
     def _column_names(self, table: int, numbers: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from migration_guard.schema.readers.postgresql.catalogue import (
     text_by_oid,
 )
 from migration_guard.schema.readers.postgresql.columns import EXPRESSION, Columns
+from migration_guard.schema.readers.postgresql.enforcement import DisabledTriggers
 
 _BACKS: Final = {None: "", "p": "primary key", "u": "unique", "x": "exclusion"}
 _NO_COLLATION: Final = "0"
@@ -31,7 +32,10 @@ class _OperatorClass(NamedTuple):
 
 
 def read_indexes(
-    catalogue: PostgreSQLCatalogue, tables: list[int], columns: Columns
+    catalogue: PostgreSQLCatalogue,
+    tables: list[int],
+    columns: Columns,
+    disabled: DisabledTriggers,
 ) -> Fact[Mapping[int, tuple[Index, ...]]]:
     """Return the indexes of each table that has any, by name."""
     nulls = catalogue.since(15, "i.indnullsnotdistinct")
@@ -46,7 +50,8 @@ def read_indexes(
     indexes: dict[int, list[Index]] = defaultdict(list)
     for row in rows:
         text = None if row[0] in expressions.unread_tables else texts.get(row[1])
-        indexes[row[0]].append(_index(row, columns, classes, collations, text))
+        index = _index(row, columns, classes, collations, text)
+        indexes[row[0]].append(index._replace(disabled_on=disabled.tables(row[17])))
     return {
         table: tuple(sorted(of_table, key=lambda index: index.name))
         for table, of_table in indexes.items()
@@ -88,7 +93,7 @@ def _index(
     """Return an index; ``text`` holds its printed predicate and expressions."""
     table, _, name, method, unique, valid, key_length = row[:7]
     numbers, options, class_oids, collation_oids = (words.split() for words in row[7:11])
-    has_predicate, nulls_not_distinct, constraint, deferrable, deferred, can_order = row[11:]
+    has_predicate, nulls_not_distinct, constraint, deferrable, deferred, can_order = row[11:17]
     keys = numbers[:key_length]
     key_classes = [int(oid) for oid in class_oids[:key_length]]
     names = tuple(None if number == EXPRESSION else columns.name(table, number) for number in keys)

@@ -107,8 +107,8 @@ INDEX: Final = Options(
     ELSE 'index' END || ': '""",
     "CASE k.contype WHEN 'p' THEN '' ELSE i.relname END",
     """pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
-    LEFT JOIN pg_constraint k
-        ON k.conindid = x.indexrelid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x')""",
+    LEFT JOIN pg_constraint k ON k.conindid = x.indexrelid AND k.conrelid = x.indrelid
+        AND k.contype IN ('p', 'u', 'x')""",
     "c.relkind IN ('r', 'p', 'm')",
     {
         "period": f"CASE {_IF_ANY.format(row='k', column='conperiod')}"

@@ -39,11 +39,14 @@ COLUMNS: Final = """
 SELECT a.attrelid, a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmod),
        a.attnotnull, a.attidentity::text, a.attgenerated::text, a.atthasdef,
        a.attcollation,
-       CASE WHEN a.attcollation IS DISTINCT FROM t.typcollation THEN co.collname::text END,
+       CASE WHEN a.attcollation IS DISTINCT FROM t.typcollation THEN CASE
+           WHEN pg_collation_is_visible(co.oid) THEN co.collname::text
+           ELSE cn.nspname || '.' || co.collname END END,
        d.description, CASE WHEN t.typtype = 'd' THEN t.oid END, t.typdefault IS NOT NULL
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
 LEFT JOIN pg_description d
     ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
 WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
@@ -66,7 +69,7 @@ SELECT i.indrelid, i.indexrelid, c.relname::text, am.amname::text, i.indisunique
        i.indisvalid AND i.indisready AND i.indislive, i.indnkeyatts,
        i.indkey::text, i.indoption::text, i.indclass::text, i.indcollation::text,
        i.indpred IS NOT NULL, {nulls}, k.contype::text, k.condeferrable, k.condeferred,
-       pg_indexam_has_property(am.oid, 'can_order')
+       pg_indexam_has_property(am.oid, 'can_order'), k.oid
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_am am ON am.oid = c.relam
@@ -84,10 +87,16 @@ JOIN pg_opclass s ON s.opcfamily = o.opcfamily AND s.opcintype = o.opcintype
 GROUP BY o.oid, o.opcname
 """
 
-COLLATIONS: Final = "SELECT oid, collname::text FROM pg_collation WHERE oid = ANY(%s::oid[])"
+COLLATIONS: Final = """
+SELECT c.oid, CASE WHEN pg_collation_is_visible(c.oid) THEN c.collname::text
+                   ELSE n.nspname || '.' || c.collname END
+FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+WHERE c.oid = ANY(%s::oid[])
+"""
 
-# {period}: conperiod, PostgreSQL 18; {set_columns}: confdelsetcols, PostgreSQL 15. A foreign key
-# to a partitioned table has one more row for each of its partitions, a child on the same table.
+# {period}: conperiod, {enforced}: conenforced, PostgreSQL 18; {set_columns}: confdelsetcols,
+# PostgreSQL 15. A foreign key to a partitioned table has one more row for each of its partitions, a
+# child on the same table.
 CONSTRAINTS: Final = """
 SELECT c.conrelid, c.oid, c.conname::text, c.contype::text, c.condeferrable, c.condeferred,
        c.convalidated, array_to_string(c.conkey, ' '), tn.nspname::text, tc.relname::text,
@@ -97,7 +106,8 @@ SELECT c.conrelid, c.oid, c.conname::text, c.contype::text, c.condeferrable, c.c
            FROM unnest(c.confkey) WITH ORDINALITY AS k (number, position)
            ORDER BY k.position
        ) END,
-       c.confdeltype::text, c.confupdtype::text, c.confmatchtype::text, {set_columns}
+       c.confdeltype::text, c.confupdtype::text, c.confmatchtype::text, {set_columns},
+       {enforced}
 FROM pg_constraint c
 LEFT JOIN pg_class tc ON tc.oid = c.confrelid
 LEFT JOIN pg_namespace tn ON tn.oid = tc.relnamespace
@@ -133,6 +143,27 @@ WHERE ev_type = '3' AND is_instead AND ev_enabled IN ('O', 'A')
 """
 
 EXTENSIONS: Final = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname"
+
+# Constraints with internal triggers that fire in no ordinary session, and the topmost of the
+# tables on which they are. What a partition's constraint lacks, that of its parent lacks too.
+DISABLED_TRIGGERS: Final = """
+WITH RECURSIVE disabled (oid, relation) AS (
+    SELECT tgconstraint, tgrelid FROM pg_trigger
+    WHERE tgisinternal AND tgconstraint <> 0 AND tgenabled IN ('D', 'R')
+    UNION
+    SELECT c.conparentid, d.relation FROM disabled d JOIN pg_constraint c ON c.oid = d.oid
+    WHERE c.conparentid <> 0
+)
+SELECT d.oid, k.conparentid, n.nspname::text, c.relname::text
+FROM disabled d
+JOIN pg_constraint k ON k.oid = d.oid
+JOIN pg_class c ON c.oid = d.relation
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT EXISTS (
+    SELECT FROM pg_inherits i JOIN disabled p ON p.relation = i.inhparent
+    WHERE i.inhrelid = d.relation AND c.relispartition AND p.oid = d.oid
+)
+"""
 
 # What waits for locks.
 

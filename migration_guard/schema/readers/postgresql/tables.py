@@ -29,6 +29,7 @@ from migration_guard.schema.readers.postgresql.catalogue import (
 )
 from migration_guard.schema.readers.postgresql.columns import read_columns
 from migration_guard.schema.readers.postgresql.constraints import read_constraints
+from migration_guard.schema.readers.postgresql.enforcement import read_disabled_triggers
 from migration_guard.schema.readers.postgresql.indexes import plain_uniques, read_indexes
 from migration_guard.schema.readers.postgresql.inserts import read_inserts
 from migration_guard.schema.search_path import Pair, SearchPath, search_path
@@ -69,8 +70,9 @@ def _tables(catalogue: PostgreSQLCatalogue, rows: list[Row], path: SearchPath) -
     oids = [row[0] for row in rows]
     inserts = read_inserts(catalogue, [row[0] for row in rows if row[3] in _VIEWS])
     columns = read_columns(catalogue, oids, inserts)
-    indexes = read_indexes(catalogue, oids, columns)
-    constraints = read_constraints(catalogue, oids, columns, path)
+    disabled = read_disabled_triggers(catalogue, path)
+    indexes = read_indexes(catalogue, oids, columns, disabled)
+    constraints = read_constraints(catalogue, oids, columns, path, disabled)
     views = catalogue.expressions(queries.VIEWS, "definition", oids, of_views=True)
     definitions = text_by_oid(views.rows)
 
