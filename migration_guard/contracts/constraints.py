@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from migration_guard.contracts.declare import Check, Exclusion, ForeignKey
+from migration_guard.contracts.enforcement import judge_enforcement, judge_triggers
 from migration_guard.contracts.outcomes import Outcome, Undecided, Violated, best_of
 from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
@@ -26,8 +27,8 @@ def judge_check(context: TableContext, clause: Check) -> Outcome:
     matches = [actual for actual, outcome in outcomes if outcome is None]
     if matches:
         return best_of(
-            (_judge_validity(context, clause, actual) for actual in matches),
-            lambda: _judge_validity(context, clause, matches[0]),
+            (judge_enforcement(context, clause, actual) for actual in matches),
+            lambda: judge_enforcement(context, clause, matches[0]),
         )
     wrong = outcomes[0][1] if name and outcomes else _missing_check(clause, checks)
     return best_of((outcome for _, outcome in outcomes), lambda: wrong)
@@ -50,25 +51,6 @@ def _judge_expression(context: TableContext, clause: Check, actual: objects.Chec
     return Violated("wrong-check", clause.expression, str(actual.expression), _CHANGE)
 
 
-def _judge_validity(
-    context: TableContext,
-    clause: Check | ForeignKey,
-    actual: objects.Check | objects.ForeignKey,
-) -> Outcome:
-    if not clause.valid:
-        return None
-    if actual.validated is UNKNOWN:
-        return context.undecided("checks", "foreign_keys")
-    if actual.validated:
-        return None
-    return Violated(
-        "not-valid",
-        "valid for all rows",
-        f"{actual.name} is NOT VALID",
-        f"ALTER TABLE … VALIDATE CONSTRAINT {actual.name}: rows from before it may break it.",
-    )
-
-
 def judge_foreign_key(context: TableContext, clause: ForeignKey) -> Outcome:
     """Judge a foreign key by its columns, its target and its actions; its name does not count."""
     keys = context.table.foreign_keys
@@ -82,12 +64,12 @@ def judge_foreign_key(context: TableContext, clause: ForeignKey) -> Outcome:
         actual = "; ".join(_describe_actual_key(key) for key in keys)
         return Violated("missing-foreign-key", _describe_key(clause), actual or "no foreign key")
     outcomes = [_judge_candidate(context, clause, key) for key in candidates]
-    return best_of(outcomes, lambda: min(outcomes, key=_is_not_about_validity))
+    return best_of(outcomes, lambda: min(outcomes, key=_is_about_another))
 
 
-def _is_not_about_validity(outcome: Outcome) -> bool:
-    # That a key is merely not validated says more than that another one points elsewhere.
-    return not (isinstance(outcome, Violated) and outcome.rule == "not-valid")
+def _is_about_another(outcome: Outcome) -> bool:
+    # That a key is merely not enforced says more than that another one points elsewhere.
+    return not (isinstance(outcome, Violated) and outcome.rule in {"not-valid", "not-enforced"})
 
 
 def _judge_candidate(
@@ -107,7 +89,7 @@ def _judge_candidate(
             return context.undecided("foreign_keys")
         if effective_action(expected, context.vendor) != effective_action(fact, context.vendor):
             return wrong
-    return _judge_validity(context, clause, actual)
+    return judge_enforcement(context, clause, actual)
 
 
 def _counts(
@@ -165,21 +147,22 @@ def judge_exclusion(context: TableContext, clause: Exclusion) -> Outcome:
     if clause.name:
         name = context.stored_name(clause.name)
         exclusions = tuple(exclusion for exclusion in exclusions if exclusion.name == name)
-    if clause.definition is None:
-        return None if exclusions else missing
-    return best_of(
-        (_judge_definition(context, clause, exclusion) for exclusion in exclusions),
-        lambda: missing,
-    )
+    outcomes = [_judge_definition(context, clause, exclusion) for exclusion in exclusions]
+    for exclusion, outcome in zip(exclusions, outcomes, strict=True):
+        if outcome is None:
+            return judge_triggers(context, exclusion.name, exclusion.disabled_on)
+    return best_of(outcomes, lambda: missing)
 
 
 def _judge_definition(
     context: TableContext, clause: Exclusion, actual: objects.Exclusion
 ) -> Outcome:
-    is_same = context.is_same_expression("exclusion", str(clause.definition), actual.definition)
+    if clause.definition is None:
+        return None
+    is_same = context.is_same_expression("exclusion", clause.definition, actual.definition)
     if is_same is True:
         return None
-    return is_same or Violated("wrong-exclusion", str(clause.definition), str(actual.definition))
+    return is_same or Violated("wrong-exclusion", clause.definition, str(actual.definition))
 
 
 def describe(clause: Check | Exclusion) -> str:
@@ -208,7 +191,9 @@ def _describe_actual_key(actual: objects.ForeignKey) -> str:
             words.append(f"{event} {action}")
     if isinstance(actual.deferrable, str) and actual.deferrable:
         words.append(f"deferrable {actual.deferrable}")
-    if actual.validated is False:
+    if actual.enforced is False:
+        words.append("NOT ENFORCED")
+    elif actual.validated is False:
         words.append("NOT VALID")
     return " ".join(words)
 

@@ -122,12 +122,14 @@ class Index(Clause):
 class Check(Clause):
     """A check constraint, by its name, its expression, or both.
 
-    With ``valid=False`` a constraint that is NOT VALID will do.
+    With ``valid=False`` a constraint that is NOT VALID will do, with ``enforced=False`` also one
+    that is NOT ENFORCED.
     """
 
     name: str = ""
     expression: str | None = None
     valid: bool = True
+    enforced: bool = True
 
     def __post_init__(self) -> None:
         if not self.name and not self.expression:
@@ -139,9 +141,10 @@ class ForeignKey(Clause):
     """A foreign key; ``references`` is ``users(id)``, or ``users`` for its primary key.
 
     ``on_delete`` and ``on_update`` are "no action", "restrict", "cascade", "set null" or "set
-    default"; ``deferrable`` is "", "immediate" or "deferred". With ``by_django``, a "no action" and
-    ``deferrable`` count only on a constraint with a name that Django makes: one of another name
-    was added by SQL, on purpose.
+    default"; ``deferrable`` is "", "immediate" or "deferred". ``valid`` and ``enforced`` mean what
+    they mean for a check; disabled triggers count as NOT ENFORCED. With ``by_django``, a "no
+    action" and ``deferrable`` count only on a constraint with a name that Django makes: one of
+    another name was added by SQL, on purpose.
     """
 
     columns: Sequence[str]
@@ -150,6 +153,7 @@ class ForeignKey(Clause):
     on_update: str | None = None
     deferrable: str | None = None
     valid: bool = True
+    enforced: bool = True
     by_django: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:

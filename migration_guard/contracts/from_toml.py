@@ -247,6 +247,7 @@ TABLE: Final = (
 )
 VIEW: Final = ("columns", "materialized", "exact", "unique", "indexes")
 # The keys of each clause, beside those of WHO; a short form is the value of the first key.
+_ENFORCED: Final = {"valid": Values.flag, "enforced": Values.flag}
 _KEYS: Final[Mapping[type[declare.Clause], Mapping[str, Check]]] = {
     declare.Column: {
         "type": Values.any_text,
@@ -274,14 +275,14 @@ _KEYS: Final[Mapping[type[declare.Clause], Mapping[str, Check]]] = {
         "opclasses": Values.texts,
         "exact": Values.flag,
     },
-    declare.Check: {"name": Values.name, "expression": Values.text, "valid": Values.flag},
+    declare.Check: {"name": Values.name, "expression": Values.text, **_ENFORCED},
     declare.ForeignKey: {
         "columns": Values.columns,
         "references": Values.name,
         "on_delete": Values.text,
         "on_update": Values.text,
         "deferrable": Values.text,
-        "valid": Values.flag,
+        **_ENFORCED,
     },
     declare.Exclusion: {"name": Values.name, "definition": Values.text},
     declare.Enum: {"values": Values.texts},

@@ -14,7 +14,6 @@ from migration_guard.contracts.table_context import TableContext
 from migration_guard.schema import objects
 from migration_guard.schema.meaning import has_same_meaning
 from migration_guard.schema.objects import UNKNOWN
-from migration_guard.sql.dialects import expression_dialect
 
 Judge: TypeAlias = Callable[[TableContext, Table], Outcome]
 
@@ -115,13 +114,13 @@ def _judge_left_out(context: TableContext, actual: objects.Column) -> Outcome:
 
 
 def _is_checked_for_null(context: TableContext, name: str) -> bool:
-    """Return whether a check refuses NULL in a column; one that is NOT VALID does so as well."""
+    """Return whether a check refuses NULL in a column; one that is NOT VALID does so."""
     if context.table.checks is UNKNOWN:
         return False
-    quote = expression_dialect(context.vendor).name_quotes[0]
-    expected = f"{quote}{name.replace(quote, quote * 2)}{quote} IS NOT NULL"
+    expected = f"{context.quoted(name)} IS NOT NULL"
     return any(
         check.expression is not UNKNOWN
+        and check.enforced is not False
         and has_same_meaning(check.expression, expected, context.vendor)
         for check in context.table.checks
     )

@@ -9,6 +9,7 @@ it serves the same look-ups.
 from typing import Final
 
 from migration_guard.contracts.declare import Index, PrimaryKey, Unique
+from migration_guard.contracts.enforcement import enable_triggers, judge_triggers
 from migration_guard.contracts.index_match import (
     NO_MATCH,
     match_index,
@@ -29,7 +30,7 @@ def judge_primary_key(context: TableContext, clause: PrimaryKey) -> Outcome:
         return context.undecided("primary_key")
     columns = tuple(clause.columns)
     if actual is not None and context.are_same_names(actual.columns, columns):
-        return None
+        return judge_triggers(context, actual.name, actual.disabled_on)
     text = in_brackets(actual.columns) if actual is not None else "no primary key"
     return Violated("wrong-primary-key", in_brackets(columns), text, _CHANGE)
 
@@ -44,7 +45,11 @@ def judge_unique(context: TableContext, clause: Unique) -> Outcome:
     if indexes is UNKNOWN:
         return context.undecided("indexes")
     return best_of(
-        (match_unique(context, clause, index) for index in indexes if index.valid is not False),
+        (
+            match_unique(context, clause, index)
+            for index in indexes
+            if index.valid is not False and (index.disabled_on is UNKNOWN or not index.disabled_on)
+        ),
         lambda: _missing_unique(context, clause),
     )
 
@@ -115,11 +120,13 @@ def _missing_unique(context: TableContext, clause: Unique) -> Outcome:
         "missing-unique",
         f"unique {describe(clause)}",
         "; ".join(texts) or "no unique key",
-        _near_miss(clause, indexes),
+        _near_miss(context, clause, indexes),
     )
 
 
-def _near_miss(clause: Unique, indexes: objects.Fact[tuple[objects.Index, ...]]) -> str:
+def _near_miss(
+    context: TableContext, clause: Unique, indexes: objects.Fact[tuple[objects.Index, ...]]
+) -> str:
     """Return why a unique index over the same columns does not keep the clause, if there is one."""
     columns = sorted(clause.columns)
     for index in () if indexes is UNKNOWN else indexes:
@@ -127,6 +134,9 @@ def _near_miss(clause: Unique, indexes: objects.Fact[tuple[objects.Index, ...]])
             continue
         if index.valid is False:
             return f"{index.name} is INVALID and keeps nothing out: drop it and build it again."
+        if index.disabled_on is not UNKNOWN and index.disabled_on:
+            hint = enable_triggers(context, index.disabled_on)
+            return f"The trigger that enforces {index.name} is disabled. {hint}"
         if isinstance(index.predicate, str):
             return f"{index.name} holds for the rows WHERE {index.predicate} only."
         if index.columns != tuple(clause.columns):

@@ -54,6 +54,18 @@ class TableContext(NamedTuple):
         """Return the name of a constraint as the server keeps it: PostgreSQL cuts it."""
         return stored_name(name, expression_dialect(self.vendor))
 
+    def quoted(self, name: str) -> str:
+        """Return a name as SQL."""
+        quote = expression_dialect(self.vendor).name_quotes[0]
+        return quote + name.replace(quote, quote * 2) + quote
+
+    def quoted_table(self, label: str) -> str:
+        """Return the label of a table as SQL."""
+        table = self.snapshot.table(label)
+        is_qualified = isinstance(table, Table) and table.label != table.name
+        names = [table.schema, table.name] if is_qualified else [label]
+        return ".".join(map(self.quoted, names))
+
     def is_same_name(self, a: str | None, b: str | None) -> bool:
         """Return whether two names mean the same column."""
         if a is None or b is None or a == b:

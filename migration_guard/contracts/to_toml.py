@@ -113,13 +113,16 @@ def _column(column: Column, *, is_view: bool) -> dict[str, Any]:
 def _key_lines(table: Table) -> Iterator[str]:
     uniques = () if table.uniques is UNKNOWN else table.uniques
     indexes = () if table.indexes is UNKNOWN else table.indexes
-    if isinstance(table.primary_key, Key):
+    if isinstance(table.primary_key, Key) and table.primary_key.disabled_on == ():
         yield f"primary_key = {_value(table.primary_key.columns)}"
     unique_names = {key.name for key in uniques}
     others = [
         index
         for index in indexes
-        if index.valid is True and index.backs in {"", "unique"} and index.name not in unique_names
+        if index.valid is True
+        and index.disabled_on == ()
+        and index.backs in {"", "unique"}
+        and index.name not in unique_names
     ]
     clauses = [_unique(key) for key in uniques]
     clauses += [_unique_index(index, table) for index in others if index.unique is True]
@@ -161,12 +164,15 @@ def _constraint_lines(table: Table, vendor: str) -> Iterator[str]:
     exclusions = () if table.exclusions is UNKNOWN else table.exclusions
     yield from _array("checks", [_check(check) for check in checks])
     yield from _array("foreign_keys", [_foreign_key(key, vendor) for key in keys])
-    yield from _array("exclusions", [_exclusion(exclusion) for exclusion in exclusions])
+    yield from _array(
+        "exclusions",
+        [_exclusion(exclusion) for exclusion in exclusions if exclusion.disabled_on == ()],
+    )
 
 
 def _check(check: Check) -> dict[str, Any]:
-    valid = {} if check.validated is True else {"valid": False}
-    return _without_unknown({"name": check.name or None, "expression": check.expression, **valid})
+    values = {"name": check.name or None, "expression": check.expression, **_enforcement(check)}
+    return _without_unknown(values)
 
 
 def _foreign_key(key: ForeignKey, vendor: str) -> dict[str, Any]:
@@ -181,9 +187,15 @@ def _foreign_key(key: ForeignKey, vendor: str) -> dict[str, Any]:
         values["on_update"] = on_update
     if key.deferrable != "":
         values["deferrable"] = key.deferrable
-    if key.validated is not True:
-        values["valid"] = False
-    return _without_unknown(values)
+    return _without_unknown({**values, **_enforcement(key)})
+
+
+def _enforcement(constraint: Check | ForeignKey) -> dict[str, bool]:
+    """Return what the constraint leaves unchecked."""
+    disabled_on = constraint.disabled_on if isinstance(constraint, ForeignKey) else ()
+    if constraint.enforced is not True or disabled_on != ():
+        return {"enforced": False}
+    return {} if constraint.validated is True else {"valid": False}
 
 
 def _exclusion(exclusion: Exclusion) -> dict[str, Any]:

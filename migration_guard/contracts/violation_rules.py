@@ -27,6 +27,7 @@ RULES: Final[Mapping[str, str]] = {
     "wrong-check": "A check constraint of this name checks something else.",
     "missing-exclusion": "An exclusion constraint is not there.",
     "wrong-exclusion": "An exclusion constraint of this name excludes something else.",
+    "not-enforced": "The constraint is there, and NOT ENFORCED, or its triggers are disabled.",
     "not-valid": "The constraint is there, but NOT VALID: old rows may break it.",
     "missing-view": "A view that code relies on is not in the database.",
     "missing-enum": "An enumerated type is not there.",

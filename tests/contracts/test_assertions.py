@@ -242,6 +242,12 @@ FOREIGN_KEYS = [
     (ForeignKey(["b"], "u", deferrable="deferred"), _key(), ["wrong-foreign-key"]),
     (ForeignKey(["b"], "u"), _key(validated=False), ["not-valid"]),
     (ForeignKey(["b"], "u", valid=False), _key(validated=False), []),
+    (ForeignKey(["b"], "u"), _key(validated=False, enforced=False), ["not-enforced"]),
+    (ForeignKey(["b"], "u", valid=False), _key(enforced=False), ["not-enforced"]),
+    (ForeignKey(["b"], "u", enforced=False), _key(validated=False, enforced=False), []),
+    (ForeignKey(["b"], "u"), _key(disabled_on=("u",)), ["not-enforced"]),
+    (ForeignKey(["b"], "u", enforced=False), _key(disabled_on=("u",)), []),
+    (ForeignKey(["b"], "u"), _key(disabled_on=UNKNOWN), ["unknown"]),
     (ForeignKey(["b"], "u", "cascade"), _key(on_delete=UNKNOWN), ["unknown"]),
     (ForeignKey(["b"], "u(id)"), _key(target_columns=UNKNOWN), ["unknown"]),
 ]
@@ -291,6 +297,10 @@ CHECKS = [
     (Check("ck", "a > 1"), objects.Check("ck", "a > 0"), ["wrong-check"]),
     ("ck", objects.Check("ck", "a > 0", validated=False), ["not-valid"]),
     (Check("ck", valid=False), objects.Check("ck", "a > 0", validated=False), []),
+    ("ck", objects.Check("ck", "a > 0", False, enforced=False), ["not-enforced"]),
+    (Check("ck", valid=False), objects.Check("ck", "a > 0", False, False), ["not-enforced"]),
+    (Check("ck", enforced=False), objects.Check("ck", "a > 0", False, enforced=False), []),
+    (Check("ck", enforced=False), objects.Check("ck", "a > 0", validated=False), []),
     (Check(expression="a > 0"), objects.Check("", "a > 0", validated=False), ["not-valid"]),
     ("ck", objects.Check("ck", "a > 0", validated=UNKNOWN), ["unknown"]),
 ]

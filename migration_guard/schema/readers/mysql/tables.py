@@ -257,7 +257,13 @@ class _InformationSchema:
         create = self._create_table(table, *(row[2] for row in rows))
         clauses = [exact_text(create, "CHECK (", row[2]) for row in rows]
         return tuple(
-            Check(row[1], without_brackets(clause, VENDOR), row[3] != "NO", row[4] == "Column")
+            Check(
+                row[1],
+                without_brackets(clause, VENDOR),
+                validated=row[3] != "NO",
+                enforced=row[3] != "NO",
+                of_column=row[4] == "Column",
+            )
             for row, clause in zip(rows, clauses, strict=True)
         )
 

@@ -1,0 +1,87 @@
+"""Whether the database holds all rows to a constraint that it has. Pure.
+
+NOT VALID leaves out old rows, NOT ENFORCED all of them, and so do triggers that are disabled.
+"""
+
+from migration_guard.contracts.declare import Check, ForeignKey
+from migration_guard.contracts.outcomes import Outcome, Violated
+from migration_guard.contracts.table_context import TableContext
+from migration_guard.schema import objects
+from migration_guard.schema.objects import UNKNOWN, Fact
+
+_RULE = "not-enforced"
+
+
+def judge_enforcement(
+    context: TableContext,
+    clause: Check | ForeignKey,
+    actual: objects.Check | objects.ForeignKey,
+) -> Outcome:
+    """Judge whether a check or a foreign key is enforced, and for old rows too."""
+    if not clause.enforced:
+        return None
+    if actual.enforced is UNKNOWN:
+        return context.undecided("checks", "foreign_keys")
+    if not actual.enforced:
+        remedy = _enforce_key if isinstance(actual, objects.ForeignKey) else _add_again
+        hint = f"{remedy(context, actual)}: this fails on a row that breaks it."
+        return Violated(_RULE, "enforced", f"{actual.name} is NOT ENFORCED", hint)
+    triggers = None
+    if isinstance(actual, objects.ForeignKey):
+        triggers = judge_triggers(context, actual.name, actual.disabled_on)
+    return triggers or _judge_validity(context, clause, actual)
+
+
+def judge_triggers(context: TableContext, name: str, tables: Fact[tuple[str, ...]]) -> Outcome:
+    """Judge whether the triggers that enforce a constraint fire, given where they do not."""
+    if tables is UNKNOWN:
+        return context.undecided("foreign_keys", "indexes", "exclusions")
+    if not tables:
+        return None
+    return Violated(
+        _RULE,
+        "enforced",
+        f"the triggers of {name} are disabled on {', '.join(tables)}",
+        enable_triggers(context, tables),
+    )
+
+
+def enable_triggers(context: TableContext, tables: tuple[str, ...]) -> str:
+    """Return the hint that enables the triggers of constraints on these tables."""
+    names = map(context.quoted_table, tables)
+    return (
+        f"{'; '.join(f'ALTER TABLE {name} ENABLE TRIGGER ALL' for name in names)}: as a superuser. "
+        "It also enables other triggers of the table, and rows that came meanwhile stay unchecked."
+    )
+
+
+def _judge_validity(
+    context: TableContext,
+    clause: Check | ForeignKey,
+    actual: objects.Check | objects.ForeignKey,
+) -> Outcome:
+    if not clause.valid:
+        return None
+    if actual.validated is UNKNOWN:
+        return context.undecided("checks", "foreign_keys")
+    if actual.validated:
+        return None
+    return Violated(
+        "not-valid",
+        "valid for all rows",
+        f"{actual.name} is NOT VALID",
+        f"ALTER TABLE … VALIDATE CONSTRAINT {actual.name}: rows from before it may break it.",
+    )
+
+
+def _enforce_key(context: TableContext, key: objects.ForeignKey | objects.Check) -> str:
+    table, name = context.quoted_table(context.table.label), context.quoted(key.name)
+    return f"ALTER TABLE {table} ALTER CONSTRAINT {name} ENFORCED"
+
+
+def _add_again(context: TableContext, check: objects.ForeignKey | objects.Check) -> str:
+    """Return the statement for a check, which PostgreSQL 18 cannot alter to be enforced."""
+    table, name = context.quoted_table(context.table.label), context.quoted(check.name)
+    text = getattr(check, "expression", UNKNOWN)
+    expression = "…" if text is UNKNOWN else text
+    return f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({expression})"
