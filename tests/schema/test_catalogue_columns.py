@@ -4,8 +4,6 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from migration_guard import schema
 from migration_guard.schema.readers.postgresql.catalogue_columns import (
     CATALOGUE_TABLES,
@@ -13,7 +11,6 @@ from migration_guard.schema.readers.postgresql.catalogue_columns import (
     UNTIL,
     marks,
 )
-from tests import servers
 from tests.versions import major
 
 _COLUMNS = """
@@ -24,29 +21,12 @@ WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relname = ANY(%s)
 _TABLES = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname ~ '^pg_'"
 
 
-@pytest.fixture(scope="module")
-def older_server():
-    """Start the older of the embedded servers."""
-    with servers.postgres_server(version=16) as server:
-        yield server
-
-
-@pytest.fixture(params=["newest", 16])
-def server(request):
-    """Give a database of the server of all tests, then of the older embedded one."""
-    if request.param == "newest":
-        yield request.getfixturevalue("postgres")
-    else:
-        with request.getfixturevalue("older_server").database() as database:
-            yield database
-
-
-def test_catalogue_tables_when_a_postgres_server_is_asked_list_all_columns(server):
+def test_catalogue_tables_when_a_postgres_server_is_asked_list_all_columns(each_postgres):
     tables = list(CATALOGUE_TABLES)
 
-    in_catalogue = server.execute(_COLUMNS, [tables])
+    in_catalogue = each_postgres.execute(_COLUMNS, [tables])
 
-    version = major(server)
+    version = major(each_postgres)
     assert {(table, name) for table in tables for name in marks(table, version)} == {*in_catalogue}
 
 

@@ -1,6 +1,5 @@
 """Each column of the catalogue that is marked as compared is compared, and its change is told."""
 
-import pytest
 from django.db import connection, transaction
 
 from migration_guard.schema.diff.compare import Change, compare
@@ -10,21 +9,47 @@ from migration_guard.schema.readers.postgresql.catalogue_columns import CATALOGU
 from tests.conftest import installed
 from tests.schema import catalogue_mutations
 from tests.schema.catalogue_mutations import MUTATIONS, SCHEMA, SEVERAL
-from tests.schema.test_catalogue_columns import older_server  # noqa: F401 - a fixture
+from tests.schema.test_meaning import restore
 from tests.versions import major
 
-
-@pytest.fixture(params=["newest", 16])
-def server(request, django_db_blocker):
-    """Give a database of the server of all tests, then of the older embedded one."""
-    if request.param == "newest":
-        yield request.getfixturevalue("postgres")
-    else:
-        with (
-            request.getfixturevalue("older_server").database() as database,
-            installed(database, django_db_blocker),
-        ):
-            yield database
+# Options that a dump carries along, and changes of numbers and order alone.
+_KEPT_BY_A_DUMP = """
+ALTER TABLE items SET (fillfactor = 70, toast.autovacuum_enabled = off), CLUSTER ON items_unique,
+    ALTER name SET STORAGE EXTERNAL, ALTER name SET COMPRESSION pglz, ALTER name SET STATISTICS 7,
+    ALTER name SET (n_distinct = 5), REPLICA IDENTITY USING INDEX items_pkey,
+    ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, DISABLE TRIGGER items_act,
+    DISABLE RULE items_keep;
+ALTER TABLE plain SET UNLOGGED;
+ALTER TABLE shaped OF shape;
+ALTER TABLE log_1 DISABLE TRIGGER log_act;
+ALTER INDEX items_lower ALTER COLUMN 1 SET STATISTICS 500;
+ALTER INDEX items_index SET (fillfactor = 70);
+DROP TABLE child;
+CREATE TABLE child (more int, CONSTRAINT parent_check CHECK (id > 0)) INHERITS (parent_two, parent);
+CREATE TABLE covered (id int, more int, CONSTRAINT covered_key PRIMARY KEY (id) INCLUDE (more),
+    CONSTRAINT covered_check CHECK (id > 0) NO INHERIT);
+CREATE TABLE heaped (id int) USING heap_two;
+"""
+_OTHER_NUMBERS = """
+ALTER TABLE plain DROP COLUMN amount, ADD COLUMN amount numeric(9, 2);
+ALTER TABLE parent ADD COLUMN gone int;
+ALTER TABLE parent DROP COLUMN gone;
+ALTER TABLE log ADD COLUMN gone int DEFAULT 7;
+ALTER TABLE log DROP COLUMN gone;
+ALTER TABLE log DETACH PARTITION log_1;
+ALTER TABLE log ATTACH PARTITION log_1 FOR VALUES FROM (1) TO (10);
+ALTER TABLE track DETACH PARTITION track_1;
+ALTER TABLE track ATTACH PARTITION track_1 FOR VALUES FROM (1) TO (10);
+ALTER TABLE items DISABLE TRIGGER ALL;
+ALTER TABLE items ENABLE TRIGGER ALL;
+ALTER TABLE items SET UNLOGGED;
+ALTER TABLE items SET LOGGED;
+ALTER TABLE items ALTER name SET STATISTICS 5;
+ALTER TABLE items ALTER name SET STATISTICS -1;
+ALTER TABLE items SET (fillfactor = 50);
+ALTER TABLE items RESET (fillfactor);
+REINDEX TABLE items;
+"""
 
 
 def _differences(first, second):
@@ -52,9 +77,9 @@ def _is_there(key, version):
     return since <= version
 
 
-def test_drift_when_a_compared_column_of_postgres_changes_tells_it(server):
-    server.execute(SCHEMA)
-    before, version = read_database(connection), major(server)
+def test_drift_when_a_compared_column_of_postgres_changes_tells_it(each_postgres):
+    each_postgres.execute(SCHEMA)
+    before, version = read_database(connection), major(each_postgres)
     wrong = {}
 
     for key, (change, table, object_, words) in MUTATIONS.items():
@@ -79,3 +104,29 @@ def test_mutations_cover_every_compared_column_of_the_tables_they_speak_of():
     }
 
     assert mutated == compared
+
+
+def test_drift_of_postgres_when_a_dump_was_restored_is_none(
+    each_postgres, each_server, django_db_blocker
+):
+    each_postgres.execute(SCHEMA + _KEPT_BY_A_DUMP)
+    original = read_database(connection)
+
+    with each_server.database() as copy:
+        restore(each_postgres, copy)
+        with installed(copy, django_db_blocker):
+            assert _differences(original, read_database(connection)) == []
+
+
+def test_drift_of_postgres_when_only_numbers_and_order_differ_is_none(
+    each_postgres, each_server, django_db_blocker
+):
+    each_postgres.execute(SCHEMA)
+    original = read_database(connection)
+
+    with each_server.database() as copy:
+        copy.execute("CREATE TABLE gone (id int); DROP TABLE gone")
+        copy.execute(SCHEMA)
+        copy.execute(_OTHER_NUMBERS)
+        with installed(copy, django_db_blocker):
+            assert _differences(original, read_database(connection)) == []
