@@ -133,6 +133,7 @@ def _with_stem(object_: DatabaseObject, conventions: _Conventions) -> DatabaseOb
 
 def _tables(snapshot: Snapshot, conventions: _Conventions) -> Iterator[DatabaseObject]:
     options = _options(snapshot)
+    views = {table.label for table in snapshot.tables if table.kind == "materialized view"}
     for table in snapshot.tables:
         own = properties.of_table(table)
         if snapshot.programs is UNKNOWN:
@@ -140,11 +141,15 @@ def _tables(snapshot: Snapshot, conventions: _Conventions) -> Iterator[DatabaseO
         table_itself = DatabaseObject(table.label, "table", table.label, own)
         for object_ in (table_itself, *_of_table(table, conventions)):
             name = "" if object_ is table_itself else object_.name
-            added = options.get((object_.table, object_.kind, name), {})
+            added = options.pop((object_.table, object_.kind, name), {})
             yield replace(object_, properties={**object_.properties, **added})
+    # The columns of a view are no objects, unless they have options.
+    for (label, kind, name), own in options.items():
+        if label in views:
+            yield DatabaseObject(label, kind, name, own, (name,))
 
 
-def _options(snapshot: Snapshot) -> Mapping[tuple[str, str, str], Properties]:
+def _options(snapshot: Snapshot) -> dict[tuple[str, str, str], Properties]:
     """Return what programs add to other objects, by table, kind and name."""
     options: dict[tuple[str, str, str], Properties] = defaultdict(dict)
     for program in () if snapshot.programs is UNKNOWN else snapshot.programs:

@@ -44,6 +44,7 @@ _ABSENT: Final[Mapping[str, str]] = {
     "name": "no name",
     "replica identity": "REPLICA IDENTITY DEFAULT",
     "statistics target": "STATISTICS by default",
+    "trigger mode": "triggers of ordinary sessions",
     "triggers": "all triggers enabled",
     "storage": "the STORAGE of its type",
     "rowid": "with rowid",

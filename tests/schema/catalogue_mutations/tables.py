@@ -219,6 +219,10 @@ MUTATIONS = {
         _ITEMS + "ALTER name SET STATISTICS 0",
         *("items", "column name", "STATISTICS 0"),
     ),
+    "pg_attribute.attstattarget of a materialized view": (
+        "ALTER MATERIALIZED VIEW sums ALTER many SET STATISTICS 5",
+        *("sums", "column many", "STATISTICS 5"),
+    ),
     "pg_attribute.attstattarget of an index": (
         "ALTER INDEX items_lower ALTER COLUMN 1 SET STATISTICS 500",
         *("items", "index items_lower", "key 1 STATISTICS 500"),
@@ -305,6 +309,10 @@ MUTATIONS = {
         "ALTER TABLE plain ALTER CONSTRAINT plain_key_not_null NO INHERIT",
         *("plain", "column key", "NOT NULL NO INHERIT"),
     ),
+    "pg_constraint.connoinherit of a NOT NULL with a name": (
+        "ALTER TABLE plain RENAME CONSTRAINT plain_key_not_null TO has_key",
+        *("plain", "column key", "CONSTRAINT has_key"),
+    ),
     "pg_constraint.conperiod": (_NO_OVERLAPS, "booked", "unique booked_once", "WITHOUT OVERLAPS"),
     "pg_constraint.conperiod of a foreign key": (
         "UPDATE pg_constraint SET conperiod = true WHERE conname = 'items_pair'",
@@ -375,6 +383,10 @@ MUTATIONS = {
     "pg_index.indisreplident": (
         _ITEMS + "REPLICA IDENTITY USING INDEX items_pkey",
         *("items", "", "REPLICA IDENTITY USING INDEX items_pkey"),
+    ),
+    "pg_index.indisreplident of an index that is gone": (
+        "UPDATE pg_class SET relreplident = 'i' WHERE oid = 'items'::regclass",
+        *("items", "", "REPLICA IDENTITY USING an INDEX that is gone"),
     ),
     "pg_index.indkey": (
         _INDEX + "(other, name) WHERE price > 1",
@@ -554,6 +566,11 @@ MUTATIONS = {
         "ALTER TABLE items DISABLE TRIGGER ALL",
         *("items", "foreign key items_owner", "triggers disabled on items"),
     ),
+    "pg_trigger.tgenabled of a foreign key for replicas too": (
+        "UPDATE pg_trigger SET tgenabled = 'A' WHERE tgrelid = 'pointer'::regclass AND tgconstraint"
+        " = (SELECT oid FROM pg_constraint WHERE conname = 'pointer_to_fkey')",
+        *("pointer", "foreign key pointer_to_fkey", "triggers enabled ALWAYS"),
+    ),
     "pg_trigger.tgenabled of a foreign key on its target": (
         "ALTER TABLE others DISABLE TRIGGER ALL",
         *("pointer", "foreign key pointer_to_fkey", "triggers disabled on others"),
@@ -587,6 +604,7 @@ MUTATIONS = {
 SINCE = {
     "pg_attribute.attgenerated of a virtual column": 18,
     "pg_constraint.connoinherit of a NOT NULL": 18,
+    "pg_constraint.connoinherit of a NOT NULL with a name": 18,
 }
 SEVERAL = {
     "pg_constraint.contype",

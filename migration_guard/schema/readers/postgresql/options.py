@@ -35,6 +35,10 @@ def _parameters(array: str) -> str:
     return f"'WITH (' || {_sorted(array)} || ')'"
 
 
+# Those that fire for no ordinary session are told by ``enforcement``.
+_ALWAYS: Final = """(
+    SELECT DISTINCT 'triggers enabled ALWAYS' FROM pg_trigger
+    WHERE tgconstraint = k.oid AND tgisinternal AND tgenabled = 'A')"""
 # A column that only some versions have; NULL on the others.
 _IF_ANY: Final = "(to_jsonb({row}) ->> '{column}')"
 
@@ -60,10 +64,11 @@ TABLE: Final = Options(
             SELECT 'INHERITS ' || string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno)
             FROM pg_inherits WHERE inhrelid = c.oid AND NOT c.relispartition)""",
         "replica identity": """CASE WHEN c.relkind <> 'v' THEN 'REPLICA IDENTITY ' ||
-            CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' WHEN 'i' THEN (
-                SELECT 'USING INDEX ' || r.relname FROM pg_index x
-                JOIN pg_class r ON r.oid = x.indexrelid
-                WHERE x.indrelid = c.oid AND x.indisreplident) END END""",
+            CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' WHEN 'i' THEN
+                coalesce((SELECT 'USING INDEX ' || r.relname FROM pg_index x
+                          JOIN pg_class r ON r.oid = x.indexrelid
+                          WHERE x.indrelid = c.oid AND x.indisreplident),
+                         'USING an INDEX that is gone') END END""",
         "clustering": """(
             SELECT 'CLUSTER ON ' || r.relname FROM pg_index x
             JOIN pg_class r ON r.oid = x.indexrelid
@@ -96,9 +101,14 @@ COLUMN: Final = Options(
         "declaration": "CASE WHEN "
         + _IS_INHERITED_TOO.format(local="a.attislocal", count="a.attinhcount")
         + " THEN 'declared here as well' END",
-        "inheritance": """(
-            SELECT 'NOT NULL NO INHERIT' FROM pg_constraint k WHERE k.conrelid = c.oid
-                AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND k.connoinherit)""",
+        # PostgreSQL 18; the server makes up a name that ends so.
+        "not null": """(
+            SELECT NULLIF(concat_ws(' ', CASE WHEN k.conname !~ '_not_null[0-9]*$'
+                    AND k.conislocal AND NOT c.relispartition
+                    THEN 'CONSTRAINT ' || k.conname END,
+                CASE WHEN k.connoinherit THEN 'NOT NULL NO INHERIT' END), '')
+            FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n'
+                AND k.conkey = ARRAY[a.attnum])""",
     },
 )
 
@@ -122,6 +132,7 @@ INDEX: Final = Options(
             FROM unnest(x.indclass) WITH ORDINALITY k (class, position)
             JOIN pg_opclass o ON o.oid = k.class JOIN pg_namespace n ON n.oid = o.opcnamespace
             WHERE NOT pg_opclass_is_visible(o.oid))""",
+        "trigger mode": _ALWAYS,
         "storage parameters": _parameters("i.reloptions"),
         "statistics target": """(
             SELECT string_agg('key ' || a.attnum || ' STATISTICS ' || a.attstattarget, ', '
@@ -139,6 +150,7 @@ CONSTRAINT: Final = Options(
     {
         "period": f"CASE {_IF_ANY.format(row='k', column='conperiod')}"
         " WHEN 'true' THEN 'PERIOD' END",
+        "trigger mode": _ALWAYS,
         "inheritance": "CASE WHEN k.contype = 'c' AND k.connoinherit THEN 'NO INHERIT' END",
         "declaration": "CASE WHEN k.contype = 'c' AND "
         + _IS_INHERITED_TOO.format(local="k.conislocal", count="k.coninhcount")
