@@ -62,8 +62,9 @@ class TableContext(NamedTuple):
     def quoted_table(self, label: str) -> str:
         """Return the label of a table as SQL."""
         table = self.snapshot.table(label)
-        is_qualified = isinstance(table, Table) and table.label != table.name
-        names = [table.schema, table.name] if is_qualified else [label]
+        names = [label]
+        if isinstance(table, Table) and table.label != table.name:
+            names = [table.schema, table.name]
         return ".".join(map(self.quoted, names))
 
     def is_same_name(self, a: str | None, b: str | None) -> bool:
