@@ -12,6 +12,7 @@ from migration_guard.schema.objects import (
     Check,
     Column,
     Enum,
+    Exclusion,
     Extension,
     ForeignKey,
     Generated,
@@ -68,6 +69,7 @@ INDEXES = _built(
     include=_fact(st.just(()) | NAMES),
     orders=st.just(()),
     backs=st.sampled_from(["", "unique", "primary key"]),
+    disabled_on=_fact(st.just(()) | NAMES),
 )
 FOREIGN_KEYS = _built(
     ForeignKey,
@@ -76,25 +78,31 @@ FOREIGN_KEYS = _built(
     target=WORDS,
     target_columns=_fact(NAMES),
     on_delete=st.sampled_from(["no action", "set null (a)"]),
+    validated=_fact(st.booleans()),
+    enforced=st.booleans(),
+    disabled_on=_fact(st.just(()) | NAMES),
 )
 TABLES = _built(
     Table,
     schema=st.just("public"),
     name=WORDS,
     label=WORDS,
-    kind=st.sampled_from(["table", "view"]),
+    kind=st.sampled_from(["table", "view", "materialized view"]),
     columns=_fact(_unique(COLUMNS)),
     primary_key=_fact(st.one_of(st.none(), _built(Key, WORDS, NAMES))),
     uniques=_fact(_unique(_built(Key, WORDS, NAMES))),
     indexes=_fact(_unique(INDEXES)),
     foreign_keys=_fact(_unique(FOREIGN_KEYS)),
     checks=_fact(_unique(_built(Check, WORDS, _fact(TEXTS)))),
-    exclusions=st.just(()),
+    exclusions=_fact(_unique(_built(Exclusion, WORDS, _fact(TEXTS), _fact(NAMES)))),
     comment=st.one_of(st.none(), TEXTS),
     partition_of=st.sampled_from(["", "a", "b"]),
     definition=_fact(st.one_of(st.none(), TEXTS)),
 )
-PROGRAMS = _built(Program, st.sampled_from(["trigger", "function"]), WORDS, WORDS, TEXTS)
+KINDS = ["trigger", "function", "column: storage", "index: period", "foreign key: period"]
+PROGRAMS = _built(Program, st.sampled_from(KINDS), WORDS, WORDS, TEXTS) | _built(
+    Program, st.sampled_from(["persistence", "primary key: period"]), st.just(""), WORDS, TEXTS
+)
 
 
 @st.composite
@@ -106,7 +114,7 @@ def snapshots(draw, vendor=None):
         draw(_fact(_unique(enums, by=lambda one: one.label))),
         draw(_fact(_unique(_built(Extension, WORDS, st.just("1"))))),
         search_path=("public",),
-        programs=draw(_fact(_unique(PROGRAMS))),
+        programs=draw(_fact(_unique(PROGRAMS, by=lambda one: one[:3]))),
     )
 
 
