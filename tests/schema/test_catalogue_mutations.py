@@ -30,6 +30,19 @@ CREATE TABLE covered (id int, more int, CONSTRAINT covered_key PRIMARY KEY (id) 
     CONSTRAINT covered_check CHECK (id > 0) NO INHERIT);
 CREATE TABLE heaped (id int) USING heap_two;
 """
+# What PostgreSQL 18 has besides.
+_KEPT_BY_A_DUMP_OF_18 = """
+CREATE TABLE stays (room int4range, at int4range, CONSTRAINT stays_key PRIMARY KEY (room, at WITHOUT OVERLAPS));
+CREATE TABLE visits (
+    room int4range CONSTRAINT has_room NOT NULL NO INHERIT,
+    at int4range,
+    twice int GENERATED ALWAYS AS (lower(at) * 2) VIRTUAL,
+    CONSTRAINT visits_stay FOREIGN KEY (room, PERIOD at) REFERENCES stays (room, PERIOD at),
+    CONSTRAINT visits_range CHECK (twice > 0) NOT ENFORCED,
+    person int CONSTRAINT visits_person REFERENCES people NOT ENFORCED
+);
+ALTER TABLE visits ADD CONSTRAINT has_time NOT NULL at NOT VALID;
+"""
 _OTHER_NUMBERS = """
 ALTER TABLE plain DROP COLUMN amount, ADD COLUMN amount numeric(9, 2);
 ALTER TABLE parent ADD COLUMN gone int;
@@ -110,6 +123,8 @@ def test_drift_of_postgres_when_a_dump_was_restored_is_none(
     each_postgres, each_server, django_db_blocker
 ):
     each_postgres.execute(SCHEMA + _KEPT_BY_A_DUMP)
+    if major(each_postgres) >= 18:
+        each_postgres.execute(_KEPT_BY_A_DUMP_OF_18)
     original = read_database(connection)
 
     with each_server.database() as copy:

@@ -35,15 +35,14 @@ _POSTGRESQL: Final = (
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid  -- constructors of a range
                         AND d.classid = 'pg_proc'::regclass AND d.deptype = 'i')
     """,
-    # A trigger of a partitioned table has a copy on each partition, told where its state differs.
+    # A trigger of a partitioned table has a copy on each partition (``options`` has its state).
     f"""
     SELECT 'trigger', NULL, t.tgname::text, n.nspname::text, c.relname::text,
            pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'D' THEN ' (disabled)'
                WHEN 'A' THEN ' (always)' WHEN 'R' THEN ' (replica)' ELSE '' END
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_trigger p ON p.oid = t.tgparentid
-    WHERE NOT t.tgisinternal AND t.tgenabled IS DISTINCT FROM p.tgenabled AND {_NOT_SYSTEM}
+    WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {_NOT_SYSTEM}
     """,
     f"""
     SELECT 'event trigger', NULL, t.evtname::text, NULL, NULL,

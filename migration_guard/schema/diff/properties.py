@@ -37,6 +37,7 @@ _ABSENT: Final[Mapping[str, str]] = {
     "using": "USING btree",
     "persistence": "LOGGED",
     "access method": "USING heap",
+    "copied triggers": "triggers as those of its parent",
     "clustering": "CLUSTER ON nothing",
     "data": "WITH DATA",
     "declaration": "inherited only",

@@ -441,7 +441,7 @@ MUTATIONS = {
     ),
     "pg_trigger.tgenabled of a copy on a partition": (
         "ALTER TABLE log_1 DISABLE TRIGGER log_act",
-        *("log_1", "trigger log_act", "(disabled)"),
+        *("log_1", "", "triggers as those of its parent | trigger log_act disabled"),
     ),
     "pg_trigger.tgconstrrelid": (
         _LATER + "FROM others DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION act()",

@@ -73,6 +73,13 @@ TABLE: Final = Options(
             SELECT 'CLUSTER ON ' || r.relname FROM pg_index x
             JOIN pg_class r ON r.oid = x.indexrelid
             WHERE x.indrelid = c.oid AND x.indisclustered)""",
+        # The copies of a partitioned table's triggers that fire otherwise than the trigger.
+        "copied triggers": """(
+            SELECT string_agg('trigger ' || t.tgname || CASE t.tgenabled WHEN 'D' THEN ' disabled'
+                WHEN 'A' THEN ' always' WHEN 'R' THEN ' replica' ELSE ' enabled' END, ', '
+                ORDER BY t.tgname)
+            FROM pg_trigger t JOIN pg_trigger p ON p.oid = t.tgparentid
+            WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> p.tgenabled)""",
         "view options": f"CASE c.relkind WHEN 'v' THEN {_sorted('c.reloptions')} END",
         "storage parameters": f"CASE WHEN c.relkind <> 'v' THEN {_parameters('c.reloptions')} END",
         "toast storage parameters": f"""(
