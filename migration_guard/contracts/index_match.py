@@ -57,10 +57,11 @@ def match_unique(context: TableContext, clause: Unique, actual: objects.Index) -
 def match_options(
     context: TableContext, clause: Unique, actual: objects.Key | objects.Index
 ) -> Outcome:
-    """Judge whether a key is deferrable and treats nulls as the clause states."""
+    """Judge whether a key is enforced, deferrable and treats nulls as the clause states."""
     pairs = (
         (actual.deferrable, clause.deferrable),
         (actual.nulls_distinct, clause.nulls_distinct),
+        (actual.disabled_on, ()),
     )
     if any(fact is not UNKNOWN and fact != expected for fact, expected in pairs):
         return NO_MATCH

@@ -45,11 +45,7 @@ def judge_unique(context: TableContext, clause: Unique) -> Outcome:
     if indexes is UNKNOWN:
         return context.undecided("indexes")
     return best_of(
-        (
-            match_unique(context, clause, index)
-            for index in indexes
-            if index.valid is not False and (index.disabled_on is UNKNOWN or not index.disabled_on)
-        ),
+        (match_unique(context, clause, index) for index in indexes if index.valid is not False),
         lambda: _missing_unique(context, clause),
     )
 

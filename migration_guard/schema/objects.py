@@ -127,7 +127,7 @@ class Index(NamedTuple):
         ):
             return False
         facts = (self.valid, self.predicate, self.prefix_lengths, self.collations, self.include)
-        return UNKNOWN if UNKNOWN in (*facts, self.disabled_on) else True
+        return UNKNOWN if UNKNOWN in facts else True
 
     @property
     def key(self) -> Key:

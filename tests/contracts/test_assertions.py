@@ -126,6 +126,10 @@ UNIQUES = [
     (["b"], {"uniques": (objects.Key("k", ("b",), "", UNKNOWN),)}, ["unknown"]),
     (["b"], {"indexes": (_index("b", unique=True, predicate="a > 1"),)}, ["missing-unique"]),
     (["b"], {"indexes": (_index("b", unique=True, valid=False),)}, ["missing-unique"]),
+    (["b"], {"indexes": (_index("b", unique=True, disabled_on=("t",)),)}, ["missing-unique"]),
+    (["b"], {"uniques": (objects.Key("k", ("b",), "", True, UNKNOWN),)}, ["unknown"]),
+    (["b"], {"primary_key": objects.Key("k", ("b",), "", True, ("t",))}, ["missing-unique"]),
+    (["b"], {"primary_key": objects.Key("k", ("b",), "", True, UNKNOWN)}, ["unknown"]),
     (
         ["b"],
         {"indexes": (_index(None, unique=True, expressions=("lower(b)",)),)},

@@ -12,6 +12,7 @@ from tests.schema.rich import install
 QUESTIONS = [
     ("postgresql", "FROM pg_index", ["indexes"]),
     ("postgresql", "FROM pg_constraint c", ["foreign_keys", "checks"]),
+    ("postgresql", "tgrelid FROM pg_trigger", []),
     ("postgresql", "FROM pg_attrdef", []),
     ("postgresql", "t.typtype = 'd'", []),
     ("mariadb", "FROM information_schema.statistics", ["indexes", "primary_key", "uniques"]),

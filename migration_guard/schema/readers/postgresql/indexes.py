@@ -51,7 +51,9 @@ def read_indexes(
     for row in rows:
         text = None if row[0] in expressions.unread_tables else texts.get(row[1])
         index = _index(row, columns, classes, collations, text)
-        indexes[row[0]].append(index._replace(disabled_on=disabled.tables(row[17])))
+        if index.deferrable:  # a trigger checks it
+            index = index._replace(disabled_on=disabled.tables(row[17]))
+        indexes[row[0]].append(index)
     return {
         table: tuple(sorted(of_table, key=lambda index: index.name))
         for table, of_table in indexes.items()
