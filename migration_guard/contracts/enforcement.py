@@ -66,22 +66,28 @@ def _judge_validity(
         return context.undecided("checks", "foreign_keys")
     if actual.validated:
         return None
+    table, name = context.quoted_table(context.table.label), context.quoted(actual.name)
     return Violated(
         "not-valid",
         "valid for all rows",
         f"{actual.name} is NOT VALID",
-        f"ALTER TABLE … VALIDATE CONSTRAINT {actual.name}: rows from before it may break it.",
+        f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}: rows from before it may break it.",
     )
 
 
 def _enforce_key(context: TableContext, key: objects.ForeignKey | objects.Check) -> str:
-    table, name = context.quoted_table(context.table.label), context.quoted(key.name)
-    return f"ALTER TABLE {table} ALTER CONSTRAINT {name} ENFORCED"
+    return f"{_alter(context)} ALTER CONSTRAINT {context.quoted(key.name)} ENFORCED"
 
 
 def _add_again(context: TableContext, check: objects.ForeignKey | objects.Check) -> str:
     """Return the statement for a check, which PostgreSQL 18 cannot alter to be enforced."""
-    table, name = context.quoted_table(context.table.label), context.quoted(check.name)
-    text = getattr(check, "expression", UNKNOWN)
+    name, text = context.quoted(check.name), getattr(check, "expression", UNKNOWN)
     expression = "…" if text is UNKNOWN else text
-    return f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({expression})"
+    return f"{_alter(context)} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({expression})"
+
+
+def _alter(context: TableContext) -> str:
+    """Return the beginning of a statement for a constraint; that of a partition is its parent's."""
+    parent = context.table.partition_of
+    label = context.table.label if parent is UNKNOWN else parent or context.table.label
+    return f"ALTER TABLE {context.quoted_table(label)}"

@@ -62,9 +62,9 @@ class TableContext(NamedTuple):
     def quoted_table(self, label: str) -> str:
         """Return the label of a table as SQL."""
         table = self.snapshot.table(label)
-        names = [label]
-        if isinstance(table, Table) and table.label != table.name:
-            names = [table.schema, table.name]
+        names = label.split(".", 1)
+        if isinstance(table, Table):
+            names = [table.name] if table.label == table.name else [table.schema, table.name]
         return ".".join(map(self.quoted, names))
 
     def is_same_name(self, a: str | None, b: str | None) -> bool:

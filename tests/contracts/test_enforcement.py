@@ -27,6 +27,9 @@ CREATE TABLE "the orders" (
     price int CONSTRAINT price CHECK (price > 0),
     extra int CONSTRAINT extra CHECK (extra IS NOT NULL)
 );
+CREATE SCHEMA other;
+CREATE TABLE other."the people" (id int PRIMARY KEY);
+CREATE TABLE pointer (id int REFERENCES other."the people");
 CREATE TABLE log (id int REFERENCES people, at int) PARTITION BY RANGE (at);
 CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (1) TO (10);
 CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20);
@@ -39,6 +42,8 @@ CREATE TABLE keys (
 INSERT INTO people VALUES (1);
 INSERT INTO "the orders" VALUES (1, 1, 1);
 INSERT INTO keys VALUES (1, 1, 1);
+INSERT INTO other."the people" VALUES (1);
+INSERT INTO pointer VALUES (1);
 """
 ORDERS_KEY = Table("the orders", foreign_keys=[ForeignKey(["id"], "people")])
 LOG_KEY = Table("log", foreign_keys=[ForeignKey(["id"], "people")])
@@ -68,6 +73,12 @@ CASES = {
         "ALTER TABLE people DISABLE TRIGGER ALL",
         "DELETE FROM people",
         "the triggers of a key are disabled on people",
+    ),
+    "its target in another schema": (
+        Table("pointer", foreign_keys=[ForeignKey(["id"], "other.the people")]),
+        'ALTER TABLE other."the people" DISABLE TRIGGER ALL',
+        'DELETE FROM other."the people"',
+        "the triggers of pointer_id_fkey are disabled on other.the people",
     ),
     "a partitioned table": (
         LOG_KEY,
@@ -111,6 +122,12 @@ CASES = {
         NO_PERSON,
         "a key is NOT ENFORCED",
     ),
+    "a foreign key of PostgreSQL 18 on a partition": (
+        Table("log_2", foreign_keys=[ForeignKey(["id"], "people")]),
+        "ALTER TABLE log ALTER CONSTRAINT log_id_fkey NOT ENFORCED",
+        "INSERT INTO log_2 VALUES (7, 12)",
+        "log_id_fkey is NOT ENFORCED",
+    ),
     "a check of PostgreSQL 18": (
         Table("the orders", checks=[Check("price")]),
         NOT_ENFORCED.format("price", "price > 0"),
@@ -153,6 +170,19 @@ def test_constraint_of_postgres_when_nothing_enforces_it_violates_and_the_hint_w
     assert _violations(contract) == []
     with pytest.raises(Exception, match="violates"):
         postgres.execute(breach)
+
+
+@pytest.mark.parametrize("table", ["the orders", "log_1"])
+def test_check_of_postgres_when_it_is_not_valid_has_a_hint_that_works(table, postgres):
+    postgres.execute(SCHEMA)
+    postgres.execute(f'ALTER TABLE "{table}" ADD CONSTRAINT "a check" CHECK (id > 0) NOT VALID')
+    contract = Contract([Table(table, checks=[Check("a check")])])
+
+    (violation,) = _violations(contract)
+
+    assert violation.rule == "not-valid"
+    postgres.execute(violation.hint.split(": ")[0])
+    assert _violations(contract) == []
 
 
 @pytest.mark.parametrize("case", CASES)
