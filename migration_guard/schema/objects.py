@@ -265,6 +265,7 @@ class Extension(NamedTuple):
 
     name: str
     version: str
+    schema: str = ""
 
 
 # The end of a property that is a time counted from when the statement ran.
@@ -285,7 +286,7 @@ class Program(NamedTuple):
     name: str
     table: str
     definition: Fact[str]
-    properties: Mapping[str, str] = {}
+    properties: Mapping[str, Fact[str]] = {}
 
     @property
     def is_option(self) -> bool:

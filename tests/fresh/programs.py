@@ -56,11 +56,11 @@ POSTGRESQL_CHANGES = {
         "",
         "function touch()",
     ),
-    "DROP FUNCTION twice(text)": ("drift-missing", "", "function twice(n text)"),
+    "DROP FUNCTION twice(text)": ("drift-missing", "", "function twice(text)"),
     "CREATE FUNCTION twice(n date) RETURNS date LANGUAGE sql AS 'SELECT n'": (
         "drift-extra",
         "",
-        "function twice(n date)",
+        "function twice(date)",
     ),
     "CREATE OR REPLACE PROCEDURE tidy() LANGUAGE sql AS 'DELETE FROM log'": (
         "drift-differs",

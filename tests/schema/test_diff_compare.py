@@ -326,7 +326,9 @@ def test_compare_when_a_long_text_has_a_line_more_then_that_line_is_told():
     first = _snapshot(programs=(Program("function", "f()", "", "a\nb"),))
     second = _snapshot(programs=(Program("function", "f()", "", "a\nmore\nb"),))
 
-    assert _differences(first, second) == [("differs", "", "function f()", "… …", "… more …")]
+    assert _differences(first, second) == [
+        ("differs", "", "function f()", "… no such line …", "… more …")
+    ]
 
 
 def test_compare_when_a_partition_repeats_its_parent_then_the_difference_is_told_once():

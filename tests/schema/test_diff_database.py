@@ -13,8 +13,8 @@ FOUND = {
         ("aggregate", "product(integer)", ""),
         ("domain", "cents", ""),
         ("function", "touch()", ""),
-        ("function", "twice(n integer)", ""),
-        ("function", "twice(n text)", ""),
+        ("function", "twice(integer)", ""),
+        ("function", "twice(text)", ""),
         ("function", "watch()", ""),
         ("inherits", "", "special"),
         ("partition bound", "", "log_1"),
@@ -75,7 +75,9 @@ def _programs(database):
     connection.close()
     found = read_database(connection)
     assert found.programs is not UNKNOWN, found.unknown
-    return {(one.kind, one.name, one.table): one.definition for one in found.programs}
+    return {
+        (one.kind, one.name, one.table): one.definition or one.properties for one in found.programs
+    }
 
 
 def test_whole_when_the_database_is_empty_then_there_are_no_programs(database):
@@ -116,6 +118,7 @@ def test_whole_when_schemas_share_a_name_then_each_table_keeps_its_own(postgres)
 
     assert set(_programs(postgres)) == {
         ("function", "other.f()", ""),
+        ("schema", "other", ""),
         ("trigger", "t", "items"),
         ("trigger", "t", "other.items"),
     }

@@ -32,6 +32,8 @@ Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 _SQL: Final = frozenset(
     {"default", "generated", "expression", "predicate", "columns", "query", "definition"}
     | {"partition key", "partition bound"}
+    # Of the kinds beside tables; a publication's tables have a WHERE.
+    | {"arguments", "constraints", "expressions", "tables"}
 )
 # Times that a statement may count from when it runs.
 _TIMES: Final = frozenset({"starts", "ends", "at"})
@@ -282,9 +284,14 @@ def _differing_lines(text: str, other: str) -> tuple[str, str]:
     if len(first) > 1 or len(second) > 1:
         head = _common_lines(first, second)
         tail = _common_lines(first[head:][::-1], second[head:][::-1])
-        first = ["…"] * bool(head) + first[head : len(first) - tail] + ["…"] * bool(tail)
-        second = ["…"] * bool(head) + second[head : len(second) - tail] + ["…"] * bool(tail)
+        first, second = (_part(lines, head, tail) for lines in (first, second))
     return _one_line(first), _one_line(second)
+
+
+def _part(lines: Sequence[str], head: int, tail: int) -> list[str]:
+    """Return the lines between the first and the last ones, which are only hinted at."""
+    part = lines[head : len(lines) - tail] or ["no such line"]
+    return ["…"] * bool(head) + [*part] + ["…"] * bool(tail)
 
 
 def _common_lines(first: Sequence[str], second: Sequence[str]) -> int:
@@ -305,7 +312,7 @@ def _compare_with_none(change: Change, object_: DatabaseObject, other: Snapshot)
         return Comparison(Change.UNKNOWN, first, second)
     text = _one_line(str(object_).splitlines())
     if object_.kind != "table" and object_.kind.upper() not in text.upper():
-        text = f"{object_.kind} {text}"
+        text = f"{object_.kind} {text}".rstrip()
     expected, actual = (text, "missing") if is_missing else ("nothing", text)
     return Comparison(change, first, second, expected, actual)
 

@@ -20,6 +20,7 @@ from migration_guard.schema.objects import UNKNOWN, Program, Snapshot, Unknown
 from migration_guard.schema.read import read_snapshot
 from migration_guard.schema.readers.lock_limits import attempt, brief_waits, reason
 from migration_guard.schema.readers.mysql import programs as mysql
+from migration_guard.schema.readers.postgresql.objects import read_objects
 from migration_guard.schema.readers.sqlite import programs as sqlite
 
 # What MySQL lists only for those who hold such a privilege on the whole database.
@@ -31,11 +32,11 @@ _LISTED_FOR: Final = {
 }
 _Reader: TypeAlias = Callable[[BaseDatabaseWrapper, Snapshot], Iterator[Program | Unknown]]
 
-# What reads the programs of a vendor in its room; None where the queries give all that there is.
-_READERS: Final[Mapping[str, _Reader | None]] = {
+# What reads programs in a vendor's room, beside those of the queries.
+_READERS: Final[Mapping[str, _Reader]] = {
     "mysql": mysql.read_programs,
     "sqlite": sqlite.read_programs,
-    "postgresql": None,
+    "postgresql": read_objects,
 }
 _WILDCARDS: Final = {"%": ".*", "_": "."}
 _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<on>\*|`(?:[^`]|``)+`)\.\* TO ")
@@ -78,9 +79,6 @@ def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
 
 def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[Program | Unknown]:
     """Yield the programs, and notes of what of them could not be read."""
-    if (read := _READERS.get(connection.vendor)) is not None:
-        yield from read(connection, snapshot)
-        return
     labels = {(table.schema, table.name): table.label for table in snapshot.tables}
 
     def label(schema: str | None, name: str | None) -> str:
@@ -97,6 +95,8 @@ def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[P
                 table_label = labels.get((table_schema, table)) or label(table_schema, table)
                 text = UNKNOWN if definition is None else str(definition)
                 yield Program(kind, label(schema, name), table_label, text)
+    if connection.vendor in _READERS:
+        yield from _READERS[connection.vendor](connection, snapshot)
 
 
 def _tables_of_extensions(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:

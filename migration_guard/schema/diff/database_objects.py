@@ -155,7 +155,8 @@ def _options(snapshot: Snapshot) -> dict[tuple[str, str, str], Properties]:
     for program in () if snapshot.programs is UNKNOWN else snapshot.programs:
         if program.is_option:
             kind, _, option = program.kind.rpartition(": ")
-            options[program.table, kind or "table", program.name][option] = program.definition
+            added = options[program.table, kind or "table", program.name]
+            added |= program.properties or {option: program.definition}
     return options
 
 
@@ -287,12 +288,16 @@ def _outside_tables(snapshot: Snapshot) -> Iterator[DatabaseObject]:
         yield _unread_list("", "enums")
     else:
         for enum in snapshot.enums:
-            yield DatabaseObject("", "enum", enum.label, {"values": ", ".join(enum.values)})
+            values = ", ".join(_quoted(value) for value in enum.values)
+            yield DatabaseObject("", "enum", enum.label, {"values": values})
     if snapshot.extensions is UNKNOWN:
         yield _unread_list("", "extensions")
     else:
         for extension in snapshot.extensions:
-            own: Properties = {"version": f"version {extension.version}"}
+            own: Properties = {
+                "version": f"version {extension.version}",
+                "schema": extension.schema and f"SCHEMA {extension.schema}",
+            }
             yield DatabaseObject("", "extension", extension.name, own)
     if snapshot.programs is UNKNOWN:
         yield _unread_list("", "programs")
@@ -308,6 +313,10 @@ def _program(program: Program) -> DatabaseObject:
     own: Properties = {"definition": program.definition, **program.properties}
     columns = (program.name,) if program.kind.endswith(OF_COLUMN) else ()
     return DatabaseObject(program.table, program.kind, program.name, own, columns)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _unread_list(table: str, kind: str) -> DatabaseObject:

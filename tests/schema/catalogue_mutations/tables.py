@@ -510,7 +510,7 @@ MUTATIONS = {
     ),
     "pg_rewrite.ev_enabled": (
         _ITEMS + "DISABLE RULE items_keep",
-        *("items", "rule items_keep", "(disabled)"),
+        *("items", "rule items_keep", "ENABLED | DISABLED"),
     ),
     "pg_rewrite.is_instead": (
         _KEEP + "WHERE OLD.owner > 9 DO ALSO NOTHING",

@@ -142,7 +142,10 @@ WHERE ev_type = '3' AND is_instead AND ev_enabled IN ('O', 'A')
     AND ev_action::text !~ ':returningList [(]'
 """
 
-EXTENSIONS: Final = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname"
+EXTENSIONS: Final = """
+SELECT e.extname::text, e.extversion, n.nspname::text
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace ORDER BY e.extname
+"""
 
 # Constraints with internal triggers that fire in no ordinary session, and the topmost of the
 # tables on which they are. What a partition's constraint lacks, that of its parent lacks too.
