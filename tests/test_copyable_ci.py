@@ -153,6 +153,12 @@ def test_pre_commit_when_a_migration_is_wrong_stops_the_commit(change, postgres)
     assert commit().returncode == 0
     change.commit({"sql_migrations/2_x.sql": "CREATE TABLE 'x;\n"})
     assert commit().returncode == 1
+    change.git("reset", "-q", "--hard", "origin/main", folder=change.checkout)
+    for name, text in EDIT.items():
+        (change.checkout / name).write_text(text)
+    change.git("add", "-A", folder=change.checkout)
+    edited = commit()
+    assert (edited.returncode, "merged-edited" in edited.stdout) == (1, True)
 
 
 def test_pre_commit_when_offered_twice_says_the_same():

@@ -14,7 +14,7 @@ from typing import Final
 from migration_guard.exceptions import CannotTell
 
 _HOOK_VARIABLES: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
-_FETCH_HINT: Final = (
+FETCH_HINT: Final = (
     "Fetch the branch with its history first (git fetch origin; in GitHub Actions: "
     "actions/checkout with fetch-depth: 0)."
 )
@@ -32,14 +32,14 @@ class Repository:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
         )
         if result.returncode:
-            raise CannotTell(f'git does not know the commit or branch "{ref}".', _FETCH_HINT)
+            raise CannotTell(f'git does not know the commit or branch "{ref}".', FETCH_HINT)
         return result.stdout.decode().strip()
 
     def merge_base(self, ref: str) -> str:
         """Return the commit at which HEAD left ``ref``. Raises CannotTell if there is none."""
         result = self._run("merge-base", self.commit(ref), "HEAD")
         if result.returncode:
-            raise CannotTell(f'HEAD and "{ref}" have no commit in common.', _FETCH_HINT)
+            raise CannotTell(f'HEAD and "{ref}" have no commit in common.', FETCH_HINT)
         return result.stdout.decode().strip()
 
     def blobs(self, commit: str, folders: Sequence[Path]) -> dict[Path, str]:
@@ -62,7 +62,40 @@ class Repository:
 
     def has_commits(self) -> bool:
         """Return True if HEAD names a commit."""
-        return self._run("rev-parse", "--verify", "--quiet", "HEAD").returncode == 0
+        return self.knows("HEAD")
+
+    def knows(self, ref: str) -> bool:
+        """Return True if ``ref`` names a commit that is in this checkout."""
+        commit = f"{ref}^{{commit}}"
+        return not self._run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", commit
+        ).returncode
+
+    def has_remotes(self) -> bool:
+        """Return True if the repository names another one."""
+        return bool(self._output("remote").strip())
+
+    def is_detached(self) -> bool:
+        """Return True if HEAD is on no branch."""
+        return self._run("symbolic-ref", "--quiet", "HEAD").returncode != 0
+
+    def parents(self) -> list[str]:
+        """Return the parents of HEAD, none where a shallow clone ends."""
+        return self._output("rev-list", "--parents", "-n", "1", "HEAD").split()[1:]
+
+    def is_ancestor(self, ref: str, other: str) -> bool:
+        """Return True if ``other`` has the commit ``ref``."""
+        return self._run("merge-base", "--is-ancestor", ref, other).returncode == 0
+
+    def superproject(self) -> "Repository | None":
+        """Return the repository of which this one is a submodule, None if there is none."""
+        root = self._output("rev-parse", "--show-superproject-working-tree").strip()
+        return Repository(Path(root).resolve()) if root else None
+
+    def submodule_commit(self, commit: str, folder: Path) -> str | None:
+        """Return the commit of the submodule in ``folder`` that ``commit`` records, if any."""
+        entry = self._output("ls-tree", commit, "--", str(folder)).split()
+        return entry[2] if entry[1:2] == ["commit"] else None
 
     def move(self, source: Path, target: Path) -> None:
         """Rename a file, also in the index if git tracks it."""

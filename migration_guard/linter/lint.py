@@ -3,6 +3,7 @@
 No database is queried.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter import git, merge_base, registry, run_rules
 from migration_guard.linter.order.search_path import path_of_options
 from migration_guard.linter.source import Context, read
+from migration_guard.linter.target import find_target
 from migration_guard.planning import renumbering
 from migration_guard.planning.names import scan
 from migration_guard.results import Inspected
@@ -53,13 +55,13 @@ def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
 
     Raises CannotTell without a base, and if files or git cannot be read.
     """
-    if request.base is None:
+    folders = conf.folders(request.database)
+    base = _read_base(request, folders)
+    if base is None:
         raise CannotTell(
             "--renumber needs to know what is merged.", "Add --base GITREF, such as origin/main."
         )
-    folders = conf.folders(request.database)
     repository = _require_repository(folders)
-    base = merge_base.read(repository, request.base, folders)
     names, _ = scan(folders)
     own_ids = {name.id for name in names} - base.merged_ids - base.since
     renamings = renumbering.renumber(names, own_ids, base.tip, now)
@@ -80,24 +82,25 @@ def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
         yield "No migration of this branch needs another number."
 
 
-def _context(conf: Conf, request: LintRequest, folders: tuple[Path, ...]) -> Context:
-    base = None
-    uncommitted = None
+def _read_base(request: LintRequest, folders: tuple[Path, ...]) -> merge_base.MergeBase | None:
+    """Return what the files are compared with, None if all of them are new."""
     if request.base is not None:
-        base = merge_base.read(_require_repository(folders), request.base, folders)
-    else:
-        repository = git.find_repository(folders)
-        if repository is not None and repository.has_commits():
-            uncommitted = repository.changed_files("HEAD", folders)
+        return merge_base.read(_require_repository(folders), request.base, folders)
+    repository = git.find_repository(folders)
+    ref = find_target(repository, os.environ) if repository is not None else None
+    return merge_base.read(repository, ref, folders) if repository and ref else None
+
+
+def _context(conf: Conf, request: LintRequest, folders: tuple[Path, ...]) -> Context:
     options = connections[request.database].settings_dict.get("OPTIONS") or {}
     return Context(
         request.vendor,
         conf.environments,
-        base,
-        uncommitted,
+        _read_base(request, folders),
         path_of_options(str(options.get("options", ""))),
         bool(conf.lock_timeout),
         request.server_version,
+        knows_new=True,
     )
 
 

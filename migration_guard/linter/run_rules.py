@@ -52,8 +52,8 @@ def _unmet_need(rule: Rule, source: Source) -> tuple[str, str] | None:
         return "squawk is not installed", _INSTALL
     if Need.BASE in rule.needs and source.context.merge_base is None:
         return "they compare with a branch", "--base origin/main"
-    if Need.SQUAWK in rule.needs and squawk.changed_files(source) is None:
-        return "which files are new is not known outside git", "--base GITREF"
+    if Need.SQUAWK in rule.needs and not source.context.knows_new:
+        return "which files are new is not known", "--base GITREF"
     return None
 
 

@@ -13,6 +13,7 @@ from django.apps import apps
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.linter import grammar
+from migration_guard.linter.danger.walk import Walk
 from migration_guard.linter.grammar import ParsedStatement
 from migration_guard.linter.merge_base import MergeBase
 from migration_guard.linter.order.findings import Findings
@@ -20,12 +21,13 @@ from migration_guard.linter.order.search_path import SearchPath
 from migration_guard.linter.order.simulate import Run, simulate
 from migration_guard.planning import files as planning_files
 from migration_guard.planning import foreign_formats, near_misses, no_effect
+from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.regular_files import read_bytes
-from migration_guard.planning.scripts import Script
+from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.problems import Problem, Severity
 from migration_guard.sql.statements import SQLError, Statement, split
 
@@ -37,18 +39,18 @@ _NOT_JUDGED_AGAIN: Final = {foreign_formats.RULE, near_misses.SLUG, no_effect.SL
 class Context:
     """What the rules know besides the files.
 
-    ``merge_base`` is None without ``--base``. ``uncommitted`` holds the files that differ from the
-    last commit, None outside git. ``search_path`` is that of the project's connection, None if it
-    is not known. ``lock_timeout`` is True if the runner sets one by itself.
+    ``merge_base`` is None where nothing is merged, or where nobody asked: then ``knows_new`` is
+    False. ``search_path`` is that of the project's connection, None if it is not known.
+    ``lock_timeout`` is True if the runner sets one by itself.
     """
 
     vendor: str
     environments: frozenset[str]
     merge_base: MergeBase | None = None
-    uncommitted: frozenset[Path] | None = None
     search_path: SearchPath = ("public",)
     lock_timeout: bool = True
     server_version: str = ""
+    knows_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,44 @@ class Source:
             for files in self._file_sets()
         )
 
+    @cached_property
+    def new_files(self) -> frozenset[str]:
+        """The ids of the migrations that are not merged, or whose SQL this branch edited."""
+        base = self.context.merge_base
+        if base is None:
+            return frozenset(file.id for file in self.files)
+        return frozenset(file.id for file in self.files if self._is_new(file, base))
+
+    @cached_property
+    def walk(self) -> Walk:
+        """The statements of all files with the tables before each, for the rules of danger."""
+        path = self.context.search_path
+        return Walk(
+            self.vendor,
+            [(file, self.statements(file)) for file in self.files],
+            self.new_files,
+            self._release,
+            _read_baseline(self.folders, self.vendor),
+            _tables_of_django(),
+            path[0] if path else "",
+            has_base=self.context.merge_base is not None,
+        )
+
     def statements(self, file: MigrationFile) -> list[Statement]:
         """Return the statements of a file, none if it could not be split."""
         script = self.scripts.get(file.id)
         return script.statements if script is not None else []
+
+    def transaction(self, file: MigrationFile, statement: Statement) -> tuple[str, int] | None:
+        """Return which transaction runs a statement, None for one that commits by itself."""
+        script = self.scripts.get(file.id)
+        units = script.units if script is not None else ()
+        if in_one_transaction(file, self.vendor):
+            return file.id, 0
+        for unit in units:
+            if unit.first != unit.last and statement in unit.statements:
+                return file.id, unit.first
+        return None
 
     def problem(
         self,
@@ -123,6 +159,17 @@ class Source:
         line = file.text.count("\n", 0, offset) + 1
         column = offset - (file.text.rfind("\n", 0, offset) + 1) + 1
         return Problem(rule, message, hint, severity, file.path, line, column=column)
+
+    def _is_new(self, file: MigrationFile, base: MergeBase) -> bool:
+        merged = base.merged.get(file.path)
+        if merged is None or merged.text is None:
+            return merged is None
+        return fingerprint(merged.text, self.vendor) != fingerprint(file.text, self.vendor)
+
+    def _release(self, file: MigrationFile) -> str:
+        """Return what a file is released with: all new files go together where a base is known."""
+        base = self.context.merge_base
+        return file.id if base is None or file.path in base.merged else "new"
 
     def _file_sets(self) -> Iterable[tuple[MigrationFile, ...]]:
         """Return the different sets of files that the environments run."""

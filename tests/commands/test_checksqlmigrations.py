@@ -102,7 +102,13 @@ def test_warning_when_strict_fails(guard, files, option, code):
 
 
 def test_problems_when_numbers_have_other_widths_come_in_the_order_of_the_run(guard, files):
-    files({"9_t.sql": T + "TRUNCATE t;", "10_u.sql": "TRUNCATE t;", "max_migration.txt": "10_u\n"})
+    files(
+        {
+            "9_t.sql": T + "TRUNCATE pg_class;",
+            "10_u.sql": "TRUNCATE pg_class;",
+            "max_migration.txt": "10_u\n",
+        }
+    )
 
     result = guard("checksqlmigrations", "--format", "json")
 
@@ -272,10 +278,20 @@ def test_check_when_it_runs_in_a_hook_of_a_commit_finds_the_repository(
     assert result.code == 0, result.err
 
 
-def test_squawk_when_files_are_committed_looks_at_none_of_them(guard, checkout):
+def test_squawk_when_files_are_merged_looks_at_none_of_them(guard, checkout):
     checkout.commit({"0002_i.sql": DANGER})
 
-    assert rules(guard("checksqlmigrations", "--format", "json")) == []
+    result = guard("checksqlmigrations", "--base", "main", "--format", "json")
+
+    assert rules(result) == []
+
+
+def test_squawk_when_nothing_tells_what_is_merged_looks_at_all_files(guard, checkout):
+    checkout.commit({"0002_i.sql": DANGER})
+
+    assert rules(guard("checksqlmigrations", "--format", "json")) == [
+        "require-concurrent-index-creation"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,14 @@ def test_history_when_the_search_path_is_unknown_takes_nothing_away(tmp_path, te
     [
         (["ALTER TABLE t ADD b int"], "t"),
         ([T, "ALTER TABLE t ALTER b SET NOT NULL"], "t.b"),
-        ([T, "ALTER TABLE t DROP COLUMN a", "UPDATE t SET a = 1 WHERE id = 1"], "t.a"),
+        (
+            [
+                T,
+                "-- guard: allow = blanket-delete, test\nALTER TABLE t DROP COLUMN a",
+                "UPDATE t SET a = 1 WHERE id = 1",
+            ],
+            "t.a",
+        ),
         ([T, "ALTER TABLE t RENAME TO u", "SELECT * FROM t"], "t"),
         ([T, "CREATE TABLE IF NOT EXISTS t (b int)", "CREATE INDEX i ON t (b)"], "t.b"),
         ([T, "CREATE VIEW v AS SELECT id FROM t", "SELECT a FROM v"], "v.a"),

@@ -112,7 +112,8 @@ CLASHES = [
 
 
 def numbered(texts):
-    allow = "-- guard: allow = blanket-delete, test\n"
+    rules = ("blanket-delete", "partition-scan", "table-rewrite")
+    allow = "".join(f"-- guard: allow = {rule}, test\n" for rule in rules)
     return {f"{number:04}_m.sql": f"{allow}{text};" for number, text in enumerate(texts, 1)}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.linter.danger.calm import OF_NOT_NULL, OF_TABLES, Calm, read_calm
 from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.planning.files import MigrationFile
@@ -34,35 +35,66 @@ _EXCLUDED: Final = (
     "require-statement-timeout",
     # Our rules blanket-delete, mixed-concurrently, transaction-control and syntax-error cover it.
     "ban-drop-table",
+    "ban-drop-column",
+    "ban-drop-schema",
+    "ban-truncate-cascade",
     "ban-concurrent-index-creation-in-transaction",
     "transaction-nesting",
     "ban-uncommitted-transaction",
+)
+# How to write new tables better. Of files that may be old it would be advice too late.
+_ADVICE: Final = (
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-text-field",
+    "prefer-timestamp-tz",
+    "ban-char-field",
+    "ban-create-domain-with-constraint",
+    "require-enum-value-ordering",
 )
 _SYNTAX: Final = "syntax-error"
 
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield what squawk finds in the new and changed files that may run in production."""
-    changed = changed_files(source) or frozenset()
+    calm = _calm_places(source)
     groups: dict[tuple[bool, bool], list[MigrationFile]] = {}
     for file in source.files:
-        if file.path in changed and not excludes_production(file):
+        if file.id in source.new_files and not excludes_production(file):
             key = (file.directives.transaction, _has_lock_timeout(file, source))
             groups.setdefault(key, []).append(file)
     for (transaction, has_lock_timeout), files in groups.items():
         excluded = [*_EXCLUDED, *(["require-lock-timeout"] if has_lock_timeout else [])]
+        if source.context.merge_base is None:
+            excluded += _ADVICE
         options = [f"--exclude={','.join(excluded)}"]
         options += ["--assume-in-transaction"] * transaction
         if source.context.server_version:
             options.append(f"--pg-version={source.context.server_version}")
         for start in range(0, len(files), _BATCH_SIZE):
-            yield from _run(files[start : start + _BATCH_SIZE], options)
+            for problem in _run(files[start : start + _BATCH_SIZE], options):
+                if not _is_calm(problem, calm):
+                    yield problem
 
 
-def changed_files(source: Source) -> frozenset[Path] | None:
-    """Return the new and changed files, None if they are not known."""
-    base = source.context.merge_base
-    return base.changed if base is not None else source.context.uncommitted
+def _calm_places(source: Source) -> dict[Path, list[Calm]]:
+    """Return by file where a lock or a scan hurts nobody."""
+    places: dict[Path, list[Calm]] = {}
+    for step in source.walk.steps():
+        calm = read_calm(step)
+        if calm is not None:
+            places.setdefault(step.file.path, []).append(calm)
+    return places
+
+
+def _is_calm(problem: Problem, places: dict[Path, list[Calm]]) -> bool:
+    line, rule = problem.line or 0, problem.rule
+    return any(
+        calm.first_line <= line <= calm.last_line
+        and (rule in OF_TABLES if calm.is_fresh else rule in OF_NOT_NULL)
+        for calm in places.get(problem.path or Path(), ())
+    )
 
 
 def executable() -> str | None:

@@ -30,12 +30,13 @@ class Command(GuardCommand):
         parser.add_argument(
             "--base",
             metavar="GITREF",
-            help="Compare with the commit at which this branch left GITREF, such as origin/main.",
+            help="Compare with the commit at which this branch left GITREF, such as origin/main "
+            "(default: the target of the CI's pull request, else the main branch of origin).",
         )
         parser.add_argument(
             "--renumber",
             action="store_true",
-            help="Give this branch's own migrations the next free numbers (with --base).",
+            help="Give this branch's own migrations the next free numbers.",
         )
         parser.add_argument("--strict", action="store_true", help="Let warnings fail too.")
         parser.add_argument("--explain", metavar="RULE", help="Print the page of one rule.")

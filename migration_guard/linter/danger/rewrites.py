@@ -1,0 +1,148 @@
+"""Which statements copy or rewrite a table while its readers or writers wait. Pure, by tokens.
+
+Sources: PostgreSQL manual, "ALTER TABLE", "CLUSTER", "VACUUM", "REFRESH MATERIALIZED VIEW"; MariaDB
+knowledge base, "InnoDB Online DDL Overview"; sqlite.org, "VACUUM".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from migration_guard.linter.danger.clauses import alter_clauses, take_target
+from migration_guard.sql.cursor import Cursor, Name, keyword
+
+if TYPE_CHECKING:
+    from migration_guard.linter.danger.walk import Step
+
+_NOBODY: Final = "nobody reads or writes the table while it is rewritten"
+_NO_WRITER: Final = "nobody writes to the table while the server copies it"
+_ONLINE: Final = (
+    "Add ALGORITHM=INPLACE, LOCK=NONE: the server then refuses what it would copy. Or use "
+    "pt-online-schema-change or gh-ost"
+)
+
+
+class Rewrite(NamedTuple):
+    """A rewrite: its table (None for all), what follows, and what to do instead."""
+
+    table: Name | None
+    fault: str
+    hint: str
+
+
+def read_rewrites(step: Step) -> Iterator[Rewrite]:
+    """Yield what a statement rewrites."""
+    yield from _READERS[step.lexis.vendor](step)
+
+
+def _of_postgresql(step: Step) -> Iterator[Rewrite]:
+    cursor = Cursor(step.part.tokens, step.lexis)
+    verb, words = cursor.take(), step.part.words
+    if verb == "CLUSTER":
+        cursor.take_group()
+        _ = cursor.accept("VERBOSE")
+        yield Rewrite(take_target(cursor), _NOBODY, "Use pg_repack or pg_squeeze")
+    elif verb == "VACUUM" and "FULL" in words and not _is_off(words, "FULL"):
+        cursor.take_group()
+        while cursor.accept_any({"FULL", "FREEZE", "VERBOSE", "ANALYZE"}):
+            pass
+        yield Rewrite(take_target(cursor), _NOBODY, "Use VACUUM without FULL, or pg_repack")
+    elif words[:3] == ["REFRESH", "MATERIALIZED", "VIEW"] and "CONCURRENTLY" not in words:
+        cursor = Cursor(step.part.tokens[3:], step.lexis)
+        fault = "nobody reads the view while its query runs"
+        yield Rewrite(take_target(cursor), fault, "Add CONCURRENTLY, which needs a unique index")
+    elif verb == "ALTER" and step.ddl is not None and step.ddl.names:
+        for clause in (
+            alter_clauses(step.part.tokens, step.lexis) if step.ddl.kind == "TABLE" else ()
+        ):
+            clause_words = tuple(keyword(token) for token in clause[:3])
+            for beginning, (fault, hint) in _POSTGRESQL.items():
+                if clause_words[: len(beginning)] == beginning:
+                    yield Rewrite(step.ddl.names[0], fault, hint)
+
+
+_POSTGRESQL: Final = {
+    ("SET", "UNLOGGED"): (
+        f"{_NOBODY}, and a crash of the server empties it from then on",
+        "Keep it logged",
+    ),
+    ("SET", "LOGGED"): (_NOBODY, "Make a logged table, copy the rows in batches, and swap names"),
+    ("SET", "TABLESPACE"): (_NOBODY, "Use pg_repack with --tablespace"),
+    ("SET", "ACCESS", "METHOD"): (_NOBODY, "Make a new table, copy in batches, and swap names"),
+}
+
+
+def _is_off(words: Sequence[str], option: str) -> bool:
+    at = words.index(option)
+    return words[at + 1 : at + 2] in (["FALSE"], ["OFF"], ["0"])
+
+
+def _of_mysql(step: Step) -> Iterator[Rewrite]:
+    cursor = Cursor(step.part.tokens, step.lexis)
+    verb, words = cursor.take(), step.part.words
+    if verb in {"OPTIMIZE", "REPAIR"} and {"TABLE", "TABLES"} & set(words[:4]):
+        while cursor.take() not in {"TABLE", "TABLES"}:
+            pass
+        yield Rewrite(take_target(cursor), _NO_WRITER, "Run it in a quiet hour, outside a deploy")
+    elif verb == "ALTER" and step.ddl is not None and step.ddl.kind == "TABLE" and step.ddl.names:
+        table = step.ddl.names[0]
+        options = _options(words)
+        if options.get("ALGORITHM") == "COPY":
+            yield Rewrite(table, _NO_WRITER, _ONLINE)
+        elif options.get("LOCK") in {"SHARED", "EXCLUSIVE"}:
+            yield Rewrite(table, "others wait until it is done", "Write LOCK=NONE")
+        elif options.get("ALGORITHM", "DEFAULT") == "DEFAULT" and options.get("LOCK") != "NONE":
+            for clause in alter_clauses(step.part.tokens, step.lexis):
+                if _may_copy([keyword(token) for token in clause]):
+                    yield Rewrite(table, f"where the server has to copy, {_NO_WRITER}", _ONLINE)
+
+
+def _options(words: Sequence[str]) -> dict[str, str]:
+    """Return ALGORITHM and LOCK of an ALTER TABLE."""
+    options = {}
+    for at, word in enumerate(words):
+        if word in {"ALGORITHM", "LOCK"}:
+            values = [value for value in words[at + 1 : at + 3] if value != "="]
+            options[word] = values[0] if values else ""
+    return options
+
+
+_MAY_COPY: Final = frozenset(
+    [
+        "MODIFY",
+        "CHANGE",
+        "CONVERT",
+        "ENGINE",
+        "FORCE",
+        "ORDER",
+        "ROW_FORMAT",
+        "KEY_BLOCK_SIZE",
+        "REORGANIZE",
+        "COALESCE",
+        "REBUILD",
+        "REMOVE",
+        "PARTITION",
+    ]
+)
+
+
+def _may_copy(words: Sequence[str]) -> bool:
+    if words[0] == "CONVERT":
+        return words[1:2] == ["TO"]
+    if words[0] == "PARTITION":
+        return words[1:2] == ["BY"]
+    pair = words[0] in {"ADD", "DROP"} and "PRIMARY" in words[1:4]
+    key = words[0] == "ADD" and "FOREIGN" in words[1:4]
+    stored = words[0] == "ADD" and bool({"STORED", "PERSISTENT"} & set(words))
+    return words[0] in _MAY_COPY or pair or key or stored
+
+
+def _of_sqlite(step: Step) -> Iterator[Rewrite]:
+    words = step.part.words
+    if words[0] == "VACUUM" and "INTO" not in words:
+        fault = "the whole file is rewritten, and nobody reads or writes it meanwhile"
+        yield Rewrite(None, fault, "Run it in a quiet hour, outside a deploy")
+
+
+_READERS: Final = {"postgresql": _of_postgresql, "mysql": _of_mysql, "sqlite": _of_sqlite}
