@@ -236,11 +236,18 @@ class NotRun(NamedTuple):
     remedy: str = ""
 
 
+class RulePage(NamedTuple):
+    """The page of a rule: Markdown, and its address in the documentation."""
+
+    text: str
+    uri: str
+
+
 class Inspected(NamedTuple):
     """The problems that the static guard found in the files of one database.
 
     ``files`` is the number of files. ``strict`` makes warnings fail. ``meanings`` has a sentence
-    for each rule. ``error`` is the reason why nothing was read.
+    for each rule, ``pages`` its page. ``error`` is the reason why nothing was read.
     """
 
     database: str
@@ -250,6 +257,7 @@ class Inspected(NamedTuple):
     not_run: tuple[NotRun, ...] = ()
     strict: bool = False
     meanings: Mapping[str, str] = MappingProxyType({})
+    pages: Mapping[str, RulePage] = MappingProxyType({})
     error: GuardError | None = None
 
     @property

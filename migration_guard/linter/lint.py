@@ -47,6 +47,7 @@ def inspect(conf: Conf, request: LintRequest) -> Inspected:
         not_run,
         request.strict,
         meanings,
+        registry.pages(),
     )
 
 

@@ -16,6 +16,8 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem
+from migration_guard.reports.sarif import DOCS
+from migration_guard.results import RulePage
 
 _PACKAGE: Final = "migration_guard.linter.rules"
 
@@ -61,6 +63,20 @@ def explain(slug: str) -> str:
         f'There is no rule "{slug}".',
         f'Did you mean "{near}"?' if near else f"The rules are {', '.join(by_slug)}.",
     )
+
+
+def pages() -> dict[str, RulePage]:
+    """Return the pages of our rules and of squawk's, for reports."""
+    from migration_guard.linter.rules import squawk
+
+    ours = {
+        slug: RulePage(rule.page, f"{DOCS}/rules.html#{slug}") for slug, rule in rules().items()
+    }
+    theirs = {
+        slug: RulePage(squawk.explain(slug, ours[squawk.SLUG].text), f"{squawk.DOCS}/{slug}")
+        for slug in squawk.RULES
+    }
+    return {**theirs, **ours}
 
 
 def _load_rule(name: str, page: str) -> Rule:

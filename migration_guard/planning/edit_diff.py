@@ -51,6 +51,15 @@ def edit_diff(file: MigrationFile, applied_sql: str, limit: int = 40) -> str:
     return "\n".join([*lines[:limit], *rest])
 
 
+def first_difference(before: str, after: str) -> int:
+    """Return the line of ``after``, from 1, at which the texts begin to differ."""
+    new = after.splitlines() or [""]
+    pairs = zip(before.splitlines(), new, strict=False)
+    same = next((at for at, (one, other) in enumerate(pairs) if one != other), None)
+    shorter = min(len(before.splitlines()), len(new))
+    return min(shorter if same is None else same, len(new) - 1) + 1
+
+
 def diff_lines(before: str, after: str, name: str, new_name: str, context: int) -> list[str]:
     """Return the lines of a unified diff; those that begin with ``?`` name what looks the same."""
     old, new = _lines(before), _lines(after)

@@ -13,11 +13,11 @@ from migration_guard.problems import (
     Problem,
     Severity,
     Violation,
-    place,
     split_place,
 )
 from migration_guard.reports import text
 from migration_guard.reports.escaping import escape_characters, escape_text
+from migration_guard.reports.places import in_repository
 from migration_guard.results import Assertion, Checked, FreshDatabase
 from migration_guard.sql.masking import mask_text
 
@@ -95,7 +95,7 @@ def _command(
     name: str, title: str, message: str, path: Path | None = None, line: int | None = None
 ) -> str:
     values = {
-        "file": place(path).replace("\\", "/") if path is not None else "",
+        "file": in_repository(path).as_posix() if path is not None else "",
         "line": str(line) if line is not None else "",
         "title": title,
     }

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from migration_guard.problems import split_place
+from migration_guard.exceptions import Refused
+from migration_guard.problems import Problem, split_place
 from migration_guard.reports.escaping import escape_text
+from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import verdict
 from migration_guard.results import Assertion, Checked, FreshDatabase, Verdict
 
@@ -23,11 +25,11 @@ def schema_check(checked: Checked) -> str:
     by_owner: dict[str, list[Assertion]] = {}
     for assertion in checked.assertions:
         by_owner.setdefault(assertion.owner, []).append(assertion)
-    if checked.error is not None or not by_owner:
+    if _has_error(checked) or not by_owner:
         by_owner.setdefault("", [])
     root = ET.Element("testsuites")
     if checked.fresh is not None:
-        root.append(_build(checked.database, checked.fresh))
+        root.append(_build(checked, checked.fresh, _failed_migration(checked)))
     # One look at the database serves all of them, so the first one has its time.
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
     for owner in sorted(by_owner, key=lambda owner: (owner == "", owner)):
@@ -43,7 +45,7 @@ def _suite(
     """Return the suite of an owner; that of nobody has the error of the check."""
     violated = sum(assertion.verdict is Verdict.VIOLATED for assertion in assertions)
     unknown = sum(assertion.verdict is Verdict.UNKNOWN for assertion in assertions)
-    errors = int(checked.error is not None and not owner)
+    errors = int(_has_error(checked) and not owner)
     name = f"schema contract of {checked.database}"
     suite = ET.Element(
         "testsuite",
@@ -54,7 +56,7 @@ def _suite(
         skipped=str(unknown if checked.allow_unknown else 0),
         time=f"{seconds:.3f}",
     )
-    if checked.error is not None and not owner:
+    if errors and checked.error is not None:
         case = ET.SubElement(suite, "testcase", classname=_text(checked.database), name="check")
         _add(case, "error", checked.error.message, verdict(checked), "cannot-tell")
     for assertion in assertions:
@@ -62,13 +64,26 @@ def _suite(
     return suite
 
 
-def _build(database: str, fresh: FreshDatabase) -> ET.Element:
-    """Return a suite with the migrations in the order in which they were applied."""
+def _has_error(checked: Checked) -> bool:
+    """Return True if the check itself ended early; a failed migration has a case of its own."""
+    return checked.error is not None and _failed_migration(checked) is None
+
+
+def _failed_migration(checked: Checked) -> Problem | None:
+    """Return the problem of the migration at which a fresh build ended, None if none failed."""
+    causes = checked.error.problems if isinstance(checked.error, Refused) else ()
+    if checked.fresh is None:
+        return None
+    return next((problem for problem in causes if problem.path is not None), None)
+
+
+def _build(checked: Checked, fresh: FreshDatabase, failed: Problem | None) -> ET.Element:
+    """Return a suite with the migrations in the order of the run; the last one may have failed."""
     suite = ET.Element(
         "testsuite",
-        name=_text(f"fresh database of {database}"),
-        tests=str(len(fresh.rows)),
-        failures="0",
+        name=_text(f"fresh database of {checked.database}"),
+        tests=str(len(fresh.rows) + (failed is not None)),
+        failures=str(int(failed is not None)),
         errors="0",
         skipped="0",
         time=f"{fresh.seconds:.3f}",
@@ -80,6 +95,13 @@ def _build(database: str, fresh: FreshDatabase) -> ET.Element:
         )
         output = ET.SubElement(case, "system-out")
         output.text = f"applied at {row.applied_at.isoformat(timespec='milliseconds')}"
+    if failed is not None and failed.path is not None:
+        name = _text(failed.path.stem)
+        case = ET.SubElement(suite, "testcase", classname="migrations", name=name)
+        case.set("file", _text(str(in_repository(failed.path))))
+        if failed.line is not None:
+            case.set("line", str(failed.line))
+        _add(case, "failure", failed.message, verdict(checked), failed.rule)
     for problem in fresh.problems:
         output = ET.SubElement(suite, "system-err")
         output.text = _text(f"{problem.place}: {problem.message}\n{problem.detail}")

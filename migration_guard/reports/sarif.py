@@ -7,19 +7,23 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, split_place
 from migration_guard.reports.json import dump
+from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import moment
-from migration_guard.results import Assertion, Checked
+from migration_guard.results import Assertion, Checked, RulePage
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 DISTRIBUTION: Final = "django-migration-guard"
 UNKNOWN: Final = "unknown"
 EXPIRES: Final = "expires"
+DOCS: Final = "https://django-migration-guard.readthedocs.io/en/latest/reference"
+_VIOLATIONS: Final = f"{DOCS}/contract.html#what-a-violation-may-be"
 
 _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -44,10 +48,13 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
 
 
 def problems(
-    problems: Iterable[Problem], rules: Mapping[str, str], error: GuardError | None = None
+    problems: Iterable[Problem],
+    rules: Mapping[str, str],
+    error: GuardError | None = None,
+    pages: Mapping[str, RulePage] = MappingProxyType({}),
 ) -> str:
-    """Return the log of problems; ``error`` ended the run early."""
-    return _log([_problem(problem) for problem in problems], rules, error)
+    """Return the log of problems; ``error`` ended the run early, ``pages`` explain the rules."""
+    return _log([_problem(problem) for problem in problems], rules, error, pages=pages)
 
 
 def _log(
@@ -55,6 +62,7 @@ def _log(
     rules: Mapping[str, str],
     error: GuardError | None,
     applied: list[str] | None = None,
+    pages: Mapping[str, RulePage] = MappingProxyType({}),
 ) -> str:
     rule_ids = sorted({result["ruleId"] for result in results})
     index = {rule: place for place, rule in enumerate(rule_ids)}
@@ -64,9 +72,9 @@ def _log(
             {"level": "error", "message": {"text": str(error)}}
         ]
     run: dict[str, Any] = {
-        "tool": {"driver": _driver({rule: rules.get(rule, rule) for rule in rule_ids})},
+        "tool": {"driver": _driver({rule: rules.get(rule, rule) for rule in rule_ids}, pages)},
         "invocations": [invocation],
-        "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The working directory."}}},
+        "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
         "results": [{**result, "ruleIndex": index[result["ruleId"]]} for result in results],
     }
@@ -75,14 +83,19 @@ def _log(
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _driver(sentences: Mapping[str, str]) -> dict[str, Any]:
-    rules = [
-        {"id": rule, "shortDescription": {"text": sentence}} for rule, sentence in sentences.items()
-    ]
+def _driver(sentences: Mapping[str, str], pages: Mapping[str, RulePage]) -> dict[str, Any]:
+    rules = [_rule(rule, sentence, pages.get(rule)) for rule, sentence in sentences.items()]
     driver: dict[str, Any] = {"name": "migration_guard", "rules": rules}
     with suppress(PackageNotFoundError):  # a checkout that is not installed
         driver["version"] = version(DISTRIBUTION)
     return driver
+
+
+def _rule(rule: str, sentence: str, page: RulePage | None) -> dict[str, Any]:
+    descriptor: dict[str, Any] = {"id": rule, "shortDescription": {"text": sentence}}
+    if page is not None and page.text:
+        descriptor["help"] = {"text": page.text, "markdown": page.text}
+    return {**descriptor, "helpUri": page.uri if page is not None else _VIOLATIONS}
 
 
 def _violation(violation: Violation) -> dict[str, Any]:
@@ -136,11 +149,10 @@ def _locations(source: str, table: str, object_: str) -> list[dict[str, Any]]:
 
 
 def _file_location(path: Path, line: int | None) -> dict[str, Any]:
-    folder = Path.cwd()
-    if path.is_absolute() and not path.is_relative_to(folder):
-        artifact = {"uri": path.as_uri()}
+    relative = in_repository(path)
+    if relative.is_absolute():
+        artifact = {"uri": relative.as_uri()}
     else:
-        relative = path.relative_to(folder) if path.is_absolute() else path
         artifact = {"uri": quote(relative.as_posix()), "uriBaseId": "SRCROOT"}
     location: dict[str, Any] = {"artifactLocation": artifact}
     if line is not None:

@@ -456,6 +456,22 @@ def test_report_when_it_is_junit_has_a_suite_of_migrations(sqlite, migrations, f
     assert contract.get("failures") == "0"
 
 
+def test_report_when_a_migration_failed_is_a_failure_of_junit_with_its_line(
+    sqlite, migrations, fresh
+):
+    migrations({**FILES, "0011_typo.sql": "\nALTER TABLE petz ADD x int;"})
+
+    root = ET.fromstring(fresh("--format", "junit").out)  # noqa: S314 - our own
+
+    build, contract = root.findall("testsuite")
+    failed = build[-1]
+    assert (failed.get("name"), failed.get("line")) == ("0011_typo", "2")
+    assert failed.get("file").endswith("0011_typo.sql")
+    assert failed.find("failure").get("type") == "migration-failed"
+    assert (build.get("failures"), build.get("tests")) == ("1", "4")
+    assert (contract.get("errors"), list(contract)) == ("0", [])
+
+
 def test_report_when_it_is_github_has_the_order_as_a_notice(sqlite, migrations, fresh):
     migrations({**FILES, "0003_nothing.sql": "CREATE TABLE IF NOT EXISTS people (id integer);"})
 

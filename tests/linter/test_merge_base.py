@@ -75,6 +75,19 @@ def test_near_miss_when_its_file_is_merged_is_not_judged_again(checkout, guard):
     assert "near-miss" not in when_merged
 
 
+@pytest.mark.parametrize(
+    ("after", "line"),
+    [(f"{B}SELECT 1;\n", 2), (f"-- why\n\n{B}", 1), (f"{B}\n\n", 2), ("", None), (f"{B[:-2]}", 1)],
+)
+def test_edit_when_it_is_reported_has_the_line_of_its_hunk(checkout, guard, after, line):
+    checkout.write({"0002_b.sql": after})
+
+    problems = checked(guard).json["problems"]
+
+    lines = [p["line"] for p in problems if p["rule"] == "merged-edited"]
+    assert lines == [line or 1]
+
+
 def test_edit_when_it_is_semantic_shows_the_difference(checkout, guard):
     checkout.commit({"0002_b.sql": B.replace("bigint", "uuid")})
 

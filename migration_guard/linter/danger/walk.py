@@ -17,7 +17,8 @@ from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.scanner import Kind
 from migration_guard.sql.statements import Statement
 
-_SCHEMAS: Final = {"sqlite": "main", "mysql": ""}  # PostgreSQL has a search path
+# Where tables without a schema are; PostgreSQL's is the first of the search path.
+_SCHEMAS: Final = {"postgresql": "{}", "sqlite": "main", "mysql": ""}
 _CALLS: Final = frozenset({"SELECT", "CALL", "PERFORM"})
 
 
@@ -63,7 +64,7 @@ class Walk:
         has_base: bool = False,
     ) -> None:
         self._lexis = dialect(vendor)
-        self._schema = _SCHEMAS.get(vendor, default_schema or "public")
+        self._schema = _SCHEMAS[vendor].format(default_schema or "public")
         self._new_files, self._releases = new_files, releases
         self._owned, self._has_base = owned, has_base
         self._bodies: dict[str, list[Part]] = {}

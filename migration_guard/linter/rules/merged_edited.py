@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from migration_guard.linter.needs import BASE
 from migration_guard.linter.source import Source
 from migration_guard.planning.digests import fingerprint
-from migration_guard.planning.edit_diff import diff_lines
+from migration_guard.planning.edit_diff import diff_lines, first_difference
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
 
@@ -40,5 +40,6 @@ def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
         "-- guard: allow = merged-edited, <reason>.",
         Severity.WARNING if is_cosmetic else SEVERITY,
         file.path,
+        first_difference(before, file.text),
         detail="\n".join(diff),
     )

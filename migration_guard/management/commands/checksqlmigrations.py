@@ -80,7 +80,8 @@ class Command(GuardCommand):
         elif options["format"] == "github":
             self.say_document(github.problems(result.problems, result.error))
         elif options["format"] == "sarif":
-            self.say_document(sarif.problems(result.problems, result.meanings, result.error))
+            log = sarif.problems(result.problems, result.meanings, result.error, result.pages)
+            self.say_document(log)
         elif result.error is None:
             self._report_text(result, options["verbosity"])
         if result.error is not None:
