@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -243,11 +244,26 @@ class RulePage(NamedTuple):
     uri: str
 
 
+class Edit(NamedTuple):
+    """A replacement in one file; ``start`` and ``end`` count the characters of its text.
+
+    A file that does not exist has no text. ``new_path`` is the name that the file gets, if any.
+    """
+
+    path: Path
+    start: int
+    end: int
+    text: str
+    new_path: Path | None = None
+
+
 class Inspected(NamedTuple):
     """The problems that the static guard found in the files of one database.
 
     ``files`` is the number of files. ``strict`` makes warnings fail. ``meanings`` has a sentence
-    for each rule, ``pages`` its page. ``error`` is the reason why nothing was read.
+    for each rule, ``pages`` its page.
+    ``fixes`` has the edits of each problem whose fix is certain. ``error`` is the reason why
+    nothing was read.
     """
 
     database: str
@@ -258,6 +274,7 @@ class Inspected(NamedTuple):
     strict: bool = False
     meanings: Mapping[str, str] = MappingProxyType({})
     pages: Mapping[str, RulePage] = MappingProxyType({})
+    fixes: Mapping[Problem, tuple[Edit, ...]] = MappingProxyType({})
     error: GuardError | None = None
 
     @property

@@ -1,25 +1,29 @@
-"""Run the static guard with settings and git, and renumber the migrations of a branch.
+"""Run the static guard with settings and git; renumber and fix the migrations of a branch.
 
-No database is queried.
+No database is queried here; ``touched`` says what one has begun.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from django.db import connections
 
 from migration_guard.conf import Conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.linter import git, merge_base, registry, run_rules
+from migration_guard.linter.fixes.edits import write
+from migration_guard.linter.fixes.find import find_fixes
 from migration_guard.linter.order.search_path import path_of_options
-from migration_guard.linter.source import Context, read
+from migration_guard.linter.source import Context, Source, read
 from migration_guard.linter.target import find_target
 from migration_guard.planning import renumbering
 from migration_guard.planning.names import scan
-from migration_guard.results import Inspected
+from migration_guard.problems import Problem
+from migration_guard.results import Edit, Inspected
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,16 @@ class LintRequest:
     server_version: str = ""
 
 
-def inspect(conf: Conf, request: LintRequest) -> Inspected:
-    """Check the migrations of one database. Raises CannotTell if they cannot be read."""
+Touched: TypeAlias = Callable[[], frozenset[str] | None]
+# Each round makes problems fewer: renamed, split, named. More would not end.
+_ROUNDS: Final = 20
+
+
+def inspect(conf: Conf, request: LintRequest, touched: Touched | None = None) -> Inspected:
+    """Check the migrations of one database, with fixes where ``touched`` is given.
+
+    Raises CannotTell if they cannot be read.
+    """
     folders = conf.folders(request.database)
     source = read(folders, _context(conf, request, folders))
     problems, not_run = run_rules.check(source)
@@ -48,7 +60,48 @@ def inspect(conf: Conf, request: LintRequest) -> Inspected:
         request.strict,
         meanings,
         registry.pages(),
+        _find_fixes(source, problems, touched) if touched is not None else {},
     )
+
+
+def fix(conf: Conf, request: LintRequest, touched: Touched, now: datetime) -> Iterator[str]:
+    """Apply the fixes that are certain, and yield a line for each change.
+
+    Raises CannotTell if files or git cannot be read, or a file cannot be changed.
+    """
+    folders = conf.folders(request.database)
+    repository = git.find_repository(folders)
+    move = repository.move if repository is not None else _rename
+    for _ in range(_ROUNDS):
+        inspected = inspect(conf, request, touched)
+        fixes = inspected.fixes
+        if any(edit.new_path is not None for edits in fixes.values() for edit in edits):
+            yield from renumber(conf, request, now)
+            continue
+        if not fixes:
+            return
+        changed: set[Path] = set()
+        for problem, edits in fixes.items():
+            paths = {edit.path for edit in edits}
+            if not paths & changed:
+                write(edits, move)
+                changed |= paths
+                yield f"Fixed {problem.rule}: {', '.join(sorted(path.name for path in paths))}."
+
+
+def _rename(path: Path, new_path: Path) -> None:
+    path.rename(new_path)
+
+
+def _find_fixes(
+    source: Source, problems: tuple[Problem, ...], touched: Touched
+) -> dict[Problem, tuple[Edit, ...]]:
+    now = datetime.now(UTC)
+    fixes = find_fixes(source, problems, frozenset(), now)
+    if not any(edit.path.suffix == ".sql" for edits in fixes.values() for edit in edits):
+        return fixes
+    # Asked only where a migration would be changed.
+    return find_fixes(source, problems, touched() or frozenset(), now)
 
 
 def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:

@@ -1,15 +1,16 @@
 """The result of the static guard, as text for a person and as JSON for a program."""
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from migration_guard.problems import Problem, Severity
 from migration_guard.reports.escaping import escape_characters
 from migration_guard.reports.json import dump, error_fields, problem_fields
 from migration_guard.reports.text import count
 from migration_guard.reports.text import problems as plain
-from migration_guard.results import Inspected, NotRun
+from migration_guard.results import Edit, Inspected, NotRun
+from migration_guard.sql.masking import mask_text
 
 _WIDEST: Final = 120  # characters
 _WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -28,10 +29,15 @@ def text(problems: Iterable[Problem]) -> str:
 def json(inspected: Inspected) -> str:
     """Return what ``checksqlmigrations --format json`` prints."""
     problems = [
-        {**problem_fields(problem), "column": problem.column} for problem in inspected.problems
+        {
+            **problem_fields(problem),
+            "column": problem.column,
+            "fix": _edits(inspected.fixes.get(problem, ())),
+        }
+        for problem in inspected.problems
     ]
     if inspected.error is not None:
-        problems.append({**error_fields(inspected.error), "column": None})
+        problems.append({**error_fields(inspected.error), "column": None, "fix": []})
     return dump(
         {
             "database": inspected.database,
@@ -45,6 +51,22 @@ def json(inspected: Inspected) -> str:
             ],
         }
     )
+
+
+def _edits(edits: Sequence[Edit]) -> list[dict[str, Any]]:
+    """Return edits as JSON objects; none where a secret in them would be masked."""
+    if any(mask_text(edit.text) != edit.text for edit in edits):
+        return []
+    return [
+        {
+            "path": str(edit.path),
+            "start": edit.start,
+            "end": edit.end,
+            "text": edit.text,
+            "new_path": str(edit.new_path) if edit.new_path is not None else None,
+        }
+        for edit in edits
+    ]
 
 
 def summary(inspected: Inspected) -> str:

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -15,6 +16,7 @@ from migration_guard.reports import github, sarif
 from migration_guard.reports import lint as lint_report
 from migration_guard.results import Inspected
 from migration_guard.running import connecting
+from migration_guard.running.touched import touched_ids
 
 
 class Command(GuardCommand):
@@ -37,6 +39,12 @@ class Command(GuardCommand):
             "--renumber",
             action="store_true",
             help="Give this branch's own migrations the next free numbers.",
+        )
+        parser.add_argument(
+            "--fix",
+            action="store_true",
+            help="Fix what has a certain fix in migrations that are neither merged nor applied: "
+            "numbers, max_migration.txt, CONCURRENTLY, NOT VALID.",
         )
         parser.add_argument("--strict", action="store_true", help="Let warnings fail too.")
         parser.add_argument("--explain", metavar="RULE", help="Print the page of one rule.")
@@ -70,7 +78,11 @@ class Command(GuardCommand):
             if options["renumber"]:
                 for line in lint.renumber(settings, request, datetime.now(UTC)):
                     self.tell(line)
-            return lint.inspect(settings, request)
+            touched = partial(touched_ids, alias)
+            if options["fix"]:
+                for line in lint.fix(settings, request, touched, datetime.now(UTC)):
+                    self.tell(line)
+            return lint.inspect(settings, request, touched if options["format"] == "json" else None)
         except GuardError as error:
             return Inspected(alias, error=error)
 
