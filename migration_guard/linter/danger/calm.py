@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from migration_guard.linter.danger.clauses import alter_clauses
 from migration_guard.sql.cursor import Cursor, keyword
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _is_proven(step: Step, table: Table) -> bool:
     """Return True if all that an ALTER TABLE does is a SET NOT NULL or a drop of its proof."""
     checks = table.checks.values()
     proven = {column for check in checks if check.is_valid for column in check.not_null}
-    clauses = alter_clauses(step.part.tokens, step.lexis)
+    clauses = step.part.clauses
     for clause in clauses:
         cursor = Cursor(clause, step.lexis)
         verb = cursor.take()

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from migration_guard.linter.danger.clauses import (
-    alter_clauses,
     check_words,
     columns_proven,
     elements,
@@ -70,7 +69,7 @@ class Effects:
             for old, new in zip(ddl.names, ddl.new_names, strict=False):
                 tables.rename(old, new)
         elif ddl.verb == "ALTER" and ddl.kind in {"TABLE", "VIEW"} and ddl.names:
-            self._alter_table(part.tokens, ddl.names[0])
+            self._alter_table(part, ddl.names[0])
 
     def _create_table(self, part: Part, ddl: DDL) -> None:
         if not ddl.names:
@@ -136,9 +135,9 @@ class Effects:
             proven = columns_proven(condition, self.lexis) if is_inherited else frozenset()
             table.checks[key] = Check(check_words(condition, self.lexis), proven, is_valid)
 
-    def _alter_table(self, tokens: Sequence[Token], name: Name) -> None:
+    def _alter_table(self, part: Part, name: Name) -> None:
         table = self.tables.assume(name)
-        for clause in alter_clauses(tokens, self.lexis):
+        for clause in part.clauses:
             cursor = Cursor(clause, self.lexis)
             verb = cursor.take()
             if verb == "ADD":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from migration_guard.linter.danger.clauses import alter_clauses, elements, read_update, take_target
+from migration_guard.linter.danger.clauses import elements, read_update, take_target
 from migration_guard.linter.danger.conditions import restricts, without_casts
 from migration_guard.sql.cursor import Cursor, Name, depths, identifier, keyword
 from migration_guard.sql.scanner import Kind, Token
@@ -16,6 +16,10 @@ from migration_guard.sql.scanner import Kind, Token
 if TYPE_CHECKING:
     from migration_guard.linter.danger.walk import Step
 
+# Without one of these words nothing is lost.
+WORDS: Final = frozenset(
+    ["DELETE", "UPDATE", "TRUNCATE", "DROP", "MERGE", "USING", "REPLACE", "DISCARD"]
+)
 EVERY_ROW_DELETED: Final = "every row is deleted"
 EVERY_ROW_CHANGED: Final = "every row is changed"
 _STARTS: Final = frozenset({"(", ")", "AS", "ANALYZE"})
@@ -118,7 +122,7 @@ def _alterations(step: Step) -> Iterator[Loss]:
     ddl = step.ddl
     if ddl is None or ddl.kind != "TABLE" or not ddl.names or "FOREIGN" in ddl.options:
         return
-    for clause in alter_clauses(step.part.tokens, step.lexis):
+    for clause in step.part.clauses:
         words = [keyword(token) for token in clause]
         if words[1:2] == ["PARTITION"] and words[0] in {"DROP", "TRUNCATE"}:
             yield Loss("the rows of the partition are lost", ddl.names[0])

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
 
+from migration_guard.linter.danger.clauses import alter_clauses
 from migration_guard.sql.cursor import keyword
 from migration_guard.sql.dialects import Dialect
 from migration_guard.sql.scanner import Kind, Token, significant
@@ -45,20 +48,33 @@ _UNKNOWN: Final = ' "?" '  # a name that only the server will know
 _STATEMENT_LIMIT: Final = 4000  # tokens; what is longer is data
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Part:
     """The tokens of one statement, and where it begins in the file's text.
 
-    ``is_nested`` is True for a part of a program, which may be skipped when it runs.
+    ``is_nested`` is True for a part of a program, which may be skipped when it runs. What is read
+    of it is read once, since each rule walks through all of them.
     """
 
     tokens: tuple[Token, ...]
     offset: int
+    lexis: Dialect
     is_nested: bool = False
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
         """The tokens as keywords."""
         return [keyword(token) for token in self.tokens]
+
+    @cached_property
+    def clauses(self) -> list[list[Token]]:
+        """The actions of an ALTER TABLE."""
+        return alter_clauses(self.tokens, self.lexis)
+
+    @cached_property
+    def clause_words(self) -> list[list[str]]:
+        """The actions of an ALTER TABLE as keywords."""
+        return [[keyword(token) for token in clause] for clause in self.clauses]
 
 
 def read_parts(text: str, start: int, lexis: Dialect) -> Iterator[Part]:
@@ -66,7 +82,7 @@ def read_parts(text: str, start: int, lexis: Dialect) -> Iterator[Part]:
     tokens = tuple(_limited(significant(text, lexis)))
     if not tokens:
         return
-    yield Part(tokens, start)
+    yield Part(tokens, start, lexis)
     yield from nested_parts(tokens, start, lexis)
 
 
@@ -113,7 +129,7 @@ def _split_body(tokens: Sequence[Token], start: int, lexis: Dialect) -> Iterator
 
 def _parts_of(piece: Sequence[Token], start: int, lexis: Dialect) -> Iterator[Part]:
     if piece:
-        yield Part(tuple(piece), start + piece[0].start, is_nested=True)
+        yield Part(tuple(piece), start + piece[0].start, lexis, is_nested=True)
         if keyword(piece[0]) in {"EXECUTE", "PREPARE"}:
             yield from _parts_of_texts(piece, start, lexis)
 
@@ -129,7 +145,7 @@ def _parts_of_texts(tokens: Sequence[Token], start: int, lexis: Dialect) -> Iter
     text = _UNKNOWN.join(inner_text(token)[0] for token in strings)
     text = _PLACEHOLDER.sub(_UNKNOWN, text)
     for part in _split_body(tuple(significant(text, lexis)), 0, lexis):
-        yield part._replace(offset=start + tokens[0].start)
+        yield replace(part, offset=start + tokens[0].start)
 
 
 def _limited(tokens: Iterator[Token]) -> Iterator[Token]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from migration_guard.linter.danger.clauses import alter_clauses, take_target
+from migration_guard.linter.danger.clauses import take_target
 from migration_guard.sql.cursor import Cursor, Name, keyword
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def _of_postgresql(step: Step) -> Iterator[Rewrite]:
         fault = "nobody reads the view while its query runs"
         yield Rewrite(take_target(cursor), fault, "Add CONCURRENTLY, which needs a unique index")
     elif verb == "ALTER" and step.ddl is not None and step.ddl.names:
-        for clause in (
-            alter_clauses(step.part.tokens, step.lexis) if step.ddl.kind == "TABLE" else ()
-        ):
+        for clause in step.part.clauses if step.ddl.kind == "TABLE" else ():
             clause_words = tuple(keyword(token) for token in clause[:3])
             for beginning, (fault, hint) in _POSTGRESQL.items():
                 if clause_words[: len(beginning)] == beginning:
@@ -93,7 +91,7 @@ def _of_mysql(step: Step) -> Iterator[Rewrite]:
         elif options.get("LOCK") in {"SHARED", "EXCLUSIVE"}:
             yield Rewrite(table, "others wait until it is done", "Write LOCK=NONE")
         elif options.get("ALGORITHM", "DEFAULT") == "DEFAULT" and options.get("LOCK") != "NONE":
-            for clause in alter_clauses(step.part.tokens, step.lexis):
+            for clause in step.part.clauses:
                 if _may_copy([keyword(token) for token in clause]):
                     yield Rewrite(table, f"where the server has to copy, {_NO_WRITER}", _ONLINE)
 
@@ -145,4 +143,10 @@ def _of_sqlite(step: Step) -> Iterator[Rewrite]:
         yield Rewrite(None, fault, "Run it in a quiet hour, outside a deploy")
 
 
+# Without one of these words nothing is rewritten.
+WORDS: Final = {
+    "postgresql": ("CLUSTER", "VACUUM", "REFRESH", "UNLOGGED", "LOGGED", "TABLESPACE", "METHOD"),
+    "mysql": ("ALTER", "OPTIMIZE", "REPAIR"),
+    "sqlite": ("VACUUM",),
+}
 _READERS: Final = {"postgresql": _of_postgresql, "mysql": _of_mysql, "sqlite": _of_sqlite}

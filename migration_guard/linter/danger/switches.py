@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from migration_guard.linter.danger.clauses import alter_clauses, take_target
+from migration_guard.linter.danger.clauses import take_target
 from migration_guard.linter.danger.losses import is_harmless, read_losses
 from migration_guard.sql.cursor import Cursor, Name, keyword
 
@@ -30,6 +30,9 @@ _PRAGMAS: Final = {
     "IGNORE_CHECK_CONSTRAINTS": "CHECK constraints are not checked",
     "WRITABLE_SCHEMA": "the schema can be overwritten, and a mistake there loses the database",
 }
+WORDS: Final = frozenset(
+    ["DISABLE", "REPLICA", "ENFORCED", "SESSION_REPLICATION_ROLE", "PRAGMA", *_VARIABLES]
+)
 _WRITES: Final = frozenset("INSERT UPDATE DELETE REPLACE MERGE COPY LOAD CALL".split())  # noqa: SIM905
 
 
@@ -97,8 +100,7 @@ def _of_alter(step: Step) -> Iterator[Switch]:
             )  # fmt: skip
     if ddl.kind != "TABLE":
         return
-    for clause in alter_clauses(step.part.tokens, step.lexis):
-        words = [keyword(token) for token in clause]
+    for words in step.part.clause_words:
         switch = _of_clause(words, name)
         if switch is not None:
             yield switch

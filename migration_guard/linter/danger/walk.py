@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from migration_guard.linter.danger.effects import Effects
@@ -75,13 +77,29 @@ class Walk:
             if not excludes_production(file)
         ]
         self._vendor = vendor
-        first = self._tables()
-        for _ in self._run(first):
-            pass
-        self._first = first
+        self._words = {
+            word.strip("'").upper()
+            for file, parts in self._files
+            if file.id in new_files
+            for _, part, _ in parts
+            for word in part.words
+        }
 
-    def steps(self) -> Iterator[Step]:
-        """Yield each statement of a new file, with the tables before it."""
+    @cached_property
+    def _first(self) -> Tables:
+        """The tables after a first pass, which know what any migration makes."""
+        tables = self._tables()
+        for _ in self._run(tables):
+            pass
+        return tables
+
+    def steps(self, words: Collection[str] = ()) -> Iterator[Step]:
+        """Yield each statement of a new file, with the tables before it.
+
+        Nothing is yielded where no new file has one of ``words``: then nobody needs the tables.
+        """
+        if words and self._words.isdisjoint(words):
+            return iter(())
         tables = self._tables()
         tables.made, tables.replaced = set(self._first.made), self._first.replaced
         tables.made_schemas = self._first.made_schemas
@@ -139,7 +157,7 @@ class Walk:
         for at, token in enumerate(part.tokens[1:-1], 1):
             if part.tokens[at + 1].text == "(":
                 for inner in self._bodies.get(token.text.strip('"').lower(), ()):
-                    yield inner._replace(offset=part.offset)
+                    yield replace(inner, offset=part.offset)
 
 
 def read_part(part: Part, statement: Statement, vendor: str) -> DDL | None:

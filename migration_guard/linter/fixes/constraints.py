@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from migration_guard.linter.danger.clauses import alter_clauses
 from migration_guard.linter.fixes.indexes import Statement
 from migration_guard.linter.fixes.new_files import NewFiles
 from migration_guard.planning.files import MigrationFile
@@ -24,7 +23,7 @@ def validate_later(
         ddl = statement.step.ddl
         if ddl is None or (ddl.verb, ddl.kind) != ("ALTER", "TABLE") or not ddl.names:
             return
-        for clause in alter_clauses(statement.step.part.tokens, statement.step.lexis):
+        for clause in statement.step.part.clauses:
             name = _unproven_name(clause, statement)
             if name is None:
                 continue

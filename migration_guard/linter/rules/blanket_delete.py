@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from migration_guard.linter.danger.losses import is_harmless, read_losses
+from migration_guard.linter.danger.losses import WORDS, is_harmless, read_losses
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
@@ -17,7 +17,7 @@ _FORMER = "ban-drop-column"
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each statement that loses what this set did not make itself."""
-    for step in source.walk.steps():
+    for step in source.walk.steps(WORDS):
         losses = [loss for loss in read_losses(step) if not is_harmless(step, loss)]
         if losses and losses[0].columns and _FORMER in step.file.directives.allow:
             continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from migration_guard.linter.danger.switches import Switch, read_switches, touches_rows
+from migration_guard.linter.danger.switches import WORDS, Switch, read_switches, touches_rows
 from migration_guard.linter.danger.walk import Step
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
@@ -18,7 +18,7 @@ def check(source: Source) -> Iterator[Problem]:
     off: dict[tuple[str, str], tuple[Switch, Problem]] = {}
     touched: set[tuple[str, str]] = set()
     file_id, does_more = "", False
-    for step in source.walk.steps():
+    for step in source.walk.steps(WORDS):
         if step.file.id != file_id:
             yield from _left(off, touched, does_more=does_more)
             file_id, does_more = step.file.id, False

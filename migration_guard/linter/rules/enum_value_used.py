@@ -18,7 +18,7 @@ def check(source: Source) -> Iterator[Problem]:
     added: list[AddedValue] = []
     made: set[str] = set()
     transaction: object = None
-    for step in source.walk.steps():
+    for step in source.walk.steps({"VALUE"}):
         here = source.transaction(step.file, step.statement)
         if here != transaction or here is None:
             added, made, transaction = [], set(), here

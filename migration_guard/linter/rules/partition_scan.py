@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from migration_guard.linter.danger.clauses import alter_clauses
 from migration_guard.linter.danger.tables import Table
 from migration_guard.linter.danger.walk import Step
 from migration_guard.linter.needs import NOTHING
@@ -20,11 +19,11 @@ _LITERALS = {Kind.STRING, Kind.NUMBER}
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each table that the server has to read to prove its bounds."""
-    for step in source.walk.steps():
+    for step in source.walk.steps({"PARTITION"}):
         ddl = step.ddl
         if ddl is None or ddl.kind != "TABLE" or not ddl.names or ddl.verb != "ALTER":
             continue
-        for clause in alter_clauses(step.part.tokens, step.lexis):
+        for clause in step.part.clauses:
             attached = _attached(clause, step)
             if attached is None or step.tables.is_fresh(attached):
                 continue

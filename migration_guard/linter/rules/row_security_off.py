@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from migration_guard.linter.danger.clauses import alter_clauses
 from migration_guard.linter.danger.walk import Step
 from migration_guard.linter.needs import POSTGRESQL
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
-from migration_guard.sql.cursor import keyword
 
 SLUG = "row-security-off"
 SEVERITY = Severity.WARNING
@@ -23,7 +21,7 @@ def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each table whose row security is off at the end of its file."""
     off: dict[tuple[str, bool], Problem] = {}
     file_id = ""
-    for step in source.walk.steps():
+    for step in source.walk.steps({"SECURITY", "BYPASSRLS"}):
         if step.file.id != file_id:
             yield from off.values()
             off, file_id = {}, step.file.id
@@ -35,8 +33,7 @@ def check(source: Source) -> Iterator[Problem]:
         ddl = step.ddl
         if ddl is None or ddl.kind != "TABLE" or not ddl.names or ddl.verb != "ALTER":
             continue
-        for clause in alter_clauses(step.part.tokens, step.lexis):
-            verb, *rest = [keyword(token) for token in clause]
+        for verb, *rest in step.part.clause_words:
             if rest[-3:] != ["ROW", "LEVEL", "SECURITY"]:
                 continue
             key = (str(step.tables.full(ddl.names[0])), "FORCE" in (verb, *rest))

@@ -58,7 +58,7 @@ _SYNTAX: Final = "syntax-error"
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield what squawk finds in the new and changed files that may run in production."""
-    calm = _calm_places(source)
+    calm: dict[Path, list[Calm]] | None = None
     groups: dict[tuple[bool, bool], list[MigrationFile]] = {}
     for file in source.files:
         if file.id in source.new_files and not excludes_production(file):
@@ -74,7 +74,9 @@ def check(source: Source) -> Iterator[Problem]:
             options.append(f"--pg-version={source.context.server_version}")
         for start in range(0, len(files), _BATCH_SIZE):
             for problem in _run(files[start : start + _BATCH_SIZE], options):
-                if not _is_calm(problem, calm):
+                if calm is None and problem.rule in OF_TABLES:
+                    calm = _calm_places(source)
+                if not _is_calm(problem, calm or {}):
                     yield problem
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from migration_guard.linter.danger.rewrites import read_rewrites
+from migration_guard.linter.danger.rewrites import WORDS, read_rewrites
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
@@ -14,7 +14,7 @@ NEEDS = NOTHING
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each statement that rewrites a table which is not new."""
-    for step in source.walk.steps():
+    for step in source.walk.steps(WORDS[source.vendor]):
         rewrites = [
             rewrite
             for rewrite in read_rewrites(step)
