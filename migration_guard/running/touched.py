@@ -2,7 +2,7 @@
 
 from migration_guard.exceptions import GuardError
 from migration_guard.running import connecting, own_tables
-from migration_guard.running.connection import StatementError
+from migration_guard.running.errors import StatementError
 
 
 def touched_ids(alias: str) -> frozenset[str] | None:
@@ -12,6 +12,6 @@ def touched_ids(alias: str) -> frozenset[str] | None:
             if not own_tables.are_present(connection, facts):
                 return frozenset()
             history = own_tables.open_history(connection, facts)
-            return frozenset({*history.ids(), *history.journal()})
+            return frozenset({*history.ids(), *history.journal.rows()})
     except (GuardError, StatementError):
         return None
