@@ -139,7 +139,7 @@ GOOD = [
     [T, "CREATE VIEW v AS SELECT a FROM t", "ALTER TABLE t DROP COLUMN a CASCADE", "CREATE VIEW v AS SELECT id FROM t"],
     ["CREATE TABLE p (id int)", "CREATE TABLE c (n int) INHERITS (p)", "ALTER TABLE p ADD COLUMN n int", "ALTER TABLE p DROP COLUMN n", "SELECT n FROM c"],
     ["CREATE TYPE pair AS (a int, b int)", "ALTER TYPE pair DROP ATTRIBUTE b, ADD ATTRIBUTE c int"],
-    ["DO $$ BEGIN EXECUTE 'CREATE TABLE t ()'; END $$", "CREATE TABLE IF NOT EXISTS t (b int, CHECK (b > 0))", "UPDATE t SET b = 1 WHERE b = 2"],
+    ["DO $$ BEGIN EXECUTE 'CREATE TABLE ' || 't (b int)'; END $$", "CREATE TABLE IF NOT EXISTS t (b int, CHECK (b > 0))", "UPDATE t SET b = 1 WHERE b = 2"],
     ["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "COMMENT ON FUNCTION f() IS 'x'", "GRANT EXECUTE ON FUNCTION f() TO PUBLIC", "ALTER FUNCTION f() RENAME TO g", "CREATE SCHEMA app", "ALTER FUNCTION g() SET SCHEMA app", "DROP FUNCTION app.g()"],
     ["CREATE COLLATION german (provider = icu, locale = 'de')", T, "ALTER TABLE t ADD b text COLLATE german"],
 ]  # fmt: skip
@@ -215,7 +215,7 @@ def test_dev_only_creation_when_production_needs_it_too_is_stopped(tmp_path):
 
 
 def test_later_creation_when_a_do_block_may_have_made_it_still_counts_if_it_is_plain(tmp_path):
-    block = "DO $$ BEGIN PERFORM 1 FROM t; END $$;"
+    block = "DO $$ BEGIN IF 1 > 2 THEN PERFORM 1 FROM t; END IF; END $$;"
     files = {"0001_a.sql": block, "0002_b.sql": "ALTER TABLE t ADD b int;", "0003_c.sql": T}
 
     assert [p.rule for p in found(tmp_path / "m", files)] == [

@@ -33,12 +33,25 @@ class Place(NamedTuple):
 
 
 class Key(NamedTuple):
-    """The identity of an object. ``what`` is relation, type, schema or column."""
+    """The identity of an object. ``what`` is relation, type, schema, function, role, ….
+
+    ``column`` is the name of a part: of a column, constraint, trigger or enum value.
+    """
 
     what: str
     schema: str
     name: str
     column: str = ""
+
+
+class Part(NamedTuple):
+    """A constraint, trigger, policy, rule or unique key of a table, over some columns.
+
+    ``made_at`` is None if it is not sure to exist.
+    """
+
+    made_at: Place | None
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +62,8 @@ class Relation:
     columns that are not known. ``is_doubtful`` means that a statement of unknown effect may have
     added some, so whatever copies them is open. ``inherited`` are the columns that only its parents
     declare. ``readers`` are the views whose query reads it, ``owned`` its indexes and sequences.
+    ``types`` are the types of columns as they are written. ``is_vague`` means that there are parts
+    that are not known.
     """
 
     key: Key
@@ -64,26 +79,51 @@ class Relation:
     is_partitioned: bool = False
     is_doubtful: bool = False
     inherited: set[str] = field(default_factory=set)
+    types: dict[str, Name] = field(default_factory=dict)
+    parts: dict[tuple[str, str], Part] = field(default_factory=dict)
+    is_vague: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """A place that makes an object. A ``plain`` one, without IF NOT EXISTS, fails if it exists."""
+    """A place that makes an object. A ``plain`` one, without IF NOT EXISTS, fails if it exists.
+
+    A ``weak`` one is of an object that a database may have before its first migration.
+    """
 
     place: Place
     plain: bool
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A statement of unknown effect; ``words`` are all that it names, None if that is not known."""
+    """A statement of unknown effect; ``words`` are all that it names, None if that is not known.
+
+    A ``dynamic`` one builds SQL from strings, so that it may concern what it does not name.
+    """
 
     place: Place
     words: frozenset[str] | None
+    is_dynamic: bool = False
+    _pieces: set[str] = field(default_factory=set)
 
     def may_concern(self, *names: str) -> bool:
-        """Return True if the statement may have made or removed the object with these names."""
-        return self.words is None or self.words.issuperset(names)
+        """Return True if the statement names the object with these names.
+
+        Dynamic SQL may put a name together (``t || '_audit'``), and take a table from elsewhere.
+        """
+        if self.words is None or self.words.issuperset(names):
+            return True
+        if not self.is_dynamic:
+            return False
+        name = names[-1].lower()
+        parts = [part for part in name.split("_") if part and not part.isdigit()]
+        if len(parts) == 1 == len(names) or name in self.words:
+            return name in self.words
+        if not self._pieces:
+            self._pieces.update(piece for word in self.words for piece in word.lower().split("_"))
+        return self._pieces.issuperset(parts)
 
 
 @dataclass(slots=True)
@@ -95,6 +135,7 @@ class Catalogue:
     """
 
     is_flat: bool = False
+    is_guarded: bool = False  # a statement that may find its object there runs
     path: tuple[str, ...] = ("public",)
     relations: dict[Key, Relation] = field(default_factory=dict)
     types: dict[Key, Place | None] = field(default_factory=dict)  # None: not sure
@@ -104,6 +145,7 @@ class Catalogue:
     attempts: dict[Key, list[Place]] = field(default_factory=lambda: defaultdict(list))
     doubts: list[Doubt] = field(default_factory=list)
     temporary: list[Key] = field(default_factory=list)
+    objects: dict[Key, dict[str, Place | None]] = field(default_factory=dict)
 
     # Names
 
@@ -140,9 +182,42 @@ class Catalogue:
 
     # Changes
 
-    def record_making(self, key: Key, place: Place, *, plain: bool) -> None:
+    def record_making(self, key: Key, place: Place, *, plain: bool, weak: bool = False) -> None:
         """Keep the place that makes ``key``."""
-        self.makings[key].append(Making(place, plain))
+        weak |= self.is_guarded
+        self.makings[key].append(Making(place, plain and not weak, weak))
+
+    def add_object(self, key: Key, detail: str, place: Place, *, plain: bool) -> None:
+        """Add a function with a signature, an enum value, a role or the like."""
+        self.record_making(key, place, plain=plain)
+        self.objects.setdefault(key, {})[detail] = place
+
+    def remove_object(self, key: Key, detail: str, place: Place) -> None:
+        """Remove one of the objects with this key."""
+        details = self.objects.get(key, {})
+        if self.is_flat:
+            details[detail] = None
+            return
+        details.pop(detail, None)
+        if not details:
+            self.removals[key].append(place)
+            self.objects.pop(key, None)
+
+    def add_part(
+        self, relation: Relation, what: str, name: str, part: Part, *, plain: bool, place: Place
+    ) -> None:
+        """Add a constraint, trigger, policy, rule or unique key to a table."""
+        self.record_making(part_key(relation, what, name), place, plain=plain)
+        relation.parts[what, name] = part
+
+    def remove_part(self, relation: Relation, what: str, name: str, place: Place) -> None:
+        """Remove a part of a table."""
+        self.removals[part_key(relation, what, name)].append(place)
+        if (what, name) in relation.parts:
+            if self.is_flat:
+                relation.parts[what, name] = relation.parts[what, name]._replace(made_at=None)
+            else:
+                del relation.parts[what, name]
 
     def record_attempt(self, name: Name, place: Place, what: str = "relation") -> None:
         """Keep the place that would remove or rename ``name``, which is not known to exist."""
@@ -157,11 +232,14 @@ class Catalogue:
             relation.columns = {**dict.fromkeys(before.columns, False), **relation.columns}
             relation.is_open |= before.is_open
             relation.children += before.children
+            relation.is_vague = True
         self.relations[relation.key] = relation
         if relation.key.schema == TEMPORARY:
             self.temporary.append(relation.key)
         for column in relation.columns:
             self.record_making(column_key(relation, column), relation.made_at, plain=plain)
+        for part in relation.parts:
+            self.record_making(part_key(relation, *part), relation.made_at, plain=plain)
 
     def remove(self, relation: Relation, place: Place) -> None:
         """Remove a relation with its indexes, its own sequences and its partitions."""
@@ -212,6 +290,8 @@ class Catalogue:
             relation.columns.pop(column, None)
         for reader in relation.readers:
             reader.is_sure = False
+        for what, name in [key for key, part in relation.parts.items() if column in part.columns]:
+            self.remove_part(relation, what, name, place)
         for child in relation.children:
             if column in child.inherited and child.parents == 1:
                 self.remove_column(child, column, place)
@@ -226,19 +306,31 @@ class Catalogue:
         self.removals[key].append(place)
         if not self.is_flat:
             self.types.pop(key, None)
+            self.objects.pop(key._replace(what="enum"), None)
 
-    def doubt(self, words: frozenset[str] | None, place: Place) -> None:
-        """Take a statement that may have done anything to the objects that it names."""
-        self.doubts.append(Doubt(place, words))
-        for relation in self._relations_named(words):
+    def doubt(
+        self, words: frozenset[str] | None, place: Place, *, is_dynamic: bool = False
+    ) -> None:
+        """Take a statement that may have done anything to the objects that it names.
+
+        A dynamic one may have changed any object, though what it does not name it did not make.
+        """
+        self.doubts.append(Doubt(place, words, is_dynamic))
+        for relation in self._relations_named(None if is_dynamic else words):
             relation.is_sure, relation.is_doubtful = False, True
             for child in relation.children:
                 # A new column reaches the child too, although the statement does not name it.
                 child.is_open = child.is_doubtful = True
             relation.columns = dict.fromkeys(relation.columns, False)
+            for key, part in relation.parts.items():
+                if part.made_at is not None:
+                    relation.parts[key] = part._replace(made_at=None)
         for key in self.types:
-            if words is None or key.name in words:
+            if is_dynamic or words is None or key.name in words:
                 self.types[key] = None
+        for key, details in self.objects.items():
+            if is_dynamic or words is None or key.name in words:
+                self.objects[key] = dict.fromkeys(details)
 
     def doubt_dependents(self) -> None:
         """Take a CASCADE that may have removed views, indexes and columns, but no table."""
@@ -263,9 +355,22 @@ class Catalogue:
 
     # Questions
 
-    def may_exist(self, *names: str) -> bool:
-        """Return True if a statement of unknown effect may have made the object of these names."""
-        return any(doubt.may_concern(*names) for doubt in self.doubts)
+    def may_exist(self, *names: str, keys: Sequence[Key] = ()) -> bool:
+        """Return True if a statement of unknown effect names the object of these names.
+
+        What was so before one of ``keys`` was removed does not count.
+        """
+        return any(doubt.may_concern(*names) for doubt in self._doubts_since_removal(keys))
+
+    def has_dynamic_sql(self, keys: Sequence[Key]) -> bool:
+        """Return True if a statement since a removal may do what its text does not tell."""
+        return any(doubt.is_dynamic for doubt in self._doubts_since_removal(keys))
+
+    def _doubts_since_removal(self, keys: Sequence[Key]) -> Sequence[Doubt]:
+        removals = [places[-1].order for key in keys if (places := self.removals.get(key))]
+        if not removals or self.is_flat:
+            return self.doubts
+        return [doubt for doubt in self.doubts if doubt.place.order >= max(removals)]
 
     def next_making(self, keys: Sequence[Key], place: Place) -> Making | None:
         """Return the first making of one of ``keys`` after ``place``."""
@@ -296,3 +401,8 @@ class Catalogue:
 def column_key(relation: Relation, column: str) -> Key:
     """Return the key of a relation's column."""
     return Key("column", relation.key.schema, relation.key.name, column)
+
+
+def part_key(relation: Relation, what: str, name: str) -> Key:
+    """Return the key of a part of a relation."""
+    return Key(what, relation.key.schema, relation.key.name, name)

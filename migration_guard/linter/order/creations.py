@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration_guard.linter.order import tables
+from migration_guard.linter.order import constraints, routines, tables
 from migration_guard.linter.order.builtin_types import BUILTIN_TYPES
+from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import object_type
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import scope_of
-from migration_guard.linter.order.uses import CallUse, ColumnUse, TypeUse, type_use, uses
+from migration_guard.linter.order.uses import ColumnUse, TypeUse, ValueUse, type_use, uses
 
 if TYPE_CHECKING:
     from migration_guard.linter.order.catalogue import Relation
@@ -38,9 +39,15 @@ def create_index(sim: Simulation, node: Any) -> None:
         return
     for column in columns:
         sim.require_column(table, column, node.relation.location)
+    for element in elements:
+        for operator_class in strings(element.opclass)[-1:]:
+            sim.require_object("operator class", Name("", operator_class))
+    keys = frozenset(param.index_elem.name for param in node.index_params)
+    if node.unique and all(keys) and not node.HasField("where_clause"):
+        constraints.add_unique(sim, table, keys)
     if not node.idxname:
         words = [element.name or "expr" for element in elements]
-        tables.add_owned(sim, table, "_".join((table.key.name, *words, "idx")), "index")
+        constraints.add_owned(sim, table, "_".join((table.key.name, *words, "idx")), "index")
         return
     index_name = Name(table.key.schema, node.idxname)
     exists = sim.catalogue.new_key(index_name) in sim.catalogue.relations
@@ -89,7 +96,43 @@ def _set_owner(sim: Simulation, node: Any, sequence: Relation) -> None:
 
 def create_enum_or_range(sim: Simulation, node: Any) -> None:
     """Apply CREATE TYPE … AS ENUM or AS RANGE."""
-    _create_type(sim, strings(node.type_name))
+    key = _create_type(sim, strings(node.type_name))
+    if node.DESCRIPTOR.name == "CreateEnumStmt":
+        for value in strings(node.vals):
+            add_value(sim, key, value, plain=True)
+
+
+def alter_enum(sim: Simulation, node: Any) -> None:
+    """Apply ALTER TYPE … ADD VALUE or RENAME VALUE."""
+    name = qualified_name(strings(node.type_name))
+    sim.require_type(name, 0)
+    key = sim.catalogue.find_type(name)
+    if key is None:
+        return
+    values = sim.catalogue.objects.get(key._replace(what="enum"), {})
+    if node.old_val:
+        sim.require(ValueUse(use, 0, name) for use in [node.old_val])
+        sim.catalogue.remove_object(key._replace(what="enum"), node.old_val, sim.place())
+        sim.catalogue.removals[value_key(key, node.old_val)].append(sim.place())
+        made = values.get(node.old_val)
+        add_value(sim, key, node.new_val, plain=True)
+        if made is not None:
+            sim.catalogue.objects[key._replace(what="enum")][node.new_val] = made
+    elif node.new_val not in values:
+        add_value(sim, key, node.new_val, plain=not node.skip_if_new_val_exists)
+    elif not node.skip_if_new_val_exists:
+        sim.add_value_clash(key, node.new_val)
+
+
+def add_value(sim: Simulation, key: Key, value: str, *, plain: bool) -> None:
+    """Add a value to an enum."""
+    sim.catalogue.add_object(key._replace(what="enum"), value, sim.place(), plain=False)
+    sim.catalogue.record_making(value_key(key, value), sim.place(), plain=plain)
+
+
+def value_key(key: Key, value: str) -> Key:
+    """Return the key of a value of an enum."""
+    return Key("enum value", key.schema, key.name, value)
 
 
 def create_domain(sim: Simulation, node: Any) -> None:
@@ -110,7 +153,7 @@ def create_base_type_or_aggregate(sim: Simulation, node: Any) -> None:
         sim.catalogue.record_making(key, sim.place(), plain=False)
         sim.catalogue.types[key] = None
     elif object_type(node.kind) == "AGGREGATE":
-        sim.define_function(strings(node.defnames)[-1], "")
+        routines.create_aggregate(sim, node)
 
 
 def create_composite_type(sim: Simulation, node: Any) -> None:
@@ -123,43 +166,11 @@ def create_composite_type(sim: Simulation, node: Any) -> None:
         sim.catalogue.add_column(relation, column.column_def.colname, sim.place(), plain=True)
 
 
-def _create_type(sim: Simulation, identifiers: list[str]) -> None:
+def _create_type(sim: Simulation, identifiers: list[str]) -> Key:
     name = qualified_name(identifiers)
     sim.require_schema(name.schema)
     key = sim.catalogue.new_key(name, "type")
     sim.add_type_clash(name, key)
     sim.catalogue.record_making(key, sim.place(), plain=True)
     sim.catalogue.types[key] = sim.place()
-
-
-def create_trigger(sim: Simulation, node: Any) -> None:
-    """Apply CREATE TRIGGER, whose function may run in any later statement."""
-    table = sim.require_relation(name_of(node.relation), node.relation.location)
-    for column in strings(node.columns):
-        if table is not None:
-            sim.require_column(table, column, node.relation.location)
-    sim.call_function(CallUse(strings(node.funcname)[-1], ()))
-
-
-def create_function(sim: Simulation, node: Any) -> None:
-    """Apply CREATE FUNCTION and CREATE PROCEDURE."""
-    bodies = [
-        text
-        for option in node.options
-        if option.def_elem.defname == "as"
-        for text in strings(option.def_elem.arg.list.items)
-    ]
-    sim.define_function(strings(node.funcname)[-1], " ".join(bodies))
-
-
-def create_policy(sim: Simulation, node: Any) -> None:
-    """Check CREATE POLICY and ALTER POLICY."""
-    name = name_of(node.table)
-    sim.require_relation(name, node.table.location)
-    sim.require(uses(node.qual, scope_of(name)))
-    sim.require(uses(node.with_check, scope_of(name)))
-
-
-def create_rule(sim: Simulation, node: Any) -> None:
-    """Check CREATE RULE."""
-    sim.require_relation(name_of(node.relation), node.relation.location)
+    return key

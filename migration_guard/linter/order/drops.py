@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from migration_guard.linter.order import parts, routines
 from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import (
+    PART_KINDS,
     RELATION_KINDS,
-    TABLE_PART_KINDS,
+    ROUTINE_KINDS,
     TYPE_KINDS,
     is_cascade,
     object_type,
@@ -26,9 +28,14 @@ def drop(sim: Simulation, node: Any) -> None:
             _drop_relation(sim, node, object_name(dropped), RELATION_KINDS[kind])
         elif kind in TYPE_KINDS:
             _drop_type(sim, node, object_name(dropped))
-        elif kind in TABLE_PART_KINDS:
-            if not node.missing_ok:
-                sim.require_relation(qualified_name(identifiers(dropped)[:-1]), 0)
+        elif kind in PART_KINDS:
+            *table, name = identifiers(dropped)
+            table_name, what = qualified_name(table), PART_KINDS[kind]
+            parts.drop(sim, what, table_name, name, missing_ok=node.missing_ok)
+        elif kind in ROUTINE_KINDS:
+            routines.drop(sim, dropped.object_with_args, missing_ok=node.missing_ok)
+        elif kind == "EXTENSION":
+            _drop_extension(sim, identifiers(dropped)[-1])
         elif kind == "SCHEMA":
             _drop_schema(sim, node, identifiers(dropped)[-1])
     if is_cascade(node.behavior) and kind not in RELATION_KINDS:
@@ -38,6 +45,12 @@ def drop(sim: Simulation, node: Any) -> None:
 def drop_owned(sim: Simulation, _node: Any) -> None:
     """Take DROP OWNED, which may remove any object."""
     sim.catalogue.doubt(None, sim.place())
+
+
+def _drop_extension(sim: Simulation, name: str) -> None:
+    for key, details in list(sim.catalogue.objects.items()):
+        for detail in [detail for detail in details if detail == f"extension {name}"]:
+            sim.catalogue.remove_object(key, detail, sim.place())
 
 
 def _drop_relation(sim: Simulation, node: Any, name: Name, what: str) -> None:
@@ -77,3 +90,6 @@ def _drop_schema(sim: Simulation, node: Any, name: str) -> None:
             sim.catalogue.remove_cascade(relation, sim.place())
     for key in [key for key in sim.catalogue.types if key.schema == name]:
         sim.catalogue.remove_type(key, sim.place())
+    for key in [key for key in sim.catalogue.objects if key.schema == name]:
+        sim.catalogue.removals[key].append(sim.place())
+        del sim.catalogue.objects[key]

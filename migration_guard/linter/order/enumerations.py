@@ -16,7 +16,13 @@ RELATION_KINDS: Final = {
 }
 TYPE_KINDS: Final = frozenset({"TYPE", "DOMAIN"})
 # Objects that have no name of their own outside a table.
-TABLE_PART_KINDS: Final = frozenset({"TRIGGER", "POLICY", "RULE", "TABCONSTRAINT"})
+PART_KINDS: Final = {
+    "TRIGGER": "trigger",
+    "POLICY": "policy",
+    "RULE": "rule",
+    "TABCONSTRAINT": "constraint",
+}
+ROUTINE_KINDS: Final = frozenset({"FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"})
 
 
 @cache

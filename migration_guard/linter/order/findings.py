@@ -6,8 +6,13 @@ first two are reported.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from migration_guard.linter.order.catalogue import Catalogue, Key, Making, Place
+from migration_guard.linter.order.enumerations import RELATION_KINDS
+
+# Kinds of which only migrations make objects, so that one which no migration makes is an error.
+_ALL_KNOWN: Final = frozenset({*RELATION_KINDS.values(), "column"} - {"index"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +21,10 @@ class Missing:
 
     ``what`` is "table", "column", …. ``later`` is its first making after ``place``. ``conditional``
     is True for a statement with IF EXISTS, which would do nothing. ``was_removed`` is True if a
-    statement before removed it. ``may_exist`` is True if a statement of unknown effect may have
-    made it.
+    statement before removed it. ``may_exist`` is True if a statement of unknown effect names it,
+    ``after_dynamic`` if one before built SQL from strings. ``is_likely`` is True for a statement
+    that runs unless the database has something already. ``is_sure`` is False if the object may be
+    there although nothing names it.
     """
 
     what: str
@@ -28,6 +35,9 @@ class Missing:
     conditional: bool = False
     was_removed: bool = False
     may_exist: bool = False
+    after_dynamic: bool = False
+    is_likely: bool = False
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +100,14 @@ def _judge(missing: Missing, catalogue: Catalogue, *, anything_may_exist: bool) 
         is_certain = not missing.may_exist or (
             later.plain and catalogue.is_untouched(missing.keys, missing.place, later.place)
         )
-        return replace(missing, later=later) if is_certain else None
-    is_known = missing.was_removed or missing.what not in {"type", "schema", "index"}
-    if not is_known or missing.conditional or missing.may_exist or anything_may_exist:
+        is_sure = not (missing.is_likely or later.weak) and (
+            later.plain or not missing.after_dynamic
+        )
+        is_certain = is_certain and not (missing.is_likely and missing.was_removed)
+        return replace(missing, later=later, is_sure=is_sure) if is_certain else None
+    is_known = missing.was_removed or (missing.what in _ALL_KNOWN and not missing.after_dynamic)
+    may_exist = missing.may_exist or missing.is_likely or anything_may_exist
+    if not is_known or missing.conditional or may_exist:
         return None
     return missing
 

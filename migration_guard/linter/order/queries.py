@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from migration_guard.linter.order import routines
+from migration_guard.linter.order.builtin_functions import is_builtin
 from migration_guard.linter.order.enumerations import RELATION_KINDS, object_type
 from migration_guard.linter.order.names import Name, name_of, strings
 from migration_guard.linter.order.scopes import Item
@@ -32,7 +34,7 @@ def check_relations(sim: Simulation, node: Any) -> None:
 def apply_select(sim: Simulation, node: Any) -> None:
     """Apply a SELECT: its calls may change the schema, and INTO makes a table."""
     select_uses = uses(node)
-    sim.require(select_uses)
+    sim.require(use for use in select_uses if not isinstance(use, CallUse) or not use.runs)
     for use in select_uses:
         if isinstance(use, CallUse):
             _apply_call(sim, use)
@@ -79,7 +81,11 @@ def _apply_call(sim: Simulation, use: CallUse) -> None:
     if use.name == "set_config" and use.words[:1] == (SEARCH_PATH,):
         path = path_of_set_config(sim.text)
         sim.catalogue.path = path if path is not None else sim.catalogue.path
-    elif use.words and use.name not in sim.functions and use.name not in _HARMLESS_FUNCTIONS:
+    elif use.runs:
+        sim.require_function(Name(use.schema, use.name), use.location)
+        routines.call(sim, use)
+    is_own = use.name in sim.functions or use.name in _HARMLESS_FUNCTIONS
+    if use.words and not is_own and not is_builtin(use.name):
         # An extension's function may make what its arguments name (AddGeometryColumn).
         sim.doubt(" ".join(use.words), "")
 

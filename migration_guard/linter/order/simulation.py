@@ -1,39 +1,77 @@
 """The state of a simulated run: what statements need is checked, and what they do is applied."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from migration_guard.linter.grammar import ParsedStatement
 from migration_guard.linter.order import findings
+from migration_guard.linter.order.builtin_functions import is_builtin
 from migration_guard.linter.order.builtin_types import BUILTIN_TYPES
-from migration_guard.linter.order.catalogue import Catalogue, Key, Place, Relation, column_key
+from migration_guard.linter.order.catalogue import (
+    Catalogue,
+    Key,
+    Place,
+    Relation,
+    column_key,
+    part_key,
+)
+from migration_guard.linter.order.extensions import MEMBERS
 from migration_guard.linter.order.findings import Clash, Findings, Missing, UnknownEffect
 from migration_guard.linter.order.names import Name
-from migration_guard.linter.order.uses import CallUse, ColumnUse, RelationUse, TypeUse, Use
+from migration_guard.linter.order.uses import (
+    CallUse,
+    ColumnUse,
+    RelationUse,
+    TypeUse,
+    UniqueUse,
+    Use,
+    ValueUse,
+)
 from migration_guard.planning.files import MigrationFile
 
 _SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema", "pg_toast", "pg_temp"})
 _WORD: Final = re.compile(r"[^\W\d]\w*")
-_DDL_WORD: Final = re.compile(r"\b(?:create|alter|drop|execute)\b", re.IGNORECASE)
+_DDL_WORD: Final = re.compile(r"\b(?:create|alter|drop|rename)\b", re.IGNORECASE)
+_DML_WORD: Final = re.compile(r"\b(?:select|insert|update|delete|truncate)\b", re.IGNORECASE)
 _DYNAMIC: Final = re.compile(r"\bexecute\b(?!\s+(?:function|procedure)\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function or procedure. ``parameters`` are the names of its arguments."""
+
+    language: str
+    text: str
+    parameters: frozenset[str] = frozenset()
+
+    @property
+    def may_change_schema(self) -> bool:
+        """True if a call may do more than change data.
+
+        EXECUTE without a word of SQL runs what a caller or a table gives it.
+        """
+        if _DDL_WORD.search(self.text) is not None:
+            return True
+        return _DYNAMIC.search(self.text) is not None and _DML_WORD.search(self.text) is None
 
 
 @dataclass(slots=True)
 class Simulation:
     """The state of one run, on which the handlers of statements work.
 
-    ``functions`` maps a function that may change the schema to the words of its body, None if it
-    may do anything. ``function_names`` are all functions that the migrations define.
+    ``functions`` are the bodies of the functions that the migrations define, by their names alone.
     """
 
     catalogue: Catalogue
     owned: Collection[str]
     path: tuple[str, ...]
-    functions: dict[str, frozenset[str] | None] = field(default_factory=dict)
-    function_names: set[str] = field(default_factory=set)
+    run_statement: Callable[["Simulation", str, Any], None]
+    functions: dict[str, Routine] = field(default_factory=dict)
+    checks_bodies: bool = True
+    depth: int = 0  # of calls inside of calls
     _position: tuple[int, int] = (0, 0)
     _file: MigrationFile | None = None
     _parsed: ParsedStatement | None = None
@@ -43,11 +81,14 @@ class Simulation:
     _ignored_columns: set[tuple[str, str]] = field(default_factory=set)
     _anything_may_exist: bool = False
     _is_muted: bool = False
+    _is_likely: bool = False
+    _variables: frozenset[str] = frozenset()
+    _inside: int | None = None  # the offset of the body whose statements run
 
     def begin_file(self, number: int, file: MigrationFile | None) -> None:
         """Begin a file, in a session of its own."""
         self._position, self._file, self._parsed = (number, 0), file, None
-        self.catalogue.path = self.path
+        self.catalogue.path, self.checks_bodies = self.path, True
 
     def begin_statement(self, position: int, parsed: ParsedStatement) -> None:
         """Begin the file's next statement."""
@@ -55,6 +96,7 @@ class Simulation:
 
     def place(self, location: int = 0) -> Place:
         """Return the place of the statement that runs, at a parse location in it."""
+        location = self._inside if self._inside is not None else location
         offset = self._parsed.offset(location) if self._parsed is not None else 0
         return Place(*self._position, offset, self._file)
 
@@ -72,6 +114,35 @@ class Simulation:
         finally:
             self._is_muted = False
 
+    @contextmanager
+    def run_inside(self, variables: Iterable[str]) -> Iterator[None]:
+        """Run statements of a body, whose variables look like columns."""
+        before = self._variables, self._inside
+        self._variables |= frozenset(variables)
+        self._inside = self._inside or 0
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self._variables, self._inside = before
+            self.depth -= 1
+
+    @contextmanager
+    def run_guarded(self, *, is_likely: bool) -> Iterator[None]:
+        """Run statements that do nothing if what they make is there."""
+        before = self.catalogue.is_guarded, self._is_likely, len(self._clashes)
+        self.catalogue.is_guarded, self._is_likely = True, is_likely or self._is_likely
+        try:
+            yield
+        finally:
+            self.catalogue.is_guarded, self._is_likely = before[:2]
+            del self._clashes[before[2] :]
+
+    @property
+    def commits_alone(self) -> bool:
+        """True if each statement of the file commits by itself."""
+        return self._file is not None and not self._file.directives.transaction
+
     # What a statement needs
 
     def require(self, uses: Iterable[Use]) -> None:
@@ -83,8 +154,15 @@ class Simulation:
                 self._require_column_use(use)
             elif isinstance(use, TypeUse):
                 self.require_type(use.name, use.location)
-            else:
+            elif isinstance(use, CallUse):
+                self.require_function(Name(use.schema, use.name), use.location)
                 self.call_function(use)
+            elif isinstance(use, ValueUse):
+                self._require_value(use)
+            elif isinstance(use, UniqueUse):
+                self.require_unique(use.relation, use.columns, use.location)
+            elif (table := self.catalogue.find(use.relation)) is not None:
+                self.require_part(table, "constraint", use.constraint, use.location)
 
     def require_relation(
         self, name: Name, location: int, what: str = "table", *, missing_ok: bool = False
@@ -122,13 +200,64 @@ class Simulation:
         if name and name not in existing and not name.startswith("pg_"):
             self._add_missing("schema", name, [Key("schema", name, name)], location, [name])
 
+    def require_function(self, name: Name, location: int, *, signature: str | None = None) -> None:
+        """Report a function as missing if only a later migration makes it."""
+        if self._is_made_elsewhere(name) or (not name.schema and is_builtin(name.name)):
+            return
+        keys = self.catalogue.candidates(name, "function")
+        existing = [key for key in keys if key in self.catalogue.objects]
+        if existing:
+            if signature is None:
+                return
+            if any(signature in self.catalogue.objects[key] for key in existing):
+                return
+            keys = [key._replace(column=f"({signature})") for key in keys]
+        self._add_missing("function", f"{name}()", keys, location, [name.name])
+
+    def require_object(self, what: str, name: Name, location: int = 0) -> None:
+        """Report a role, operator class or the like if only a later migration makes it."""
+        keys = [Key(what, "", name.name)]
+        if keys[0] not in self.catalogue.objects:
+            self._add_missing(what, name.name, keys, location, [name.name])
+
+    def require_part(self, relation: Relation, what: str, name: str, location: int = 0) -> None:
+        """Report a part of a table as missing, unless the table has it or may have it."""
+        if relation.is_vague or (what, name) in relation.parts:
+            return
+        keys, table = [part_key(relation, what, name)], relation.key.name
+        self._add_missing(what, f"{name} of {table}", keys, location, [table, name])
+
+    def require_unique(self, name: Name, columns: frozenset[str], location: int) -> None:
+        """Report a unique key as missing if only a later migration makes it."""
+        relation = self.catalogue.find(name)
+        if relation is not None and not relation.is_open:
+            self.require_part(relation, "unique key", unique_name(columns), location)
+
+    def _require_value(self, use: ValueUse) -> None:
+        """Report a value that an enum does not have yet."""
+        name = use.type
+        for relation in map(self.catalogue.find, use.relations):
+            if relation is not None and not relation.is_open and use.column in relation.types:
+                name = relation.types[use.column]
+        key = self.catalogue.find_type(name) if name is not None else None
+        values = self.catalogue.objects.get(key._replace(what="enum")) if key else None
+        if key is None or values is None:
+            return
+        value_key = Key("enum value", key.schema, key.name, use.value)
+        shown = f"'{use.value}' of {key.name}"
+        if use.value not in values:
+            self._add_missing("enum value", shown, [value_key], use.location, [key.name, use.value])
+        elif self.is_unsafe_value(values[use.value], self.catalogue.types.get(key)):
+            self.add_unsafe_value(shown, value_key, use.location)
+
     def _require_column_use(self, use: ColumnUse) -> None:
         """Report a column that none of the relations has, if it is certain whose it must be."""
         relations = [self.catalogue.find(name) for name in use.relations]
         closed = [
             relation for relation in relations if relation is not None and not relation.is_open
         ]
-        if len(closed) < len(relations) or use.column in self.function_names:
+        is_other = use.column in self.functions or use.column in self._variables
+        if len(closed) < len(relations) or is_other:
             return
         if any(use.column in relation.columns for relation in closed):
             return
@@ -161,7 +290,9 @@ class Simulation:
                 self.place(location),
                 conditional=conditional,
                 was_removed=any(self.catalogue.removals.get(key) for key in keys),
-                may_exist=self.catalogue.may_exist(*filter(None, words)),
+                may_exist=self.catalogue.may_exist(*filter(None, words), keys=keys),
+                after_dynamic=self.catalogue.has_dynamic_sql(keys),
+                is_likely=self._is_likely,
             )
         )
 
@@ -206,14 +337,88 @@ class Simulation:
         if made is not None and not self.catalogue.is_flat:
             self._clashes.append(Clash("type", str(name), key, self.place(), made))
 
+    def is_unsafe_value(self, made: Place | None, type_made: Place | None) -> bool:
+        """Return True if an enum value is new in the transaction that would use it.
+
+        Values of a type that is as new are safe:
+        https://www.postgresql.org/docs/current/sql-altertype.html#SQL-ALTERTYPE-NOTES
+        """
+        if made is None or self._file is None or self.commits_alone:
+            return False
+        here = self._position[0]
+        is_new_type = type_made is None or type_made.file_at == here
+        return made.file_at == here and not is_new_type and not self._is_muted
+
+    def add_unsafe_value(self, name: str, key: Key, location: int) -> None:
+        """Report an enum value that is added and used in one transaction."""
+        made = self.catalogue.makings[key][-1].place
+        self._clashes.append(Clash("new enum value", name, key, self.place(location), made))
+
+    def add_value_clash(self, key: Key, value: str) -> None:
+        """Report that a value is added to an enum that surely has it."""
+        made = self.catalogue.objects[key._replace(what="enum")][value]
+        if made is not None and not self.catalogue.is_flat:
+            value_key = Key("enum value", key.schema, key.name, value)
+            shown = f"'{value}' of {key.name}"
+            self._clashes.append(Clash("enum value", shown, value_key, self.place(), made))
+
+    def add_part_clash(self, table: Relation, what: str, name: str) -> None:
+        """Report that a part of a table is created again although it surely exists."""
+        made = table.parts[what, name].made_at
+        if made is not None and not self.catalogue.is_flat and not table.is_vague:
+            key = part_key(table, what, name)
+            shown = f"{name} of {table.key.name}"
+            self._clashes.append(Clash(what, shown, key, self.place(), made))
+
+    def create_function(
+        self, name: Name, signature: str, *, replace: bool, routine: Routine
+    ) -> None:
+        """Create a function. If one with this signature surely exists, report the clash."""
+        key = self.catalogue.new_key(name, "function")
+        made = self.catalogue.objects.get(key, {}).get(signature)
+        overload = key._replace(column=f"({signature})")
+        if made is not None and not replace and not self.catalogue.is_flat:
+            shown = f"{name}({signature})"
+            self._clashes.append(Clash("function", shown, overload, self.place(), made))
+        self.catalogue.add_object(key, signature, self.place(), plain=not replace)
+        self.catalogue.record_making(overload, self.place(), plain=not replace)
+        self.functions[name.name] = routine
+
+    def create_extension(self, name: str, schema: str, *, plain: bool) -> None:
+        """Create an extension with its members, in any schema where they may be looked for."""
+        extension = Key("extension", "", name)
+        if extension in self.catalogue.objects:
+            return
+        place, weak = self.place(), not plain
+        self.catalogue.add_object(extension, "", place, plain=plain)
+        for member in MEMBERS.get(name, ()):
+            key = Key("operator class", "", member)
+            self.catalogue.record_making(key, place, plain=plain, weak=weak)
+            self.catalogue.objects[key] = {"": None}
+            for home in {schema or "public", "public", *self.path[:1]}:
+                for what in ("type", "function"):
+                    key = self.catalogue.new_key(Name(home, member), what)
+                    self.catalogue.record_making(key, place, plain=plain, weak=weak)
+                    if what == "type":
+                        self.catalogue.types.setdefault(key, None)
+                    else:
+                        self.catalogue.objects.setdefault(key, {})[f"extension {name}"] = None
+
+    def require_roles(self, roles: Iterable[Any]) -> None:
+        """Report roles that only a later migration makes."""
+        for role in roles:
+            if role.role_spec.rolename:
+                self.require_object("role", Name("", role.role_spec.rolename))
+
     def ignore_column(self, name: Name, column: str) -> None:
         """Report nothing of a column that was to be added to a missing table."""
         self._ignored_columns.add((name.name, column))
 
-    def doubt(self, text: str, why: str) -> None:
+    def doubt(self, text: str, why: str, *, is_dynamic: bool | None = None) -> None:
         """Take a statement that may do anything to the objects that its text names."""
-        is_dynamic = bool(why) and _DYNAMIC.search(text) is not None
-        self.catalogue.doubt(None if is_dynamic else _words(text), self.place())
+        if is_dynamic is None:
+            is_dynamic = bool(why) and _DYNAMIC.search(text) is not None
+        self.catalogue.doubt(_words(text), self.place(), is_dynamic=is_dynamic)
         if why:
             self._unknown_effects.append(UnknownEffect(self.place(), why))
 
@@ -228,18 +433,13 @@ class Simulation:
         if self.catalogue.may_exist(name.name):
             self.catalogue.doubt(frozenset({new_name}), self.place())
 
-    def define_function(self, name: str, body: str) -> None:
-        """Keep a function, and what a call of it may change."""
-        self.function_names.add(name)
-        if _DDL_WORD.search(body):
-            self.functions[name] = None if _DYNAMIC.search(body) else _words(body)
-
     def call_function(self, use: CallUse) -> None:
-        """Apply a call in a statement that runs now."""
-        if use.name in self.functions:
-            self.catalogue.doubt(self.functions[use.name], self.place())
-            effect = UnknownEffect(self.place(), f"the function {use.name}()")
-            self._unknown_effects.append(effect)
+        """Apply a call in a statement that runs now: the body, and the calling statement."""
+        routine = self.functions.get(use.name)
+        if routine is not None and routine.may_change_schema:
+            text = f"{routine.text} {self.text}"
+            is_dynamic = _DYNAMIC.search(routine.text) is not None
+            self.doubt(text, f"the function {use.name}()", is_dynamic=is_dynamic)
 
     def findings(self) -> Findings:
         """Return what is to be reported, now that all makings are known."""
@@ -256,3 +456,8 @@ def _words(text: str) -> frozenset[str]:
     """Return the words of a text, as they are and in lower case."""
     words = _WORD.findall(text)
     return frozenset([*words, *map(str.lower, words)])
+
+
+def unique_name(columns: Iterable[str]) -> str:
+    """Return the name that we give to a unique key over columns."""
+    return ", ".join(sorted(columns))

@@ -8,17 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from migration_guard.linter.order import creations, drops, queries, renames, tables
+from migration_guard.linter.order import (
+    constraints,
+    creations,
+    drops,
+    parts,
+    queries,
+    renames,
+    routines,
+    tables,
+)
 from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import (
+    PART_KINDS,
     RELATION_KINDS,
-    TABLE_PART_KINDS,
+    ROUTINE_KINDS,
     TYPE_KINDS,
     object_type,
 )
-from migration_guard.linter.order.names import identifiers, name_of, qualified_name, strings
+from migration_guard.linter.order.names import (
+    Name,
+    identifiers,
+    name_of,
+    object_name,
+    qualified_name,
+    strings,
+)
 from migration_guard.linter.order.search_path import SEARCH_PATH, path_of_set
-from migration_guard.linter.order.uses import uses
+from migration_guard.linter.order.uses import CallUse, uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,13 +80,20 @@ def _set(sim: Simulation, node: Any) -> None:
     if node.name == SEARCH_PATH:
         path = path_of_set(node)
         sim.catalogue.path = path if path is not None else sim.catalogue.path
+    elif node.name == "check_function_bodies":
+        values = [arg.a_const.sval.sval for arg in node.args]
+        sim.checks_bodies = values[:1] not in (["false"], ["off"], ["no"])
 
 
 # Statements that only name objects
 
 
 def _comment(sim: Simulation, node: Any) -> None:
-    kind, names = object_type(node.objtype), identifiers(node.object)
+    kind = object_type(node.objtype)
+    if kind in ROUTINE_KINDS:
+        sim.require_function(qualified_name(strings(node.object.object_with_args.objname)), 0)
+        return
+    names = identifiers(node.object)
     if kind in RELATION_KINDS:
         sim.require_relation(qualified_name(names), 0, RELATION_KINDS[kind])
     elif kind == "COLUMN" and len(names) > 1:
@@ -78,42 +102,69 @@ def _comment(sim: Simulation, node: Any) -> None:
             sim.require_column(table, names[-1], 0)
     elif kind in TYPE_KINDS:
         sim.require_type(qualified_name(names), 0)
-    elif kind in TABLE_PART_KINDS:
-        sim.require_relation(qualified_name(names[:-1]), 0)
+    elif kind in PART_KINDS:
+        table = sim.require_relation(qualified_name(names[:-1]), 0)
+        if table is not None and kind == "TABCONSTRAINT":
+            constraints.require(sim, table, names[-1])
+        elif table is not None:
+            sim.require_part(table, PART_KINDS[kind], names[-1])
     elif kind == "SCHEMA":
         sim.require_schema(names[-1])
 
 
 def _grant(sim: Simulation, node: Any) -> None:
+    sim.require_roles(node.grantees)
     for granted in node.objects:
         if granted.HasField("range_var"):
             sim.require_relation(name_of(granted.range_var), granted.range_var.location)
         elif object_type(node.objtype) == "SCHEMA":
             sim.require_schema(granted.string.sval)
+        elif granted.HasField("object_with_args"):
+            sim.require_function(qualified_name(strings(granted.object_with_args.objname)), 0)
 
 
-def _alter_enum(sim: Simulation, node: Any) -> None:
-    sim.require_type(qualified_name(strings(node.type_name)), 0)
+def _create_role(sim: Simulation, node: Any) -> None:
+    sim.catalogue.add_object(Key("role", "", node.role), "", sim.place(), plain=True)
+
+
+def _alter_function(sim: Simulation, node: Any) -> None:
+    sim.require_function(qualified_name(strings(node.func.objname)), 0)
+
+
+def _alter_owner(sim: Simulation, node: Any) -> None:
+    kind = object_type(node.object_type)
+    if node.newowner.rolename:
+        sim.require_object("role", Name("", node.newowner.rolename))
+    if kind in ROUTINE_KINDS:
+        sim.require_function(qualified_name(strings(node.object.object_with_args.objname)), 0)
+    elif kind in TYPE_KINDS:
+        sim.require_type(object_name(node.object), 0)
+    elif kind == "SCHEMA":
+        sim.require_schema(node.object.string.sval)
 
 
 # Statements of unknown effect
 
 
-def _do(sim: Simulation, node: Any) -> None:
-    texts = [arg.def_elem.arg.string.sval for arg in node.args]
-    sim.doubt(" ".join(texts), "a DO block")
-
-
 def _call(sim: Simulation, node: Any) -> None:
-    name = strings(node.funccall.funcname)[-1]
-    if name not in sim.functions and name not in sim.function_names:
-        sim.doubt_all(f"the procedure {name}()")
-    sim.require(uses(node))
+    name = qualified_name(strings(node.funccall.funcname))
+    sim.require_function(name, node.funccall.location)
+    if name.name not in sim.functions:
+        sim.doubt_all(f"the procedure {name.name}()")
+    sim.require(use for use in uses(node) if not isinstance(use, CallUse))
+    routines.call(sim, CallUse(name.name, (), name.schema))
 
 
 def _create_extension(sim: Simulation, node: Any) -> None:
     if node.extname not in _HARMLESS_EXTENSIONS:
         sim.doubt_all(f"the extension {node.extname}")
+    sim.create_extension(node.extname, _schema_of(node), plain=not node.if_not_exists)
+
+
+def _schema_of(node: Any) -> str:
+    """Return the schema that CREATE EXTENSION names, or an empty text."""
+    options = (option.def_elem for option in node.options)
+    return next((o.arg.string.sval for o in options if o.defname == "schema"), "")
 
 
 def _import_foreign_schema(sim: Simulation, _node: Any) -> None:
@@ -145,18 +196,18 @@ _HANDLERS: Final[dict[str, Callable[[Simulation, Any], None]]] = {
     "composite_type_stmt": creations.create_composite_type,
     "define_stmt": creations.create_base_type_or_aggregate,
     "create_schema_stmt": _create_schema,
-    "create_trig_stmt": creations.create_trigger,
-    "create_function_stmt": creations.create_function,
-    "create_policy_stmt": creations.create_policy,
-    "alter_policy_stmt": creations.create_policy,
-    "rule_stmt": creations.create_rule,
+    "create_trig_stmt": parts.create_trigger,
+    "create_function_stmt": routines.create,
+    "create_policy_stmt": parts.create_policy,
+    "alter_policy_stmt": parts.alter_policy,
+    "rule_stmt": parts.create_rule,
     "rename_stmt": renames.rename,
     "alter_object_schema_stmt": renames.set_schema,
     "drop_stmt": drops.drop,
     "drop_owned_stmt": drops.drop_owned,
     "comment_stmt": _comment,
     "grant_stmt": _grant,
-    "alter_enum_stmt": _alter_enum,
+    "alter_enum_stmt": creations.alter_enum,
     "truncate_stmt": queries.check_relations,
     "lock_stmt": queries.check_relations,
     "vacuum_stmt": queries.check_relations,
@@ -164,8 +215,11 @@ _HANDLERS: Final[dict[str, Callable[[Simulation, Any], None]]] = {
     "refresh_mat_view_stmt": queries.check_relations,
     "create_stats_stmt": queries.check_relations,
     "explain_stmt": queries.check_relations,
-    "do_stmt": _do,
+    "do_stmt": routines.do,
     "call_stmt": _call,
+    "create_role_stmt": _create_role,
+    "alter_function_stmt": _alter_function,
+    "alter_owner_stmt": _alter_owner,
     "create_extension_stmt": _create_extension,
     "import_foreign_schema_stmt": _import_foreign_schema,
     "execute_stmt": _execute,

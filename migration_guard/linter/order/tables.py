@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from migration_guard.linter.order import constraints
 from migration_guard.linter.order.builtin_types import SERIAL_TYPES
 from migration_guard.linter.order.catalogue import Relation, column_key
 from migration_guard.linter.order.enumerations import (
@@ -11,16 +12,15 @@ from migration_guard.linter.order.enumerations import (
     constraint_type,
     object_type,
 )
-from migration_guard.linter.order.names import Name, name_of, strings
+from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import EMPTY, scope_of
 from migration_guard.linter.order.uses import type_use, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from migration_guard.linter.order.simulation import Simulation
-
-_MAX_NAME: Final = 63  # bytes: the server cuts longer names
 
 
 def create(sim: Simulation, node: Any, kind: str = "table") -> None:
@@ -42,6 +42,7 @@ def _create_new(sim: Simulation, node: Any, kind: str, name: Name, *, temporary:
     table = sim.create_relation(name, kind, if_not_exists=node.if_not_exists, temporary=temporary)
     table.is_open |= node.HasField("of_typename") or None in sources
     table.is_doubtful = None in sources
+    table.is_vague = table.is_open or bool(sources)
     table.parents, table.is_partitioned = len(node.inh_relations), node.HasField("partspec")
     for source in sources:
         _copy_columns(sim, source, table)
@@ -54,6 +55,7 @@ def _create_new(sim: Simulation, node: Any, kind: str, name: Name, *, temporary:
         sim.catalogue.add_column(table, column.colname, place, plain=not node.if_not_exists)
         table.inherited.discard(column.colname)
         table.columns[column.colname] = not table.is_open
+        _set_type(table, column)
     _apply_constraints(sim, table, name, node)
 
 
@@ -74,9 +76,17 @@ def _apply_constraints(sim: Simulation, table: Relation, name: Name, node: Any) 
         if element.HasField("column_def"):
             _apply_column_parts(sim, table, name, element.column_def)
         elif element.HasField("constraint"):
-            _apply_constraint(sim, table, name, element.constraint)
+            constraints.apply(sim, table, name, element.constraint)
     for param in node.partspec.part_params:
         _check_partition_element(sim, table, name, param.partition_elem)
+
+
+def _set_type(table: Relation, column: Any) -> None:
+    """Keep the type of a column, unless it is an array."""
+    names = strings(column.type_name.names)
+    table.types.pop(column.colname, None)
+    if names and not column.type_name.array_bounds:
+        table.types[column.colname] = qualified_name(names)
 
 
 def _column_sources(sim: Simulation, node: Any) -> list[Relation | None]:
@@ -98,6 +108,7 @@ def _copy_columns(sim: Simulation, source: Relation | None, table: Relation) -> 
     if source is not None:
         for column in source.columns:
             sim.catalogue.add_column(table, column, sim.place(), plain=False)
+        table.types.update(source.types)
         table.is_open |= source.is_open or source.is_doubtful
 
 
@@ -113,69 +124,60 @@ def _apply_column_parts(sim: Simulation, table: Relation, name: Name, column: An
     kinds = [constraint_type(part.constraint.contype) for part in column.constraints]
     if (types[-1:] and types[-1] in SERIAL_TYPES) or "IDENTITY" in kinds:
         sequence = f"{table.key.name}_{column.colname}_seq"
-        add_owned(sim, table, sequence, "sequence", [column.colname])
+        constraints.add_owned(sim, table, sequence, "sequence", [column.colname])
     for part in column.constraints:
-        _apply_constraint(sim, table, name, part.constraint, column.colname)
-
-
-def _apply_constraint(
-    sim: Simulation, table: Relation, name: Name, node: Any, column: str = ""
-) -> None:
-    """Apply a constraint of a table, or of one ``column`` of it."""
-    kind = constraint_type(node.contype)
-    keys = strings(node.keys) or ([column] if column else [])
-    if kind in {"PRIMARY", "UNIQUE", "EXCLUSION"}:
-        for key in strings(node.keys):
-            sim.require_column(table, key, node.location)
-        if node.indexname:
-            sim.require_relation(Name(table.key.schema, node.indexname), node.location, "index")
-        add_owned(sim, table, node.conname or _index_name(table, kind, keys), "index")
-    elif kind == "FOREIGN":
-        for key in strings(node.fk_attrs):
-            sim.require_column(table, key, node.location)
-        target = sim.require_relation(name_of(node.pktable), node.pktable.location)
-        for key in strings(node.pk_attrs):
-            if target is not None:
-                sim.require_column(target, key, node.pktable.location)
-    elif node.HasField("raw_expr"):
-        # A default sees no column; a CHECK and a generated column see those of the table.
-        sim.require(uses(node.raw_expr, EMPTY if kind == "DEFAULT" else scope_of(name)))
-
-
-def _index_name(table: Relation, kind: str, columns: Iterable[str]) -> str:
-    if kind == "PRIMARY":
-        return f"{table.key.name}_pkey"
-    suffix = "key" if kind == "UNIQUE" else "excl"
-    return "_".join((table.key.name, *columns, suffix))
-
-
-def add_owned(
-    sim: Simulation, table: Relation, name: str, kind: str, columns: Iterable[str] = ()
-) -> None:
-    """Add an index or sequence that the server names. It is not sure, as the name may differ."""
-    key = table.key._replace(name=name[:_MAX_NAME])
-    if key not in sim.catalogue.relations:
-        relation = Relation(key, kind, sim.place(), is_sure=False, is_open=True)
-        relation.columns = dict.fromkeys(columns, True)
-        sim.catalogue.add(relation, plain=False)
-        table.owned.append(relation)
+        constraints.apply(sim, table, name, part.constraint, column.colname)
 
 
 def alter(sim: Simulation, node: Any) -> None:
-    """Apply ALTER TABLE, INDEX, VIEW, SEQUENCE, …: one command after the other."""
+    """Apply ALTER TABLE, INDEX, VIEW, SEQUENCE, …: pass after pass, as the server does."""
     name = name_of(node.relation)
     what = object_type(node.objtype).lower().replace("matview", "materialized view")
     if what == "type":
         _alter_type(sim, node, name)
         return
     table = sim.require_relation(name, node.relation.location, what, missing_ok=node.missing_ok)
-    for message in node.cmds:
-        command = message.alter_table_cmd
+    commands = [message.alter_table_cmd for message in node.cmds]
+    if table is None:
+        for command in commands:
+            if alter_table_type(command.subtype) == "AddColumn":
+                sim.ignore_column(name, getattr(command, "def").column_def.colname)
+        return
+    new_columns = []
+    for command in sorted(commands, key=_pass):
         kind = alter_table_type(command.subtype)
-        if table is not None:
+        if new_columns and _pass(command) > _ADD_COLUMN:
+            _apply_new_columns(sim, table, name, new_columns)
+        if kind != "AddColumn":
             _HANDLERS.get(kind, _check_column_command)(sim, table, name, command)
-        elif kind == "AddColumn":
-            sim.ignore_column(name, getattr(command, "def").column_def.colname)
+        elif _add_column(sim, table, command):
+            new_columns.append(command)
+    _apply_new_columns(sim, table, name, new_columns)
+
+
+def _pass(command: Any) -> int:
+    """Return the pass of ALTER TABLE in which a command runs (``AlterTablePass`` of the server)."""
+    kind, definition = alter_table_type(command.subtype), getattr(command, "def")
+    if kind == "AddConstraint":
+        is_index = constraint_type(definition.constraint.contype) in constraints.INDEX_KINDS
+        return _ADD_INDEX if is_index else _ADD_OTHER
+    if kind == "ColumnDefault":
+        return _ADD_OTHER if command.HasField("def") else _DROP
+    return _PASSES.get(kind, _OTHER)
+
+
+def _apply_new_columns(sim: Simulation, table: Relation, name: Name, commands: list[Any]) -> None:
+    """Apply the constraints of new columns, which see all of them."""
+    for command in commands:
+        column = getattr(command, "def").column_def
+        with _muted(sim, table, command):
+            _apply_column_parts(sim, table, name, column)
+    commands.clear()
+
+
+def _muted(sim: Simulation, table: Relation, command: Any) -> AbstractContextManager[None]:
+    names = [table.key.name, getattr(command, "def").column_def.colname]
+    return sim.mute_if_may_exist(names, if_not_exists=command.missing_ok)
 
 
 def _alter_type(sim: Simulation, node: Any, name: Name) -> None:
@@ -191,20 +193,22 @@ def _alter_type(sim: Simulation, node: Any, name: Name) -> None:
             sim.catalogue.add_column(relation, column.colname, sim.place(), plain=True)
 
 
-def _add_column(sim: Simulation, table: Relation, name: Name, command: Any) -> None:
+def _add_column(sim: Simulation, table: Relation, command: Any) -> bool:
+    """Add a column without its constraints. Return False if it is there and need not be added."""
     column = getattr(command, "def").column_def
     if column.colname in table.columns:
         if command.missing_ok:
             key = column_key(table, column.colname)
             sim.catalogue.record_making(key, sim.place(), plain=False)
-            return
+            return False
         if table.columns[column.colname] and table.is_sure:
             sim.add_clash("column", f"{table.key.name}.{column.colname}", table, column.colname)
-    with sim.mute_if_may_exist([table.key.name, column.colname], if_not_exists=command.missing_ok):
+    with _muted(sim, table, command):
         sim.require(type_use(column.type_name))
-        place = sim.place(column.location)
-        sim.catalogue.add_column(table, column.colname, place, plain=not command.missing_ok)
-        _apply_column_parts(sim, table, name, column)
+    place = sim.place(column.location)
+    sim.catalogue.add_column(table, column.colname, place, plain=not command.missing_ok)
+    _set_type(table, column)
+    return True
 
 
 def _drop_column(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
@@ -218,10 +222,23 @@ def _alter_column_type(sim: Simulation, table: Relation, name: Name, command: An
     sim.require_column(table, command.name, column.location)
     sim.require(type_use(column.type_name))
     sim.require(uses(column.raw_default, scope_of(name)))
+    table.types.pop(command.name, None)
+    names = strings(column.type_name.names)
+    if names and not column.type_name.array_bounds:
+        table.types[command.name] = qualified_name(names)
 
 
 def _add_constraint(sim: Simulation, table: Relation, name: Name, command: Any) -> None:
-    _apply_constraint(sim, table, name, getattr(command, "def").constraint)
+    constraints.apply(sim, table, name, getattr(command, "def").constraint)
+
+
+def _check_trigger(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
+    sim.require_part(table, "trigger", command.name)
+
+
+def _check_owner(sim: Simulation, _table: Relation, _name: Name, command: Any) -> None:
+    if command.newowner.rolename:
+        sim.require_object("role", Name("", command.newowner.rolename))
 
 
 def _attach_partition(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
@@ -230,6 +247,7 @@ def _attach_partition(sim: Simulation, table: Relation, _name: Name, command: An
     if child is not None and child.kind != "index":
         table.children.append(child)
         child.parents += 1
+        child.is_vague = True
 
 
 def _detach_partition(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
@@ -267,8 +285,25 @@ def _check_column_command(sim: Simulation, table: Relation, name: Name, command:
     if kind in {"ColumnDefault", "SetExpression"}:
         scope = EMPTY if kind == "ColumnDefault" else scope_of(name)
         sim.require(uses(getattr(command, "def"), scope))
+        if kind == "ColumnDefault":
+            constraints.require_default(sim, table, command.name, getattr(command, "def"))
 
 
+# https://github.com/postgres/postgres/blob/master/src/backend/commands/tablecmds.c, AlterTablePass
+_DROP, _TYPE, _ADD_COLUMN, _ATTRIBUTE, _ADD_INDEX, _ADD_OTHER, _OTHER = range(7)
+_PASSES: Final = {
+    "DropColumn": _DROP,
+    "DropConstraint": _DROP,
+    "DropNotNull": _DROP,
+    "DropExpression": _DROP,
+    "DropIdentity": _DROP,
+    "AlterColumnType": _TYPE,
+    "SetExpression": _TYPE,
+    "AddColumn": _ADD_COLUMN,
+    "SetNotNull": _ATTRIBUTE,
+    "SetIdentity": _ATTRIBUTE,
+    "AddIdentity": _ADD_OTHER,
+}
 _COLUMN_COMMANDS: Final = frozenset(
     {
         "ColumnDefault",
@@ -287,8 +322,14 @@ _COLUMN_COMMANDS: Final = frozenset(
     }
 )
 _HANDLERS: Final[dict[str, Callable[[Simulation, Relation, Name, Any], None]]] = {
-    "AddColumn": _add_column,
     "DropColumn": _drop_column,
+    "DropConstraint": constraints.drop,
+    "ValidateConstraint": constraints.check,
+    "EnableTrig": _check_trigger,
+    "DisableTrig": _check_trigger,
+    "EnableAlwaysTrig": _check_trigger,
+    "EnableReplicaTrig": _check_trigger,
+    "ChangeOwner": _check_owner,
     "AlterColumnType": _alter_column_type,
     "AddConstraint": _add_constraint,
     "AttachPartition": _attach_partition,

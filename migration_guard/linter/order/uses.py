@@ -5,8 +5,8 @@ catalogue is not. If it is not certain which relation a column belongs to, there
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
@@ -43,13 +43,48 @@ class TypeUse:
 
 @dataclass(frozen=True, slots=True)
 class CallUse:
-    """A function that is called; ``words`` are its literal arguments."""
+    """A function that is called; ``words`` are its literal arguments.
+
+    ``runs`` is True for a call in the results of a SELECT without FROM, which surely runs once.
+    """
 
     name: str
     words: tuple[str, ...]
+    schema: str = ""
+    location: int = 0
+    runs: bool = False
 
 
-Use: TypeAlias = RelationUse | ColumnUse | TypeUse | CallUse
+@dataclass(frozen=True, slots=True)
+class ValueUse:
+    """A literal that is taken for a value of a type, or of a column's type."""
+
+    value: str
+    location: int
+    type: Name | None = None
+    relations: tuple[Name, ...] = ()
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueUse:
+    """Columns that must be a unique key of a table."""
+
+    relation: Name
+    columns: frozenset[str]
+    location: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintUse:
+    """A constraint that a table must have."""
+
+    relation: Name
+    constraint: str
+    location: int
+
+
+Use: TypeAlias = RelationUse | ColumnUse | TypeUse | CallUse | ValueUse | UniqueUse | ConstraintUse
 
 
 def uses(node: Any, scope: Scope = EMPTY) -> list[Use]:
@@ -60,11 +95,19 @@ def uses(node: Any, scope: Scope = EMPTY) -> list[Use]:
 
 
 def type_use(type_name: Any) -> list[Use]:
-    """Return the use of a type, nothing for a type that the grammar itself makes built in."""
-    identifiers = strings(type_name.names)
-    if not identifiers or identifiers[0] == "pg_catalog" or type_name.pct_type:
+    """Return the use of a type, nothing for a type that the grammar itself makes built in.
+
+    ``table.column%TYPE`` uses the table and its column.
+    """
+    identifiers, location = strings(type_name.names), type_name.location
+    if not identifiers or identifiers[0] == "pg_catalog":
         return []
-    return [TypeUse(qualified_name(identifiers), type_name.location)]
+    if type_name.pct_type:
+        if len(identifiers) < 2:  # noqa: PLR2004
+            return []
+        table = qualified_name(identifiers[:-1])
+        return [RelationUse(table, location), ColumnUse((table,), identifiers[-1], location)]
+    return [TypeUse(qualified_name(identifiers), location)]
 
 
 @dataclass(slots=True)
@@ -102,6 +145,8 @@ class _Walker:
         inside = scope.inner(items, outputs)
         skip = ("with_clause", "from_clause", "into_clause", "larg", "rarg")
         self.visit_fields(node, inside, skip)
+        if not (scope.levels or node.from_clause or node.HasField("where_clause")):
+            self.mark_calls(node.target_list)
         for side in ("larg", "rarg"):
             if node.HasField(side):
                 self.visit_select(getattr(node, side), scope)
@@ -114,6 +159,8 @@ class _Walker:
         self.visit_fields(node.select_stmt, scope)
         inside = scope.inner((target, Item("excluded", target.relation)))
         self.add_target_columns(node, node.on_conflict_clause.target_list)
+        self.add_arbiter(node)
+        self.add_values(target, [t.res_target.name for t in node.cols], node.select_stmt)
         for clause in (node.on_conflict_clause, node.returning_clause):
             self.visit_fields(clause, inside)
 
@@ -133,12 +180,15 @@ class _Walker:
         self.visit_fields(node, inside, ("with_clause", "using_clause", "relation"))
 
     def visit_merge(self, node: Any, scope: Scope) -> None:
-        """Visit a MERGE, whose columns are not followed."""
+        """Visit a MERGE."""
         scope = self.visit_ctes(node, scope)
         target = self.add_target(node)
-        items = (target, *self.visit_items((node.source_relation,), scope), Item("", None))
-        skip = ("with_clause", "relation", "source_relation")
-        self.visit_fields(node, scope.inner(items), skip)
+        items = (target, *self.visit_items((node.source_relation,), scope))
+        inside = scope.inner(items)
+        self.visit_fields(node.join_condition, inside)
+        for clause in node.merge_when_clauses:
+            self.add_target_columns(node, clause.merge_when_clause.target_list)
+            self.visit_fields(clause, inside)
 
     def add_target(self, node: Any) -> Item:
         """Add the relation that a statement writes to."""
@@ -152,6 +202,49 @@ class _Walker:
         for target in targets:
             column = target.res_target
             self.uses.append(ColumnUse(relations, column.name, column.location))
+            self.add_value(column.val, relations, column.name)
+
+    def add_values(self, target: Item, columns: Sequence[str], query: Any) -> None:
+        """Add the literals that an INSERT writes to columns."""
+        select = query.select_stmt
+        rows = [row.list.items for row in select.values_lists]
+        rows = rows or [[item.res_target.val for item in select.target_list]]
+        for row in rows:
+            for column, value in zip(columns, row, strict=False):
+                if target.relation is not None:
+                    self.add_value(value, (target.relation,), column)
+
+    def add_value(self, value: Any, relations: tuple[Name, ...], column: str) -> None:
+        """Add a literal that is written to a column, or compared with it."""
+        if value.a_const.HasField("sval"):
+            literal = value.a_const
+            self.uses.append(ValueUse(literal.sval.sval, literal.location, None, relations, column))
+
+    def add_arbiter(self, node: Any) -> None:
+        """Add the unique key that ON CONFLICT (columns) needs, or the constraint that it names."""
+        infer = node.on_conflict_clause.infer
+        columns = [element.index_elem.name for element in infer.index_elems]
+        if columns and all(columns):
+            use = UniqueUse(name_of(node.relation), frozenset(columns), infer.location)
+            self.uses.append(use)
+            relations = (name_of(node.relation),)
+            self.uses += [ColumnUse(relations, column, infer.location) for column in columns]
+        elif infer.conname:
+            self.uses.append(ConstraintUse(name_of(node.relation), infer.conname, infer.location))
+
+    def mark_calls(self, targets: Iterable[Any]) -> None:
+        """Mark the calls that are a result of their own: they run."""
+        for target in targets:
+            value = target.res_target.val
+            if value.HasField("func_call"):
+                name = strings(value.func_call.funcname)[-1]
+                self.uses = [
+                    replace(use, runs=True)
+                    if isinstance(use, CallUse)
+                    and (use.name, use.location) == (name, value.func_call.location)
+                    else use
+                    for use in self.uses
+                ]
 
     def visit_ctes(self, node: Any, scope: Scope) -> Scope:
         """Visit the WITH clause, and return the scope with its names."""
@@ -217,9 +310,9 @@ class _Walker:
 
     def visit_call(self, node: Any, scope: Scope) -> None:
         """Add a function; nextval('name') needs the sequence."""
-        name = strings(node.funcname)[-1]
+        schema, name = qualified_name(strings(node.funcname))
         words = tuple(word for argument in node.args for word in _literals(argument))
-        self.uses.append(CallUse(name, words))
+        self.uses.append(CallUse(name, words, schema, node.location))
         if name in {"nextval", "currval", "setval"} and words:
             self.add_named_relation(words[0], node.location)
         self.visit_fields(node, scope, ("funcname",))
@@ -227,9 +320,27 @@ class _Walker:
     def visit_cast(self, node: Any, scope: Scope) -> None:
         """Visit a cast; 'name'::regclass needs the relation."""
         literals = _literals(node.arg)
-        if literals and strings(node.type_name.names)[-1:] == ["regclass"]:
+        identifiers = strings(node.type_name.names)
+        if literals and identifiers[-1:] == ["regclass"]:
             self.add_named_relation(literals[0], node.location)
+        elif node.arg.a_const.HasField("sval") and identifiers and not node.type_name.array_bounds:
+            name = qualified_name(identifiers)
+            self.uses.append(ValueUse(literals[0], node.location, name))
         self.visit_fields(node, scope)
+
+    def visit_comparison(self, node: Any, scope: Scope) -> None:
+        """Visit an operator; a literal beside a column is a value of the column's type."""
+        self.visit_fields(node, scope)
+        operator = strings(node.name)[-1:]
+        left, right = node.lexpr, node.rexpr
+        if operator[:1] not in (["="], ["<>"]) or not left.HasField("column_ref"):
+            return
+        known = len(self.uses)
+        self.visit_column_ref(left.column_ref, scope)
+        for use in self.uses[known:]:
+            if isinstance(use, ColumnUse):
+                for value in right.list.items if right.HasField("list") else (right,):
+                    self.add_value(value, use.relations, use.column)
 
     def add_named_relation(self, text: str, location: int) -> None:
         """Add a relation that a literal names, unless that is quoted or an OID."""
@@ -261,6 +372,7 @@ _VISITORS: Final = {
     "DeleteStmt": _Walker.visit_delete,
     "MergeStmt": _Walker.visit_merge,
     "ColumnRef": _Walker.visit_column_ref,
+    "A_Expr": _Walker.visit_comparison,
     "FuncCall": _Walker.visit_call,
     "TypeCast": _Walker.visit_cast,
     "TypeName": _Walker.visit_type_name,

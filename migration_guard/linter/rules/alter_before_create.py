@@ -38,7 +38,7 @@ def _problem(source: Source, missing: Missing, later: Place) -> Problem:
         effect = "on a new database the deploy stops here"
     return source.problem(
         SLUG,
-        SEVERITY,
+        SEVERITY if missing.is_sure else Severity.WARNING,
         here,
         missing.place.offset,
         f"{message}: {effect}",
