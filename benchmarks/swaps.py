@@ -24,12 +24,24 @@ from benchmarks import corpora
 from benchmarks.corpora import Migration
 from benchmarks.markdown import Table
 from benchmarks.measuring import say
-from migration_guard.linter.rules import already_exists, alter_before_create, unknown_relation
+from migration_guard.linter.rules import (
+    already_exists,
+    alter_before_create,
+    new_enum_value,
+    still_used,
+    unknown_relation,
+)
 from migration_guard.linter.source import Context, Source
 from migration_guard.problems import Problem, Severity
 from tests import servers
 
-_RULES: Final = (alter_before_create, already_exists, unknown_relation)
+_RULES: Final = (
+    already_exists,
+    alter_before_create,
+    new_enum_value,
+    still_used,
+    unknown_relation,
+)
 _NO_TRANSACTION: Final = {"25001", "55P04", "55006", "2D000"}
 _BEYOND: Final = 20  # files
 _TIMEOUT: Final = "SET statement_timeout = '30s'"

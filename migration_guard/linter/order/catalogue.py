@@ -9,49 +9,23 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from migration_guard.linter.order.dependencies import Dependencies, Dependency
+from migration_guard.linter.order.keys import ANY, TEMPORARY, Key, Place
 from migration_guard.linter.order.names import Name
-from migration_guard.planning.files import MigrationFile
-
-TEMPORARY: Final = "pg_temp"
-ANY: Final = ""  # the schema of all objects in a flat catalogue
-
-
-class Place(NamedTuple):
-    """A statement in the order of the run. ``offset`` counts characters in its file."""
-
-    file_at: int
-    statement_at: int
-    offset: int
-    file: MigrationFile | None = None  # None: the baseline
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """The key to compare places by."""
-        return self.file_at, self.statement_at
-
-
-class Key(NamedTuple):
-    """The identity of an object. ``what`` is relation, type, schema, function, role, ….
-
-    ``column`` is the name of a part: of a column, constraint, trigger or enum value.
-    """
-
-    what: str
-    schema: str
-    name: str
-    column: str = ""
 
 
 class Part(NamedTuple):
     """A constraint, trigger, policy, rule or unique key of a table, over some columns.
 
-    ``made_at`` is None if it is not sure to exist.
+    ``made_at`` is None if it is not sure to exist. A part that is not ``is_named`` has a name that
+    the server made.
     """
 
     made_at: Place | None
     columns: frozenset[str] = frozenset()
+    is_named: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +36,8 @@ class Relation:
     columns that are not known. ``is_doubtful`` means that a statement of unknown effect may have
     added some, so whatever copies them is open. ``inherited`` are the columns that only its parents
     declare. ``readers`` are the views whose query reads it, ``owned`` its indexes and sequences.
-    ``types`` are the types of columns as they are written. ``is_vague`` means that there are parts
+    ``types`` are the types of columns as they are written, ``defined`` where a column got its
+    definition, without those that changed since. ``is_vague`` means that there are parts
     that are not known.
     """
 
@@ -80,6 +55,7 @@ class Relation:
     is_doubtful: bool = False
     inherited: set[str] = field(default_factory=set)
     types: dict[str, Name] = field(default_factory=dict)
+    defined: dict[str, tuple[int, int]] = field(default_factory=dict)
     parts: dict[tuple[str, str], Part] = field(default_factory=dict)
     is_vague: bool = False
 
@@ -146,6 +122,7 @@ class Catalogue:
     doubts: list[Doubt] = field(default_factory=list)
     temporary: list[Key] = field(default_factory=list)
     objects: dict[Key, dict[str, Place | None]] = field(default_factory=dict)
+    dependencies: Dependencies = field(default_factory=Dependencies)
 
     # Names
 
@@ -200,6 +177,7 @@ class Catalogue:
             return
         details.pop(detail, None)
         if not details:
+            self.dependencies.forget(key)
             self.removals[key].append(place)
             self.objects.pop(key, None)
 
@@ -244,6 +222,7 @@ class Catalogue:
     def remove(self, relation: Relation, place: Place) -> None:
         """Remove a relation with its indexes, its own sequences and its partitions."""
         self.removals[relation.key].append(place)
+        self.dependencies.forget(relation.key)
         if self.is_flat:
             relation.is_sure = False
             return
@@ -263,6 +242,7 @@ class Catalogue:
     def move(self, relation: Relation, key: Key, place: Place) -> None:
         """Give a relation another name or schema."""
         self.removals[relation.key].append(place)
+        self.dependencies.forget(relation.key)
         if not self.is_flat:
             self.relations.pop(relation.key, None)
         relation.key, relation.made_at = key, place
@@ -284,6 +264,7 @@ class Catalogue:
             self.attempts[column_key(relation, column)].append(place)
             return
         self.removals[column_key(relation, column)].append(place)
+        self.dependencies.forget(column_key(relation, column))
         if self.is_flat or relation.is_open:
             relation.columns[column] = False
         else:
@@ -304,6 +285,7 @@ class Catalogue:
     def remove_type(self, key: Key, place: Place) -> None:
         """Remove a type."""
         self.removals[key].append(place)
+        self.dependencies.forget(key)
         if not self.is_flat:
             self.types.pop(key, None)
             self.objects.pop(key._replace(what="enum"), None)
@@ -322,9 +304,9 @@ class Catalogue:
                 # A new column reaches the child too, although the statement does not name it.
                 child.is_open = child.is_doubtful = True
             relation.columns = dict.fromkeys(relation.columns, False)
-            for key, part in relation.parts.items():
+            for name, part in relation.parts.items():
                 if part.made_at is not None:
-                    relation.parts[key] = part._replace(made_at=None)
+                    relation.parts[name] = part._replace(made_at=None)
         for key in self.types:
             if is_dynamic or words is None or key.name in words:
                 self.types[key] = None
@@ -371,6 +353,34 @@ class Catalogue:
         if not removals or self.is_flat:
             return self.doubts
         return [doubt for doubt in self.doubts if doubt.place.order >= max(removals)]
+
+    def surely_uses(self, dependency: Dependency) -> bool:
+        """Return True if the user surely exists as it was when it began to use its target."""
+        user, order = dependency.user, dependency.made_at.order
+        if user.what == "function":
+            places = self.objects.get(user._replace(column=""), {})
+            made = places.get(user.column)
+            return made is not None and made.order == order
+        relation = self.relations.get(user._replace(what="relation", column=""))
+        if relation is None or not relation.is_sure or self.is_flat:
+            return False
+        if user.what == "relation":
+            return relation.made_at.order == order
+        if user.what == "column":
+            return (
+                bool(relation.columns.get(user.column))
+                and relation.defined.get(user.column) == order
+            )
+        part = relation.parts.get((user.what, user.column))
+        return part is not None and part.made_at is not None and part.made_at.order == order
+
+    def goes_later(self, user: Key, place: Place) -> Place | None:
+        """Return the first place after ``place`` that removes or defines ``user`` again."""
+        keys = {user, user._replace(what="relation", column="")}
+        places = [other for key in keys for other in self.removals.get(key, ())]
+        places += [making.place for making in self.makings.get(user, ())]
+        later = [other for other in places if other.order > place.order]
+        return min(later, key=lambda other: other.order, default=None)
 
     def next_making(self, keys: Sequence[Key], place: Place) -> Making | None:
         """Return the first making of one of ``keys`` after ``place``."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from migration_guard.linter.order.catalogue import Part, Relation
+from migration_guard.linter.order.catalogue import Part, Relation, column_key, part_key
 from migration_guard.linter.order.enumerations import constraint_type
+from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, strings
 from migration_guard.linter.order.scopes import EMPTY, scope_of
 from migration_guard.linter.order.simulation import unique_name
@@ -36,11 +37,21 @@ def apply(sim: Simulation, table: Relation, name: Name, node: Any, column: str =
     elif node.HasField("raw_expr"):
         # A default sees no column; a CHECK and a generated column see those of the table.
         used = uses(node.raw_expr, EMPTY if kind == "DEFAULT" else scope_of(name))
-        sim.require(used)
+        with sim.used_by(_user(table, node, kind, column, used)):
+            sim.require(used)
         if kind == "DEFAULT":
             require_default(sim, table, column, node.raw_expr)
         elif kind == "CHECK":
             _add(sim, table, node, kind, _columns(used))
+
+
+def _user(table: Relation, node: Any, kind: str, column: str, used: Iterable[Use]) -> Key:
+    """Return the key of what uses an expression: the constraint, or the column that has it."""
+    if kind == "CHECK":
+        return part_key(
+            table, "constraint", node.conname or _free_name(table, kind, _columns(used))
+        )
+    return column_key(table, column)
 
 
 def require_default(sim: Simulation, table: Relation, column: str, value: Any) -> None:
@@ -54,6 +65,12 @@ def drop(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
     """Apply DROP CONSTRAINT."""
     if not command.missing_ok:
         require(sim, table, command.name)
+    if ("constraint", command.name) not in table.parts:
+        for key, part in table.parts.items():  # it is one whose name the server made
+            if not part.is_named:
+                table.parts[key] = part._replace(made_at=None)
+    if (primary_key := table.parts.get(("primary key", ""))) is not None:  # it may be this one
+        table.parts["primary key", ""] = primary_key._replace(made_at=None)
     sim.catalogue.remove_part(table, "constraint", command.name, sim.place())
 
 
@@ -112,6 +129,8 @@ def _apply_index(sim: Simulation, table: Relation, node: Any, kind: str, column:
     if kind != "EXCLUSION" and columns:
         add_unique(sim, table, columns)
     if kind == "PRIMARY":
+        if ("primary key", "") in table.parts:
+            sim.add_part_clash(table, "primary key", "")
         add_unique(sim, table, columns, "primary key")
 
 
@@ -119,19 +138,24 @@ def _apply_foreign_key(sim: Simulation, table: Relation, node: Any, column: str)
     columns = strings(node.fk_attrs) or ([column] if column else [])
     for key in strings(node.fk_attrs):
         sim.require_column(table, key, node.location)
-    location, target_name = node.pktable.location, name_of(node.pktable)
-    target = sim.require_relation(target_name, location)
-    targets = strings(node.pk_attrs)
-    if target is not None:
-        for key in targets:
-            sim.require_column(target, key, location)
-        if target.is_open or not target.columns:
-            pass
-        elif targets:
-            sim.require_unique(target_name, frozenset(targets), location)
-        else:
-            sim.require_part(target, "primary key", "", location)
+    user = part_key(table, "constraint", node.conname or _free_name(table, "FOREIGN", columns))
+    with sim.used_by(user):
+        _require_target(sim, node)
     _add(sim, table, node, "FOREIGN", columns)
+
+
+def _require_target(sim: Simulation, node: Any) -> None:
+    """Check the table of a foreign key, its columns and their unique key."""
+    location, name, columns = node.pktable.location, name_of(node.pktable), strings(node.pk_attrs)
+    target = sim.require_relation(name, location)
+    if target is None:
+        return
+    for column in columns:
+        sim.require_column(target, column, location)
+    if columns:
+        sim.require_unique(name, frozenset(columns), location)
+    elif not target.is_open:
+        sim.require_part(target, "primary key", "", location)
 
 
 def _add(sim: Simulation, table: Relation, node: Any, kind: str, columns: Sequence[str]) -> str:
@@ -142,7 +166,7 @@ def _add(sim: Simulation, table: Relation, node: Any, kind: str, columns: Sequen
             sim.add_part_clash(table, "constraint", name)
     else:
         name = _free_name(table, kind, columns)
-    part = Part(sim.place() if node.conname else None, frozenset(columns))
+    part = Part(sim.place(), frozenset(columns), is_named=bool(node.conname))
     plain = bool(node.conname)
     sim.catalogue.add_part(table, "constraint", name, part, plain=plain, place=sim.place())
     return name

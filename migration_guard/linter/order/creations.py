@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from migration_guard.linter.order import constraints, routines, tables
 from migration_guard.linter.order.builtin_types import BUILTIN_TYPES
-from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import object_type
+from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import scope_of
-from migration_guard.linter.order.uses import ColumnUse, TypeUse, ValueUse, type_use, uses
+from migration_guard.linter.order.uses import CallUse, ColumnUse, TypeUse, ValueUse, type_use, uses
 
 if TYPE_CHECKING:
     from migration_guard.linter.order.catalogue import Relation
@@ -30,7 +30,10 @@ def create_index(sim: Simulation, node: Any) -> None:
     columns = [element.name for element in elements if element.name]
     parts = (*elements, node.where_clause)
     index_uses = [use for part in parts for use in uses(part, scope_of(name))]
-    sim.require(index_uses)
+    index_key = sim.catalogue.new_key(Name(name.schema, node.idxname))
+    with sim.used_by(table.key._replace(name=node.idxname) if table else index_key):
+        sim.require(use for use in index_uses if isinstance(use, CallUse))
+    sim.require(use for use in index_uses if not isinstance(use, CallUse))
     if table is None:
         # If the table exists after all, the index does now too.
         sim.catalogue.doubt(frozenset({node.idxname}), sim.place())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from migration_guard.linter.order import parts, routines
-from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import (
     PART_KINDS,
     RELATION_KINDS,
@@ -14,6 +13,7 @@ from migration_guard.linter.order.enumerations import (
     is_cascade,
     object_type,
 )
+from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, identifiers, object_name, qualified_name
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def drop(sim: Simulation, node: Any) -> None:
             table_name, what = qualified_name(table), PART_KINDS[kind]
             parts.drop(sim, what, table_name, name, missing_ok=node.missing_ok)
         elif kind in ROUTINE_KINDS:
-            routines.drop(sim, dropped.object_with_args, missing_ok=node.missing_ok)
+            routines.drop(sim, node, dropped.object_with_args)
         elif kind == "EXTENSION":
             _drop_extension(sim, identifiers(dropped)[-1])
         elif kind == "SCHEMA":
@@ -63,6 +63,8 @@ def _drop_relation(sim: Simulation, node: Any, name: Name, what: str) -> None:
     if is_cascade(node.behavior):
         sim.catalogue.remove_cascade(relation, sim.place())
     else:
+        dropped = [sim.catalogue.find(object_name(other)) for other in node.objects]
+        sim.require_unused(relation.key, [other.key for other in dropped if other is not None])
         sim.catalogue.remove(relation, sim.place())
 
 
@@ -73,6 +75,8 @@ def _drop_type(sim: Simulation, node: Any, name: Name) -> None:
     if key is None:
         sim.catalogue.record_attempt(name, sim.place(), "type")
         return
+    if not is_cascade(node.behavior):
+        sim.require_unused(key)
     if key.what == "relation":
         sim.catalogue.remove(sim.catalogue.relations[key], sim.place())
     sim.catalogue.remove_type(key._replace(what="type"), sim.place())

@@ -6,10 +6,11 @@ first two are reported.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
-from migration_guard.linter.order.catalogue import Catalogue, Key, Making, Place
+from migration_guard.linter.order.catalogue import Catalogue, Making
 from migration_guard.linter.order.enumerations import RELATION_KINDS
+from migration_guard.linter.order.keys import Key, Place
 
 # Kinds of which only migrations make objects, so that one which no migration makes is an error.
 _ALL_KNOWN: Final = frozenset({*RELATION_KINDS.values(), "column"} - {"index"})
@@ -56,6 +57,35 @@ class Clash:
     freed: Place | None = None
 
 
+class Drop(NamedTuple):
+    """A drop, or another change that the server refuses, of what ``user`` surely uses."""
+
+    name: str
+    user: Key
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class StillUsed:
+    """An object that a statement drops although another one uses it.
+
+    ``freed`` is where a later statement drops that one or defines it anew.
+    """
+
+    name: str
+    user: Key
+    place: Place
+    freed: Place
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """An enum value that is used in the transaction that added it."""
+
+    name: str
+    place: Place
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownEffect:
     """A statement whose effect is not known. ``why`` names its kind."""
@@ -70,6 +100,8 @@ class Findings:
 
     missing: tuple[Missing, ...] = ()
     clashes: tuple[Clash, ...] = ()
+    still_used: tuple[StillUsed, ...] = ()
+    new_values: tuple[NewValue, ...] = ()
     unknown_effects: tuple[UnknownEffect, ...] = ()
 
 
@@ -83,6 +115,15 @@ def judge_missing(
         if judged is not None:
             first.setdefault((judged.place.file_at, judged.what, judged.name), judged)
     return tuple(first.values())
+
+
+def judge_drops(drops: Iterable[Drop], catalogue: Catalogue) -> tuple[StillUsed, ...]:
+    """Return the drops of what something uses that a later statement drops or defines anew."""
+    return tuple(
+        StillUsed(drop.name, drop.user, drop.place, freed)
+        for drop in drops
+        if (freed := catalogue.goes_later(drop.user, drop.place)) is not None
+    )
 
 
 def add_freed(clashes: Iterable[Clash], catalogue: Catalogue) -> tuple[Clash, ...]:

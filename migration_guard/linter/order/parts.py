@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration_guard.linter.order.catalogue import Part
+from migration_guard.linter.order.catalogue import Part, part_key
 from migration_guard.linter.order.names import name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import scope_of
 from migration_guard.linter.order.uses import CallUse, uses
@@ -25,7 +25,11 @@ def create_trigger(sim: Simulation, node: Any) -> None:
         if table is not None:
             sim.require_column(table, column, node.relation.location)
     function = qualified_name(strings(node.funcname))
-    sim.require_function(function, node.relation.location)
+    if table is None:
+        sim.require_function(function, node.relation.location)
+    else:
+        with sim.used_by(part_key(table, "trigger", node.trigname)):
+            sim.require_function(function, node.relation.location)
     sim.call_function(CallUse(function.name, ()))
     if table is not None:
         _create(sim, table, "trigger", node.trigname, columns, replace=node.replace)

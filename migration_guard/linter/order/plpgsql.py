@@ -23,6 +23,10 @@ _IF_MISSING: Final = re.compile(
     r"|triggers|schemata|sequences|routines)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_QUALIFIED_TYPE: Final = re.compile(
+    r"(?m)^([ \t]*\w+[ \t]+)\w+\.\w+([ \t]*(?:\[\])?[ \t]*(?:;|:=))"
+)
+_DECLARED: Final = r"\b%s\s+(?:constant\s+)?([a-z_]\w*)\s*(?:;|:=|default\b|not\s+null\b)"
 _DDL: Final = re.compile(r"\s*(?:create|alter|drop)\b", re.IGNORECASE)
 _LITERAL: Final = re.compile(r"'(?:[^']|'')*'")  # of DDL, which names nothing in a literal
 _LEAVING: Final = ("PLpgSQL_stmt_return", "PLpgSQL_stmt_exit")
@@ -64,10 +68,12 @@ def read(text: str, *, trigger: bool = False) -> Body | None:
             f"CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS {tag}{text}{tag}"
         )
     except (library().PgQueryError, ValueError):
-        return None
+        # libpg_query knows no schema of a type but public; what is left out is not checked.
+        plain = _QUALIFIED_TYPE.sub(r"\1record\2", text)
+        return read(plain, trigger=trigger) if plain != text else None
     function = functions[0]["PLpgSQL_function"]
     body = Body()
-    _read_variables(function, body)
+    _read_variables(function, body, text)
     block = function["action"]["PLpgSQL_stmt_block"]
     if not _has(block, ("PLpgSQL_stmt_block",)):  # else an inner block may declare them
         for default in _find(function.get("datums", []), "default_val"):
@@ -76,12 +82,17 @@ def read(text: str, *, trigger: bool = False) -> Body | None:
     return body
 
 
-def _read_variables(function: dict[str, Any], body: Body) -> None:
+def _read_variables(function: dict[str, Any], body: Body, text: str) -> None:
     for datum in function.get("datums", []):
-        for value in datum.values():
-            body.variables.add(value.get("refname", value.get("fieldname", "")))
+        for what, value in datum.items():
+            name = value.get("refname", "")
+            body.variables.add(name)
             kind = value.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", "")
-            if "lineno" in value and kind:
+            if what == "PLpgSQL_rec":  # libpg_query does not tell a type that it does not know
+                pattern = _DECLARED % re.escape(name)
+                declared = re.search(pattern, text, re.IGNORECASE) if name else None
+                kind = declared[1] if declared is not None else ""
+            if "lineno" in value and kind.lower() not in {"", "record"}:
                 body.types.append(kind)
 
 

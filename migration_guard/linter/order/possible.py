@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from migration_guard.linter import grammar
-from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import alter_table_type
+from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.sql.statements import Statement
 

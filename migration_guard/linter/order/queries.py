@@ -66,12 +66,15 @@ def create_table_as(sim: Simulation, node: Any) -> None:
 
 def create_view(sim: Simulation, node: Any) -> None:
     """Apply CREATE VIEW."""
-    sim.require(uses(node.query))
+    key = sim.catalogue.new_key(name_of(node.view), temporary=node.view.relpersistence == "t")
+    with sim.used_by(key):
+        sim.require(uses(node.query))
     query, temporary = node.query.select_stmt, node.view.relpersistence == "t"
     columns = _result_columns(sim, query, strings(node.aliases))
     view = sim.create_relation(
         name_of(node.view), "view", if_not_exists=node.replace, temporary=temporary
     )
+    view.made_at = sim.place()
     _add_columns(sim, view, columns)
     _add_reader(sim, view, query)
 

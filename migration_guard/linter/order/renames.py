@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from migration_guard.linter.order import constraints
-from migration_guard.linter.order.catalogue import Key, Relation, column_key
+from migration_guard.linter.order.catalogue import Relation, column_key
 from migration_guard.linter.order.enumerations import (
     PART_KINDS,
     RELATION_KINDS,
@@ -13,6 +13,7 @@ from migration_guard.linter.order.enumerations import (
     TYPE_KINDS,
     object_type,
 )
+from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, object_name, qualified_name, strings
 
 if TYPE_CHECKING:

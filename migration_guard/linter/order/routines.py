@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migration_guard.linter import grammar
 from migration_guard.linter.order import plpgsql, possible
+from migration_guard.linter.order.enumerations import is_cascade
 from migration_guard.linter.order.names import Name, qualified_name, strings
 from migration_guard.linter.order.simulation import Routine
 from migration_guard.linter.order.uses import CallUse, type_use, uses
@@ -32,11 +33,13 @@ def create(sim: Simulation, node: Any) -> None:
     name, parameters = qualified_name(strings(node.funcname)), _parameters(node)
     language, text = _option(node, "language"), " ".join(_texts(node))
     sim.require_schema(name.schema)
-    if language not in {"c", "internal"}:  # which may name a type that is made only now
-        for type_name in (*(p.arg_type for p in parameters), node.return_type):
-            sim.require(type_use(type_name))
-    for parameter in parameters:
-        sim.require(uses(parameter.defexpr))
+    key = sim.catalogue.new_key(name, "function")._replace(column=signature(parameters))
+    with sim.used_by(key):
+        if language not in {"c", "internal"}:  # which may name a type that is made only now
+            for type_name in (*(p.arg_type for p in parameters), node.return_type):
+                sim.require(type_use(type_name))
+        for parameter in parameters:
+            sim.require(uses(parameter.defexpr))
     routine = Routine(language, text, frozenset(p.name for p in parameters if p.name))
     if sim.checks_bodies:
         _check_body(sim, node, routine, parameters)
@@ -49,11 +52,11 @@ def create_aggregate(sim: Simulation, node: Any) -> None:
     sim.create_function(name, "aggregate", replace=True, routine=Routine("internal", ""))
 
 
-def drop(sim: Simulation, target: Any, *, missing_ok: bool) -> None:
+def drop(sim: Simulation, node: Any, target: Any) -> None:
     """Apply DROP FUNCTION, PROCEDURE, ROUTINE or AGGREGATE of one object."""
     name = qualified_name(strings(target.objname))
     types = None if target.args_unspecified else signature_of(target.objargs)
-    if not missing_ok:
+    if not node.missing_ok:
         sim.require_function(name, 0, signature=types)
     for key in sim.catalogue.candidates(name, "function"):
         details = sim.catalogue.objects.get(key)
@@ -61,6 +64,8 @@ def drop(sim: Simulation, target: Any, *, missing_ok: bool) -> None:
             continue
         gone = types if types in details else next(iter(details)) if len(details) == 1 else None
         if gone is not None:
+            if len(details) == 1 and not is_cascade(node.behavior):
+                sim.require_unused(key)
             sim.catalogue.remove_object(key, gone, sim.place())
             sim.catalogue.removals[key._replace(column=f"({gone})")].append(sim.place())
         return

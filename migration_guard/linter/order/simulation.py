@@ -10,16 +10,17 @@ from migration_guard.linter.grammar import ParsedStatement
 from migration_guard.linter.order import findings
 from migration_guard.linter.order.builtin_functions import is_builtin
 from migration_guard.linter.order.builtin_types import BUILTIN_TYPES
-from migration_guard.linter.order.catalogue import (
-    Catalogue,
-    Key,
-    Place,
-    Relation,
-    column_key,
-    part_key,
-)
+from migration_guard.linter.order.catalogue import Catalogue, Relation, column_key, part_key
 from migration_guard.linter.order.extensions import MEMBERS
-from migration_guard.linter.order.findings import Clash, Findings, Missing, UnknownEffect
+from migration_guard.linter.order.findings import (
+    Clash,
+    Drop,
+    Findings,
+    Missing,
+    NewValue,
+    UnknownEffect,
+)
+from migration_guard.linter.order.keys import Key, Place
 from migration_guard.linter.order.names import Name
 from migration_guard.linter.order.uses import (
     CallUse,
@@ -77,6 +78,9 @@ class Simulation:
     _parsed: ParsedStatement | None = None
     _missing: list[Missing] = field(default_factory=list)
     _clashes: list[Clash] = field(default_factory=list)
+    _drops: list[Drop] = field(default_factory=list)
+    _new_values: list[NewValue] = field(default_factory=list)
+    _user: Key | None = None  # the object whose definition is checked
     _unknown_effects: list[UnknownEffect] = field(default_factory=list)
     _ignored_columns: set[tuple[str, str]] = field(default_factory=set)
     _anything_may_exist: bool = False
@@ -128,15 +132,47 @@ class Simulation:
             self.depth -= 1
 
     @contextmanager
+    def used_by(self, user: Key) -> Iterator[None]:
+        """Keep what is required meanwhile as used by ``user``, which the statement makes."""
+        before, self._user = self._user, user
+        try:
+            yield
+        finally:
+            self._user = before
+
+    def _add_dependency(self, target: Key) -> None:
+        if self._user is not None:
+            self.catalogue.dependencies.add(self._user, target, self.place())
+
+    def require_unused(self, target: Key, dropped: Collection[Key] = ()) -> None:
+        """Report that the server refuses to drop or change ``target`` because of its users."""
+        for dependency in self.catalogue.dependencies.of(target):
+            user = dependency.user
+            same = (user.schema, user.name) == (target.schema, target.name)
+            gone = user._replace(what="relation", column="") in dropped
+            if not same and not gone and self.catalogue.surely_uses(dependency):
+                name = f"{target.name}.{target.column}" if target.column else target.name
+                self._drops.append(Drop(name, user, self.place()))
+
+    def require_unchanged(self, table: Relation, column: str) -> None:
+        """Report that the server refuses to change the type of a column that a view uses."""
+        target = column_key(table, column)
+        for dependency in self.catalogue.dependencies.of(target):
+            if dependency.user.what == "relation" and self.catalogue.surely_uses(dependency):
+                self._drops.append(
+                    Drop(f"{table.key.name}.{column}", dependency.user, self.place())
+                )
+
+    @contextmanager
     def run_guarded(self, *, is_likely: bool) -> Iterator[None]:
         """Run statements that do nothing if what they make is there."""
-        before = self.catalogue.is_guarded, self._is_likely, len(self._clashes)
+        before = self.catalogue.is_guarded, self._is_likely, len(self._clashes), len(self._drops)
         self.catalogue.is_guarded, self._is_likely = True, is_likely or self._is_likely
         try:
             yield
         finally:
             self.catalogue.is_guarded, self._is_likely = before[:2]
-            del self._clashes[before[2] :]
+            del self._clashes[before[2] :], self._drops[before[3] :]
 
     @property
     def commits_alone(self) -> bool:
@@ -169,6 +205,8 @@ class Simulation:
     ) -> Relation | None:
         """Return the relation ``name``. If there is none, report it as missing."""
         relation = self.catalogue.find(name)
+        if relation is not None:
+            self._add_dependency(relation.key)
         if relation is not None or self._is_made_elsewhere(name):
             return relation
         keys = self.catalogue.candidates(name)
@@ -178,6 +216,8 @@ class Simulation:
 
     def require_column(self, relation: Relation, column: str, location: int) -> None:
         """Report a column as missing, unless ``relation`` has it or may have it."""
+        if column in relation.columns:
+            self._add_dependency(column_key(relation, column))
         if relation.is_open or column in relation.columns or relation.kind == "index":
             return
         table = relation.key.name
@@ -189,7 +229,10 @@ class Simulation:
         """Report a type as missing, unless it exists or is built in."""
         if name.name in BUILTIN_TYPES or self._is_made_elsewhere(name):
             return
-        if self.catalogue.find_type(name) is None:
+        key = self.catalogue.find_type(name)
+        if key is not None:
+            self._add_dependency(key)
+        else:
             row_types = self.catalogue.candidates(name)  # a table is a type too
             keys = [*self.catalogue.candidates(name, "type"), *row_types]
             self._add_missing("type", str(name), keys, location, [name.name])
@@ -207,6 +250,8 @@ class Simulation:
         keys = self.catalogue.candidates(name, "function")
         existing = [key for key in keys if key in self.catalogue.objects]
         if existing:
+            if len(existing) == len(self.catalogue.objects[existing[0]]) == 1:
+                self._add_dependency(existing[0])
             if signature is None:
                 return
             if any(signature in self.catalogue.objects[key] for key in existing):
@@ -248,7 +293,7 @@ class Simulation:
         if use.value not in values:
             self._add_missing("enum value", shown, [value_key], use.location, [key.name, use.value])
         elif self.is_unsafe_value(values[use.value], self.catalogue.types.get(key)):
-            self.add_unsafe_value(shown, value_key, use.location)
+            self._new_values.append(NewValue(shown, self.place(use.location)))
 
     def _require_column_use(self, use: ColumnUse) -> None:
         """Report a column that none of the relations has, if it is certain whose it must be."""
@@ -259,7 +304,10 @@ class Simulation:
         is_other = use.column in self.functions or use.column in self._variables
         if len(closed) < len(relations) or is_other:
             return
-        if any(use.column in relation.columns for relation in closed):
+        having = [relation for relation in closed if use.column in relation.columns]
+        if len(having) == 1:
+            self._add_dependency(column_key(having[0], use.column))
+        if having:
             return
         getting_it_later = [
             relation
@@ -349,11 +397,6 @@ class Simulation:
         is_new_type = type_made is None or type_made.file_at == here
         return made.file_at == here and not is_new_type and not self._is_muted
 
-    def add_unsafe_value(self, name: str, key: Key, location: int) -> None:
-        """Report an enum value that is added and used in one transaction."""
-        made = self.catalogue.makings[key][-1].place
-        self._clashes.append(Clash("new enum value", name, key, self.place(location), made))
-
     def add_value_clash(self, key: Key, value: str) -> None:
         """Report that a value is added to an enum that surely has it."""
         made = self.catalogue.objects[key._replace(what="enum")][value]
@@ -364,10 +407,10 @@ class Simulation:
 
     def add_part_clash(self, table: Relation, what: str, name: str) -> None:
         """Report that a part of a table is created again although it surely exists."""
-        made = table.parts[what, name].made_at
-        if made is not None and not self.catalogue.is_flat and not table.is_vague:
+        made, is_named = table.parts[what, name].made_at, table.parts[what, name].is_named
+        if made is not None and is_named and not self.catalogue.is_flat and not table.is_vague:
             key = part_key(table, what, name)
-            shown = f"{name} of {table.key.name}"
+            shown = f"{name} of {table.key.name}".strip()
             self._clashes.append(Clash(what, shown, key, self.place(), made))
 
     def create_function(
@@ -448,6 +491,8 @@ class Simulation:
                 self._missing, self.catalogue, anything_may_exist=self._anything_may_exist
             ),
             findings.add_freed(self._clashes, self.catalogue),
+            findings.judge_drops(self._drops, self.catalogue),
+            tuple(self._new_values),
             tuple(self._unknown_effects),
         )
 

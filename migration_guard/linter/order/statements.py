@@ -18,7 +18,6 @@ from migration_guard.linter.order import (
     routines,
     tables,
 )
-from migration_guard.linter.order.catalogue import Key
 from migration_guard.linter.order.enumerations import (
     PART_KINDS,
     RELATION_KINDS,
@@ -26,6 +25,7 @@ from migration_guard.linter.order.enumerations import (
     TYPE_KINDS,
     object_type,
 )
+from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import (
     Name,
     identifiers,

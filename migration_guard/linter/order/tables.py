@@ -10,8 +10,10 @@ from migration_guard.linter.order.catalogue import Relation, column_key
 from migration_guard.linter.order.enumerations import (
     alter_table_type,
     constraint_type,
+    is_cascade,
     object_type,
 )
+from migration_guard.linter.order.keys import Place
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import EMPTY, scope_of
 from migration_guard.linter.order.uses import type_use, uses
@@ -37,8 +39,10 @@ def create(sim: Simulation, node: Any, kind: str = "table") -> None:
 def _create_new(sim: Simulation, node: Any, kind: str, name: Name, *, temporary: bool) -> None:
     columns = [element.column_def for element in node.table_elts if element.HasField("column_def")]
     sources = _column_sources(sim, node)
+    key = sim.catalogue.new_key(name, temporary=temporary)
     for column in columns:
-        sim.require(type_use(column.type_name))
+        with sim.used_by(key._replace(what="column", column=column.colname)):
+            sim.require(type_use(column.type_name))
     table = sim.create_relation(name, kind, if_not_exists=node.if_not_exists, temporary=temporary)
     table.is_open |= node.HasField("of_typename") or None in sources
     table.is_doubtful = None in sources
@@ -55,7 +59,7 @@ def _create_new(sim: Simulation, node: Any, kind: str, name: Name, *, temporary:
         sim.catalogue.add_column(table, column.colname, place, plain=not node.if_not_exists)
         table.inherited.discard(column.colname)
         table.columns[column.colname] = not table.is_open
-        _set_type(table, column)
+        _set_type(table, column, sim.place())
     _apply_constraints(sim, table, name, node)
 
 
@@ -81,10 +85,11 @@ def _apply_constraints(sim: Simulation, table: Relation, name: Name, node: Any) 
         _check_partition_element(sim, table, name, param.partition_elem)
 
 
-def _set_type(table: Relation, column: Any) -> None:
+def _set_type(table: Relation, column: Any, place: Place) -> None:
     """Keep the type of a column, unless it is an array."""
     names = strings(column.type_name.names)
     table.types.pop(column.colname, None)
+    table.defined[column.colname] = place.order
     if names and not column.type_name.array_bounds:
         table.types[column.colname] = qualified_name(names)
 
@@ -143,7 +148,7 @@ def alter(sim: Simulation, node: Any) -> None:
             if alter_table_type(command.subtype) == "AddColumn":
                 sim.ignore_column(name, getattr(command, "def").column_def.colname)
         return
-    new_columns = []
+    new_columns: list[Any] = []
     for command in sorted(commands, key=_pass):
         kind = alter_table_type(command.subtype)
         if new_columns and _pass(command) > _ADD_COLUMN:
@@ -203,17 +208,19 @@ def _add_column(sim: Simulation, table: Relation, command: Any) -> bool:
             return False
         if table.columns[column.colname] and table.is_sure:
             sim.add_clash("column", f"{table.key.name}.{column.colname}", table, column.colname)
-    with _muted(sim, table, command):
+    with _muted(sim, table, command), sim.used_by(column_key(table, column.colname)):
         sim.require(type_use(column.type_name))
     place = sim.place(column.location)
     sim.catalogue.add_column(table, column.colname, place, plain=not command.missing_ok)
-    _set_type(table, column)
+    _set_type(table, column, sim.place())
     return True
 
 
 def _drop_column(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
     if not command.missing_ok:
         sim.require_column(table, command.name, 0)
+    if not is_cascade(command.behavior):
+        sim.require_unused(column_key(table, command.name))
     sim.catalogue.remove_column(table, command.name, sim.place())
 
 
@@ -222,6 +229,8 @@ def _alter_column_type(sim: Simulation, table: Relation, name: Name, command: An
     sim.require_column(table, command.name, column.location)
     sim.require(type_use(column.type_name))
     sim.require(uses(column.raw_default, scope_of(name)))
+    sim.require_unchanged(table, command.name)
+    table.defined.pop(command.name, None)
     table.types.pop(command.name, None)
     names = strings(column.type_name.names)
     if names and not column.type_name.array_bounds:
@@ -285,6 +294,7 @@ def _check_column_command(sim: Simulation, table: Relation, name: Name, command:
     if kind in {"ColumnDefault", "SetExpression"}:
         scope = EMPTY if kind == "ColumnDefault" else scope_of(name)
         sim.require(uses(getattr(command, "def"), scope))
+        table.defined.pop(command.name, None)
         if kind == "ColumnDefault":
             constraints.require_default(sim, table, command.name, getattr(command, "def"))
 

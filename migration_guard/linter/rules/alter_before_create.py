@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from migration_guard.linter.needs import GRAMMAR
-from migration_guard.linter.order.catalogue import Place
 from migration_guard.linter.order.findings import Missing
+from migration_guard.linter.order.keys import Place
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
 
