@@ -96,6 +96,7 @@ NEEDS = [
     (U, T, "DO $$ BEGIN ALTER TABLE u ADD FOREIGN KEY (t_id) REFERENCES t; EXCEPTION WHEN duplicate_object THEN NULL; END $$"),
     (U, T, "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'c') THEN ALTER TABLE u ADD CONSTRAINT c FOREIGN KEY (t_id) REFERENCES t; END IF; END $$"),
     ("CREATE FUNCTION h() RETURNS void LANGUAGE plpgsql AS 'BEGIN ALTER TABLE t ADD b int; END'", T, "SELECT h()"),
+    (f"{T};\nCREATE FUNCTION h() RETURNS void LANGUAGE plpgsql AS 'BEGIN UPDATE t SET b = 1; END'", "ALTER TABLE t ADD b int", "SELECT h()"),
     ("CREATE PROCEDURE h() LANGUAGE plpgsql AS 'BEGIN ALTER TABLE t ADD b int; END'", T, "CALL h()"),
     # MERGE
     (f"{T};\n{U}", "ALTER TABLE t ADD b int", "MERGE INTO t USING u ON t.id = u.t_id WHEN MATCHED THEN UPDATE SET b = 1"),
@@ -133,6 +134,7 @@ TAKEN = [
     ["DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY['a', 'b'] LOOP EXECUTE format('CREATE TABLE %I (id int)', r || '_audit'); END LOOP; END $$", "ALTER TABLE a_audit ADD x int", "CREATE TABLE IF NOT EXISTS a_audit (id int)"],
     [T, "DO $$ DECLARE r text; BEGIN FOR r IN SELECT relname FROM pg_class WHERE relname = 't' LOOP EXECUTE format('ALTER TABLE %I ADD tenant int', r); END LOOP; END $$", "SELECT tenant FROM t", "ALTER TABLE t ADD COLUMN IF NOT EXISTS tenant int"],
     [T, f"{TRIGGER};\nDO $$ DECLARE r text; BEGIN FOR r IN SELECT relname FROM pg_class WHERE relname = 't' LOOP EXECUTE format('CREATE TRIGGER touch_row BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION g()', r); END LOOP; END $$", "DROP TRIGGER touch_row ON t;\nCREATE TRIGGER touch_row BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION g()"],
+    [T, "CREATE FUNCTION h(x int) RETURNS int STRICT LANGUAGE plpgsql AS 'BEGIN UPDATE t SET b = 1; RETURN 1; END'", "SELECT h(NULL)", "ALTER TABLE t ADD b int"],
     [M, B, "SELECT 'b'::mood"],
     [f"{MOOD};\n{B};\nSELECT 'b'::mood"],
     [M, "SELECT id FROM m WHERE k::text = 'b'", B],

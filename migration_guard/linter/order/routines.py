@@ -40,7 +40,8 @@ def create(sim: Simulation, node: Any) -> None:
                 sim.require(type_use(type_name))
         for parameter in parameters:
             sim.require(uses(parameter.defexpr))
-    routine = Routine(language, text, frozenset(p.name for p in parameters if p.name))
+    names = frozenset(p.name for p in parameters if p.name)
+    routine = Routine(language, text, names, is_strict=_is_strict(node))
     if sim.checks_bodies:
         _check_body(sim, node, routine, parameters)
     sim.create_function(name, signature(parameters), replace=node.replace, routine=routine)
@@ -104,7 +105,8 @@ def do(sim: Simulation, node: Any) -> None:
 def call(sim: Simulation, use: CallUse) -> None:
     """Apply a call that surely runs: what its body does is done, as far as it is known."""
     routine = sim.functions.get(use.name)
-    if routine is None or not routine.may_change_schema or sim.depth >= _MAX_DEPTH:
+    if routine is None or routine.is_strict or sim.depth >= _MAX_DEPTH:
+        sim.call_function(use)
         return
     why = f"the function {use.name}()"
     body = plpgsql.read(routine.text) if routine.language == "plpgsql" else _sql_body(routine)
@@ -203,6 +205,11 @@ def _mode(parameter: Any) -> str:
 def _option(node: Any, name: str) -> str:
     values = [o.def_elem.arg.string.sval for o in node.options if o.def_elem.defname == name]
     return values[0].lower() if values else "sql"
+
+
+def _is_strict(node: Any) -> bool:
+    """Return True if a call with a null does nothing."""
+    return any(o.def_elem.defname == "strict" for o in node.options)
 
 
 def _texts(node: Any) -> list[str]:

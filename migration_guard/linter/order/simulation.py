@@ -42,11 +42,15 @@ _DYNAMIC: Final = re.compile(r"\bexecute\b(?!\s+(?:function|procedure)\b)", re.I
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A function or procedure. ``parameters`` are the names of its arguments."""
+    """A function or procedure. ``parameters`` are the names of its arguments.
+
+    A call of one that ``is_strict`` does nothing if an argument is null.
+    """
 
     language: str
     text: str
     parameters: frozenset[str] = frozenset()
+    is_strict: bool = False
 
     @property
     def may_change_schema(self) -> bool:
