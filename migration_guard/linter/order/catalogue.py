@@ -291,15 +291,23 @@ class Catalogue:
             self.objects.pop(key._replace(what="enum"), None)
 
     def doubt(
-        self, words: frozenset[str] | None, place: Place, *, is_dynamic: bool = False
+        self,
+        words: frozenset[str] | None,
+        place: Place,
+        *,
+        is_dynamic: bool = False,
+        kept: frozenset[str] = frozenset(),
     ) -> None:
         """Take a statement that may have done anything to the objects that it names.
 
         A dynamic one may have changed any object, though what it does not name it did not make.
+        Relations of the kinds in ``kept`` it did not remove either.
         """
         self.doubts.append(Doubt(place, words, is_dynamic))
         for relation in self._relations_named(None if is_dynamic else words):
-            relation.is_sure, relation.is_doubtful = False, True
+            is_named = words is None or relation.key.name in words
+            relation.is_sure &= not is_named and relation.kind in kept
+            relation.is_doubtful = True
             for child in relation.children:
                 # A new column reaches the child too, although the statement does not name it.
                 child.is_open = child.is_doubtful = True

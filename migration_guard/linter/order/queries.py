@@ -58,7 +58,11 @@ def create_table_as(sim: Simulation, node: Any) -> None:
     kind = RELATION_KINDS.get(object_type(node.objtype), "table")
     into = node.into
     before = sim.catalogue.find(name_of(into.rel))
-    sim.require(uses(node.query))
+    if kind == "table":
+        sim.require(uses(node.query))
+    else:
+        with sim.used_by(sim.catalogue.new_key(name_of(into.rel))):
+            sim.require(uses(node.query))
     if not (node.if_not_exists and before is not None and before.is_sure):
         query = node.query.select_stmt
         _create_from_query(sim, into, query, kind, if_not_exists=node.if_not_exists)

@@ -37,6 +37,8 @@ _SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema", "pg_toas
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _DDL_WORD: Final = re.compile(r"\b(?:create|alter|drop|rename)\b", re.IGNORECASE)
 _DML_WORD: Final = re.compile(r"\b(?:select|insert|update|delete|truncate)\b", re.IGNORECASE)
+_DROPPED: Final = re.compile(r"\bdrop\b\s*(materialized\s+view|\w*)", re.IGNORECASE)
+_MOVING: Final = re.compile(r"\b(?:cascade|rename|schema)\b", re.IGNORECASE)
 _DYNAMIC: Final = re.compile(r"\bexecute\b(?!\s+(?:function|procedure)\b)", re.IGNORECASE)
 
 
@@ -465,7 +467,8 @@ class Simulation:
         """Take a statement that may do anything to the objects that its text names."""
         if is_dynamic is None:
             is_dynamic = bool(why) and _DYNAMIC.search(text) is not None
-        self.catalogue.doubt(_words(text), self.place(), is_dynamic=is_dynamic)
+        kept = _kinds_kept(text) if is_dynamic else frozenset()
+        self.catalogue.doubt(_words(text), self.place(), is_dynamic=is_dynamic, kept=kept)
         if why:
             self._unknown_effects.append(UnknownEffect(self.place(), why))
 
@@ -499,6 +502,15 @@ class Simulation:
             tuple(self._new_values),
             tuple(self._unknown_effects),
         )
+
+
+def _kinds_kept(text: str) -> frozenset[str]:
+    """Return the kinds of relations that SQL which this text builds does not remove."""
+    kinds = {" ".join(kind.lower().split()) for kind in _DROPPED.findall(text)}
+    relations = {"table", "view", "index", "materialized view"}
+    if _MOVING.search(text) or not kinds <= relations | {"column", "trigger"}:
+        return frozenset()
+    return frozenset(relations - kinds)
 
 
 def _words(text: str) -> frozenset[str]:
