@@ -177,7 +177,7 @@ class Catalogue:
             return
         details.pop(detail, None)
         if not details:
-            self.dependencies.forget(key)
+            self._forget_users(key)
             self.removals[key].append(place)
             self.objects.pop(key, None)
 
@@ -222,7 +222,7 @@ class Catalogue:
     def remove(self, relation: Relation, place: Place) -> None:
         """Remove a relation with its indexes, its own sequences and its partitions."""
         self.removals[relation.key].append(place)
-        self.dependencies.forget(relation.key)
+        self._forget_users(relation.key)
         if self.is_flat:
             relation.is_sure = False
             return
@@ -242,7 +242,7 @@ class Catalogue:
     def move(self, relation: Relation, key: Key, place: Place) -> None:
         """Give a relation another name or schema."""
         self.removals[relation.key].append(place)
-        self.dependencies.forget(relation.key)
+        self._forget_users(relation.key)
         if not self.is_flat:
             self.relations.pop(relation.key, None)
         relation.key, relation.made_at = key, place
@@ -264,7 +264,7 @@ class Catalogue:
             self.attempts[column_key(relation, column)].append(place)
             return
         self.removals[column_key(relation, column)].append(place)
-        self.dependencies.forget(column_key(relation, column))
+        self._forget_users(column_key(relation, column))
         if self.is_flat or relation.is_open:
             relation.columns[column] = False
         else:
@@ -285,7 +285,7 @@ class Catalogue:
     def remove_type(self, key: Key, place: Place) -> None:
         """Remove a type."""
         self.removals[key].append(place)
-        self.dependencies.forget(key)
+        self._forget_users(key)
         if not self.is_flat:
             self.types.pop(key, None)
             self.objects.pop(key._replace(what="enum"), None)
@@ -322,11 +322,23 @@ class Catalogue:
             if is_dynamic or words is None or key.name in words:
                 self.objects[key] = dict.fromkeys(details)
 
+    def _forget_users(self, target: Key) -> None:
+        """Forget who uses an object that goes. A CASCADE takes constraints and triggers along."""
+        for dependency in self.dependencies.around(target):
+            user = dependency.user
+            relation = self.relations.get(user._replace(what="relation", column=""))
+            part = relation.parts.get((user.what, user.column)) if relation else None
+            if relation is not None and part is not None:
+                relation.parts[user.what, user.column] = part._replace(made_at=None)
+        self.dependencies.forget(target)
+
     def doubt_dependents(self) -> None:
         """Take a CASCADE that may have removed views, indexes and columns, but no table."""
         for relation in self.relations.values():
             relation.is_sure &= relation.kind == "table" and not relation.is_doubtful
             relation.columns = dict.fromkeys(relation.columns, False)
+            for name, part in relation.parts.items():
+                relation.parts[name] = part._replace(made_at=None)
 
     def _relations_named(self, words: frozenset[str] | None) -> Iterator[Relation]:
         if words is None:

@@ -46,7 +46,7 @@ def create_index(sim: Simulation, node: Any) -> None:
         for operator_class in strings(element.opclass)[-1:]:
             sim.require_object("operator class", Name("", operator_class))
     keys = frozenset(param.index_elem.name for param in node.index_params)
-    if node.unique and all(keys) and not node.HasField("where_clause"):
+    if node.unique and all(keys):  # ON CONFLICT may take a partial one too
         constraints.add_unique(sim, table, keys)
     if not node.idxname:
         words = [element.name or "expr" for element in elements]

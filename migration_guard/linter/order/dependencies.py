@@ -38,14 +38,18 @@ class Dependencies:
             if dependency.target == target:
                 yield dependency
 
-    def forget(self, target: Key) -> None:
-        """Forget all dependencies on an object that goes or gets another name, and on its parts."""
-        kept = [
+    def around(self, target: Key) -> list[Dependency]:
+        """Return the dependencies on an object and on the columns of a relation."""
+        return [
             dependency
             for dependency in self._by_name.get((target.schema, target.name), ())
-            if not (
-                dependency.target == target
-                or (target.what == "relation" and dependency.target.what == "column")
-            )
+            if dependency.target == target
+            or (target.what == "relation" and dependency.target.what == "column")
         ]
-        self._by_name[target.schema, target.name] = kept
+
+    def forget(self, target: Key) -> None:
+        """Forget all dependencies on an object that goes or gets another name, and on its parts."""
+        gone = self.around(target)
+        if gone:
+            kept = [d for d in self._by_name[target.schema, target.name] if d not in gone]
+            self._by_name[target.schema, target.name] = kept

@@ -136,6 +136,8 @@ def add_freed(clashes: Iterable[Clash], catalogue: Catalogue) -> tuple[Clash, ..
 
 def _judge(missing: Missing, catalogue: Catalogue, *, anything_may_exist: bool) -> Missing | None:
     later = catalogue.next_making(missing.keys, missing.place)
+    if later is not None and missing.what == "role" and not later.plain:
+        return None  # roles are the cluster's, which may have it
     if later is not None:
         # If it had existed here, a plain CREATE could not have succeeded later.
         is_certain = not missing.may_exist or (

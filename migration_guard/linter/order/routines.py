@@ -41,8 +41,8 @@ def create(sim: Simulation, node: Any) -> None:
         for parameter in parameters:
             sim.require(uses(parameter.defexpr))
     names = frozenset(p.name for p in parameters if p.name)
-    routine = Routine(language, text, names, is_strict=_is_strict(node))
-    if sim.checks_bodies:
+    routine = Routine(language, text, names, is_followed=_is_followed(node))
+    if sim.checks_bodies and not _has_settings(node):
         _check_body(sim, node, routine, parameters)
     sim.create_function(name, signature(parameters), replace=node.replace, routine=routine)
 
@@ -63,12 +63,14 @@ def drop(sim: Simulation, node: Any, target: Any) -> None:
         details = sim.catalogue.objects.get(key)
         if details is None:
             continue
-        gone = types if types in details else next(iter(details)) if len(details) == 1 else None
-        if gone is not None:
+        gone = types if types is not None or len(details) > 1 else next(iter(details))
+        if gone in details:
             if len(details) == 1 and not is_cascade(node.behavior):
                 sim.require_unused(key)
             sim.catalogue.remove_object(key, gone, sim.place())
             sim.catalogue.removals[key._replace(column=f"({gone})")].append(sim.place())
+        else:  # one of these, under another name of a type, or none
+            sim.catalogue.objects[key] = dict.fromkeys(details)
         return
 
 
@@ -105,7 +107,7 @@ def do(sim: Simulation, node: Any) -> None:
 def call(sim: Simulation, use: CallUse) -> None:
     """Apply a call that surely runs: what its body does is done, as far as it is known."""
     routine = sim.functions.get(use.name)
-    if routine is None or routine.is_strict or sim.depth >= _MAX_DEPTH:
+    if routine is None or not routine.is_followed or sim.depth >= _MAX_DEPTH:
         sim.call_function(use)
         return
     why = f"the function {use.name}()"
@@ -207,9 +209,14 @@ def _option(node: Any, name: str) -> str:
     return values[0].lower() if values else "sql"
 
 
-def _is_strict(node: Any) -> bool:
-    """Return True if a call with a null does nothing."""
-    return any(o.def_elem.defname == "strict" for o in node.options)
+def _has_settings(node: Any) -> bool:
+    """Return True if the function has settings of its own, such as a search path."""
+    return any(option.def_elem.defname == "set" for option in node.options)
+
+
+def _is_followed(node: Any) -> bool:
+    """Return False if a null makes a call do nothing, or if it has a search path of its own."""
+    return not any(option.def_elem.defname in {"strict", "set"} for option in node.options)
 
 
 def _texts(node: Any) -> list[str]:

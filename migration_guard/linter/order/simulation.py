@@ -46,13 +46,13 @@ _DYNAMIC: Final = re.compile(r"\bexecute\b(?!\s+(?:function|procedure)\b)", re.I
 class Routine:
     """A function or procedure. ``parameters`` are the names of its arguments.
 
-    A call of one that ``is_strict`` does nothing if an argument is null.
+    One that is not ``is_followed`` may do nothing, or has a search path of its own.
     """
 
     language: str
     text: str
     parameters: frozenset[str] = frozenset()
-    is_strict: bool = False
+    is_followed: bool = True
 
     @property
     def may_change_schema(self) -> bool:
