@@ -27,7 +27,7 @@ from benchmarks.measuring import say
 from migration_guard.linter.rules import (
     already_exists,
     alter_before_create,
-    new_enum_value,
+    enum_value_used,
     still_used,
     unknown_relation,
 )
@@ -38,7 +38,7 @@ from tests import servers
 _RULES: Final = (
     already_exists,
     alter_before_create,
-    new_enum_value,
+    enum_value_used,
     still_used,
     unknown_relation,
 )

@@ -14,7 +14,7 @@ import pytest
 from migration_guard.linter.rules import (
     already_exists,
     alter_before_create,
-    new_enum_value,
+    enum_value_used,
     still_used,
     unknown_relation,
 )
@@ -159,7 +159,7 @@ TAKEN = [
 ]  # fmt: skip
 
 NEW_VALUE = [M, f"{B};\nINSERT INTO m (k) VALUES ('b')"]
-RULES = (already_exists, alter_before_create, new_enum_value, still_used, unknown_relation)
+RULES = (already_exists, alter_before_create, enum_value_used, still_used, unknown_relation)
 
 
 def write(texts):
@@ -231,7 +231,7 @@ def test_enum_value_when_it_is_used_where_it_is_added_is_an_error(tmp_path):
     problems = problems_of(tmp_path, write(NEW_VALUE))
 
     places = [(problem.rule, problem.path.name, problem.line) for problem in problems]
-    assert places == [("new-enum-value", "0002_m.sql", 2)]
+    assert places == [("enum-value-used", "0002_m.sql", 2)]
 
 
 def test_enum_value_when_its_type_is_as_new_may_be_used(tmp_path):

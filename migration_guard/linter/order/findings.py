@@ -79,14 +79,6 @@ class StillUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class NewValue:
-    """An enum value that is used in the transaction that added it."""
-
-    name: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
 class UnknownEffect:
     """A statement whose effect is not known. ``why`` names its kind."""
 
@@ -101,7 +93,6 @@ class Findings:
     missing: tuple[Missing, ...] = ()
     clashes: tuple[Clash, ...] = ()
     still_used: tuple[StillUsed, ...] = ()
-    new_values: tuple[NewValue, ...] = ()
     unknown_effects: tuple[UnknownEffect, ...] = ()
 
 

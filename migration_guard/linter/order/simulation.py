@@ -17,7 +17,6 @@ from migration_guard.linter.order.findings import (
     Drop,
     Findings,
     Missing,
-    NewValue,
     UnknownEffect,
 )
 from migration_guard.linter.order.keys import Key, Place
@@ -85,7 +84,6 @@ class Simulation:
     _missing: list[Missing] = field(default_factory=list)
     _clashes: list[Clash] = field(default_factory=list)
     _drops: list[Drop] = field(default_factory=list)
-    _new_values: list[NewValue] = field(default_factory=list)
     _user: Key | None = None  # the object whose definition is checked
     _unknown_effects: list[UnknownEffect] = field(default_factory=list)
     _ignored_columns: set[tuple[str, str]] = field(default_factory=set)
@@ -179,13 +177,6 @@ class Simulation:
         finally:
             self.catalogue.is_guarded, self._is_likely = before[:2]
             del self._clashes[before[2] :], self._drops[before[3] :]
-
-    @property
-    def commits_alone(self) -> bool:
-        """True if each statement of the file commits by itself."""
-        return self._file is not None and not self._file.directives.transaction
-
-    # What a statement needs
 
     def require(self, uses: Iterable[Use]) -> None:
         """Check what a query or expression uses."""
@@ -298,8 +289,6 @@ class Simulation:
         shown = f"'{use.value}' of {key.name}"
         if use.value not in values:
             self._add_missing("enum value", shown, [value_key], use.location, [key.name, use.value])
-        elif self.is_unsafe_value(values[use.value], self.catalogue.types.get(key)):
-            self._new_values.append(NewValue(shown, self.place(use.location)))
 
     def _require_column_use(self, use: ColumnUse) -> None:
         """Report a column that none of the relations has, if it is certain whose it must be."""
@@ -390,18 +379,6 @@ class Simulation:
         made = self.catalogue.types.get(key)
         if made is not None and not self.catalogue.is_flat:
             self._clashes.append(Clash("type", str(name), key, self.place(), made))
-
-    def is_unsafe_value(self, made: Place | None, type_made: Place | None) -> bool:
-        """Return True if an enum value is new in the transaction that would use it.
-
-        Values of a type that is as new are safe:
-        https://www.postgresql.org/docs/current/sql-altertype.html#SQL-ALTERTYPE-NOTES
-        """
-        if made is None or self._file is None or self.commits_alone:
-            return False
-        here = self._position[0]
-        is_new_type = type_made is None or type_made.file_at == here
-        return made.file_at == here and not is_new_type and not self._is_muted
 
     def add_value_clash(self, key: Key, value: str) -> None:
         """Report that a value is added to an enum that surely has it."""
@@ -499,7 +476,6 @@ class Simulation:
             ),
             findings.add_freed(self._clashes, self.catalogue),
             findings.judge_drops(self._drops, self.catalogue),
-            tuple(self._new_values),
             tuple(self._unknown_effects),
         )
 
