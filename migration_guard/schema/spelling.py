@@ -50,6 +50,8 @@ _NO_NAMES: Final = frozenset(
     | {"localtimestamp", "true", "false", "null", "default", "array", "row", "case", "end"}
     | {"not", "and", "or", "is", "in", "between", "from", "for"}
 )
+# Operators with two names; only SQLite takes the second.
+_OPERATORS: Final = {"!=": "<>", "==": "="}
 # What standard SQL says, for vendors that are not in the table.
 _STANDARD: Final = _SPELLINGS["sqlite"]
 
@@ -91,7 +93,7 @@ def _word(token: Token, rules: Spelling) -> str:
         return _without_escapes(token.text)
     if rules.has_escapes and token.text[:2].lower() == "0x":
         return f"x'{token.text[2:].lower()}'"
-    return token.text
+    return _OPERATORS.get(token.text, token.text)
 
 
 # MySQL manual, "String Literals"; a pattern keeps the backslash before % and _.
