@@ -155,7 +155,9 @@ class _Comparison(NamedTuple):
         existence = self._requirement("exists", column.name, column).assertion(outcome)
         yield existence
         for aspect, judge in columns.judges_of(column):
-            can_be_judged = not context.is_view or aspect in columns.OF_VIEWS
+            can_be_judged = aspect in columns.OF_VIEWS or not (
+                context.is_view or self._is_model_on_view(context)
+            )
             if not can_be_judged and isinstance(self.clause, Table):
                 continue  # a model on a view
             requirement = self._requirement(aspect, column.name, column, column.source_of(aspect))
@@ -171,6 +173,13 @@ class _Comparison(NamedTuple):
             else:
                 yield requirement.assertion(Undecided(existence.unknown))
 
+    def _is_model_on_view(self, context: TableContext) -> bool:
+        """Return whether this is a model, and its table can have no keys."""
+        if not isinstance(self.clause, Table):
+            return False
+        is_model = self.clause.or_view or bool(self.clause.app)
+        return context.is_view or (context.has_only_columns and is_model)
+
     def _table_assertions(self, context: TableContext) -> Iterator[Assertion]:
         """Yield what the clause states of the table itself; a view of models is included."""
         if not isinstance(self.clause, Table):
@@ -181,7 +190,7 @@ class _Comparison(NamedTuple):
 
     def _other_judgements(self, context: TableContext) -> Iterator[Judgement]:
         """Judge what is not about a single column; a model on a view has none of it."""
-        if context.is_view and isinstance(self.clause, Table):
+        if self._is_model_on_view(context):
             return iter(())
         return self._judge_clauses(context)
 

@@ -48,7 +48,7 @@ def _judge_type(context: TableContext, clause: Column, actual: objects.Column) -
     if isinstance(actual.base_type, str):
         types.append(actual.base_type)
     accepted = [expected, *clause.other_types]
-    if context.is_view and clause.by_affinity:
+    if context.has_only_columns and clause.by_affinity:
         if not actual.type:
             return None  # an expression has no type on SQLite
         # An expression of a view has no length, and Django enforces none when it reads.

@@ -29,10 +29,22 @@ def judge_primary_key(context: TableContext, clause: PrimaryKey) -> Outcome:
     if actual is UNKNOWN:
         return context.undecided("primary_key")
     columns = tuple(clause.columns)
+    if actual is None and len(columns) == 1 and _is_row_id(context, columns[0]):
+        return None
     if actual is not None and context.are_same_names(actual.columns, columns):
         return judge_triggers(context, actual.name, actual.disabled_on)
     text = in_brackets(actual.columns) if actual is not None else "no primary key"
     return Violated("wrong-primary-key", in_brackets(columns), text, _CHANGE)
+
+
+def _is_row_id(context: TableContext, name: str) -> bool:
+    """Return whether a name means the number that SQLite gives each row."""
+    column = context.table.column(name)
+    return (
+        isinstance(column, objects.Column)
+        and column in context.table.hidden
+        and bool(column.identity)
+    )
 
 
 def judge_unique(context: TableContext, clause: Unique) -> Outcome:

@@ -42,6 +42,11 @@ class TableContext(NamedTuple):
         """Whether the table surely is a view."""
         return self.table.kind is not UNKNOWN and self.table.kind in VIEWS
 
+    @property
+    def has_only_columns(self) -> bool:
+        """Whether the table can have no keys, and its columns nothing but a type."""
+        return self.is_view or self.table.kind == "virtual table"
+
     def undecided(self, *objects: str) -> Undecided:
         """Return why a fact of these objects is unknown."""
         return Undecided(self.snapshot.why(self.table.label, *objects))

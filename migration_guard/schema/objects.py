@@ -212,6 +212,9 @@ class Table:
     ``extension`` is the extension of PostgreSQL that made it, "" without one.
     Columns stand in their order, all others by name. With ``folds_case`` the case of a
     name does not count.
+
+    SQLite: ``kind`` may be "virtual table". ``hidden`` are columns that ``SELECT *`` leaves out,
+    such as the rowid. ``clauses`` are AUTOINCREMENT and ON CONFLICT, each with its constraint.
     """
 
     schema: str
@@ -228,6 +231,8 @@ class Table:
     comment: Fact[str | None] = UNKNOWN
     partition_of: Fact[str] = ""
     definition: Fact[str | None] = None
+    hidden: tuple[Column, ...] = ()
+    clauses: tuple[str, ...] = ()
     folds_case: bool = False
     engine: Fact[str] = ""
     transactional: Fact[bool] = True
@@ -236,7 +241,10 @@ class Table:
 
     def column(self, name: str) -> Fact[Column | None]:
         """Return the column, None if it is surely absent, UNKNOWN if nobody can tell."""
-        return find_by_name(self.columns, name, folds_case=self.folds_case)
+        column = find_by_name(self.columns, name, folds_case=self.folds_case)
+        if column is not None:
+            return column
+        return find_by_name(self.hidden, name, folds_case=self.folds_case)
 
     def index(self, name: str) -> Fact[Index | None]:
         """Return the index of this name; None if surely absent, UNKNOWN if nobody can tell."""

@@ -276,6 +276,7 @@ def test_changes_when_a_snapshot_gets_a_new_kind_of_thing_then_this_test_must_le
     from migration_guard.schema.objects import Table
 
     assert {one.name for one in fields(Table)} == {
+        *("hidden", "clauses"),
         *("schema", "name", "label", "kind", "columns", "primary_key", "uniques", "indexes"),
         *("foreign_keys", "checks", "exclusions", "comment", "partition_of", "definition"),
         *("folds_case", "engine", "transactional", "insert_obstacle", "extension"),

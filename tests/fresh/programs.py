@@ -190,6 +190,8 @@ SQLITE_CHANGES = {
     "DROP TRIGGER touch": ("drift-missing", "items", "trigger touch"),
     "ALTER TABLE items ADD COLUMN note text": ("drift-extra", "items", "column note"),
     "DROP VIEW cheap": ("drift-missing", "cheap", ""),
+    ("integer PRIMARY KEY", "integer PRIMARY KEY AUTOINCREMENT"): ("drift-differs", "items", ""),
+    ("PRIMARY KEY)", "PRIMARY KEY ON CONFLICT REPLACE)"): ("drift-differs", "log", ""),
 }
 
 SCHEMAS = {"postgresql": POSTGRESQL, "mysql": MYSQL, "sqlite": SQLITE}

@@ -57,6 +57,8 @@ MORE = {
     ("PRIMARY KEY (a, b)", "PRIMARY KEY (b, a), KEY (a, b)"): 2,
     ("UNIQUE (email),", "UNIQUE (email, born),"): 2,
     ("UNIQUE (price, born)", "UNIQUE (born, price)"): 2,
+    # The number of a row, and that none is given twice.
+    ("id integer PRIMARY KEY AUTOINCREMENT", "id int PRIMARY KEY"): 2,
     # MariaDB makes an index for a foreign key; where there never was the key, it is missing too.
     (
         ",\n    CONSTRAINT invoices_pair FOREIGN KEY (pair_a, pair_b) REFERENCES pairs (a, b)",

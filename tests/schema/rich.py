@@ -207,13 +207,16 @@ SCHEMAS = {"postgresql": POSTGRESQL, "sqlite": SQLITE, "mysql": MARIADB}
 NEWER = re.compile(r"^.*-- since (\d+)\n", re.MULTILINE)
 
 
-def install(database):
-    """Run the rich schema of the database's vendor, as far as the server's version has it."""
+def statements(database):
+    """Return the rich schema of the database's vendor, as far as the server's version has it."""
     sql = SCHEMAS[database.vendor]
-    if database.vendor == "postgresql":  # takes it all in one message
+    if database.vendor == "postgresql":
         version = major(database)
-        database.execute(NEWER.sub(lambda line: line[0] * (int(line[1]) <= version), sql))
-        return
-    for statement in sql.split(";\n"):
-        if statement.strip():
-            database.execute(statement)
+        sql = NEWER.sub(lambda line: line[0] * (int(line[1]) <= version), sql)
+    return [statement for statement in sql.split(";\n") if statement.strip()]
+
+
+def install(database):
+    """Run the rich schema."""
+    for statement in statements(database):
+        database.execute(statement)

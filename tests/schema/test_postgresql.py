@@ -195,3 +195,12 @@ def queries(count):
 
 def test_queries_when_there_are_ten_times_the_tables_then_they_are_as_many(database):
     assert queries(5) == queries(50) < 25
+
+
+def test_table_when_its_schema_has_a_dot_too_then_its_label_finds_it(postgres):
+    postgres.execute('CREATE SCHEMA "odd.schema"')
+    postgres.execute('CREATE TABLE "odd.schema"."t.x" (id integer)')
+
+    read = read_snapshot(connection, ["odd.schema.t.x"])
+
+    assert [table.label for table in read.tables] == ["odd.schema.t.x"]

@@ -58,3 +58,22 @@ def test_names_when_asked_for_in_another_case_then_they_are_found(sqlite):
         "facts",
         "users",
     ]
+
+
+def test_type_when_a_comment_stands_in_it_then_it_is_no_part_of_the_type(sqlite):
+    sqlite.execute("CREATE TABLE t (a decimal /* so */ (10,\n 2), b unsigned -- so\n big int)")
+    types = [column.type for column in read_snapshot(connection).table("t").columns]
+    assert types == ["decimal(10,2)", "unsigned big int"]
+
+
+def test_clauses_when_a_table_is_made_then_only_the_unusual_ones_are_kept(sqlite):
+    sqlite.execute(
+        "CREATE TABLE t (id integer NOT NULL PRIMARY KEY AUTOINCREMENT, a text NOT NULL"
+        " /* ON CONFLICT FAIL */ ON CONFLICT ABORT UNIQUE ON CONFLICT replace, b integer"
+        " REFERENCES t (id) ON DELETE CASCADE, UNIQUE (a, b) ON CONFLICT IGNORE)"
+    )
+    assert read_snapshot(connection).table("t").clauses == (
+        "PRIMARY KEY (id) AUTOINCREMENT",
+        "UNIQUE (a) ON CONFLICT REPLACE",
+        "UNIQUE (a, b) ON CONFLICT IGNORE",
+    )

@@ -30,7 +30,7 @@ Pair: TypeAlias = tuple[DatabaseObject, DatabaseObject]
 
 # Properties that hold SQL, which a server may print in several ways.
 _SQL: Final = frozenset(
-    {"default", "generated", "expression", "predicate", "columns", "query", "definition"}
+    {"default", "generated", "expression", "predicate", "columns", "query", "module", "definition"}
     | {"partition key", "partition bound"}
     # Of the kinds beside tables; a publication's tables have a WHERE.
     | {"arguments", "constraints", "expressions", "tables"}

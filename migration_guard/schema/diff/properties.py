@@ -64,6 +64,7 @@ def of_table(table: Table) -> Properties:
         "kind": table.kind,
         "partition": _text("partition of {}", table.partition_of),
         "query": _query(table.definition),
+        "constraint clauses": ", ".join(table.clauses),
         "comment": _text("COMMENT '{}'", table.comment),
     }
 

@@ -10,11 +10,18 @@ from migration_guard.schema.objects import UNKNOWN, Column, Fact, Generated, Ind
 from migration_guard.schema.readers.catalogue import Row
 from migration_guard.schema.readers.sqlite.create_table import Parsed
 from migration_guard.schema.types import normalize
+from migration_guard.sql.dialects import SQLITE
+from migration_guard.sql.scanner import significant
 
 VENDOR: Final = "sqlite"
 
+HIDDEN_COLUMN: Final = 1  # of a virtual table
 _VIRTUAL_COLUMN: Final = 2
 _STORED_COLUMN: Final = 3
+_ROWIDS: Final = tuple(
+    Column(name, "integer", False, None, "by default", None, None, None, filled=True)
+    for name in ("rowid", "oid", "_rowid_")
+)
 
 
 def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
@@ -45,8 +52,20 @@ def make_column(row: Row, parsed: Parsed, is_alias: Fact[bool]) -> Column:
 
 @lru_cache(maxsize=4096)
 def _declared_type(type_text: str) -> str:
-    """Return a declared type; before 3.42 GENERATED ALWAYS is part of it."""
+    """Return a declared type; before 3.42 GENERATED ALWAYS is part of it.
+
+    SQLite keeps it as it was written, with the comments.
+    """
+    if "--" in type_text or "/*" in type_text:
+        type_text = " ".join(token.text for token in significant(type_text, SQLITE))
     return normalize(type_text, VENDOR).removesuffix("generated always").strip()
+
+
+def hidden_columns(rows: list[Row], parsed: Parsed, *, has_rowid: bool) -> tuple[Column, ...]:
+    """Return what ``SELECT *`` leaves out: the rowid by its free names, and what a module hides."""
+    names = {row[1].lower() for row in rows}
+    hidden = [make_column(row, parsed, False) for row in rows if row[6] == HIDDEN_COLUMN]
+    return (*hidden, *(row_id for row_id in _ROWIDS if has_rowid and row_id.name not in names))
 
 
 def rowid_alias(columns: list[Row], indexes: Fact[tuple[Index, ...]]) -> dict[str, Fact[bool]]:

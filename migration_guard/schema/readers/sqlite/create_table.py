@@ -30,7 +30,7 @@ _TABLE_CONSTRAINTS: Final = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK
 _TRIGGER_HEAD: Final = 12
 # The pragmas have all of a definition that contains none of these words.
 _CLAUSE_WORD: Final = re.compile(
-    r"\b(?:constraint|primary|unique|check|foreign|references|collate|as)\b", re.IGNORECASE
+    r"\b(?:constraint|primary|unique|check|foreign|references|collate|as|conflict)\b", re.IGNORECASE
 )
 # A mark, and all before it that cannot begin one.
 _MARK: Final = re.compile(
@@ -59,7 +59,10 @@ class Reference:
 
 @dataclass(slots=True)
 class Parsed:
-    """The facts of a CREATE TABLE that no pragma has; names of columns are in lower case."""
+    """The facts of a CREATE TABLE that no pragma has; names of columns are in lower case.
+
+    ``clauses`` are AUTOINCREMENT and ON CONFLICT, each with the constraint that it belongs to.
+    """
 
     primary_keys: list[Named] = field(default_factory=list)
     uniques: list[Named] = field(default_factory=list)
@@ -67,12 +70,13 @@ class Parsed:
     references: list[Reference] = field(default_factory=list)
     collations: dict[str, str] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)
+    clauses: list[str] = field(default_factory=list)
 
 
 def parse_create_table(sql: str) -> Parsed:
     """Return the facts that no pragma has; none for a virtual table."""
     parsed = Parsed()
-    if not _is_virtual(sql):
+    if not is_virtual(sql):
         for start, end in _definitions(sql):
             if _CLAUSE_WORD.search(sql, start, end):
                 _Definition(
@@ -92,15 +96,25 @@ def index_expressions(sql: str) -> tuple[list[str], str | None]:
     return terms, without_brackets(source_of(sql, cursor.rest), "sqlite")
 
 
+def is_virtual(sql: str) -> bool:
+    """Return whether the text is that of a virtual table; SQLite writes its first words itself."""
+    return sql[:15].upper() == "CREATE VIRTUAL "
+
+
+def has_rowid(sql: str) -> bool:
+    """Return whether the text of a CREATE TABLE makes a table with rowids."""
+    depth = 0
+    for token in significant(sql, SQLITE) if "WITHOUT" in sql.upper() else ():
+        depth += (token.text == "(") - (token.text == ")")
+        if not depth and keyword(token) == "WITHOUT":
+            return False
+    return True
+
+
 def is_instead_of_insert(sql: str) -> bool:
     """Return whether the text of a CREATE TRIGGER is that of an INSTEAD OF INSERT trigger."""
     words = [keyword(token) for token in islice(significant(sql, SQLITE), _TRIGGER_HEAD)]
     return "INSTEAD OF INSERT ON " in f"{' '.join(words)} "
-
-
-def _is_virtual(sql: str) -> bool:
-    """Return whether the text is that of a virtual table; SQLite writes its first words itself."""
-    return sql[:15].upper() == "CREATE VIRTUAL "
 
 
 def _definitions(sql: str) -> Iterator[tuple[int, int]]:
@@ -142,6 +156,7 @@ class _Definition:
         self._cursor = cursor
         self._parsed = parsed
         self._name = ""
+        self._constraint = ""
         is_column = cursor.peek() not in _TABLE_CONSTRAINTS
         self._column = self._take_identifier().lower() if is_column else ""
 
@@ -163,11 +178,15 @@ class _Definition:
     def primary(self) -> None:
         """Read PRIMARY KEY, in a table constraint with its columns."""
         self._cursor.accept("KEY")
-        self._parsed.primary_keys.append(Named(self._take_constraint_name(), self._take_columns()))
+        key = Named(self._take_constraint_name(), self._take_columns())
+        self._parsed.primary_keys.append(key)
+        self._constraint = f"PRIMARY KEY ({', '.join(key.columns)})"
 
     def unique(self) -> None:
         """Read UNIQUE, likewise."""
-        self._parsed.uniques.append(Named(self._take_constraint_name(), self._take_columns()))
+        key = Named(self._take_constraint_name(), self._take_columns())
+        self._parsed.uniques.append(key)
+        self._constraint = f"UNIQUE ({', '.join(key.columns)})"
 
     def check(self) -> None:
         """Read CHECK (expression)."""
@@ -200,6 +219,22 @@ class _Definition:
     def references(self) -> None:
         """Read REFERENCES table, of a column."""
         self._reference((self._column,))
+
+    def refuse(self) -> None:
+        """Read NOT NULL; before another word NOT belongs to that."""
+        if self._cursor.accept("NULL"):
+            self._constraint = f"NOT NULL ({self._column})"
+
+    def autoincrement(self) -> None:
+        """Read AUTOINCREMENT."""
+        self._parsed.clauses.append(f"{self._constraint} AUTOINCREMENT")
+
+    def on(self) -> None:
+        """Read ON CONFLICT action; ON DELETE and ON UPDATE are passed over."""
+        if self._cursor.accept("CONFLICT"):
+            action = self._cursor.take()
+            if action != "ABORT":
+                self._parsed.clauses.append(f"{self._constraint} ON CONFLICT {action}")
 
     def deferrable(self) -> None:
         """Read [NOT] DEFERRABLE [INITIALLY DEFERRED]."""
@@ -254,4 +289,7 @@ _CLAUSES: Final[Mapping[str, Callable[[_Definition], None]]] = {
     "FOREIGN": _Definition.foreign,
     "REFERENCES": _Definition.references,
     "DEFERRABLE": _Definition.deferrable,
+    "NOT": _Definition.refuse,
+    "AUTOINCREMENT": _Definition.autoincrement,
+    "ON": _Definition.on,
 }

@@ -29,10 +29,18 @@ from migration_guard.schema.objects import (
 )
 from migration_guard.schema.readers.catalogue import Catalogue, Row
 from migration_guard.schema.readers.lock_limits import reason
-from migration_guard.schema.readers.sqlite.columns import VENDOR, make_column, rowid_alias
+from migration_guard.schema.readers.sqlite.columns import (
+    HIDDEN_COLUMN,
+    VENDOR,
+    hidden_columns,
+    make_column,
+    rowid_alias,
+)
 from migration_guard.schema.readers.sqlite.create_table import (
     Parsed,
+    has_rowid,
     is_instead_of_insert,
+    is_virtual,
     parse_create_table,
 )
 from migration_guard.schema.readers.sqlite.indexes import make_index, plain_uniques
@@ -65,7 +73,6 @@ ORDER BY m.name, f.id, f.seq
 _EVERY: Final = "%s = %s"
 _ONE: Final = "m.name = %s AND m.type = %s"
 _NO_TRIGGER: Final = "it is a view without an INSTEAD OF INSERT trigger"
-_HIDDEN_COLUMN: Final = 1  # of a virtual table
 
 
 def read(connection: BaseDatabaseWrapper, tables: tuple[str | Pair, ...] | None = None) -> Snapshot:
@@ -152,7 +159,7 @@ class _Pragmas:
             schema=MAIN,
             name=name,
             label=name,
-            kind=kind,
+            kind="virtual table" if kind == "table" and is_virtual(sql) else kind,
             columns=self._table_columns(name, parsed, indexes),
             primary_key=self._primary_key(name, parsed),
             uniques=plain_uniques(indexes, parsed),
@@ -166,12 +173,16 @@ class _Pragmas:
             insert_obstacle=_NO_TRIGGER
             if kind == "view" and name.lower() not in self._insertable_views
             else "",
+            clauses=tuple(sorted(parsed.clauses)),
+            hidden=hidden_columns(self._columns[name], parsed, has_rowid=has_rowid(sql))
+            if kind == "table"
+            else (),
         )
 
     def _table_columns(
         self, table: str, parsed: Parsed, indexes: Fact[tuple[Index, ...]]
     ) -> tuple[Column, ...]:
-        rows = [row for row in self._columns[table] if row[6] != _HIDDEN_COLUMN]
+        rows = [row for row in self._columns[table] if row[6] != HIDDEN_COLUMN]
         alias = rowid_alias(rows, indexes)
         return tuple(make_column(row, parsed, alias.get(row[1], False)) for row in rows)
 
