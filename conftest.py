@@ -16,6 +16,7 @@ GROUPS = {
     "faults": ("tests/faults",),
     "browser": ("tests/admin/test_browser.py",),
     "documentation": ("tests/docs",),
+    "laws": ("tests/laws",),
     "benchmarks": ("tests/benchmarks",),
     "packaging": ("tests/test_copyable_ci.py", "tests/test_wheel.py", "tests/test_workflows.py"),
 }

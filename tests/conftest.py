@@ -383,7 +383,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.stats.get("skipped", [])
         if (
             match := re.search(
-                r"\b(MariaDB|PgBouncer|Browser|Namespaces): [^\n]+", report.longrepr[2]
+                r"\b(MariaDB|PgBouncer|Browser|Namespaces|Packages): [^\n]+", report.longrepr[2]
             )
         )
     )
