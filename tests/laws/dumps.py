@@ -38,7 +38,8 @@ def _postgresql_program(database: Database, name: str) -> str:
 
 def _dump_postgresql(database: Database) -> str:
     program = _postgresql_program(database, "pg_dump")
-    return _run([program, "--schema-only", f"--dbname={database.url}"])
+    # With rows: else a materialized view comes back without them.
+    return _run([program, f"--dbname={database.url}"])
 
 
 def _restore_postgresql(database: Database, text: str) -> None:
