@@ -56,8 +56,8 @@ class RequiresSQL(Operation):
             raise CommandError(
                 f"A migration of {app_label} needs the SQL migration {self.migration}, which is "
                 f'not applied to "{connection.alias}". That migration of {app_label} was not '
-                f"applied; those before it stay.\nNext: manage.py runsqlmigrations{database} "
-                f"--target {self.number}, and then this command again."
+                f"applied; those before it stay.\n"
+                f"Next: manage.py runsqlmigrations --with-django{database}"
             )
 
     def database_backwards(

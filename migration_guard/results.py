@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.history_rows import HistoryRow
+from migration_guard.planning.one_order import Step
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.problems import Problem, Severity, Violation, errors
 
@@ -28,7 +29,8 @@ class Outcome(NamedTuple):
 
     ``applied`` holds the ids that this run applied or recorded, in order. ``rows`` is the history
     in order of time. ``stamp`` is the environment that the database counts as, None
-    before its first run; ``stamped`` is the stamp that this run wrote.
+    before its first run; ``stamped`` is the stamp that this run wrote. ``steps`` is what a run over
+    both kinds of migrations carries out, None for a run of the SQL ones alone.
     ``error`` ended the run early.
     """
 
@@ -42,6 +44,7 @@ class Outcome(NamedTuple):
     error: GuardError | None = None
     stamp: str | None = None
     stamped: Stamped | None = None
+    steps: tuple[Step, ...] | None = None
 
     @property
     def to_run(self) -> list[Planned]:

@@ -138,11 +138,10 @@ def _migrating_clone(clone_test_db: Callable[..., None]) -> Callable[..., None]:
 def _sql_first(creation: BaseDatabaseCreation) -> Iterator[None]:
     """Apply both kinds of migrations before Django's ``migrate``, if one says ``RequiresSQL``."""
     from migration_guard.fresh import building
+    from migration_guard.running.django_graph import has_requirements
 
     alias = creation.connection.alias
-    if creation.connection.settings_dict["TEST"]["MIGRATE"] is False or not (
-        building.needs_interleaving()
-    ):
+    if creation.connection.settings_dict["TEST"]["MIGRATE"] is False or not (has_requirements()):
         yield
         return
     create: Any = creation._create_test_db  # type: ignore[attr-defined]  # noqa: SLF001

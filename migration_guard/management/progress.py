@@ -49,7 +49,7 @@ class Progress:
         if self._verbosity == 0:
             return
         with self._lock:
-            if isinstance(event, events.Started):
+            if isinstance(event, events.Started | events.DjangoStarted):
                 self._started = self._last_line_at = time.monotonic()
                 self._current = event.id
             elif isinstance(event, events.Step):
@@ -58,7 +58,7 @@ class Progress:
                 if not isinstance(event, events.Retrying):
                     self._current = ""
                 self._erase()
-                if self._applied or not isinstance(event, events.Applied):
+                if self._applied or not isinstance(event, events.Applied | events.DjangoApplied):
                     self._write(_describe(event) + "\n")
 
     def _tick(self) -> None:
@@ -91,6 +91,8 @@ def _describe(event: events.Event) -> str:  # noqa: PLR0911
         case events.Applied():
             at = moment(event.applied_at)
             return f"Applied {event.id} @ {at} ({event.duration_ms} ms)"
+        case events.DjangoApplied():
+            return f"Applied {event.id} (Django)"
         case events.AppliedElsewhere():
             return f"Applied by another process: {event.id}"
         case events.Recorded():

@@ -6,6 +6,7 @@ from typing import Any
 
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.new_migration import NewMigration
+from migration_guard.planning.one_order import DjangoStep
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
 from migration_guard.reports.escaping import escape_json, mask_values
@@ -18,16 +19,20 @@ def run(outcome: Outcome) -> str:
     error = outcome.error
     if error and all(problem.message != error.message for problem in outcome.problems):
         problems.append(error_fields(error))
-    return dump(
-        {
-            "database": outcome.database,
-            "vendor": outcome.vendor,
-            "environment": outcome.environment,
-            "migrations": [_migration(migration) for migration in outcome.plan.migrations],
-            "applied": list(outcome.applied),
-            "problems": problems,
-        }
-    )
+    fields = {
+        "database": outcome.database,
+        "vendor": outcome.vendor,
+        "environment": outcome.environment,
+        "migrations": [_migration(migration) for migration in outcome.plan.migrations],
+        "applied": list(outcome.applied),
+        "problems": problems,
+    }
+    if outcome.steps is not None:
+        fields["steps"] = [
+            {"kind": "django" if isinstance(step, DjangoStep) else "sql", "names": step.names}
+            for step in outcome.steps
+        ]
+    return dump(fields)
 
 
 def repair(repaired: Repaired) -> str:

@@ -10,6 +10,7 @@ from django.core.management.color import no_style
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.names import list_ids
+from migration_guard.planning.one_order import DjangoStep, SQLStep
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.problems import MIGRATION_FAILED, Problem
 from migration_guard.results import (
@@ -64,7 +65,22 @@ def plan(outcome: Outcome) -> str:
     width = max((len(migration.state) for migration in migrations), default=0)
     head = f"Plan for {outcome.database} ({outcome.vendor}, environment {outcome.environment}):"
     lines = [f"  {migration.state:<{width}}  {_plan_line(migration)}" for migration in migrations]
-    return "\n".join([head, *lines, summary(outcome.plan)])
+    return "\n".join([head, *lines, summary(outcome.plan), *_steps(outcome)])
+
+
+def _steps(outcome: Outcome) -> list[str]:
+    """Return the steps of a run over both kinds of migrations, a line each."""
+    if outcome.steps is None:
+        return []
+    kinds = {DjangoStep: "Django", SQLStep: "SQL"}
+    lines = [
+        f"{place:3}. {kinds[type(step)]:<6}  {', '.join(step.names)}"
+        for place, step in enumerate(outcome.steps, 1)
+    ]
+    return [
+        "To run, with Django's migrations, in this order:" if lines else "Nothing to run.",
+        *lines,
+    ]
 
 
 def stamped(outcome: Outcome) -> str:

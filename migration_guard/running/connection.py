@@ -301,7 +301,19 @@ class Connection(ABC):
             with suppress(StatementError, self.driver_error):
                 self.clean()
 
+    @contextmanager
+    def limiting_django(self, lock_timeout: float | None) -> Iterator[None]:  # noqa: ARG002
+        """Limit how long statements of Django's wait for a lock, in each transaction of the block.
+
+        Only PostgreSQL has a limit that ends with the transaction.
+        """
+        yield
+
     # -- the session
+
+    def renew(self) -> None:
+        """Give a clean session after other code than the runner's has used this one."""
+        self.fresh()
 
     def clean(self) -> None:
         """Drop what a file left in the session, after its commit or rollback."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from migration_guard.planning.files import MigrationFile
+
 
 class Waiting(NamedTuple):
     """Another run holds the lock; ``ending`` is the SQL that ends its session, where known."""
@@ -32,11 +34,24 @@ class Step(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """A migration is applied and recorded."""
+    """A migration is applied and recorded; ``file`` is what was read of it."""
 
     id: str
     applied_at: datetime
     duration_ms: int
+    file: MigrationFile
+
+
+class DjangoStarted(NamedTuple):
+    """A migration of Django's starts; ``id`` is ``app.name``."""
+
+    id: str
+
+
+class DjangoApplied(NamedTuple):
+    """A migration of Django's is applied and recorded."""
+
+    id: str
 
 
 class AppliedElsewhere(NamedTuple):
@@ -69,5 +84,16 @@ class Cleared(NamedTuple):
     ids: tuple[str, ...]
 
 
-Event = Waiting | Started | Step | Applied | AppliedElsewhere | Recorded | Retrying | Cleared
+Event = (
+    Waiting
+    | Started
+    | Step
+    | Applied
+    | DjangoStarted
+    | DjangoApplied
+    | AppliedElsewhere
+    | Recorded
+    | Retrying
+    | Cleared
+)
 Observer = Callable[[Event], None]

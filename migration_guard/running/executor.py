@@ -4,13 +4,14 @@ Library first: ``run`` and ``look`` return an Outcome and print nothing; an obse
 happens on the way. A partial failure is a value: what was applied, and what failed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS
 
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.one_order import DjangoStep, Step
 from migration_guard.planning.plan import Planned, State
 from migration_guard.planning.scripts import Script, is_journaled
 from migration_guard.results import Outcome
@@ -28,6 +29,7 @@ from migration_guard.running import (
     transactional,
 )
 from migration_guard.running.continuation import Outlook
+from migration_guard.running.django_step import run_step
 from migration_guard.running.errors import StatementError
 from migration_guard.running.garbage_collection import freeze_objects
 from migration_guard.running.lock_retries import retries_of
@@ -68,6 +70,7 @@ class _Run:
         self.script: Script | None = None
         self.interrupted: tuple[Script | None, Outlook | None] = (None, None)
         self.lock: RunLock
+        self.has_migrated = False
 
     def look(self) -> Outcome:
         return self._guard(self._look)
@@ -94,6 +97,7 @@ class _Run:
         with connecting.open_connection(survey.alias, read_only=True) as (connection, facts):
             survey.open(connection, facts)
             survey.plan(present=own_tables.are_present(connection, facts))
+            survey.find_steps()
             survey.prepare()
             survey.add_notes()
 
@@ -145,6 +149,8 @@ class _Run:
         options = self.options
         if survey.files.files or options.adopt or options.fake or options.restamp:
             return False
+        if options.with_django:
+            return False
         survey.plan(present=own_tables.are_present(survey.connection, survey.facts))
         return not survey.recorded.rows and not survey.recorded.journal
 
@@ -156,11 +162,16 @@ class _Run:
         progress = Progress()
         while True:
             survey.stop_at(survey.outcome.problems)
+            steps = survey.find_steps()
             scripts = survey.prepare()
             survey.stop_at(survey.outcome.problems)
             with freeze_objects(), interrupts.keep_handlers():
-                for planned in survey.to_run():
+                for item in self._items(survey, steps):
                     lock.check()
+                    if isinstance(item, DjangoStep):
+                        self._migrate(survey, item)
+                        continue
+                    planned = item
                     progress.begin(planned, survey.applied)
                     if self._apply(survey, planned, scripts[planned.id]):
                         break
@@ -169,6 +180,29 @@ class _Run:
             lock.suspect()
             survey.plan(present=True)
             progress.check(planned, survey.recorded, survey.applied)
+
+    def _items(self, survey: Survey, steps: Sequence[Step]) -> Iterator[DjangoStep | Planned]:
+        """Yield each step of Django's as a whole, and each SQL migration."""
+        planned = {planned.id: planned for planned in survey.to_run()}
+        for step in steps:
+            if isinstance(step, DjangoStep):
+                yield step
+            else:
+                yield from (planned[file.id] for file in step.files)
+        if self.options.with_django and not self.has_migrated:
+            yield DjangoStep(())  # ``migrate`` sends its signals where nothing is pending, too
+
+    def _migrate(self, survey: Survey, step: DjangoStep) -> None:
+        def observe(name: str, is_applied: bool) -> None:
+            if is_applied:
+                survey.applied.append(name)
+                self.observe(events.DjangoApplied(name))
+            else:
+                self.observe(events.DjangoStarted(name))
+
+        self.has_migrated = True
+        run_step(survey.connection, step, survey.conf.lock_timeout, survey.applied, observe)
+        survey.connection.renew()
 
     def _apply(self, survey: Survey, planned: Planned, script: Script) -> bool:
         """Apply one migration; return whether the plan must be made again."""
@@ -196,7 +230,7 @@ class _Run:
             ) from error
         self.last = done.applied_at
         survey.applied.append(planned.id)
-        self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms))
+        self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms, script.file))
         acts.follow_move(survey, script)
         if done.cleared:
             self.observe(events.Cleared(planned.id, done.cleared))

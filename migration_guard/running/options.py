@@ -10,7 +10,8 @@ class Options:
     ``wait`` in seconds, None for the setting; ``environment`` None for the setting. ``restamp``
     stamps the database with that environment whatever its stamp was: for a test database.
     ``stepwise`` waits for each statement, so that the observer hears of each one as it starts;
-    else the statements of a small file are sent together.
+    else the statements of a small file are sent together. ``with_django`` carries out the one order
+    over both kinds of migrations.
     """
 
     target: int | None = None
@@ -22,6 +23,7 @@ class Options:
     adopt: bool = False
     restamp: bool = False
     stepwise: bool = False
+    with_django: bool = False
 
     @property
     def marks(self) -> bool:

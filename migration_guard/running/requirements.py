@@ -8,6 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from migration_guard.conf import database_option, nearest
 from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.one_order import Key
 from migration_guard.planning.scripts import Script, in_one_transaction, is_journaled
 from migration_guard.problems import Problem
 from migration_guard.running.connection import Connection
@@ -69,9 +70,14 @@ def too_long_statements(connection: Connection, scripts: Collection[Script]) -> 
     ]
 
 
-def unmet_requirements(connection: Connection, files: Sequence[MigrationFile]) -> list[Problem]:
-    """Return a problem for each Django migration that ``files`` require and that is not applied."""
-    required = {key for file in files for key in file.directives.requires}
+def unmet_requirements(
+    connection: Connection, files: Sequence[MigrationFile], coming: Collection[Key] = ()
+) -> list[Problem]:
+    """Return a problem for each Django migration that ``files`` require and that is not applied.
+
+    ``coming`` are those that this run applies.
+    """
+    required = {key for file in files for key in file.directives.requires} - set(coming)
     if not required or required <= applied_django_migrations(connection):
         return []
     # The loader knows which migrations a squashed one replaces; it is slow, so it comes second.
@@ -81,7 +87,7 @@ def unmet_requirements(connection: Connection, files: Sequence[MigrationFile]) -
         _problem(file, key, loader, alias)
         for file in files
         for key in file.directives.requires
-        if key not in loader.applied_migrations and not _is_switched_off(key[0])
+        if key in required and key not in loader.applied_migrations and not _is_switched_off(key[0])
     ]
 
 
@@ -108,7 +114,7 @@ def _problem(
     return Problem(
         "unmet-requirement",
         f"{file.id} requires the Django migration {app}.{name}, which is not applied",
-        f"manage.py migrate {app} {name}{database}",
+        f"manage.py runsqlmigrations --with-django{database}",
         path=file.path,
     )
 

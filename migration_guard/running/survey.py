@@ -11,8 +11,9 @@ from migration_guard.history import History
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.clock import find_clock_problems
 from migration_guard.planning.edit_diff import edit_diff
-from migration_guard.planning.files import FileSet
+from migration_guard.planning.files import FileSet, MigrationFile
 from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.one_order import DjangoStep, Key, SQLStep, Step, steps_to_run
 from migration_guard.planning.plan import HALF_DONE, Plan, Planned, make_plan
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script
@@ -29,6 +30,7 @@ from migration_guard.running import (
     stamping,
 )
 from migration_guard.running.connection import Connection
+from migration_guard.running.django_graph import read_graph
 from migration_guard.running.facts import Facts
 from migration_guard.running.garbage_collection import no_collection
 from migration_guard.running.options import Options
@@ -57,6 +59,8 @@ class Survey:
         self.applied: list[str] = []
         # What is worth knowing of files that run, by path; a plan made again has not lost it.
         self.notes: dict[Path | None, Problem] = {}
+        # Names of Django migrations that a file may require, and that this run applies.
+        self.coming: set[Key] = set()
 
     @no_collection()
     def read_files(self, *, read_only: bool = False) -> None:
@@ -66,12 +70,20 @@ class Survey:
         environment = conf.environment(environment, self.conf.environments)
         vendor = connecting.supported_connection(self.alias, read_only=read_only).vendor
         self.set(vendor=vendor, environment=environment)
+        self._refuse_mixture()
         folders = self.conf.folders(self.alias)
         self.files = planning_files.read(folders, vendor, self.conf.environments)
         self.set(problems=self.files.problems)
         if not self.files.problems:
             marking.check_number(self.files, self.options.target)
             marking.check_number(self.files, self.options.baseline)
+
+    def _refuse_mixture(self) -> None:
+        if self.options.with_django and (self.options.marks or self.options.adopt):
+            raise CannotTell(
+                "--with-django runs migrations; --fake, --baseline and --adopt run none.",
+                "Give one of them.",
+            )
 
     def open(self, connection: Connection, facts: Facts) -> None:
         """Take the connection of the run, and open the history."""
@@ -140,18 +152,49 @@ class Survey:
             out_of_order=self.options.allow_out_of_order, target=self.options.target
         )
 
+    def find_steps(self) -> tuple[Step, ...]:
+        """Return what a run carries out, in order; with Django's migrations if it is asked to.
+
+        Raises Refused where migrations of both kinds wait for each other.
+        """
+        if not self.options.with_django:
+            return (SQLStep(tuple(self._files_to_run())),)
+        graph = read_graph(self.connection, self.files.files)
+        pending = self.outcome.plan.to_run(out_of_order=self.options.allow_out_of_order)
+        ids = {planned.id for planned in pending}
+        steps = steps_to_run(
+            graph.project,
+            lambda item: (
+                item.id in ids if isinstance(item, MigrationFile) else item.key not in graph.applied
+            ),
+            self.options.target,
+        )
+        keys = {
+            migration.key
+            for step in steps
+            if isinstance(step, DjangoStep)
+            for migration in step.migrations
+        }
+        stands_for = graph.project.stands_for
+        self.coming = {name for name, found in stands_for.items() if found and keys >= set(found)}
+        self.set(steps=steps if self.outcome.steps is None else self.outcome.steps)
+        return steps
+
+    def _files_to_run(self) -> list[MigrationFile]:
+        return [planned.file for planned in self.to_run() if planned.file is not None]
+
     @no_collection()
     def prepare(self) -> dict[str, Script]:
         """Split all that will run, and note the problems that stand in its way."""
-        files = [planned.file for planned in self.to_run() if planned.file is not None]
+        files = self._files_to_run()
         connection = self.connection
         scripts, problems = prepare(
             files, connection.vendor, self.conf.environments, connection.string_setting
         )
-        problems += requirements.unmet_requirements(self.connection, files)
-        problems += requirements.missing_session(self.connection, scripts.values())
-        problems += requirements.too_long_statements(self.connection, scripts.values())
-        self.notes |= {note.path: note for note in unstorable_problems(self.connection, files)}
+        problems += requirements.unmet_requirements(connection, files, self.coming)
+        problems += requirements.missing_session(connection, scripts.values())
+        problems += requirements.too_long_statements(connection, scripts.values())
+        self.notes |= {note.path: note for note in unstorable_problems(connection, files)}
         known = [self._with_outlook(problem, scripts) for problem in self.outcome.problems]
         self.set(problems=(*known, *problems))
         return scripts

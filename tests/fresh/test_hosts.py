@@ -61,7 +61,7 @@ def test_host_when_its_session_ends_at_once_says_so(postgres, monkeypatch):
 
     monkeypatch.setattr(liveness, "bound_client", end_session)
 
-    with pytest.raises(CannotTell, match="No connection to .*terminating connection"):
+    with pytest.raises(CannotTell, match=r"No connection to .*terminating connection"):
         PostgreSQLHost("default")
 
 

@@ -40,6 +40,11 @@ class Command(GuardCommand):
             help="Begin the history of an existing database: record all up to this number.",
         )
         parser.add_argument(
+            "--with-django",
+            action="store_true",
+            help="Apply Django's migrations too, all in the order that builds a fresh database.",
+        )
+        parser.add_argument(
             "--allow-out-of-order",
             action="store_true",
             help="Also apply migrations below the highest applied number (audited).",
@@ -76,6 +81,7 @@ class Command(GuardCommand):
             wait=options["wait"],
             environment=options["environment"],
             adopt=options["adopt"],
+            with_django=options["with_django"],
             stepwise=options["verbosity"] > 0 and self.stderr.isatty(),
         )
         only_look = options["plan"] or options["check"]
@@ -114,9 +120,14 @@ class Command(GuardCommand):
             return outcome.returncode, text.failure(outcome.error, problems)
         if problems:
             return 1, text.problems(problems)
-        if check and outcome.to_run:
-            pending = list_ids([migration.id for migration in outcome.to_run])
-            return 1, f"{len(outcome.to_run)} pending: {pending}.\nRun manage.py runsqlmigrations."
+        pending = [migration.id for migration in outcome.to_run]
+        option = ""
+        if outcome.steps is not None:
+            pending = [name for step in outcome.steps for name in step.names]
+            option = " --with-django"
+        if check and pending:
+            listed = list_ids(pending)
+            return 1, f"{len(pending)} pending: {listed}.\nRun manage.py runsqlmigrations{option}."
         return 0, ""
 
 

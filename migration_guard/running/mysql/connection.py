@@ -346,6 +346,11 @@ class MySQLConnection(Connection):
 
     # -- the session
 
+    def renew(self) -> None:
+        """Connect anew."""
+        self._is_used = True
+        self.fresh()
+
     def fresh(self) -> None:
         """Connect anew, unless nothing of a file ran on this connection."""
         if self._is_used:

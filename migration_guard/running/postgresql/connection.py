@@ -431,6 +431,22 @@ class PostgreSQLConnection(Connection):
         ):
             self.send(liveness.BOUND_TRANSACTION)
 
+    @contextmanager
+    def limiting_django(self, lock_timeout: float | None) -> Iterator[None]:
+        """Set the limit before the first statement of the transaction."""
+        limit = f"SET LOCAL lock_timeout = '{_milliseconds(lock_timeout)}'"
+        is_set = False
+
+        def set_limit(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            nonlocal is_set
+            if not is_set and context["connection"].in_atomic_block:
+                is_set = True
+                context["cursor"].cursor.execute(limit)
+            return execute(sql, params, many, context)
+
+        with self.wrapper.execute_wrapper(set_limit):
+            yield
+
     def fresh(self) -> None:
         """Start a file in a clean session."""
         self.clean()

@@ -9,10 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_guard.exceptions import Refused
-from migration_guard.fresh.ordering import DjangoMigration, DjangoStep, order
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName
+from migration_guard.planning.one_order import (
+    DjangoMigration,
+    DjangoStep,
+    Project,
+    order,
+    steps_to_run,
+)
 
 
 def sql(id_, *requires):
@@ -30,6 +36,16 @@ def django(name, *after, needs=()):
 def _key(name):
     app, _, rest = name.partition(".")
     return app, rest
+
+
+def steps(waiting, files, stands_for=None, target=None, applied=()):
+    """Return the steps that a database lacks where `applied` is applied."""
+    project = Project(waiting, files, stands_for or {})
+    return steps_to_run(project, lambda item: _name(item) not in applied, target)
+
+
+def _name(item):
+    return str(item) if isinstance(item, DjangoMigration) else item.id
 
 
 def told(steps):
@@ -59,7 +75,7 @@ CASES = {
     "a Django migration needs an SQL one": (
         [django("a.1"), django("a.2", "a.1", needs=["1"])],
         [sql("1_a"), sql("2_b")],
-        ["[a.1]", "1_a 2_b", "[a.2]"],
+        ["[a.1]", "1_a", "[a.2]", "2_b"],
     ),
     "and what depends on it waits with it, and no other": (
         [django("a.1", needs=["1"]), django("a.2", "a.1"), django("b.1")],
@@ -102,22 +118,16 @@ CASES = {
 
 @pytest.mark.parametrize(("waiting", "files", "expected"), CASES.values(), ids=CASES)
 def test_order_when_each_needs_what_it_needs_then_all_come_in_time(waiting, files, expected):
-    assert told(order(waiting, files)) == expected
+    assert told(steps(waiting, files)) == expected
 
 
 def test_order_when_a_required_migration_is_squashed_then_what_replaces_it_is_waited_for():
     squashed = django("a.squashed", needs=["1"])
     files = [sql("1_a"), sql("2_b", "a.2")]
 
-    steps = order([squashed], files, {("a", "1"): squashed.key, ("a", "2"): squashed.key})
+    stands_for = {("a", "1"): [squashed.key], ("a", "2"): [squashed.key]}
 
-    assert told(steps) == ["1_a", "[a.squashed]", "2_b"]
-
-
-def test_targets_when_migrations_run_together_then_only_the_last_of_each_line_are_named():
-    one, two, other = django("a.1"), django("a.2", "a.1"), django("b.1", "a.1")
-
-    assert DjangoStep((one, two, other)).targets == (("a", "2"), ("b", "1"))
+    assert told(steps([squashed], files, stands_for)) == ["1_a", "[a.squashed]", "2_b"]
 
 
 # Where there is no order
@@ -144,7 +154,7 @@ CYCLES = {
 @pytest.mark.parametrize(("waiting", "files", "chain"), CYCLES.values(), ids=CYCLES)
 def test_order_when_migrations_wait_for_each_other_then_the_chain_is_named(waiting, files, chain):
     with pytest.raises(Refused, match="wait for each other") as caught:
-        order(waiting, files)
+        steps(waiting, files)
 
     (problem,) = caught.value.problems
     assert problem.rule == "requirement-cycle"
@@ -155,7 +165,7 @@ def test_order_when_migrations_wait_for_each_other_then_the_chain_is_named(waiti
 @pytest.mark.parametrize("needed", ["3", "0003", "3_c", "2_other", "02_b"])
 def test_order_when_a_needed_migration_is_not_there_then_it_is_named(needed):
     with pytest.raises(Refused) as caught:
-        order([django("a.1", needs=["2", needed])], [sql("1_a"), sql("2_b")])
+        steps([django("a.1", needs=["2", needed])], [sql("1_a"), sql("2_b")])
 
     (problem,) = caught.value.problems
     assert problem.rule == "unknown-requirement"
@@ -200,41 +210,97 @@ def _edges(waiting, files):
     return edges
 
 
+def _is_circular(edges):
+    try:
+        list(TopologicalSorter(edges).static_order())
+    except CycleError:
+        return True
+    return False
+
+
 @given(projects())
 def test_order_when_the_graph_is_any_then_each_comes_once_behind_what_it_needs(project):
     waiting, files = project
     edges = _edges(waiting, files)
-    try:
-        list(TopologicalSorter(edges).static_order())
-    except CycleError:
+    if _is_circular(edges):
         with pytest.raises(Refused, match="there is no order"):
-            order(waiting, files)
+            order(Project(waiting, files))
         return
 
-    steps = order(waiting, files)
+    names = [_name(item) for item in order(Project(waiting, files))]
 
-    names = [name.strip("[]") for step in told(steps) for name in step.split()]
     place = {name: number for number, name in enumerate(names)}
     assert sorted(names) == sorted(edges)
     assert all(place[before] < place[name] for name in edges for before in edges[name])
-    # Steps alternate, so that as few runs as possible build the database.
-    assert all(type(one) is not type(other) for one, other in pairwise(steps))
 
 
 @given(projects())
-def test_order_when_a_django_migration_comes_after_sql_then_it_could_not_come_before(project):
+def test_order_when_a_django_migration_comes_then_it_could_not_come_before(project):
     waiting, files = project
     edges = _edges(waiting, files)
-    try:
-        steps = order(waiting, files)
-    except Refused:
+    if _is_circular(edges):
         return
 
-    for before, step in pairwise(steps):
-        if isinstance(step, DjangoStep):
-            just_run = {file.id for file in before.files}
-            for one in step.migrations:
-                assert _all_before(str(one), edges) & just_run
+    items = order(Project(waiting, files))
+
+    for before, item in pairwise(items):
+        if isinstance(item, DjangoMigration) and not isinstance(before, DjangoMigration):
+            assert before.id in _all_before(str(item), edges)
+
+
+@given(projects(), st.integers(0, 6))
+def test_order_when_files_are_added_at_the_end_moves_nothing_before_them(project, count):
+    waiting, files = project
+    if _is_circular(_edges(waiting, files)):
+        return
+    whole = [_name(item) for item in order(Project(waiting, files))]
+    early = files[: max(0, len(files) - count)]
+    late = {file.id for file in files} - {file.id for file in early}
+    there = [one for one in waiting if not _all_before(str(one), _edges(waiting, files)) & late]
+
+    before = [_name(item) for item in order(Project(there, early))]
+
+    assert whole[: len(before)] == before
+
+
+@given(projects(), st.data())
+def test_steps_when_some_is_applied_are_the_rest_of_that_order(project, data):
+    waiting, files = project
+    if _is_circular(_edges(waiting, files)):
+        return
+    whole = [_name(item) for item in order(Project(waiting, files))]
+    applied = data.draw(st.sets(st.sampled_from(whole))) if whole else set()
+
+    found = steps(waiting, files, applied=applied)
+
+    assert [name for step in found for name in step.names] == [
+        name for name in whole if name not in applied
+    ]
+    assert all(type(one) is not type(other) for one, other in pairwise(found))
+
+
+@given(projects(), st.integers(0, 31))
+def test_steps_when_there_is_a_target_leave_out_what_needs_more(project, target):
+    waiting, files = project
+    edges = _edges(waiting, files)
+    if _is_circular(edges):
+        return
+
+    names = {name for step in steps(waiting, files, target=target) for name in step.names}
+
+    above = {file.id for file in files if file.number > target}
+    assert names == {
+        name for name in edges if name not in above and not _all_before(name, edges) & above
+    }
+
+
+def test_steps_when_the_circle_is_applied_go_on_behind_it():
+    waiting = [django("a.1", needs=["1"]), django("a.2", "a.1", needs=["2"])]
+    files = [sql("1_a", "a.1"), sql("2_b", "a.1")]
+
+    assert told(steps(waiting, files, applied={"a.1", "1_a"})) == ["2_b", "[a.2]"]
+    with pytest.raises(Refused, match="there is no order"):
+        steps(waiting, files)
 
 
 def _all_before(name, edges):

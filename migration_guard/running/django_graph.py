@@ -1,0 +1,112 @@
+"""Django's migrations as the one order takes them: the whole graph, and what is applied."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.migration import Migration
+
+from migration_guard.exceptions import Refused
+from migration_guard.operations import RequiresSQL
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.one_order import DjangoMigration, Key, Project
+from migration_guard.running.connection import Connection
+from migration_guard.running.own_tables import APP, LOADER_ERRORS, loader_error
+
+
+class DjangoGraph(NamedTuple):
+    """The migrations of both kinds, and the keys of those of Django that are applied."""
+
+    project: Project
+    applied: Collection[Key]
+
+
+def read_graph(connection: Connection, files: Sequence[MigrationFile]) -> DjangoGraph:
+    """Return Django's graph as it is for this database.
+
+    The app's own migrations are not among them: they are carried out before. Raises CannotTell
+    where migrations cannot be loaded, and Refused where two branches of an app are not merged.
+    """
+    try:
+        executor = MigrationExecutor(connection.wrapper)
+    except LOADER_ERRORS as error:
+        raise loader_error(error) from error
+    loader = executor.loader
+    refuse_conflicts(loader)
+    plan = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
+    django = [
+        _django_migration(migration, loader)
+        for migration, _backwards in plan
+        if migration.app_label != APP
+    ]
+    names = {key for file in files for key in file.directives.requires}
+    stands_for = {key: [*_find_in_graph(key, loader)] for key in names}
+    return DjangoGraph(Project(django, files, stands_for), loader.applied_migrations.keys())
+
+
+def has_requirements() -> bool:
+    """Return whether any Django migration of the project requires an SQL one."""
+    try:
+        loader = MigrationLoader(None)
+    except LOADER_ERRORS:  # ``migrate`` has a better message
+        return False
+    return any(_needs(migration) for migration in loader.disk_migrations.values())
+
+
+def refuse_conflicts(loader: MigrationLoader) -> None:
+    """Raise Refused where two branches of an app are not merged, as ``migrate`` does."""
+    conflicts = loader.detect_conflicts()
+    if conflicts:
+        listed = "; ".join(f"{app}: {', '.join(sorted(ends))}" for app, ends in conflicts.items())
+        raise Refused(
+            f"Django's migrations have several ends in one app ({listed}).",
+            "Merge them: manage.py makemigrations --merge.",
+        )
+
+
+def key_of(migration: Migration) -> Key:
+    """Return (app, name)."""
+    return migration.app_label, migration.name
+
+
+def _django_migration(migration: Migration, loader: MigrationLoader) -> DjangoMigration:
+    key = key_of(migration)
+    after = frozenset(node.key for node in loader.graph.node_map[key].parents)
+    return DjangoMigration(key, after, _needs(migration))
+
+
+def _needs(migration: Migration) -> tuple[tuple[int, str], ...]:
+    """Return the SQL migrations that a Django migration requires, as number and name."""
+    return tuple(
+        (operation.number, operation.migration)
+        for operation in migration.operations
+        if isinstance(operation, RequiresSQL)
+    )
+
+
+def _find_in_graph(key: Key, loader: MigrationLoader) -> set[Key]:
+    """Return what stands for a migration in the graph: a squash, or those that it replaces.
+
+    A squash stands there only where all of what it replaces is applied, or nothing of it.
+    """
+
+    def walk(start: Key, following: Callable[[Key], Iterator[Key]]) -> set[Key]:
+        found, seen, ahead = set[Key](), set[Key](), [start]
+        while ahead:
+            key = ahead.pop()
+            if key in loader.graph.nodes:
+                found.add(key)
+            elif key not in seen:
+                seen.add(key)
+                ahead += following(key)
+        return found
+
+    def replacing(key: Key) -> Iterator[Key]:
+        return (new for new, squash in loader.replacements.items() if key in squash.replaces)
+
+    def replaced(key: Key) -> Iterator[Key]:
+        squash = loader.replacements.get(key)
+        return iter(squash.replaces if squash is not None else ())
+
+    return walk(key, replacing) or walk(key, replaced)

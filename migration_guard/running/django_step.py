@@ -1,0 +1,156 @@
+"""A step of Django's migrations within a run: one ``migrate``, by what is pending then.
+
+``migrate APP NAME`` would unapply what another process has applied beyond NAME; this applies a list
+of migrations, and each step has an executor and signals of its own. Source: Django,
+``core/management/commands/migrate.py``.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from io import StringIO
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import OutputWrapper
+from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
+from django.db.migrations.exceptions import InconsistentMigrationHistory
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
+from django.db.migrations.state import ModelState, ProjectState
+from django.utils.module_loading import module_has_submodule
+
+from migration_guard.exceptions import GuardError, Refused
+from migration_guard.planning.one_order import DjangoStep, Key
+from migration_guard.running import interrupts
+from migration_guard.running.connection import Connection
+from migration_guard.running.django_failures import django_failure, django_interruption
+from migration_guard.running.django_graph import key_of, refuse_conflicts
+from migration_guard.running.own_tables import LOADER_ERRORS, loader_error
+
+# Called with ``app.name`` when a migration begins, and when it is applied.
+Observe = Callable[[str, bool], None]
+
+
+def run_step(
+    connection: Connection,
+    step: DjangoStep,
+    lock_timeout: float | None,
+    applied: Sequence[str],
+    observe: Observe,
+) -> None:
+    """Apply what is pending of a step; an empty step only sends the signals of ``migrate``.
+
+    ``applied`` is what this run has applied, and grows meanwhile. Raises DjangoFailed for a
+    migration or a receiver of a signal that fails, and Interrupted.
+    """
+    migrate = _Migrate(connection, lock_timeout, observe)
+    try:
+        migrate.run({migration.key for migration in step.migrations})
+    except GuardError:
+        raise
+    except LOADER_ERRORS as error:
+        raise loader_error(error) from error
+    except KeyboardInterrupt as error:
+        raise django_interruption(connection, migrate.place, applied) from error
+    # A migration may run any code of the project.
+    except Exception as error:
+        if interrupts.is_behind(error):
+            raise django_interruption(connection, migrate.place, applied) from error
+        raise django_failure(connection, migrate.place, error, applied) from error
+
+
+class _Migrate:
+    """One ``migrate``; ``place`` says what it is at."""
+
+    def __init__(
+        self, connection: Connection, lock_timeout: float | None, observe: Observe
+    ) -> None:
+        self._connection = connection
+        self._wrapper = connection.wrapper
+        self._lock_timeout = lock_timeout
+        self._observe = observe
+        self.place: Migration | str = ""
+
+    def run(self, keys: Collection[Key]) -> None:
+        """Apply the migrations of these keys, as far as they are pending now."""
+        for config in apps.get_app_configs():  # where receivers of the signals live
+            if config.module is not None and module_has_submodule(config.module, "management"):
+                import_module(".management", config.name)
+        self._wrapper.prepare_database()
+        executor: Any = _Executor(self._wrapper, self._begin_or_end, self._limit)
+        loader = executor.loader
+        _refuse_inconsistent(loader, self._wrapper)
+        refuse_conflicts(loader)
+        whole = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
+        plan = [
+            (migration, False)
+            for migration, _backwards in whole
+            if key_of(migration) in keys - loader.applied_migrations.keys()
+        ]
+        if keys and not plan:
+            return  # another process was faster
+        state = executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001
+        self._send(emit_pre_migrate_signal, state, plan)
+        state = executor.migrate([], plan=plan, state=state.clone())
+        state.clear_delayed_apps_cache()
+        _render_real_models(state)
+        self._send(emit_post_migrate_signal, state, plan)
+
+    def _send(self, emit: Callable[..., None], state: ProjectState, plan: Any) -> None:
+        self.place = "pre_migrate" if emit is emit_pre_migrate_signal else "post_migrate"
+        # Standard output may be JSON.
+        out = OutputWrapper(StringIO())
+        emit(0, False, self._wrapper.alias, stdout=out, apps=state.apps, plan=plan)
+
+    def _begin_or_end(self, action: str, migration: Any = None, _fake: bool = False) -> None:
+        if migration is None:
+            return
+        self.place = migration
+        if action in ("apply_start", "apply_success"):
+            self._observe(f"{migration.app_label}.{migration.name}", action == "apply_success")
+
+    @contextmanager
+    def _limit(self, migration: Migration) -> Iterator[None]:
+        """Limit how long an atomic migration waits for a lock, where the vendor can."""
+        if not migration.atomic:
+            yield
+            return
+        with self._connection.limiting_django(self._lock_timeout):
+            yield
+
+
+class _Executor(MigrationExecutor):
+    """Django's executor, with a context around each migration."""
+
+    def __init__(self, wrapper: Any, callback: Any, around: Callable[[Migration], Any]) -> None:
+        super().__init__(wrapper, callback)
+        self._around = around
+
+    def apply_migration(
+        self, state: Any, migration: Migration, *args: Any, **kwargs: Any
+    ) -> ProjectState:
+        """Apply it within that context."""
+        with self._around(migration):
+            applied: ProjectState = super().apply_migration(state, migration, *args, **kwargs)
+            return applied
+
+
+def _refuse_inconsistent(loader: Any, wrapper: Any) -> None:
+    try:
+        loader.check_consistent_history(wrapper)
+    except InconsistentMigrationHistory as error:
+        raise Refused(
+            f"Django's own history is not consistent: {error}",
+            "manage.py migrate says the same; mend that history first.",
+        ) from error
+
+
+def _render_real_models(state: ProjectState) -> None:
+    """Give receivers of post_migrate the models of real apps with their relations."""
+    rendered = state.apps
+    with rendered.bulk_update():
+        keys = [(model.app_label, model.name_lower) for model in rendered.real_models]
+        for key in keys:
+            rendered.unregister_model(*key)
+    rendered.render_multiple([ModelState.from_model(apps.get_model(*key)) for key in keys])

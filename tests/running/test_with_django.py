@@ -1,0 +1,318 @@
+"""`--with-django`: one order over both kinds of migrations, as a deploy carries it out."""
+
+import json
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.commands.refusals import tables as tables_of
+from tests.projects import Project
+from tests.running.support import applied
+
+# Neither `migrate` nor `runsqlmigrations` alone can go through this: each needs a part of the other.
+SHOP = {
+    "shop/migrations/__init__.py": "",
+    "shop/migrations/0001_initial.py": """\
+        from django.db import migrations, models
+        from migration_guard.operations import RequiresSQL
+
+        class Migration(migrations.Migration):
+            operations = [
+                RequiresSQL("0001"),
+                migrations.CreateModel(
+                    "Author",
+                    [
+                        ("id", models.AutoField(primary_key=True)),
+                        ("name", models.CharField(max_length=40)),
+                    ],
+                ),
+            ]
+    """,
+}
+SQL = {
+    "0001_genres.sql": "CREATE TABLE genres (name varchar(40) PRIMARY KEY);",
+    "0002_isbn.sql": """\
+        -- guard: requires = shop.0001_initial
+        INSERT INTO shop_author (id, name) VALUES (1, 'Sappho');
+    """,
+}
+RENAME = {
+    "shop/migrations/0002_rename.py": """\
+        from django.db import migrations
+        from migration_guard.operations import RequiresSQL
+
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0001_initial")]
+            operations = [RequiresSQL("0002"), migrations.RenameModel("Author", "Writer")]
+    """,
+    "shop/migrations/0003_more.py": """\
+        from django.db import migrations, models
+        from migration_guard.operations import RequiresSQL
+
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_rename")]
+            operations = [
+                RequiresSQL("0003"),
+                migrations.AddField("Writer", "born", models.IntegerField(null=True)),
+            ]
+    """,
+    "shop/models.py": """\
+        from django.db import models
+
+        class Writer(models.Model):
+            name = models.CharField(max_length=40)
+            born = models.IntegerField(null=True)
+    """,
+}
+THIRD = {"0003_ode.sql": "UPDATE shop_writer SET name = 'Psappho';"}
+STEPS = [
+    {"kind": "sql", "names": ["0001_genres"]},
+    {"kind": "django", "names": ["shop.0001_initial"]},
+    {"kind": "sql", "names": ["0002_isbn"]},
+]
+
+
+@pytest.fixture
+def project(database, tmp_path):
+    """Give a project whose migrations of both kinds cross."""
+    project = Project(tmp_path / "site", database)
+    project.write(SHOP)
+    project.migrations(SQL)
+    return project
+
+
+def steps_of(done):
+    """Return the steps of a run, without the apps that the crossing does not concern."""
+    document = json.loads(done.out[done.out.index("{\n") :])
+    steps = [
+        {**step, "names": [name for name in step["names"] if name.startswith(("shop.", "0"))]}
+        for step in document["steps"]
+    ]
+    return [step for step in steps if step["names"]]
+
+
+def tables(project):
+    """Return which tables of the project there are."""
+    return tables_of(project.database) & {"genres", "shop_author", "shop_writer"}
+
+
+def test_crossing_when_deployed_with_one_command_goes_through(project):
+    done = project.manage("runsqlmigrations", "--with-django")
+    again = project.manage("runsqlmigrations", "--with-django", "--check")
+
+    assert (done.code, again.code) == (0, 0), done.out + again.out
+    assert applied(project.database) == ["0001_genres", "0002_isbn"]
+    assert project.database.execute("SELECT name FROM shop_author") == [("Sappho",)]
+
+
+def test_crossing_when_each_command_runs_alone_is_told_the_one_that_works(project):
+    stuck = [project.manage("migrate"), project.manage("runsqlmigrations")]
+
+    assert [run.code for run in stuck] == [1, 1]
+    assert all("manage.py runsqlmigrations --with-django" in run.out for run in stuck)
+    assert not any("--target" in run.out or "migrate shop" in run.out for run in stuck)
+
+
+def test_plan_when_it_covers_both_kinds_lists_the_steps_and_writes_nothing(project):
+    plan = project.manage("runsqlmigrations", "--with-django", "--plan", "--format", "json")
+    text = project.manage("runsqlmigrations", "--with-django", "--plan")
+    check = project.manage("runsqlmigrations", "--with-django", "--check")
+
+    assert (plan.code, text.code, check.code) == (0, 0, 1)
+    assert steps_of(plan) == STEPS
+    assert "shop.0001_initial" in text.out
+    assert "Run manage.py runsqlmigrations --with-django." in check.out
+    assert tables(project) == set()
+
+
+def test_target_when_given_leaves_out_what_needs_more(project):
+    project.write(RENAME)
+    project.migrations(THIRD)
+
+    done = project.manage("runsqlmigrations", "--with-django", "--target", "1")
+
+    assert done.code == 0, done.out
+    assert applied(project.database) == ["0001_genres"]
+    assert tables(project) == {"genres", "shop_author"}
+
+
+def test_steps_when_a_model_is_renamed_between_them_keep_one_table(project):
+    first = project.manage("runsqlmigrations", "--with-django")
+    project.write(RENAME)
+    project.migrations(THIRD)
+
+    then = project.manage("runsqlmigrations", "--with-django")
+
+    assert (first.code, then.code) == (0, 0), first.out + then.out
+    assert tables(project) == {"genres", "shop_writer"}
+    assert project.database.execute("SELECT name, born FROM shop_writer") == [("Psappho", None)]
+    assert project.database.execute(
+        "SELECT model FROM django_content_type WHERE app_label = 'shop'"
+    ) == [("writer",)]
+
+
+def test_signals_when_steps_are_sent_name_the_migrations_of_each(project):
+    project.write(
+        {
+            "shop/management/__init__.py": """\
+                import pathlib
+                from django.db.models.signals import post_migrate, pre_migrate
+
+                def note(sender, signal, plan, **kwargs):
+                    if sender.label == "shop":
+                        kind = "before" if signal is pre_migrate else "after"
+                        names = [f"{one.app_label}.{one.name}" for one, _ in plan]
+                        with pathlib.Path("signals").open("a") as file:
+                            print(kind, *(name for name in names if "shop" in name), file=file)
+
+                pre_migrate.connect(note, weak=False)
+                post_migrate.connect(note, weak=False)
+            """,
+            **RENAME,
+        }
+    )
+    project.migrations(THIRD)
+
+    done = project.manage("runsqlmigrations", "--with-django")
+    project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+    lines = (project.path / "signals").read_text().splitlines()
+    assert [line.strip() for line in lines if "shop" in line] == [
+        f"{kind} shop.{name}"
+        for name in ("0001_initial", "0002_rename", "0003_more")
+        for kind in ("before", "after")
+    ]
+    assert lines[-2:] == ["before", "after"]  # nothing was pending; `migrate` sends them, too
+
+
+# -- what goes wrong
+
+FAILING = """\
+    from django.db import migrations
+    from migration_guard.operations import RequiresSQL
+
+    class Migration(migrations.Migration):
+        atomic = {atomic}
+        dependencies = [("shop", "0001_initial")]
+        operations = [
+            RequiresSQL("0002"),
+            migrations.RunSQL("CREATE TABLE half (id integer)"),
+            migrations.RunSQL("INSERT INTO nothing VALUES (1)"),
+        ]
+"""
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_django_migration_when_it_fails_says_what_is_left_and_goes_on_once_it_is_right(
+    project, atomic
+):
+    path = "shop/migrations/0002_half.py"
+    project.write({path: textwrap.dedent(FAILING).format(atomic=atomic)})
+    is_whole = atomic and project.database.vendor != "mysql"
+
+    failed = project.manage("runsqlmigrations", "--with-django")
+
+    assert failed.code == 1, failed.out
+    assert "Traceback" not in failed.out
+    assert "Django's migration shop.0002_half failed: " in failed.out
+    assert "shop.0001_initial, 0002_isbn." in failed.out
+    assert ("was rolled back as a whole" in failed.out) is is_whole
+    assert ("may stay" in failed.out) is not is_whole
+    assert "Next: correct it, and run manage.py runsqlmigrations --with-django again." in failed.out
+    assert ("half" in tables_of(project.database)) is not is_whole
+
+    project.database.execute("DROP TABLE IF EXISTS half")
+    text = (project.path / path).read_text().replace("INSERT INTO nothing", "INSERT INTO half")
+    project.write({path: text})
+    assert project.manage("runsqlmigrations", "--with-django").code == 0
+    assert project.database.execute("SELECT id FROM half") == [(1,)]
+
+
+@pytest.mark.parametrize("signal", ["pre_migrate", "post_migrate"])
+def test_receiver_when_it_fails_is_named_with_what_is_applied(project, signal):
+    project.write(
+        {
+            "shop/management/__init__.py": f"""\
+                from django.db.models.signals import {signal}
+
+                def fail(sender, plan, **kwargs):
+                    if any(one.app_label == "shop" for one, _ in plan):
+                        raise LookupError("no such account")
+
+                {signal}.connect(fail, weak=False)
+            """
+        }
+    )
+
+    failed = project.manage("runsqlmigrations", "--with-django")
+
+    assert failed.code == 1, failed.out
+    assert f"a receiver of {signal} failed: LookupError: no such account" in failed.out
+    assert ("shop_author" in tables(project)) is (signal == "post_migrate")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("option", [["--fake", "0001_genres"], ["--baseline", "1"], ["--adopt"]])
+def test_option_when_it_runs_nothing_does_not_go_with_django(project, option):
+    done = project.manage("runsqlmigrations", "--with-django", *option)
+
+    assert done.code == 2, done.out
+    assert "--with-django runs migrations" in done.out
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_circle_when_no_order_exists_is_an_error_and_nothing_runs(project):
+    project.migrations({"0001_genres.sql": "-- guard: requires = shop.0001_initial\nSELECT 1;"})
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 1, done.out
+    assert "requirement-cycle" in done.out
+    assert "0001_genres needs shop.0001_initial needs the SQL migration 0001_genres" in done.out
+    assert tables(project) == set()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_lock_when_it_is_taken_bounds_atomic_migrations_of_django_alone(project, atomic):
+    project.configure(LOCK_TIMEOUT="200ms")
+    project.write(
+        {
+            "shop/migrations/0002_limit.py": f"""\
+                from django.db import migrations
+                from migration_guard.operations import RequiresSQL
+
+                class Migration(migrations.Migration):
+                    atomic = {atomic}
+                    dependencies = [("shop", "0001_initial")]
+                    operations = [
+                        RequiresSQL("0002"),
+                        migrations.RunSQL(
+                            "CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS value"
+                        ),
+                    ]
+            """
+        }
+    )
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+    expected = "200ms" if atomic else "0"
+    assert project.database.execute("SELECT value FROM seen") == [(expected,)]
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mysql"], indirect=True)
+def test_pods_when_four_start_at_once_apply_each_migration_once(project):
+    project.write(RENAME)
+    project.migrations(THIRD)
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(project.manage, "runsqlmigrations", "--with-django") for _ in range(4)]
+
+    assert [run.result().code for run in runs] == [0] * 4, [run.result().out for run in runs]
+    assert project.database.execute(
+        "SELECT count(*), count(DISTINCT name) FROM django_migrations WHERE app = 'shop'"
+    ) == [(3, 3)]
+    assert applied(project.database) == ["0001_genres", "0002_isbn", "0003_ode"]
