@@ -64,6 +64,23 @@ class Outcome(NamedTuple):
         return 1 if errors(self.problems) else 0
 
 
+class Readiness(NamedTuple):
+    """Whether a database has what this image ships.
+
+    ``missing`` holds ids of SQL migrations, and Django's as ``app.name``. ``reason`` says why it
+    cannot be told, without a secret; then nothing was reached.
+    """
+
+    alias: str
+    missing: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """True if nothing is missing."""
+        return not self.missing and not self.reason
+
+
 class Action(StrEnum):
     """What a repair does. The value is the command's option and the action in the audit."""
 

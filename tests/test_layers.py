@@ -28,6 +28,8 @@ FLOORS = {
     "linter": 3,
     "one_off": 3,
     "schema_check": 4,
+    "health": 4,
+    "views": 5,
     "fresh": 4,
     "management": 5,
     "admin": 5,

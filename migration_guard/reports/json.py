@@ -10,7 +10,7 @@ from migration_guard.planning.one_order import DjangoStep
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
 from migration_guard.reports.escaping import escape_json, mask_values
-from migration_guard.results import Assertion, Checked, FreshDatabase, Outcome, Repaired
+from migration_guard.results import Assertion, Checked, FreshDatabase, Outcome, Readiness, Repaired
 
 
 def run(outcome: Outcome) -> str:
@@ -33,6 +33,18 @@ def run(outcome: Outcome) -> str:
             for step in outcome.steps
         ]
     return dump(fields)
+
+
+def readiness(found: Readiness) -> str:
+    """Return what ``runsqlmigrations --check --wait --format json`` prints."""
+    return dump(
+        {
+            "database": found.alias,
+            "ready": found.is_ready,
+            "missing": list(found.missing),
+            "reason": found.reason,
+        }
+    )
 
 
 def repair(repaired: Repaired) -> str:

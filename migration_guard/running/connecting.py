@@ -106,6 +106,29 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
             connections[alias] = original
 
 
+@contextmanager
+def open_beside(alias: str, seconds: float) -> Iterator[tuple[Connection, Facts]]:
+    """Open another connection to the database of ``alias``, which only reads.
+
+    It must connect, and answer all that is asked in the block, within ``seconds`` each. An
+    in-memory SQLite database has no other connection. Raises CannotTell, and the driver's errors.
+    """
+    original = supported_connection(alias, read_only=True)
+    in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
+    wrapper = original
+    if not in_memory:
+        wrapper = copy_wrapper(original)
+        _configure(wrapper, read_only=True)
+        _class_of(wrapper).bound(wrapper, seconds)
+    try:
+        connection, facts = _connect(wrapper, original)
+        with connection.answering(seconds):
+            yield connection, facts
+    finally:
+        if not in_memory:
+            BaseDatabaseWrapper.close(wrapper)
+
+
 def _connect(
     wrapper: BaseDatabaseWrapper, original: BaseDatabaseWrapper
 ) -> tuple[Connection, Facts]:

@@ -25,7 +25,11 @@ class Command(GuardCommand):
         super().add_arguments(parser)
         look = parser.add_argument_group("only look (writes nothing)")
         look.add_argument("--plan", action="store_true", help="Show the state of each migration.")
-        look.add_argument("--check", action="store_true", help="Exit 1 if anything is pending.")
+        look.add_argument(
+            "--check",
+            action="store_true",
+            help="Exit 1 if anything is pending; with --wait, wait until nothing is.",
+        )
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
             "--target", type=int, metavar="NUMBER", help="Apply no migration above this number."
@@ -84,6 +88,8 @@ class Command(GuardCommand):
             with_django=options["with_django"],
             stepwise=options["verbosity"] > 0 and self.stderr.isatty(),
         )
+        if options["check"] and options["wait"] is not None:
+            return self._await_ready(options)
         only_look = options["plan"] or options["check"]
         if only_look:
             outcome = executor.look(options["database"], run_options)
@@ -92,6 +98,25 @@ class Command(GuardCommand):
                 outcome = executor.run(options["database"], run_options, observe)
         self._report(outcome, options, only_look=only_look)
         return self._judge(outcome, check=options["check"])
+
+    def _await_ready(self, options: dict[str, Any]) -> tuple[int, str]:
+        """Ask until the database has what this image ships, or the time is over."""
+        from migration_guard import health
+
+        found = health.await_ready(
+            options["database"], options["wait"], django=options["with_django"]
+        )
+        if options["format"] == "json":
+            self.say_document(json.readiness(found))
+        if found.is_ready:
+            return 0, ""
+        if found.reason:
+            return 2, f"{found.alias}: {found.reason}; the log has the rest."
+        return 1, (
+            f"{len(found.missing)} not there yet: {list_ids(found.missing)}.\n"
+            "Another run applies them, or: manage.py runsqlmigrations"
+            f"{' --with-django' if options['with_django'] else ''}."
+        )
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
         if options["verbosity"] > 0:

@@ -78,6 +78,7 @@ class MySQLConnection(Connection):
         "SELECT lower(table_name), column_name FROM information_schema.columns "
         "WHERE lower(table_name)"
     )
+    _limiting_options: ClassVar = ("connect_timeout", "read_timeout")
     _limits_of_another: ClassVar = {"connect_timeout": READ_TIMEOUT, "read_timeout": READ_TIMEOUT}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:

@@ -58,6 +58,7 @@ class PostgreSQLConnection(Connection):
         "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE lower(c.relname::text)"
     )
+    _limiting_options: ClassVar = ("connect_timeout",)
     _limits_of_another: ClassVar = {"connect_timeout": _LOOK_TIMEOUT}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
@@ -108,6 +109,12 @@ class PostgreSQLConnection(Connection):
         if read_only:
             # Who only looks does not wait for the network's own limit, which is minutes.
             options.setdefault("connect_timeout", _LOOK_TIMEOUT)
+
+    @contextmanager
+    def answering(self, seconds: float) -> Iterator[None]:
+        """Hang up if the block has not ended in time."""
+        with liveness.answering(self.driver, seconds):
+            yield
 
     def facts(self) -> Facts:
         """Read the facts, and the settings that Django made when it connected."""

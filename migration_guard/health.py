@@ -1,0 +1,143 @@
+"""Readiness: whether the database has the migrations that this image ships.
+
+from migration_guard import health
+
+health.ready("default").is_ready
+
+A pod is ready once the ids of its files, those for its environment and the database's stamp, are in
+the history. A database that is ahead is ready, so an older image stays ready after a rollback; what
+another release's run is doing, or has failed at, takes no pod out.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import DEFAULT_DB_ALIAS
+from django.db.migrations.executor import MigrationExecutor
+
+from migration_guard import conf
+from migration_guard.exceptions import GuardError
+from migration_guard.planning import files as planning_files
+from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.plan import State, make_plan
+from migration_guard.results import Readiness
+from migration_guard.running import connecting, own_tables
+from migration_guard.running.connection import Connection
+from migration_guard.running.facts import Facts
+from migration_guard.running.limits import Limits
+from migration_guard.running.own_tables import APP, LOADER_ERRORS
+from migration_guard.sql.masking import mask_text
+
+# Seconds in which a database must connect, and then answer each query.
+PATIENCE: Final = 2.0
+# Seconds between two questions of one that waits.
+PAUSE: Final = 1.0
+_LACKING: Final = (State.PENDING, State.OUT_OF_ORDER, State.RUNNING, State.FAILED)
+
+_log = logging.getLogger(__name__)
+# What was ready once stays so for this process: nothing is asked any more.
+_known: set[tuple[str, bool]] = set()
+_asking = threading.Lock()
+
+
+class _NoAnswerError(Exception):
+    """The database could not be asked."""
+
+
+def ready(alias: str = DEFAULT_DB_ALIAS, *, django: bool = False) -> Readiness:
+    """Return whether the database ``alias`` has what this image ships; raise nothing.
+
+    With ``django``, Django's migrations count too. It takes no lock and writes nothing: one short
+    query a table over a connection of its own, at most 2 s each, until it was ready once.
+    """
+    if (alias, django) in _known:
+        return Readiness(alias)
+    try:
+        with _asking:  # probes that come together need not all ask
+            missing = _find_missing(alias, django=django)
+    # A setting may be of any shape, and a module of a migration may raise anything.
+    except Exception as error:  # noqa: BLE001
+        return Readiness(alias, reason=_reason(alias, error))
+    if not missing:
+        _known.add((alias, django))
+    return Readiness(alias, missing)
+
+
+def await_ready(
+    alias: str = DEFAULT_DB_ALIAS, seconds: float = 0.0, *, django: bool = False
+) -> Readiness:
+    """Ask until the database is ready or the time is over; return the last answer.
+
+    Where the last one is that it cannot be told, an earlier one that named what is missing counts.
+    """
+    end = time.monotonic() + seconds
+    reached: Readiness | None = None
+    while True:
+        found = ready(alias, django=django)
+        reached = reached if found.reason else found
+        if found.is_ready or time.monotonic() >= end:
+            return reached or found
+        time.sleep(min(PAUSE, max(0.0, end - time.monotonic())))
+
+
+def aliases() -> list[str]:
+    """Return the databases that have SQL migrations."""
+    return sorted(conf.load().dirs)
+
+
+def forget() -> None:
+    """Ask again, also where it was ready; for tests that make a database anew."""
+    _known.clear()
+
+
+def _find_missing(alias: str, *, django: bool) -> tuple[str, ...]:
+    settings = conf.load()
+    environment = conf.environment(settings.environment, settings.environments)
+    vendor = connecting.supported_connection(alias, read_only=True).vendor
+    files = planning_files.read(settings.folders(alias), vendor, settings.environments)
+    if files.problems:
+        raise GuardError("the files of the migrations have problems: manage.py checksqlmigrations")
+    try:
+        with connecting.open_beside(alias, PATIENCE) as (connection, facts):
+            recorded = _read_history(connection, facts)
+            pending = _pending_of_django(connection) if django else ()
+    except LOADER_ERRORS:
+        raise
+    except Exception as error:
+        raise _NoAnswerError(str(error)) from error
+    plan = make_plan(files.files, recorded, environment, vendor)
+    lacking = [planned.id for planned in plan.migrations if planned.state in _LACKING]
+    return (*lacking, *pending)
+
+
+def _read_history(connection: Connection, facts: Facts) -> RecordedHistory:
+    if not own_tables.are_present(connection, facts):
+        return RecordedHistory({}, {})
+    history = own_tables.open_history(connection, facts)
+    with connection.failing():
+        connection.begin(Limits(PATIENCE, PATIENCE))
+        try:
+            return RecordedHistory(history.rows(), {}, stamp=history.stamp.environment())
+        finally:
+            connection.rollback()
+
+
+def _pending_of_django(connection: Connection) -> Sequence[str]:
+    executor: Any = MigrationExecutor(connection.wrapper)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [
+        f"{migration.app_label}.{migration.name}"
+        for migration, _backwards in plan
+        if migration.app_label != APP
+    ]
+
+
+def _reason(alias: str, error: Exception) -> str:
+    """Return what may be shown to anybody; the log has the rest."""
+    _log.warning('Readiness of "%s" cannot be told: %s', alias, mask_text(str(error)))
+    if isinstance(error, _NoAnswerError):
+        return "the database gives no answer"
+    return "the settings or the files of the migrations cannot be read"
