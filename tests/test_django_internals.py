@@ -17,11 +17,10 @@ import pytest
 from django.contrib.admin import ModelAdmin, options
 from django.contrib.admin.views import main
 from django.core.files import locks
-from django.core.management.commands import migrate
 from django.db.backends.base import creation, introspection, operations
 from django.db.backends.postgresql import psycopg_any
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
-from django.db.migrations import executor, graph, loader, recorder
+from django.db.migrations import executor, graph, loader, recorder, state
 from django.db.models import fields
 from django.test import TransactionTestCase
 
@@ -42,9 +41,16 @@ INTERNALS = [
     (SQLite, "is_in_memory_db", "testing"),
     # Django's migrations
     (loader.MigrationLoader, "migrations_module", "testing"),
-    (executor.MigrationExecutor, "migration_plan", "fresh/building"),
-    (graph.MigrationGraph, "leaf_nodes", "fresh/building"),
-    (migrate.Command, "migration_progress_callback", "fresh/building"),
+    (executor.MigrationExecutor, "migration_plan", "running/django_graph"),
+    (executor.MigrationExecutor, "_create_project_state", "running/django_step"),
+    (executor.MigrationExecutor, "apply_migration", "running/django_step"),
+    (loader.MigrationLoader, "check_consistent_history", "running/django_step"),
+    (loader.MigrationLoader, "detect_conflicts", "running/django_graph"),
+    (graph.MigrationGraph, "leaf_nodes", "running/django_graph"),
+    (state.StateApps, "bulk_update", "running/django_step"),
+    (state.StateApps, "render_multiple", "running/django_step"),
+    (state.StateApps, "unregister_model", "running/django_step"),
+    (state.ProjectState, "clear_delayed_apps_cache", "running/django_step"),
     (recorder.MigrationRecorder, "Migration", "running/own_tables"),
     (recorder.MigrationRecorder, "record_applied", "running/own_tables"),
     (executor.MigrationExecutor, "apply_migration", "running/own_tables"),
@@ -60,7 +66,7 @@ INTERNALS = [
     (SQLite, "is_in_memory_db", "running/connecting"),
     (SQLite, "Database", "running/connection"),
     (psycopg_any, "is_psycopg3", "running/connecting"),
-    (introspection.BaseDatabaseIntrospection, "table_names", "history"),
+    (introspection.BaseDatabaseIntrospection, "table_names", "history/lookup"),
     (fields, "AutoFieldMixin", "contracts/from_models"),
     (locks, "lock", "running/sqlite/lock"),
     # psycopg below its documented cursors
@@ -89,11 +95,11 @@ SET_BY = [
     (main.ChangeList.get_results, "result_count", "admin/paging"),
     (main.ChangeList.get_results, "result_list", "admin/paging"),
     (main.ChangeList.__init__, "root_queryset", "admin/paging"),
-    (executor.MigrationExecutor.__init__, "loader", "fresh/building"),
-    (loader.MigrationLoader.build_graph, "graph", "fresh/building"),
-    (loader.MigrationLoader.build_graph, "replacements", "fresh/building"),
-    (loader.MigrationLoader.load_disk, "disk_migrations", "fresh/building"),
-    (graph.MigrationGraph.__init__, "node_map", "fresh/building"),
+    (executor.MigrationExecutor.__init__, "loader", "running/django_graph"),
+    (loader.MigrationLoader.build_graph, "graph", "running/django_graph"),
+    (loader.MigrationLoader.build_graph, "replacements", "running/django_graph"),
+    (loader.MigrationLoader.load_disk, "disk_migrations", "running/django_graph"),
+    (graph.MigrationGraph.__init__, "node_map", "running/django_graph"),
     (executor.MigrationExecutor.__init__, "recorder", "running/own_tables"),
     (loader.MigrationLoader.build_graph, "applied_migrations", "running/own_tables"),
     (loader.MigrationLoader.load_disk, "disk_migrations", "running/own_tables"),

@@ -179,7 +179,7 @@ def test_fresh_when_a_migration_reaches_for_another_database_refuses(
     migrations(FILES)
     other = tmp_path / "other.sqlite3"
     connections.settings["other"] = {**connections.settings["default"], "NAME": str(other)}
-    settings.MIGRATION_MODULES = {"migration_guard": None, "sessions": "tests.fresh.reaching"}
+    settings.MIGRATION_MODULES = {"sessions": "tests.fresh.reaching"}
 
     done = fresh()
 
