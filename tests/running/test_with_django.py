@@ -304,7 +304,7 @@ def test_lock_when_it_is_taken_bounds_atomic_migrations_of_django_alone(project,
     assert project.database.execute("SELECT value FROM seen") == [(expected,)]
 
 
-@pytest.mark.parametrize("database", ["postgresql", "mysql"], indirect=True)
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
 def test_pods_when_four_start_at_once_apply_each_migration_once(project):
     project.write(RENAME)
     project.migrations(THIRD)
