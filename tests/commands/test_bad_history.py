@@ -459,7 +459,7 @@ REQUIRES = {
         [
             "unmet-requirement",
             "requires the Django migration contenttypes.0001_initial, which is not applied",
-            "manage.py migrate contenttypes 0001_initial",
+            "manage.py runsqlmigrations --with-django",
         ],
     ),
     "unknown": (
