@@ -82,7 +82,7 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
     refuses and no other place expects.
     """
     original = supported_connection(alias, read_only=read_only)
-    in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
+    in_memory = _is_in_memory(original)
     wrapper = original if in_memory else copy_wrapper(original)
     if not in_memory:
         _configure(wrapper, read_only=read_only)
@@ -114,7 +114,7 @@ def open_beside(alias: str, seconds: float) -> Iterator[tuple[Connection, Facts]
     in-memory SQLite database has no other connection. Raises CannotTell, and the driver's errors.
     """
     original = supported_connection(alias, read_only=True)
-    in_memory = original.vendor == "sqlite" and original.is_in_memory_db()  # type: ignore[attr-defined]
+    in_memory = _is_in_memory(original)
     wrapper = original
     if not in_memory:
         wrapper = copy_wrapper(original)
@@ -127,6 +127,11 @@ def open_beside(alias: str, seconds: float) -> Iterator[tuple[Connection, Facts]
     finally:
         if not in_memory:
             BaseDatabaseWrapper.close(wrapper)
+
+
+def _is_in_memory(wrapper: BaseDatabaseWrapper) -> bool:
+    """Return whether a database lives in its one connection."""
+    return wrapper.vendor == "sqlite" and bool(wrapper.is_in_memory_db())  # type: ignore[attr-defined]
 
 
 def _connect(

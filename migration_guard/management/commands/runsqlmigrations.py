@@ -53,17 +53,7 @@ class Command(GuardCommand):
             action="store_true",
             help="Also apply migrations below the highest applied number (audited).",
         )
-        wait = parser.add_mutually_exclusive_group()
-        wait.add_argument(
-            "--no-wait",
-            dest="wait",
-            action="store_const",
-            const=0.0,
-            help="Give up at once if another run holds the lock.",
-        )
-        wait.add_argument(
-            "--wait", type=_seconds, metavar="SECONDS", help="Wait that long for another run."
-        )
+        _add_wait(parser)
         parser.add_argument(
             "--environment",
             metavar="NAME",
@@ -154,6 +144,20 @@ class Command(GuardCommand):
             listed = list_ids(pending)
             return 1, f"{len(pending)} pending: {listed}.\nRun manage.py runsqlmigrations{option}."
         return 0, ""
+
+
+def _add_wait(parser: ArgumentParser) -> None:
+    wait = parser.add_mutually_exclusive_group()
+    wait.add_argument(
+        "--no-wait",
+        dest="wait",
+        action="store_const",
+        const=0.0,
+        help="Give up at once if another run holds the lock.",
+    )
+    wait.add_argument(
+        "--wait", type=_seconds, metavar="SECONDS", help="Wait that long for another run."
+    )
 
 
 def _seconds(text: str) -> float:
