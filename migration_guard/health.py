@@ -13,9 +13,10 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from migration_guard import conf
@@ -31,43 +32,59 @@ from migration_guard.running.limits import Limits
 from migration_guard.running.own_tables import APP, LOADER_ERRORS
 from migration_guard.sql.masking import mask_text
 
-# Seconds in which a database must connect, and then answer each query.
+# Seconds in which a database must answer; a probe waits no longer.
 PATIENCE: Final = 2.0
 # Seconds between two questions of one that waits.
 PAUSE: Final = 1.0
 _LACKING: Final = (State.PENDING, State.OUT_OF_ORDER, State.RUNNING, State.FAILED)
 
 _log = logging.getLogger(__name__)
-# What was ready once stays so for this process: nothing is asked any more.
-_known: set[tuple[str, bool]] = set()
-_asking = threading.Lock()
+
+
+class _Question(NamedTuple):
+    """What is asked; an answer that was yes stays so for this process."""
+
+    alias: str
+    django: bool
+    environment: str | None
 
 
 class _NoAnswerError(Exception):
     """The database could not be asked."""
 
 
-def ready(alias: str = DEFAULT_DB_ALIAS, *, django: bool = False) -> Readiness:
+_answered: set[_Question] = set()
+# What is being asked now, so that probes that come together ask once.
+_asked: dict[_Question, Future[tuple[str, ...]]] = {}
+_lock = threading.Lock()
+
+
+def ready(
+    alias: str = DEFAULT_DB_ALIAS, *, django: bool = False, environment: str | None = None
+) -> Readiness:
     """Return whether the database ``alias`` has what this image ships; raise nothing.
 
-    With ``django``, Django's migrations count too. It takes no lock and writes nothing: one short
-    query a table over a connection of its own, at most 2 s each, until it was ready once.
+    With ``django``, Django's migrations count too; ``environment`` None stands for the setting. It
+    takes no lock and writes nothing: one short query a table over a connection of its own until it
+    was ready once, and an answer after 2 s at most.
     """
-    if (alias, django) in _known:
+    question = _Question(alias, django, environment)
+    if question in _answered:
         return Readiness(alias)
     try:
-        with _asking:  # probes that come together need not all ask
-            missing = _find_missing(alias, django=django)
+        missing = _ask(question)
     # A setting may be of any shape, and a module of a migration may raise anything.
     except Exception as error:  # noqa: BLE001
         return Readiness(alias, reason=_reason(alias, error))
-    if not missing:
-        _known.add((alias, django))
     return Readiness(alias, missing)
 
 
 def await_ready(
-    alias: str = DEFAULT_DB_ALIAS, seconds: float = 0.0, *, django: bool = False
+    alias: str = DEFAULT_DB_ALIAS,
+    seconds: float = 0.0,
+    *,
+    django: bool = False,
+    environment: str | None = None,
 ) -> Readiness:
     """Ask until the database is ready or the time is over; return the last answer.
 
@@ -76,7 +93,7 @@ def await_ready(
     end = time.monotonic() + seconds
     reached: Readiness | None = None
     while True:
-        found = ready(alias, django=django)
+        found = ready(alias, django=django, environment=environment)
         reached = reached if found.reason else found
         if found.is_ready or time.monotonic() >= end:
             return reached or found
@@ -90,18 +107,52 @@ def aliases() -> list[str]:
 
 def forget() -> None:
     """Ask again, also where it was ready; for tests that make a database anew."""
-    _known.clear()
+    _answered.clear()
 
 
-def _find_missing(alias: str, *, django: bool) -> tuple[str, ...]:
+def _ask(question: _Question) -> tuple[str, ...]:
+    """Return what is missing, asked by a thread whose connections are its own.
+
+    A driver that waits in a network hears of no limit. The thread ends when it has its answer, and
+    meanwhile nobody asks the same again. An in-memory SQLite database belongs to this thread.
+    """
+    if connecting.is_in_memory(connecting.supported_connection(question.alias, read_only=True)):
+        return _find_missing(question)
+    with _lock:
+        future = _asked.get(question)
+        if future is None:
+            future = _asked[question] = Future()
+            threading.Thread(target=_answer, args=(question, future), daemon=True).start()
+    try:
+        return future.result(PATIENCE)
+    except TimeoutError as error:
+        raise _NoAnswerError(f"no answer for {PATIENCE:g} s") from error
+
+
+def _answer(question: _Question, future: Future[tuple[str, ...]]) -> None:
+    try:
+        missing = _find_missing(question)
+        if not missing:
+            _answered.add(question)
+        future.set_result(missing)
+    except BaseException as error:  # noqa: BLE001
+        future.set_exception(error)
+    finally:
+        with _lock:
+            del _asked[question]
+        connections.close_all()
+
+
+def _find_missing(question: _Question) -> tuple[str, ...]:
+    alias, django, environment = question
     settings = conf.load()
-    environment = conf.environment(settings.environment, settings.environments)
+    environment = conf.environment(environment or settings.environment, settings.environments)
     vendor = connecting.supported_connection(alias, read_only=True).vendor
     files = planning_files.read(settings.folders(alias), vendor, settings.environments)
     if files.problems:
         raise GuardError("the files of the migrations have problems: manage.py checksqlmigrations")
     try:
-        with connecting.open_beside(alias, PATIENCE) as (connection, facts):
+        with connecting.open_connection(alias, read_only=True) as (connection, facts):
             recorded = _read_history(connection, facts)
             pending = _pending_of_django(connection) if django else ()
     except LOADER_ERRORS:
@@ -114,15 +165,13 @@ def _find_missing(alias: str, *, django: bool) -> tuple[str, ...]:
 
 
 def _read_history(connection: Connection, facts: Facts) -> RecordedHistory:
-    if not own_tables.are_present(connection, facts):
-        return RecordedHistory({}, {})
-    history = own_tables.open_history(connection, facts)
     with connection.failing():
-        connection.begin(Limits(PATIENCE, PATIENCE))
-        try:
-            return RecordedHistory(history.rows(), {}, stamp=history.stamp.environment())
-        finally:
-            connection.rollback()
+        if connection.keeps_session:
+            connection.limit(Limits(PATIENCE, PATIENCE))
+        if not own_tables.are_present(connection, facts):
+            return RecordedHistory({}, {})
+        history = own_tables.open_history(connection, facts)
+        return RecordedHistory(history.rows(), {}, stamp=history.stamp.environment())
 
 
 def _pending_of_django(connection: Connection) -> Sequence[str]:

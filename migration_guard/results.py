@@ -53,8 +53,8 @@ class Outcome(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """True if there is neither a file nor a history, and no problem."""
-        return not (self.plan.migrations or self.rows or self.problems or self.error)
+        """True if there is neither a migration nor a history, and no problem."""
+        return not (self.plan.migrations or self.rows or self.problems or self.error or self.steps)
 
     @property
     def returncode(self) -> int:

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from migration_guard import health
+from migration_guard.exceptions import GuardError
 from migration_guard.results import Readiness
 
 
@@ -25,8 +26,10 @@ def readiness(request: HttpRequest, *, django: bool = False) -> HttpResponse:
     """Answer 200 or 503; with ``django``, Django's migrations count too."""
     try:
         found = [health.ready(alias, django=django) for alias in health.aliases()]
-    except (TypeError, ValueError, OSError):
-        found = [Readiness("", reason="the settings cannot be read")]
+    except (GuardError, TypeError, ValueError, OSError):
+        found = [Readiness("settings", reason="they cannot be read")]
+    if not found:
+        found = [Readiness("settings", reason="no database has migrations (DIRS)")]
     is_ready = all(one.is_ready for one in found)
     status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     if request.get_preferred_type(["text/plain", "application/json"]) == "application/json":

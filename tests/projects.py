@@ -138,20 +138,33 @@ class Project:
         """Run pytest with the plugins that are installed."""
         return self.python("-m", "pytest", *PLUGIN, *args, env=env)
 
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start a management command, and return at once."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "django", *args],
+            cwd=self.path,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {key: os.environ[key] for key in os.environ if not key.startswith("PYTEST")}
+        paths = filter(None, (str(self.path), os.environ.get("PYTHONPATH")))
+        return {
+            **inherited,
+            "DJANGO_SETTINGS_MODULE": "site_settings",
+            "PYTHONPATH": os.pathsep.join(paths),
+        }
+
     def python(self, *args: str, env: Mapping[str, str] | None = None) -> Run:
         """Run Python in the project's folder."""
-        inherited = {key: os.environ[key] for key in os.environ if not key.startswith("PYTEST")}
         process = subprocess.run(
             [sys.executable, *args],
             cwd=self.path,
-            env={
-                **inherited,
-                "DJANGO_SETTINGS_MODULE": "site_settings",
-                "PYTHONPATH": os.pathsep.join(
-                    filter(None, (str(self.path), os.environ.get("PYTHONPATH")))
-                ),
-                **(env or {}),
-            },
+            env={**self._environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -46,7 +46,7 @@ def hold(args: Sequence[str], code: int, out: str, err: str) -> None:
     if not asked or (not out and (code < 0 or "usage: " in err)):
         return
     if asked == {"json"}:
-        waits = "--check" in options and {"--wait", "--no-wait"} & set(options)
+        waits = "--check" in options and "--wait" in options
         validate("readiness" if waits else command, json.loads(out))
     else:
         validate_sarif(json.loads(out))

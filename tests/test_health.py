@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+import time
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,31 @@ def test_ready_when_the_server_is_gone_says_so_without_a_secret(postgres, migrat
     assert 'Readiness of "default" cannot be told' in caplog.text
 
 
+@pytest.mark.parametrize("django", [True, False])
+def test_ready_when_a_table_is_locked_answers_in_time(postgres, migrations, guard, django):
+    migrations(FILES)
+    assert guard("runsqlmigrations", "--with-django").code == 0
+    locked = "django_migrations" if django else "applied_migrations"
+    with closing(postgres.connect()) as other:
+        other.autocommit = False
+        other.execute(f"LOCK TABLE {locked}")
+        started = time.monotonic()
+        found = [health.ready(django=django) for _ in range(3)]
+        seconds = time.monotonic() - started
+
+    assert [one.reason for one in found] == ["the database gives no answer"] * 3
+    assert seconds < 3 * (health.PATIENCE + 1)
+    wait_until(lambda: health.ready(django=django).is_ready)
+
+
+def test_ready_when_the_environment_is_named_asks_for_its_files(database, migrations, guard):
+    migrations({**FILES, **DEV}, ENVIRONMENT="dev")
+    assert guard("runsqlmigrations", "--environment", "dev", "--target", "2").code == 0
+
+    assert health.ready(environment="dev").missing == ("0003_dev",)
+    assert health.ready(environment="production").is_ready
+
+
 # -- waiting for it, in an init container
 
 
@@ -167,7 +193,7 @@ def test_check_when_the_time_is_over_names_what_is_missing(database, migrations,
     migrations(FILES)
 
     told = guard("runsqlmigrations", "--check", "--wait", "0.1")
-    result = guard("runsqlmigrations", "--check", "--no-wait", "--format", "json")
+    result = guard("runsqlmigrations", "--check", "--wait", "0.1", "--format", "json")
 
     assert (told.code, result.code) == (1, 1)
     assert "2 not there yet: 0001_a, 0002_b." in told.err
@@ -186,7 +212,17 @@ def test_check_when_a_file_was_edited_stops_no_pod_that_waits(database, migratio
     (folder / "0002_b.sql").write_text("CREATE TABLE other (id integer PRIMARY KEY);")
 
     assert guard("runsqlmigrations", "--check").code == 1
+    assert guard("runsqlmigrations", "--check", "--no-wait").code == 1
     assert guard("runsqlmigrations", "--check", "--wait", "1").code == 0
+
+
+def test_check_when_it_waits_takes_no_option_that_asks_for_less(sqlite, migrations, guard):
+    migrations(FILES)
+
+    result = guard("runsqlmigrations", "--check", "--wait", "1", "--target", "1")
+
+    assert result.code == 2
+    assert "--check --wait asks for all that these files ship." in result.err
 
 
 def test_check_when_the_server_was_never_reached_is_2(postgres, migrations, guard):
@@ -242,6 +278,15 @@ def test_view_when_the_database_gives_no_answer_is_503(postgres, migrations):
 
     assert status == 503
     assert document["databases"]["default"]["reason"] == "the database gives no answer"
+
+
+@pytest.mark.parametrize("guard_settings", [{"LOCK_TIMEOUT": "abc"}, {"DIRS": {}}])
+def test_view_when_the_settings_say_nothing_is_503(sqlite, settings, guard_settings):
+    settings.MIGRATION_GUARD = guard_settings
+
+    status, document = answer()
+
+    assert (status, document["ready"]) == (503, False)
 
 
 # -- eight pods

@@ -100,10 +100,12 @@ def steps_to_run(
             ),
             lambda file: not is_pending(file),
         )
-    kept = _up_to(target, filter(is_pending, items))
+    kept = {id(item) for item in _up_to(target, filter(is_pending, items))}
+    # Grouped before what is applied is left out: so Django's keep their place among the files.
     return tuple(
         DjangoStep(tuple(group)) if is_django else SQLStep(tuple(group))  # type: ignore[arg-type]
-        for is_django, group in groupby(kept, lambda item: isinstance(item, DjangoMigration))
+        for is_django, whole in groupby(items, lambda item: isinstance(item, DjangoMigration))
+        if (group := [item for item in whole if id(item) in kept])
     )
 
 
@@ -131,6 +133,28 @@ def order(
         queue.pass_file(place)
     items += queue.ready()
     return tuple(items)
+
+
+def unmet_needs(
+    steps: Sequence[Step], files: Sequence[MigrationFile], ids: Collection[str]
+) -> list[Problem]:
+    """Return a problem for each Django migration in ``steps`` whose SQL migration never comes.
+
+    ``ids`` are those that are applied or run; a file may be for other environments.
+    """
+    return [
+        Problem(
+            "unmet-requirement",
+            f"{migration} requires the SQL migration {files[place].id}, which does not run here",
+            "Let it run here too (-- guard: environments), or let RequiresSQL name another one.",
+            path=files[place].path,
+        )
+        for step in steps
+        if isinstance(step, DjangoStep)
+        for migration in step.migrations
+        for place in _places(migration, files)
+        if files[place].id not in ids
+    ]
 
 
 class _Queue:

@@ -17,7 +17,7 @@ from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection
 from migration_guard.running.errors import StatementError
 from migration_guard.running.facts import Facts
-from migration_guard.running.failures import step_failure
+from migration_guard.running.failures import Interrupted, step_failure
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.classify import mask_text
 from migration_guard.vendors import VENDORS, load
@@ -82,7 +82,7 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
     refuses and no other place expects.
     """
     original = supported_connection(alias, read_only=read_only)
-    in_memory = _is_in_memory(original)
+    in_memory = is_in_memory(original)
     wrapper = original if in_memory else copy_wrapper(original)
     if not in_memory:
         _configure(wrapper, read_only=read_only)
@@ -92,6 +92,8 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
         try:
             yield connection, facts
         except (GuardError, StatementError, Error, connection.driver_error) as error:
+            if isinstance(error, Interrupted):
+                raise
             if interrupts.is_behind(error):
                 raise KeyboardInterrupt from error
             if isinstance(error, GuardError | StatementError):
@@ -106,30 +108,7 @@ def open_connection(alias: str, *, read_only: bool = False) -> Iterator[tuple[Co
             connections[alias] = original
 
 
-@contextmanager
-def open_beside(alias: str, seconds: float) -> Iterator[tuple[Connection, Facts]]:
-    """Open another connection to the database of ``alias``, which only reads.
-
-    It must connect, and answer all that is asked in the block, within ``seconds`` each. An
-    in-memory SQLite database has no other connection. Raises CannotTell, and the driver's errors.
-    """
-    original = supported_connection(alias, read_only=True)
-    in_memory = _is_in_memory(original)
-    wrapper = original
-    if not in_memory:
-        wrapper = copy_wrapper(original)
-        _configure(wrapper, read_only=True)
-        _class_of(wrapper).bound(wrapper, seconds)
-    try:
-        connection, facts = _connect(wrapper, original)
-        with connection.answering(seconds):
-            yield connection, facts
-    finally:
-        if not in_memory:
-            BaseDatabaseWrapper.close(wrapper)
-
-
-def _is_in_memory(wrapper: BaseDatabaseWrapper) -> bool:
+def is_in_memory(wrapper: BaseDatabaseWrapper) -> bool:
     """Return whether a database lives in its one connection."""
     return wrapper.vendor == "sqlite" and bool(wrapper.is_in_memory_db())  # type: ignore[attr-defined]
 

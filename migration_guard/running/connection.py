@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Any, ClassVar, Self, TypeAlias
 
 from django.conf import settings
@@ -51,8 +50,6 @@ class Connection(ABC):
         "Next: see that the server is up, and run the same command again; it finds out how far "
         "this one came."
     )
-    # The OPTIONS that limit, in seconds, how long to connect and how long to wait for an answer.
-    _limiting_options: ClassVar[tuple[str, ...]] = ()
     # OPTIONS of another connection, which must not wait for the network's own limit of minutes.
     _limits_of_another: ClassVar[dict[str, Any]] = {}
 
@@ -88,17 +85,6 @@ class Connection(ABC):
     @abstractmethod
     def configure(wrapper: BaseDatabaseWrapper, *, read_only: bool) -> None:
         """Set the vendor's options of a connection that is not open yet."""
-
-    @classmethod
-    def bound(cls, wrapper: BaseDatabaseWrapper, seconds: float) -> None:
-        """Limit how long a connection that is not open yet waits, where OPTIONS can say so."""
-        limits = dict.fromkeys(cls._limiting_options, ceil(seconds))
-        wrapper.settings_dict["OPTIONS"].update(limits)
-
-    @contextmanager
-    def answering(self, seconds: float) -> Iterator[None]:  # noqa: ARG002
-        """Hang up if the block has not ended in time, where OPTIONS cannot limit an answer."""
-        yield
 
     @abstractmethod
     def facts(self) -> Facts:
@@ -326,7 +312,8 @@ class Connection(ABC):
     # -- the session
 
     def renew(self) -> None:
-        """Give a clean session after other code than the runner's has used this one."""
+        """Give a clean session before and after other code than the runner's uses this one."""
+        self.wrapper.ensure_connection()
         self.fresh()
 
     def clean(self) -> None:

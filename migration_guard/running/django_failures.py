@@ -1,7 +1,7 @@
 """The messages of a Django migration that failed, or was interrupted, within a run."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from django.core.management.base import CommandError
 from django.db import Error
@@ -16,8 +16,16 @@ from migration_guard.sql.masking import mask_text
 
 _AGAIN: Final = "run manage.py runsqlmigrations --with-django again"
 _FIRST: Final = {Kind.LOCKED: "", Kind.LOST: "see that the server is up, and "}
-# A migration, or the signal whose receivers run.
-Place = Migration | str
+
+
+class Migrating(Protocol):
+    """How far a step is: at a migration, or at the receivers of a signal."""
+
+    place: Migration | str
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the statements of the migration are committed, and its record may not be."""
 
 
 class DjangoFailed(Refused):
@@ -27,18 +35,18 @@ class DjangoFailed(Refused):
 
 
 def django_failure(
-    connection: Connection, place: Place, error: Exception, applied: Sequence[str]
+    connection: Connection, step: Migrating, error: Exception, applied: Sequence[str]
 ) -> DjangoFailed:
     """Build the message; ``applied`` is what this run applied before."""
     cause = connection.driver_cause(error)
     kind = connection.kind(cause) if cause is not None else None
     is_expected = isinstance(error, Error | CommandError)
     answer = mask_text(str(error).strip() if is_expected else f"{type(error).__name__}: {error}")
-    account = f"{_subject(place)} failed: {answer}"
+    account = f"{_subject(step)} failed: {answer}"
     first = "correct it, and " if kind is None else _FIRST.get(kind, "correct it, and ")
     failed = DjangoFailed(
         f"{account}\nApplied before it in this run: {list_ids(applied) or 'none'}.\n"
-        f"State: {_state(connection, place)}",
+        f"State: {_state(connection, step, kind)}",
         f"Next: {first}{_AGAIN}.",
     )
     failed.account = account
@@ -46,29 +54,37 @@ def django_failure(
 
 
 def django_interruption(
-    connection: Connection, place: Place, applied: Sequence[str]
+    connection: Connection, step: Migrating, applied: Sequence[str]
 ) -> Interrupted:
     """Build the message of an interrupt within a step of Django's migrations."""
     return Interrupted(
-        f"Interrupted at {_subject(place)}: {_state(connection, place)} The run lock is released.\n"
+        f"Interrupted at {_subject(step)}: {_state(connection, step)} The run lock is released.\n"
         f"Applied before it in this run: {list_ids(applied) or 'none'}.",
         f"Next: {_AGAIN}; it goes on where this run stopped.",
     )
 
 
-def _subject(place: Place) -> str:
+def _subject(step: Migrating) -> str:
+    place = step.place
     if isinstance(place, str):
-        return f"a receiver of {place}" if place else "the beginning of migrate"
+        return f"a receiver of {place}" if place else "migrate, outside of its migrations,"
     return f"Django's migration {place.app_label}.{place.name}"
 
 
-def _state(connection: Connection, place: Place) -> str:
+def _state(connection: Connection, step: Migrating, kind: Kind | None = None) -> str:
     """Return what of a migration may be in the database."""
-    if place == "post_migrate":
-        return "the migrations are applied; what receivers of the signal do may be half done."
+    place = step.place
     if isinstance(place, str):
-        return "nothing of this step was begun."
+        return _STATES[place]
     name = f"{place.app_label}.{place.name}"
+    if step.is_committed:
+        return (
+            f"the statements of {name} are committed, and its row in django_migrations may not be: "
+            f"look, and record it if it is missing (manage.py migrate {place.app_label} "
+            f"{place.name} --fake)."
+        )
+    if kind is Kind.LOST:
+        return f"{name} was rolled back, unless the answer to its COMMIT was lost: look."
     if place.atomic and connection.wrapper.features.can_rollback_ddl:
         return f"{name} was rolled back as a whole, and is not applied."
     why = (
@@ -78,3 +94,10 @@ def _state(connection: Connection, place: Place) -> str:
         f"{name} is not recorded as applied; what it did before may stay, since {why}. "
         "Look before it runs again."
     )
+
+
+_STATES: Final = {
+    "": "the migrations before it are applied.",
+    "pre_migrate": "nothing of this step was begun.",
+    "post_migrate": "the migrations are applied; what receivers of the signal do may be half done.",
+}

@@ -1,8 +1,10 @@
 """Django's migrations as the one order takes them: the whole graph, and what is applied."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
@@ -19,7 +21,7 @@ class DjangoGraph(NamedTuple):
     """The migrations of both kinds, and the keys of those of Django that are applied."""
 
     project: Project
-    applied: Collection[Key]
+    applied: set[Key]
 
 
 def read_graph(connection: Connection, files: Sequence[MigrationFile]) -> DjangoGraph:
@@ -33,7 +35,7 @@ def read_graph(connection: Connection, files: Sequence[MigrationFile]) -> Django
     except LOADER_ERRORS as error:
         raise loader_error(error) from error
     loader = executor.loader
-    refuse_conflicts(loader)
+    refuse_unusable(loader, connection.wrapper)
     plan = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
     django = [
         _django_migration(migration, loader)
@@ -42,7 +44,7 @@ def read_graph(connection: Connection, files: Sequence[MigrationFile]) -> Django
     ]
     names = {key for file in files for key in file.directives.requires}
     stands_for = {key: [*_find_in_graph(key, loader)] for key in names}
-    return DjangoGraph(Project(django, files, stands_for), loader.applied_migrations.keys())
+    return DjangoGraph(Project(django, files, stands_for), set(loader.applied_migrations))
 
 
 def has_requirements() -> bool:
@@ -54,8 +56,15 @@ def has_requirements() -> bool:
     return any(_needs(migration) for migration in loader.disk_migrations.values())
 
 
-def refuse_conflicts(loader: MigrationLoader) -> None:
-    """Raise Refused where two branches of an app are not merged, as ``migrate`` does."""
+def refuse_unusable(loader: MigrationLoader, wrapper: BaseDatabaseWrapper) -> None:
+    """Raise Refused, as ``migrate`` does, for an inconsistent history and for branches."""
+    try:
+        loader.check_consistent_history(wrapper)
+    except InconsistentMigrationHistory as error:
+        raise Refused(
+            f"Django's own history is not consistent: {error}",
+            "manage.py migrate says the same; mend that history first.",
+        ) from error
     conflicts = loader.detect_conflicts()
     if conflicts:
         listed = "; ".join(f"{app}: {', '.join(sorted(ends))}" for app, ends in conflicts.items())

@@ -5,16 +5,15 @@ of migrations, and each step has an executor and signals of its own. Source: Dja
 ``core/management/commands/migrate.py``.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from io import StringIO
 from typing import Any
 
 from django.apps import apps
-from django.core.management.base import OutputWrapper
+from django.core.management.base import OutputWrapper, no_translations
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
-from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
@@ -25,7 +24,7 @@ from migration_guard.planning.one_order import DjangoStep, Key
 from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection
 from migration_guard.running.django_failures import django_failure, django_interruption
-from migration_guard.running.django_graph import key_of, refuse_conflicts
+from migration_guard.running.django_graph import key_of, refuse_unusable
 from migration_guard.running.own_tables import LOADER_ERRORS, loader_error
 
 # Called with ``app.name`` when a migration begins, and when it is applied.
@@ -52,12 +51,12 @@ def run_step(
     except LOADER_ERRORS as error:
         raise loader_error(error) from error
     except KeyboardInterrupt as error:
-        raise django_interruption(connection, migrate.place, applied) from error
+        raise django_interruption(connection, migrate, applied) from error
     # A migration may run any code of the project.
     except Exception as error:
         if interrupts.is_behind(error):
-            raise django_interruption(connection, migrate.place, applied) from error
-        raise django_failure(connection, migrate.place, error, applied) from error
+            raise django_interruption(connection, migrate, applied) from error
+        raise django_failure(connection, migrate, error, applied) from error
 
 
 class _Migrate:
@@ -71,23 +70,35 @@ class _Migrate:
         self._lock_timeout = lock_timeout
         self._observe = observe
         self.place: Migration | str = ""
+        self._executor: Any = None
 
-    def run(self, keys: Collection[Key]) -> None:
+    @property
+    def is_committed(self) -> bool:
+        """Whether the statements of the migration are committed, and its record may not be."""
+        return self._executor is not None and self._executor.is_committed
+
+    @no_translations
+    def run(self, keys: set[Key]) -> None:
         """Apply the migrations of these keys, as far as they are pending now."""
         for config in apps.get_app_configs():  # where receivers of the signals live
             if config.module is not None and module_has_submodule(config.module, "management"):
                 import_module(".management", config.name)
         self._wrapper.prepare_database()
         executor: Any = _Executor(self._wrapper, self._begin_or_end, self._limit)
+        self._executor = executor
         loader = executor.loader
-        _refuse_inconsistent(loader, self._wrapper)
-        refuse_conflicts(loader)
+        refuse_unusable(loader, self._wrapper)
         whole = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
         plan = [
             (migration, False)
             for migration, _backwards in whole
             if key_of(migration) in keys - loader.applied_migrations.keys()
         ]
+        if not keys <= {key_of(one) for one, _ in plan} | loader.applied_migrations.keys():
+            raise Refused(
+                "Django's graph is another one than when this run began: a squash was recorded.",
+                "Next: run manage.py runsqlmigrations --with-django again.",
+            )
         if keys and not plan:
             return  # another process was faster
         state = executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001
@@ -106,9 +117,10 @@ class _Migrate:
     def _begin_or_end(self, action: str, migration: Any = None, _fake: bool = False) -> None:
         if migration is None:
             return
-        self.place = migration
-        if action in ("apply_start", "apply_success"):
-            self._observe(f"{migration.app_label}.{migration.name}", action == "apply_success")
+        is_applied = action == "apply_success"
+        self.place = "" if is_applied else migration
+        if is_applied or action == "apply_start":
+            self._observe(f"{migration.app_label}.{migration.name}", is_applied)
 
     @contextmanager
     def _limit(self, migration: Migration) -> Iterator[None]:
@@ -126,24 +138,21 @@ class _Executor(MigrationExecutor):
     def __init__(self, wrapper: Any, callback: Any, around: Callable[[Migration], Any]) -> None:
         super().__init__(wrapper, callback)
         self._around = around
+        self.is_committed = False
 
     def apply_migration(
         self, state: Any, migration: Migration, *args: Any, **kwargs: Any
     ) -> ProjectState:
         """Apply it within that context."""
+        self.is_committed = False
         with self._around(migration):
             applied: ProjectState = super().apply_migration(state, migration, *args, **kwargs)
             return applied
 
-
-def _refuse_inconsistent(loader: Any, wrapper: Any) -> None:
-    try:
-        loader.check_consistent_history(wrapper)
-    except InconsistentMigrationHistory as error:
-        raise Refused(
-            f"Django's own history is not consistent: {error}",
-            "manage.py migrate says the same; mend that history first.",
-        ) from error
+    def record_migration(self, migration: Any) -> None:  # type: ignore[override]
+        """Record it; where it has deferred SQL, Django has committed it by now."""
+        self.is_committed = not self.connection.in_atomic_block
+        super().record_migration(migration)  # type: ignore[call-arg]
 
 
 def _render_real_models(state: ProjectState) -> None:

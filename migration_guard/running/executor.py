@@ -169,7 +169,7 @@ class _Run:
                 for item in self._items(survey, steps):
                     lock.check()
                     if isinstance(item, DjangoStep):
-                        self._migrate(survey, item)
+                        self._migrate(survey, item, lock)
                         continue
                     planned = item
                     progress.begin(planned, survey.applied)
@@ -192,15 +192,17 @@ class _Run:
         if self.options.with_django and not self.has_migrated:
             yield DjangoStep(())  # ``migrate`` sends its signals where nothing is pending, too
 
-    def _migrate(self, survey: Survey, step: DjangoStep) -> None:
+    def _migrate(self, survey: Survey, step: DjangoStep, lock: HeldLock) -> None:
         def observe(name: str, is_applied: bool) -> None:
             if is_applied:
                 survey.applied.append(name)
                 self.observe(events.DjangoApplied(name))
             else:
+                lock.check()  # Django's migrations have no claim
                 self.observe(events.DjangoStarted(name))
 
         self.has_migrated = True
+        survey.connection.renew()
         run_step(survey.connection, step, survey.conf.lock_timeout, survey.applied, observe)
         survey.connection.renew()
 

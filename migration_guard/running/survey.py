@@ -13,7 +13,14 @@ from migration_guard.planning.clock import find_clock_problems
 from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import FileSet, MigrationFile
 from migration_guard.planning.history_rows import RecordedHistory
-from migration_guard.planning.one_order import DjangoStep, Key, SQLStep, Step, steps_to_run
+from migration_guard.planning.one_order import (
+    DjangoStep,
+    Key,
+    SQLStep,
+    Step,
+    steps_to_run,
+    unmet_needs,
+)
 from migration_guard.planning.plan import HALF_DONE, Plan, Planned, make_plan
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script
@@ -176,8 +183,13 @@ class Survey:
             for migration in step.migrations
         }
         stands_for = graph.project.stands_for
-        self.coming = {name for name, found in stands_for.items() if found and keys >= set(found)}
-        self.set(steps=steps if self.outcome.steps is None else self.outcome.steps)
+        there = graph.applied | keys
+        self.coming = {name for name, found in stands_for.items() if found and there >= set(found)}
+        unmet = unmet_needs(steps, graph.project.files, set(self.recorded.rows) | ids)
+        self.set(
+            steps=steps if self.outcome.steps is None else self.outcome.steps,
+            problems=(*self.outcome.problems, *unmet),
+        )
         return steps
 
     def _files_to_run(self) -> list[MigrationFile]:

@@ -276,7 +276,6 @@ def test_steps_when_some_is_applied_are_the_rest_of_that_order(project, data):
     assert [name for step in found for name in step.names] == [
         name for name in whole if name not in applied
     ]
-    assert all(type(one) is not type(other) for one, other in pairwise(found))
 
 
 @given(projects(), st.integers(0, 31))
@@ -292,6 +291,12 @@ def test_steps_when_there_is_a_target_leave_out_what_needs_more(project, target)
     assert names == {
         name for name in edges if name not in above and not _all_before(name, edges) & above
     }
+
+
+def test_steps_when_a_file_between_is_applied_keep_the_place_of_each():
+    waiting = [django("b.1"), django("a.1", needs=["1"])]
+
+    assert told(steps(waiting, [sql("1_a")], applied={"1_a"})) == ["[b.1]", "[a.1]"]
 
 
 def test_steps_when_the_circle_is_applied_go_on_behind_it():

@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands.refusals import tables as tables_of
 from tests.projects import Project
-from tests.running.support import applied
+from tests.running.support import applied, wait_until
 
 # Neither `migrate` nor `runsqlmigrations` alone can go through this: each needs a part of the other.
 SHOP = {
@@ -316,3 +316,216 @@ def test_pods_when_four_start_at_once_apply_each_migration_once(project):
         "SELECT count(*), count(DISTINCT name) FROM django_migrations WHERE app = 'shop'"
     ) == [(3, 3)]
     assert applied(project.database) == ["0001_genres", "0002_isbn", "0003_ode"]
+
+
+# -- Django's code in the runner's session
+
+
+def add_migration(project, body, *, name="0002_code", atomic=True, after="0001_initial"):
+    """Write a migration of the shop whose `run(apps, editor)` has this body."""
+    lines = [
+        "from django.db import migrations",
+        "",
+        "def run(apps, editor):",
+        *(f"    {line}" for line in body),
+        "",
+        "class Migration(migrations.Migration):",
+        f"    atomic = {atomic}",
+        f"    dependencies = [('shop', '{after}')]",
+        "    operations = [migrations.RunPython(run)]",
+    ]
+    project.write({f"shop/migrations/{name}.py": "\n".join(lines)})
+
+
+def test_data_migration_when_it_reads_through_an_iterator_works(project):
+    add_migration(
+        project,
+        [
+            "for author in apps.get_model('shop', 'Author').objects.iterator():",
+            "    author.delete()",
+        ],
+    )
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+
+
+def test_data_migration_when_it_translates_stores_no_language(project):
+    project.write({"shop/models.py": "from django.db import models\n"})
+    settings = (project.path / "site_settings.py").read_text()
+    project.write({"site_settings.py": f"{settings}\nLANGUAGE_CODE = 'de'\nUSE_I18N = True\n"})
+    add_migration(
+        project,
+        [
+            "from django.utils.translation import gettext",
+            "apps.get_model('shop', 'Author').objects.create(id=7, name=gettext('Yes'))",
+        ],
+    )
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+    assert project.database.execute("SELECT name FROM shop_author WHERE id = 7") == [("Yes",)]
+
+
+def test_receiver_when_it_closes_the_connection_stops_nothing(project):
+    project.write(
+        {
+            "shop/management/__init__.py": """\
+                from django.db import connections
+                from django.db.models.signals import post_migrate
+
+                def close(sender, **kwargs):
+                    connections["default"].close()
+
+                post_migrate.connect(close, weak=False)
+            """
+        }
+    )
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+    assert applied(project.database) == ["0001_genres", "0002_isbn"]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_file_when_django_has_set_the_search_path_makes_its_table_where_it_should(project):
+    project.database.execute("CREATE SCHEMA other")
+    add_migration(project, ["editor.execute('SET search_path TO other, public')"])
+    project.migrations(
+        {"0003_late.sql": "-- guard: requires = shop.0002_code\nCREATE TABLE late (id integer);"}
+    )
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+    assert project.database.execute(
+        "SELECT schemaname FROM pg_tables WHERE tablename = 'late'"
+    ) == [("public",)]
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_step_when_a_file_ran_before_it_has_the_session_of_the_project(project):
+    project.database.configure(
+        OPTIONS={"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES,PIPES_AS_CONCAT'"}
+    )
+    project.configure(STATEMENT_TIMEOUT="7s")
+    add_migration(
+        project,
+        [
+            "editor.execute(\"CREATE TABLE seen AS SELECT 'a' || 'b' AS joined, \"",
+            '               "@@max_statement_time + 0 AS seconds, @@sql_mode AS mode")',
+        ],
+        atomic=False,
+    )
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code == 0, done.out
+    ((joined, seconds, mode),) = project.database.execute("SELECT joined, seconds, mode FROM seen")
+    assert (joined, float(seconds)) == ("ab", 0.0)
+    assert "PIPES_AS_CONCAT" in mode
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_interruption_when_within_a_migration_of_django_says_what_is_left(project, atomic):
+    add_migration(
+        project,
+        [
+            "editor.execute('CREATE TABLE half (id integer)')",
+            "editor.execute('SELECT pg_sleep(60)')",
+        ],
+        atomic=atomic,
+    )
+    process = project.start("runsqlmigrations", "--with-django")
+    asleep = "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+    wait_until(lambda: project.database.execute(asleep))
+
+    process.terminate()
+    out, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1, out
+    assert "Interrupted at Django's migration shop.0002_code" in out
+    assert ("was rolled back as a whole" in out) is atomic
+    assert ("may stay, since it is not atomic" in out) is not atomic
+    assert "Next: run manage.py runsqlmigrations --with-django again" in out
+    assert ("half" in tables_of(project.database)) is not atomic
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_step_when_the_lock_is_lost_stops_before_the_next_migration(project):
+    kill = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    add_migration(project, [f"editor.execute({kill!r})", "import time; time.sleep(1.5)"])
+    add_migration(project, ["pass"], name="0003_next", after="0002_code")
+
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    assert done.code != 0, done.out
+    assert "lock was lost" in done.out
+    assert project.database.execute(
+        "SELECT name FROM django_migrations WHERE app = 'shop' ORDER BY name"
+    ) == [("0001_initial",), ("0002_code",)]
+
+
+# -- what the graph and the environment say
+
+SQUASH = """\
+    from django.db import migrations
+
+    class Migration(migrations.Migration):
+        replaces = [("shop", "0001_initial"), ("shop", "0002_code")]
+        operations = []
+"""
+
+
+def test_file_when_it_requires_a_squash_waits_for_what_it_replaces(project):
+    first = project.manage("runsqlmigrations", "--with-django")
+    add_migration(project, ["pass"])
+    project.write({"shop/migrations/0001_squashed.py": SQUASH})
+    project.migrations(
+        {
+            "0003_late.sql": "-- guard: requires = shop.0001_squashed\nCREATE TABLE late (id integer);"
+        }
+    )
+
+    then = project.manage("runsqlmigrations", "--with-django")
+
+    assert (first.code, then.code) == (0, 0), first.out + then.out
+    assert applied(project.database)[-1] == "0003_late"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_requirement_when_the_file_is_for_other_environments_stops_before_anything_runs(project):
+    project.migrations({"0001_genres.sql": "-- guard: environments = dev\nSELECT 1;"})
+
+    plan = project.manage("runsqlmigrations", "--with-django", "--plan")
+    done = project.manage("runsqlmigrations", "--with-django")
+
+    for run in (plan, done):
+        assert run.code == 1, run.out
+        assert "shop.0001_initial requires the SQL migration 0001_genres" in run.out
+        assert "does not run here" in run.out
+    assert tables(project) == set()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_plan_when_there_is_no_file_lists_what_django_has_pending(project):
+    for path in (project.path / "sql_migrations").glob("*.sql"):
+        path.unlink()
+    project.write(
+        {
+            "shop/migrations/0001_initial.py": "from django.db import migrations\nclass Migration(migrations.Migration):\n    operations = []\n"
+        }
+    )
+
+    plan = project.manage("runsqlmigrations", "--with-django", "--plan")
+
+    assert plan.code == 0, plan.out
+    assert "shop.0001_initial" in plan.out
+    assert "nothing to do" not in plan.out

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from migration_guard import conf
+from migration_guard.exceptions import CannotTell
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.planning.names import list_ids
@@ -78,7 +79,7 @@ class Command(GuardCommand):
             with_django=options["with_django"],
             stepwise=options["verbosity"] > 0 and self.stderr.isatty(),
         )
-        if options["check"] and options["wait"] is not None:
+        if options["check"] and options["wait"]:
             return self._await_ready(options)
         only_look = options["plan"] or options["check"]
         if only_look:
@@ -93,8 +94,17 @@ class Command(GuardCommand):
         """Ask until the database has what this image ships, or the time is over."""
         from migration_guard import health
 
+        others = ("plan", "target", "fake", "baseline", "allow_out_of_order", "adopt")
+        if any(options[name] not in (None, False, ()) for name in others):
+            raise CannotTell(
+                "--check --wait asks for all that these files ship.",
+                "With it go --with-django, --environment, --database and --format.",
+            )
         found = health.await_ready(
-            options["database"], options["wait"], django=options["with_django"]
+            options["database"],
+            options["wait"],
+            django=options["with_django"],
+            environment=options["environment"],
         )
         if options["format"] == "json":
             self.say_document(json.readiness(found))

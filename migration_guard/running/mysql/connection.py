@@ -78,7 +78,6 @@ class MySQLConnection(Connection):
         "SELECT lower(table_name), column_name FROM information_schema.columns "
         "WHERE lower(table_name)"
     )
-    _limiting_options: ClassVar = ("connect_timeout", "read_timeout")
     _limits_of_another: ClassVar = {"connect_timeout": READ_TIMEOUT, "read_timeout": READ_TIMEOUT}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
@@ -348,9 +347,9 @@ class MySQLConnection(Connection):
     # -- the session
 
     def renew(self) -> None:
-        """Connect anew."""
+        """Connect anew, with the project's own settings of the session."""
         self._is_used = True
-        self.fresh()
+        super().renew()
 
     def fresh(self) -> None:
         """Connect anew, unless nothing of a file ran on this connection."""

@@ -58,7 +58,6 @@ class PostgreSQLConnection(Connection):
         "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE lower(c.relname::text)"
     )
-    _limiting_options: ClassVar = ("connect_timeout",)
     _limits_of_another: ClassVar = {"connect_timeout": _LOOK_TIMEOUT}
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
@@ -84,7 +83,9 @@ class PostgreSQLConnection(Connection):
     @property
     def is_lost(self) -> bool:
         """Whether the connection has ended."""
-        return bool(self.driver.closed or self.driver.broken)
+        # Django lets go of a connection that cannot roll back.
+        driver = self.wrapper.connection
+        return driver is None or bool(driver.closed or driver.broken)
 
     def holds(self, text: str) -> bool:
         """Return whether the encodings of the database and of this client have all characters."""
@@ -109,12 +110,6 @@ class PostgreSQLConnection(Connection):
         if read_only:
             # Who only looks does not wait for the network's own limit, which is minutes.
             options.setdefault("connect_timeout", _LOOK_TIMEOUT)
-
-    @contextmanager
-    def answering(self, seconds: float) -> Iterator[None]:
-        """Hang up if the block has not ended in time."""
-        with liveness.answering(self.driver, seconds):
-            yield
 
     def facts(self) -> Facts:
         """Read the facts, and the settings that Django made when it connected."""
@@ -438,6 +433,11 @@ class PostgreSQLConnection(Connection):
         ):
             self.send(liveness.BOUND_TRANSACTION)
 
+    def renew(self) -> None:
+        """Undo also what Django's migrations have set."""
+        self._is_reset = False
+        super().renew()
+
     @contextmanager
     def limiting_django(self, lock_timeout: float | None) -> Iterator[None]:
         """Set the limit before the first statement of the transaction."""
@@ -448,7 +448,9 @@ class PostgreSQLConnection(Connection):
             nonlocal is_set
             if not is_set and context["connection"].in_atomic_block:
                 is_set = True
-                context["cursor"].cursor.execute(limit)
+                # Not the cursor of the statement, which may be a named one.
+                with self.wrapper.wrap_database_errors:
+                    psycopg.ClientCursor(self.driver).execute(limit)
             return execute(sql, params, many, context)
 
         with self.wrapper.execute_wrapper(set_limit):

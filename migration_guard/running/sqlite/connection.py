@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -126,8 +126,6 @@ def _forbidden_change(
 
 class SQLiteConnection(Connection):
     """A sqlite3 connection in autocommit."""
-
-    _limiting_options: ClassVar = ("timeout",)
 
     _columns_query = (
         "SELECT lower(object.name), info.name FROM sqlite_master AS object, "
