@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from migration_guard.linter.danger.losses import WORDS, is_harmless, read_losses
+from migration_guard.linter.danger.losses import (
+    EVERY_ROW_CHANGED,
+    EVERY_ROW_DELETED,
+    WORDS,
+    is_harmless,
+    read_losses,
+)
 from migration_guard.linter.needs import NOTHING
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem, Severity
@@ -11,6 +17,10 @@ SLUG = "blanket-delete"
 SEVERITY = Severity.ERROR
 NEEDS = NOTHING
 
+_MEANT = "If no release needs it any more"
+_FIRST = dict.fromkeys(
+    (EVERY_ROW_DELETED, EVERY_ROW_CHANGED), "Restrict it with WHERE. If it is meant"
+)
 # squawk's name for the loss of a column, which files may have silenced before.
 _FORMER = "ban-drop-column"
 
@@ -28,6 +38,6 @@ def check(source: Source) -> Iterator[Problem]:
                 step.file,
                 step.part.offset,
                 f"{step.excerpt}: {losses[0].fault}, and a migration cannot be undone",
-                "Restrict it with WHERE. If it is meant: "
+                f"{_FIRST.get(losses[0].fault, _MEANT)}: "
                 "-- guard: allow = blanket-delete, <reason>.",
             )
