@@ -66,11 +66,12 @@ def meanings(label: str, schemas: Iterable[str]) -> list[Pair]:
     """Return every (schema, name) that a label may mean, with the likeliest one first.
 
     ``a.b`` may be ``b`` in the schema ``a``, and ``a.b`` on the search path, which ``"a.b"`` is.
+    Where labels have no quotes of their own, as on SQLite, a name may have some.
 
     >>> meanings("a.b", ["public"])
     [('a', 'b'), ('public', 'a.b')]
-    >>> meanings('"a.b"', ["public"]), meanings('"a"."b"', ["public"])
-    ([('public', 'a.b')], [('a', 'b')])
+    >>> meanings('"a"."b"', ["public"])
+    [('a', 'b'), ('public', '"a"."b"')]
     """
     if '"' in label and _LABEL.fullmatch(label):
         parts = (
@@ -78,7 +79,8 @@ def meanings(label: str, schemas: Iterable[str]) -> list[Pair]:
             for part in _PART.findall(label)
         )
         *schema, name = parts
-        return [(of_path, name) for of_path in schema or schemas]
+        quoted = [(of_path, name) for of_path in schema or schemas]
+        return quoted + [(of_path, label) for of_path in schemas]
     dots = [position for position, char in enumerate(label) if char == "."]
     pairs = [(label[:dot], label[dot + 1 :]) for dot in dots]
     return pairs + [(schema, label) for schema in schemas]

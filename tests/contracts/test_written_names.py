@@ -268,6 +268,19 @@ def test_write_when_two_tables_would_have_one_label_then_each_has_its_own(databa
         assert sorted(found) == missing, written
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_write_when_a_name_looks_like_a_quoted_label_then_it_is_still_a_name(database, tmp_path):
+    make(database, ['CREATE TABLE "1" (a integer)'])
+    make(
+        database,
+        [f"CREATE VIEW {quote('sqlite', 'main.' + chr(34) + '1' + chr(34))} AS SELECT 1 AS b"],
+    )
+
+    _written, checked = check_what_is_written(tmp_path)
+
+    assert unkept(checked) == []
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_write_when_an_extension_made_it_then_it_may_grow(database, tmp_path):
     make(
