@@ -136,7 +136,10 @@ def unkept(checked):
 
 
 @given(st.data())
-@settings(suppress_health_check=list(HealthCheck))
+# Each example makes a database: a second on MariaDB.
+@settings(
+    max_examples=min(60, settings.default.max_examples), suppress_health_check=list(HealthCheck)
+)
 def test_write_when_names_are_odd_then_all_is_stated_and_kept(database, tmp_path, data):
     vendor = database.vendor
     name = st.text(st.sampled_from(CHARACTERS), min_size=1, max_size=6) | st.sampled_from(ODD)
