@@ -322,9 +322,8 @@ def test_run_when_a_table_of_djangos_is_missing_names_the_line_that_helps(
         {"0001_a.sql": A, "0002_b.sql": f"{line}\nINSERT INTO auth_group (name) VALUES ('x');"}
     )
     unmet = guard("runsqlmigrations").err
-    made = guard(*re.search(r"manage\.py (migrate auth \w+)", unmet)[1].split())
+    made = guard(*re.search(r"manage\.py (runsqlmigrations --with-django)", unmet)[1].split())
     assert made.code == 0, made.err
-    assert guard("runsqlmigrations").code == 0
     assert history(database) == ["0001_a", "0002_b"]
 
 

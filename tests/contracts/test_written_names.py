@@ -67,7 +67,8 @@ def postgresql_schema(names, text):
     dotted, no = f"{a[:-1]}.{b[1:]}", f'{a[:-1]}_no"'
     text = literal("postgresql", text)
     yield f"CREATE SCHEMA {a}"
-    yield f"CREATE TYPE {a}.{c} AS ENUM ({text}, ' {text[2:-1]}', 'a, b', '''')"
+    labels = dict.fromkeys([text, f"E' {text[2:-1]}'", "E'a, b'", "E''''"])
+    yield f"CREATE TYPE {a}.{c} AS ENUM ({', '.join(labels)})"
     yield f"CREATE TABLE {a}.{b} ({d} {a}.{c} DEFAULT {text}, {e} integer REFERENCES {a})"
     yield f"CREATE TABLE {dotted} ({d} integer PRIMARY KEY)"
     yield f"""CREATE TABLE {d} ({a} integer REFERENCES {dotted} ON DELETE SET NULL ({a}),

@@ -315,7 +315,7 @@ def test_session_when_a_statement_before_begin_fails_leaves_nothing(postgres, mi
     result = guard("runsqlmigrations")
 
     assert (result.code, applied(postgres)) == (1, [])
-    assert "1_a.sql:1, statement 1 of 2" in result.err
+    assert "1_a.sql:1, statement 1 of 4" in result.err
     assert postgres.execute("SELECT to_regclass('a')") == [(None,)]
 
 
