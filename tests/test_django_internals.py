@@ -44,6 +44,7 @@ INTERNALS = [
     (executor.MigrationExecutor, "migration_plan", "running/django_graph"),
     (executor.MigrationExecutor, "_create_project_state", "running/django_step"),
     (executor.MigrationExecutor, "apply_migration", "running/django_step"),
+    (executor.MigrationExecutor, "record_migration", "running/django_step"),
     (loader.MigrationLoader, "check_consistent_history", "running/django_graph"),
     (loader.MigrationLoader, "detect_conflicts", "running/django_graph"),
     (graph.MigrationGraph, "leaf_nodes", "running/django_graph"),

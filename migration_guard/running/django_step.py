@@ -149,10 +149,10 @@ class _Executor(MigrationExecutor):
             applied: ProjectState = super().apply_migration(state, migration, *args, **kwargs)
             return applied
 
-    def record_migration(self, migration: Any) -> None:  # type: ignore[override]
+    def record_migration(self, *args: Any, **kwargs: Any) -> None:
         """Record it; where it has deferred SQL, Django has committed it by now."""
         self.is_committed = not self.connection.in_atomic_block
-        super().record_migration(migration)  # type: ignore[call-arg]
+        super().record_migration(*args, **kwargs)  # other arguments since Django 6.0
 
 
 def _render_real_models(state: ProjectState) -> None:
