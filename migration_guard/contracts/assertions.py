@@ -17,7 +17,7 @@ from migration_guard.contracts import (
     inserts,
     keys_and_indexes,
 )
-from migration_guard.contracts.causes import PLAN_ALONE, Background, Causes, Wanted
+from migration_guard.contracts.causes import PLAN_ALONE, Background, Causes, Subject
 from migration_guard.contracts.clause_names import name_clause
 from migration_guard.contracts.contract import Contract
 from migration_guard.contracts.deadlines import judge_deadlines
@@ -242,13 +242,13 @@ class _Comparison(NamedTuple):
         name = getattr(clause, "name", "")
         columns = tuple(getattr(clause, "columns", ()))
         kind = requirement.object.partition("(")[0]
-        wanted = Wanted(self.clause.name, name, kind, columns)
+        subject = Subject(self.clause.name, name, kind, columns)
         if name:
-            hint = self.causes.hint(self.clause.name, name, app=self._app, wanted=wanted)
+            hint = self.causes.hint(self.clause.name, name, app=self._app, subject=subject)
         else:
             names = [name for name in columns if name.isidentifier()]
             hint = self.causes.hint_for_key(
-                _SQL_WORDS.get(kind, ""), self.clause.name, names, app=self._app, wanted=wanted
+                _SQL_WORDS.get(kind, ""), self.clause.name, names, app=self._app, subject=subject
             )
         return with_hint(outcome, hint or _ADD)
 

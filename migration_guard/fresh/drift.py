@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
-from migration_guard.contracts.causes import PLAN_ALONE, Background, Causes, Explanation, Wanted
+from migration_guard.contracts.causes import PLAN_ALONE, Background, Causes, Explanation, Subject
 from migration_guard.fresh import old_forms, other_tools
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation, place
@@ -166,8 +166,8 @@ class _Hints(NamedTuple):
             return ""
         is_table = item.kind == "table"
         name, kind = ("", "") if is_table else (item.name, item.kind.replace(" ", "_"))
-        wanted = Wanted(item.table, name, kind, item.columns, is_made=True)
-        return self.background.django(comparison.change, app, wanted)
+        subject = Subject(item.table, name, kind, item.columns, is_made=True)
+        return self.background.django(comparison.change, app, subject)
 
     def _with_remedy(
         self, comparison: Comparison, explanation: Explanation | None, app: str | None

@@ -1,7 +1,7 @@
 """Why an object is missing, extra or different, as far as files, history and audit show it."""
 
 from migration_guard.contracts.causes.django_migrations import DjangoMigrations
-from migration_guard.contracts.causes.django_states import Wanted
+from migration_guard.contracts.causes.django_states import Subject
 from migration_guard.contracts.causes.explaining import PLAN_ALONE, Background, Causes, Explanation
 
-__all__ = ["PLAN_ALONE", "Background", "Causes", "DjangoMigrations", "Explanation", "Wanted"]
+__all__ = ["PLAN_ALONE", "Background", "Causes", "DjangoMigrations", "Explanation", "Subject"]

@@ -8,7 +8,7 @@ from migration_guard.contracts.causes.django_states import (
     Key,
     Shape,
     Step,
-    Wanted,
+    Subject,
     find_steps,
     read_shapes,
 )
@@ -33,7 +33,7 @@ class DjangoMigrations:
         _ = self._loader
         return self
 
-    def explain(self, change: Change, app: str, wanted: Wanted) -> str:
+    def explain(self, change: Change, app: str, subject: Subject) -> str:
         """Return why an object is missing, extra or different, and what to do; "" if unknown.
 
         ``app`` is the Django app that makes the table, "" if none is known to.
@@ -41,20 +41,20 @@ class DjangoMigrations:
         if self._loader is None:
             return ""
         if change is Change.EXTRA:
-            return self._explain_extra(app, wanted)
+            return self._explain_extra(app, subject)
         if change is Change.MISSING and app not in self._loader.migrated_apps:
-            return self._explain_without_migrations(app, wanted)
+            return self._explain_without_migrations(app, subject)
         if change is Change.MISSING:
-            return self._explain_missing(app, wanted)
-        return self._waiting(step for step in self._steps(app, wanted) if step.after is not None)
+            return self._explain_missing(app, subject)
+        return self._waiting(step for step in self._steps(app, subject) if step.after is not None)
 
-    def _explain_missing(self, app: str, wanted: Wanted) -> str:
-        steps = self._steps(app, wanted)
+    def _explain_missing(self, app: str, subject: Subject) -> str:
+        steps = self._steps(app, subject)
         makers = [step.key for step in steps if step.before is None]
         if not makers or steps[-1].after is None:
             return (
                 ""
-                if wanted.is_made
+                if subject.is_made
                 else f"No migration of {app} makes it: manage.py makemigrations {app}, then "
                 f"manage.py migrate {app}{self._option}."
             )
@@ -66,18 +66,18 @@ class DjangoMigrations:
             f"{put_back(self._wrapper.vendor, self._option)}"
         )
 
-    def _explain_extra(self, app: str, wanted: Wanted) -> str:
+    def _explain_extra(self, app: str, subject: Subject) -> str:
         waiting_apps = {key[0] for key in self._loader.graph.nodes if not self._is_applied(key)}
         for other in [app] if app else sorted(waiting_apps):
             if other in waiting_apps:
-                steps = self._steps(other, wanted)
+                steps = self._steps(other, subject)
                 if waiting := self._waiting(step for step in steps if step.after is None):
                     return waiting
         unknown = sorted(key for key in self._loader.applied_migrations if self._is_newer(key))
         ids = [
             ".".join(key)
             for key in unknown
-            if key[0] == app or wanted.table.startswith(f"{key[0]}_")
+            if key[0] == app or subject.table.startswith(f"{key[0]}_")
         ]
         if not ids:
             return ""
@@ -87,10 +87,10 @@ class DjangoMigrations:
             f"drop it in a new migration (IF EXISTS): {NEW_MIGRATION}."
         )
 
-    def _explain_without_migrations(self, app: str, wanted: Wanted) -> str:
-        if wanted.is_made or app not in self._loader.unmigrated_apps:
+    def _explain_without_migrations(self, app: str, subject: Subject) -> str:
+        if subject.is_made or app not in self._loader.unmigrated_apps:
             return ""
-        if not (wanted.name or wanted.kind):
+        if not (subject.name or subject.kind):
             return (
                 f"The app {app} has no migrations: manage.py migrate --run-syncdb{self._option} "
                 "makes its tables."
@@ -122,8 +122,8 @@ class DjangoMigrations:
         names = [name for app, name in self._loader.disk_migrations if app == key[0]]
         return key[1] > max(names, default="")
 
-    def _steps(self, app: str, wanted: Wanted) -> list[Step]:
-        return find_steps(self._shapes(app), wanted)
+    def _steps(self, app: str, subject: Subject) -> list[Step]:
+        return find_steps(self._shapes(app), subject)
 
     def _read_shapes(self, app: str) -> list[tuple[Key, Shape]]:
         return read_shapes(self._loader.graph, app, self._wrapper.ops.max_name_length())

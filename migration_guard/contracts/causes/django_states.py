@@ -11,7 +11,7 @@ Key: TypeAlias = tuple[str, str]
 Shape: TypeAlias = Mapping[str, Mapping[str, str] | None]
 
 
-class Wanted(NamedTuple):
+class Subject(NamedTuple):
     """An object of a table, "" for the table itself; ``kind`` and ``columns`` if it is a key.
 
     ``is_made`` says that a fresh database has it, so that some migration surely makes it.
@@ -46,27 +46,27 @@ def read_shapes(graph: Any, app: str, longest_name: int | None) -> list[tuple[Ke
     return shapes
 
 
-def find_steps(shapes: Iterable[tuple[Key, Shape]], wanted: Wanted) -> list[Step]:
+def find_steps(shapes: Iterable[tuple[Key, Shape]], subject: Subject) -> list[Step]:
     """Return the migrations that make, change or remove an object, in order."""
     steps: list[Step] = []
     before: str | None = None
     for key, shape in shapes:
-        after = _find(shape, wanted)
+        after = _find(shape, subject)
         if after != before:
             steps.append(Step(key, before, after))
         before = after
     return steps
 
 
-def _find(shape: Shape, wanted: Wanted) -> str | None:
-    table = wanted.table.casefold()
+def _find(shape: Shape, subject: Subject) -> str | None:
+    table = subject.table.casefold()
     if table not in shape:
         return None
     parts = shape[table]
-    if parts is None or not (wanted.name or wanted.kind):
+    if parts is None or not (subject.name or subject.kind):
         return ""
-    key = _key(wanted.kind, wanted.columns) if wanted.kind else ""
-    return parts.get(wanted.name.casefold(), parts.get(key))
+    key = _key(subject.kind, subject.columns) if subject.kind else ""
+    return parts.get(subject.name.casefold(), parts.get(key))
 
 
 def _tables(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from migration_guard.contracts.causes.django_states import Wanted
+from migration_guard.contracts.causes.django_states import Subject
 from migration_guard.contracts.causes.provenance import Event, Source, Verb
 from migration_guard.contracts.causes.shown import ShownCauses
 from migration_guard.contracts.causes.statements import Statements
@@ -44,12 +44,12 @@ class Background(NamedTuple):
     """
 
     evidence: Callable[[], Evidence] = Evidence
-    django: Callable[[Change, str, Wanted], str] = lambda _change, _app, _wanted: ""
+    django: Callable[[Change, str, Subject], str] = lambda _change, _app, _wanted: ""
     database: str = ""
 
 
 PLAN_ALONE: Final = Background()
-_NOTHING: Final = Wanted("")
+_NOTHING: Final = Subject("")
 
 
 class Causes:
@@ -66,15 +66,15 @@ class Causes:
         database = background.database
         self.option = f" --database {database}" if database not in {"", DEFAULT_ALIAS} else ""
 
-    def hint(self, *names: str, app: str = "", wanted: Wanted | None = None) -> str:
+    def hint(self, *names: str, app: str = "", subject: Subject | None = None) -> str:
         """Return which migration makes a missing object, its state, and what to do.
 
         ``app`` is the Django app whose migrations make it, if no statement of ours does.
         """
         explanation = self.explain(Change.MISSING, *names) if self._plan is not None else None
         if app and (explanation is None or not explanation.is_made):
-            wanted = wanted or Wanted(names[0], "".join(names[1:2]))
-            if hint := self._background.django(Change.MISSING, app, wanted):
+            subject = subject or Subject(names[0], "".join(names[1:2]))
+            if hint := self._background.django(Change.MISSING, app, subject):
                 return hint
         if explanation is None:
             name = ".".join(names)
@@ -89,7 +89,7 @@ class Causes:
         table: str,
         columns: Sequence[str],
         app: str = "",
-        wanted: Wanted = _NOTHING,
+        subject: Subject = _NOTHING,
     ) -> str:
         """Return which migration that is not applied would make a key over these columns.
 
@@ -99,7 +99,7 @@ class Causes:
         uses = self._statements.mentions((table, word, *columns))
         uses = [use for use in uses if use.migration.row is None]
         if not uses or not columns:
-            return self._background.django(Change.MISSING, app, wanted) if app else ""
+            return self._background.django(Change.MISSING, app, subject) if app else ""
         return describe_with_command(max(uses, key=lambda use: (use.verb, use.place)), self.option)
 
     def hint_for_difference(self, table: str, column: str, app: str = "") -> str:
@@ -109,7 +109,7 @@ class Causes:
         )
         if explanation is not None and not explanation.is_open:
             return explanation.hint
-        return self._background.django(Change.DIFFERS, app, Wanted(table, column)) if app else ""
+        return self._background.django(Change.DIFFERS, app, Subject(table, column)) if app else ""
 
     def explain(self, change: Change, *names: str) -> Explanation | None:
         """Return what is known of an object, None if nothing is.

@@ -76,7 +76,7 @@ class Part:
 
 
 @dataclass(eq=False)
-class Thing(Part):
+class Owner(Part):
     """A table, view, type, function or the like, with its parts.
 
     ``is_copy`` says that the statement which made it names no columns, as CREATE TABLE … LIKE.
@@ -114,16 +114,16 @@ class Provenance:
     """The objects that the migrations make, alter and drop, by the names that they ever had."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self.things: list[Thing] = []
+        self.owners: list[Owner] = []
         # By each folded name that they ever had.
-        self._bearers: defaultdict[str, list[Thing]] = defaultdict(list)
+        self._bearers: defaultdict[str, list[Owner]] = defaultdict(list)
         # By the folded names of their indexes, triggers and the like.
-        self._owners: defaultdict[str, list[Thing]] = defaultdict(list)
+        self._owners: defaultdict[str, list[Owner]] = defaultdict(list)
         for source in sources:
             if source.change is not None:
                 self._apply(source, source.change)
 
-    def find(self, label: str) -> Thing | None:
+    def find(self, label: str) -> Owner | None:
         """Return the object of this name, else the last one that ever had it.
 
         ``label`` may begin with the schema; without it, public goes before other schemas.
@@ -131,15 +131,15 @@ class Provenance:
         schema, name = "", label
         if "." in label and not self._named(label):
             schema, _, name = label.rpartition(".")
-        things = self._named(name, schema)
+        owners = self._named(name, schema)
         usual_schemas = {schema.casefold(), "", "public"}
-        usual = [thing for thing in things if thing.schema.casefold() in usual_schemas]
-        return _find(usual, name) or _find(things, name)
+        usual = [owner for owner in owners if owner.schema.casefold() in usual_schemas]
+        return _find(usual, name) or _find(owners, name)
 
     def find_part(self, label: str, name: str) -> Part | None:
         """Return a part of an object; an index without a known table also by its name alone."""
-        thing = self.find(label)
-        part = thing.part(name) if thing is not None else None
+        owner = self.find(label)
+        part = owner.part(name) if owner is not None else None
         return part or _find(self._nowhere.parts, name)
 
     # -- statements
@@ -155,53 +155,53 @@ class Provenance:
             self._create(source, change)
         elif change.verb == "DROP":
             for name in change.names:
-                self._drop(source, self._thing(name))
+                self._drop(source, self._owner(name))
         elif change.verb == "RENAME":
             for name, new in zip(change.names, change.new_names, strict=False):
-                self._rename(source, self._thing(name), new.name, new.schema)
+                self._rename(source, self._owner(name), new.name, new.schema)
         else:
             self._alter(source, change)
 
     def _create(self, source: Source, change: DDL) -> None:
-        thing = self._thing(change.names[0])
-        is_there = thing.exists and bool(thing.events)
-        thing.exists = True
-        thing.add(Verb.MENTIONS if is_there and change.is_conditional else Verb.ADDS, source)
+        owner = self._owner(change.names[0])
+        is_there = owner.exists and bool(owner.events)
+        owner.exists = True
+        owner.add(Verb.MENTIONS if is_there and change.is_conditional else Verb.ADDS, source)
         if change.kind == "TABLE":
             clauses = list(read_items(source.text, source.vendor))
-            thing.is_copy = not clauses or clauses[0].words[:1] == ("LIKE",)
-            for clause in () if thing.is_copy else clauses:
-                self._add_parts(source, thing, clause)
+            owner.is_copy = not clauses or clauses[0].words[:1] == ("LIKE",)
+            for clause in () if owner.is_copy else clauses:
+                self._add_parts(source, owner, clause)
 
-    def _drop(self, source: Source, thing: Thing) -> None:
-        successor = self._successor(source, thing)
+    def _drop(self, source: Source, owner: Owner) -> None:
+        successor = self._successor(source, owner)
         if successor is not None:
-            self._rebuild(source, thing, successor)
+            self._rebuild(source, owner, successor)
             return
-        for part in thing.parts:
+        for part in owner.parts:
             if part.exists:
-                thing.note_part(Verb.DROPS, source, part.name)
-        thing.add(Verb.DROPS, source)
-        thing.exists = False
+                owner.note_part(Verb.DROPS, source, part.name)
+        owner.add(Verb.DROPS, source)
+        owner.exists = False
 
-    def _rename(self, source: Source, thing: Thing, name: str, schema: str = "") -> None:
-        others = [other for other in self._named(name, thing.schema) if other is not thing]
+    def _rename(self, source: Source, owner: Owner, name: str, schema: str = "") -> None:
+        others = [other for other in self._named(name, owner.schema) if other is not owner]
         replaced = _current(others, name)
         is_rebuild = (
             replaced is not None
             and _was_dropped_by(replaced, source.migration)
-            and _was_made_by(thing, source.migration)
+            and _was_made_by(owner, source.migration)
         )
-        thing.add(Verb.RENAMES, source, name)
-        thing.name, thing.schema = name, schema or thing.schema
-        thing.names.append(name)
-        self._bearers[name.casefold()].append(thing)
+        owner.add(Verb.RENAMES, source, name)
+        owner.name, owner.schema = name, schema or owner.schema
+        owner.names.append(name)
+        self._bearers[name.casefold()].append(owner)
         if replaced is not None and is_rebuild:
-            self._rebuild(source, replaced, thing)
+            self._rebuild(source, replaced, owner)
         elif replaced is not None:
             replaced.exists = False
 
-    def _rebuild(self, source: Source, old: Thing, new: Thing) -> None:
+    def _rebuild(self, source: Source, old: Owner, new: Owner) -> None:
         """Let ``new``, a copy under the name of ``old``, go on with the life of ``old``."""
         migration = source.migration
         for part in old.parts:
@@ -220,7 +220,7 @@ class Provenance:
         earlier = [event for event in earlier if event.migration is not migration]
         new.events = [*earlier, *map(_as_change, new.events)]
         new.names = [*old.names, *new.names]
-        self.things.remove(old)
+        self.owners.remove(old)
         for part in new.parts:
             self._owners[part.name.casefold()].append(new)
         for name in map(str.casefold, {old.name, *old.names}):
@@ -232,30 +232,30 @@ class Provenance:
         if index is not None:  # PostgreSQL: ALTER TABLE of an index
             self._alter_part(source, change, *index)
             return
-        thing = self._thing(change.names[0])
+        owner = self._owner(change.names[0])
         for clause in change.clauses:
             if clause.new_name and not clause.kind:
                 is_move = clause.verb == "SET"
-                name = thing.name if is_move else clause.new_name
-                self._rename(source, thing, name, clause.new_name if is_move else "")
+                name = owner.name if is_move else clause.new_name
+                self._rename(source, owner, name, clause.new_name if is_move else "")
             elif clause.verb in {"RENAME", "CHANGE"}:
-                self._change_part(source, thing, clause)
+                self._change_part(source, owner, clause)
             elif clause.verb == "ADD":
-                self._add_parts(source, thing, clause)
+                self._add_parts(source, owner, clause)
             elif clause.name and clause.verb in _CLAUSE_VERBS:
-                thing.note_part(_CLAUSE_VERBS[clause.verb], source, clause.name)
+                owner.note_part(_CLAUSE_VERBS[clause.verb], source, clause.name)
             else:
-                thing.add(Verb.CHANGES, source)
+                owner.add(Verb.CHANGES, source)
         if change.kind != "TABLE" and not any(clause.new_name for clause in change.clauses):
-            thing.add(Verb.CHANGES, source)
+            owner.add(Verb.CHANGES, source)
 
-    def _change_part(self, source: Source, thing: Thing, clause: Clause) -> None:
+    def _change_part(self, source: Source, owner: Owner, clause: Clause) -> None:
         if clause.verb == "CHANGE":
-            thing.note_part(Verb.CHANGES, source, clause.name)
+            owner.note_part(Verb.CHANGES, source, clause.name)
         if clause.new_name and clause.new_name.casefold() != clause.name.casefold():
-            thing.rename_part(source, clause.name, clause.new_name)
+            owner.rename_part(source, clause.name, clause.new_name)
 
-    def _add_parts(self, source: Source, thing: Thing, clause: Clause) -> None:
+    def _add_parts(self, source: Source, owner: Owner, clause: Clause) -> None:
         names = [clause.name] if clause.name else []
         # A constraint behind a column: a int CONSTRAINT k UNIQUE.
         names += [
@@ -269,9 +269,9 @@ class Provenance:
             and source.change.is_conditional
         )
         for name in names:
-            part = _current(thing.parts, name)
+            part = _current(owner.parts, name)
             is_there = part is not None and part.exists
-            thing.note_part(
+            owner.note_part(
                 Verb.MENTIONS if is_there and is_conditional else Verb.ADDS, source, name
             )
 
@@ -280,90 +280,90 @@ class Provenance:
     def _apply_to_part(self, source: Source, change: DDL) -> None:
         name = change.names[0]
         if change.verb == "CREATE" and change.table is not None:
-            thing = self._thing(change.table)
-            part = _current(thing.parts, name.name)
+            owner = self._owner(change.table)
+            part = _current(owner.parts, name.name)
             is_there = part is not None and part.exists and change.is_conditional
-            thing.note_part(Verb.MENTIONS if is_there else Verb.ADDS, source, name.name)
-            self._owners[name.name.casefold()].append(thing)
+            owner.note_part(Verb.MENTIONS if is_there else Verb.ADDS, source, name.name)
+            self._owners[name.name.casefold()].append(owner)
             return
         for name in change.names:
-            owner = (
-                (self._thing(change.table), name.name)
+            place = (
+                (self._owner(change.table), name.name)
                 if change.table is not None
                 else self._part_alone(name.name) or (self._nowhere, name.name)
             )
-            self._alter_part(source, change, *owner)
+            self._alter_part(source, change, *place)
 
-    def _alter_part(self, source: Source, change: DDL, thing: Thing, name: str) -> None:
+    def _alter_part(self, source: Source, change: DDL, owner: Owner, name: str) -> None:
         if change.verb == "DROP":
-            thing.note_part(Verb.DROPS, source, name)
+            owner.note_part(Verb.DROPS, source, name)
             return
         for clause in change.clauses:
             if clause.verb == "RENAME" and clause.new_name and not clause.kind:
-                thing.rename_part(source, name, clause.new_name)
-                self._owners[clause.new_name.casefold()].append(thing)
+                owner.rename_part(source, name, clause.new_name)
+                self._owners[clause.new_name.casefold()].append(owner)
             else:
-                thing.note_part(Verb.CHANGES, source, name)
+                owner.note_part(Verb.CHANGES, source, name)
 
-    def _part_alone(self, name: str) -> tuple[Thing, str] | None:
-        """Return the table that has an existing part of this name, unless a thing has the name."""
+    def _part_alone(self, name: str) -> tuple[Owner, str] | None:
+        """Return the table that has an existing part of this name, unless an owner has the name."""
         if _current(self._named(name), name) is not None:
             return None
-        for thing in reversed(self._owners[name.casefold()]):
-            part = _current(thing.parts, name)
+        for owner in reversed(self._owners[name.casefold()]):
+            part = _current(owner.parts, name)
             if part is not None and part.exists and _is_no_column(part):
-                return thing, part.name
+                return owner, part.name
         return None
 
     # -- schemas
 
     def _apply_to_schema(self, source: Source, change: DDL) -> None:
         schema = change.name
-        things = [thing for thing in self.things if thing.schema.casefold() == schema.casefold()]
+        owners = [owner for owner in self.owners if owner.schema.casefold() == schema.casefold()]
         new_names = [clause.new_name for clause in change.clauses if clause.verb == "RENAME"]
-        for thing in things:
-            if change.verb == "DROP" and thing.exists:
-                self._drop(source, thing)
+        for owner in owners:
+            if change.verb == "DROP" and owner.exists:
+                self._drop(source, owner)
             elif new_names:
-                thing.add(Verb.RENAMES, source)
-                thing.schema = new_names[0]
+                owner.add(Verb.RENAMES, source)
+                owner.schema = new_names[0]
         if change.verb == "CREATE":
             self._create(source, change)
         elif change.verb == "DROP":
-            self._drop(source, self._thing(change.names[0]))
+            self._drop(source, self._owner(change.names[0]))
         elif new_names:
-            self._rename(source, self._thing(change.names[0]), new_names[0])
+            self._rename(source, self._owner(change.names[0]), new_names[0])
 
     # -- lives
 
-    def _thing(self, name: Name) -> Thing:
+    def _owner(self, name: Name) -> Owner:
         """Return the object that has this name now; a new one where none is known."""
-        thing = _current(self._named(name.name, name.schema), name.name)
-        if thing is None:
-            thing = Thing(name.name, schema=name.schema)
-            self.things.append(thing)
-            self._bearers[name.name.casefold()].append(thing)
-        thing.schema = thing.schema or name.schema
-        return thing
+        owner = _current(self._named(name.name, name.schema), name.name)
+        if owner is None:
+            owner = Owner(name.name, schema=name.schema)
+            self.owners.append(owner)
+            self._bearers[name.name.casefold()].append(owner)
+        owner.schema = owner.schema or name.schema
+        return owner
 
-    def _named(self, name: str, schema: str = "") -> list[Thing]:
+    def _named(self, name: str, schema: str = "") -> list[Owner]:
         """Return the objects that ever had this name."""
-        return [thing for thing in self._bearers[name.casefold()] if _is_in(thing, schema)]
+        return [owner for owner in self._bearers[name.casefold()] if _is_in(owner, schema)]
 
     @property
-    def _nowhere(self) -> Thing:
+    def _nowhere(self) -> Owner:
         """The parts whose table no statement tells."""
-        return self._thing(Name("", ""))
+        return self._owner(Name("", ""))
 
-    def _successor(self, source: Source, thing: Thing) -> Thing | None:
-        """Return the table that the same migration made under the name that ``thing`` had."""
+    def _successor(self, source: Source, owner: Owner) -> Owner | None:
+        """Return the table that the same migration made under the name that ``owner`` had."""
         away = [
             event
-            for event in thing.events
+            for event in owner.events
             if event.verb is Verb.RENAMES and event.migration is source.migration
         ]
-        for name in thing.names[:-1] if away else ():
-            other = _current([t for t in self._named(name) if t is not thing], name)
+        for name in owner.names[:-1] if away else ():
+            other = _current([t for t in self._named(name) if t is not owner], name)
             if other is not None and other.exists and _was_made_by(other, source.migration):
                 return other
         return None
@@ -389,8 +389,8 @@ def _find(parts: Sequence[P], name: str) -> P | None:
     return bearers[-1] if bearers else None
 
 
-def _is_in(thing: Thing, schema: str) -> bool:
-    return not schema or not thing.schema or thing.schema.casefold() == schema.casefold()
+def _is_in(owner: Owner, schema: str) -> bool:
+    return not schema or not owner.schema or owner.schema.casefold() == schema.casefold()
 
 
 def _was_made_by(part: Part, migration: Planned) -> bool:

@@ -51,11 +51,11 @@ class Statements:
 
     def mentions(self, names: Sequence[str]) -> list[Event]:
         """Return the statements that mention all these names, or names that the objects had."""
-        thing = self._provenance.find(names[0])
-        known = dict.fromkeys(thing.names if thing is not None else ())
+        owner = self._provenance.find(names[0])
+        known = dict.fromkeys(owner.names if owner is not None else ())
         alternatives = [known or {bare_names(names)[0]: None}]
         for name in names[1:]:
-            part = thing.part(name) if thing is not None else None
+            part = owner.part(name) if owner is not None else None
             alternatives.append(dict.fromkeys([name, *(part.names if part else ())]))
         return [use for file in self._files for use in file.uses(alternatives)]
 
