@@ -131,10 +131,7 @@ def _ask(question: _Question) -> tuple[str, ...]:
 
 def _answer(question: _Question, future: Future[tuple[str, ...]]) -> None:
     try:
-        missing = _find_missing(question)
-        if not missing:
-            _answered.add(question)
-        future.set_result(missing)
+        future.set_result(_find_missing(question))
     except BaseException as error:  # noqa: BLE001
         future.set_exception(error)
     finally:
@@ -161,6 +158,8 @@ def _find_missing(question: _Question) -> tuple[str, ...]:
         raise _NoAnswerError(str(error)) from error
     plan = make_plan(files.files, recorded, environment, vendor)
     lacking = [planned.id for planned in plan.migrations if planned.state in _LACKING]
+    if not (lacking or pending):
+        _answered.add(question)
     return (*lacking, *pending)
 
 

@@ -63,11 +63,11 @@ def find_target(repository: Repository, environ: Mapping[str, str]) -> str | Non
         return main
     if not named and not repository.has_remotes():
         return None
-    wanted = named or "none of " + ", ".join(_MAIN)
+    reason = f"{named}, which the CI names as the target, is not here"
+    if not named:
+        reason = f"this checkout has a remote, but none of {', '.join(_MAIN)} is here"
     raise CannotTell(
-        f"What is new cannot be told: this checkout has a remote, but {wanted} is not here."
-        if not named
-        else f"What is new cannot be told: {named}, which the CI names as the target, is not here.",
+        f"What is new cannot be told: {reason}.",
         f"{FETCH_HINT} Or name what is merged: --base GITREF.",
     )
 
