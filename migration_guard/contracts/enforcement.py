@@ -23,8 +23,11 @@ def judge_enforcement(
     if actual.enforced is UNKNOWN:
         return context.undecided("checks", "foreign_keys")
     if not actual.enforced:
-        remedy = _enforce_key if isinstance(actual, objects.ForeignKey) else _add_again
-        hint = f"{remedy(context, actual)}: this fails on a row that breaks it."
+        if isinstance(actual, objects.ForeignKey):
+            remedy = f"{_alter(context)} ALTER CONSTRAINT {context.quoted(actual.name)} ENFORCED"
+        else:
+            remedy = _add_again(context, actual)
+        hint = f"{remedy}: this fails on a row that breaks it."
         return Violated(_RULE, "enforced", f"{actual.name} is NOT ENFORCED", hint)
     triggers = None
     if isinstance(actual, objects.ForeignKey):
@@ -75,14 +78,10 @@ def _judge_validity(
     )
 
 
-def _enforce_key(context: TableContext, key: objects.ForeignKey | objects.Check) -> str:
-    return f"{_alter(context)} ALTER CONSTRAINT {context.quoted(key.name)} ENFORCED"
-
-
-def _add_again(context: TableContext, check: objects.ForeignKey | objects.Check) -> str:
+def _add_again(context: TableContext, check: objects.Check) -> str:
     """Return the statement for a check, which PostgreSQL 18 cannot alter to be enforced."""
-    name, text = context.quoted(check.name), getattr(check, "expression", UNKNOWN)
-    expression = "…" if text is UNKNOWN else text
+    name = context.quoted(check.name)
+    expression = "…" if check.expression is UNKNOWN else check.expression
     return f"{_alter(context)} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({expression})"
 
 

@@ -130,7 +130,7 @@ def test_hint_when_a_comment_of_mysql_is_run_then_it_counts_as_sql():
 def test_hint_when_a_django_app_makes_it_then_migrate_is_what_to_type():
     plan = Plan((planned("0001_a", CREATE),), ())
 
-    background = Background(django=lambda _change, app, _wanted: f"manage.py migrate {app}.")
+    background = Background(django=lambda _change, app, _subject: f"manage.py migrate {app}.")
     causes = Causes(plan, "postgresql", background)
 
     assert causes.hint("auth_user", app="auth") == "manage.py migrate auth."

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from migration_guard.conf import database_option
 from migration_guard.contracts.causes.django_states import (
     Key,
     Shape,
@@ -25,8 +26,7 @@ class DjangoMigrations:
     def __init__(self, wrapper: "BaseDatabaseWrapper") -> None:
         self._wrapper = wrapper
         self._shapes = cache(self._read_shapes)
-        alias = wrapper.alias
-        self._option = "" if alias == "default" else f" --database {alias}"
+        self._option = database_option(wrapper.alias)
 
     def load(self) -> "DjangoMigrations":
         """Read now what is applied, and return itself."""

@@ -6,6 +6,8 @@ Nothing is rendered, run or asked of a database.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from migration_guard.contracts.model_reader import unquote
+
 Key: TypeAlias = tuple[str, str]
 # The columns, names and keys of each table, with what they are like; None: nobody knows them.
 Shape: TypeAlias = Mapping[str, Mapping[str, str] | None]
@@ -85,7 +87,7 @@ def _tables(
 def _stored(name: str, longest_name: int | None) -> str:
     from django.db.backends.utils import truncate_name
 
-    return truncate_name(name, longest_name).strip('"').replace('"."', ".").casefold()
+    return unquote(truncate_name(name, longest_name)).casefold()
 
 
 def _parts(model: Any) -> Iterator[tuple[str, str]]:

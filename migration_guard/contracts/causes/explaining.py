@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from migration_guard.conf import database_option
 from migration_guard.contracts.causes.django_states import Subject
 from migration_guard.contracts.causes.provenance import Event, Source, Verb
 from migration_guard.contracts.causes.shown import ShownCauses
@@ -44,12 +45,11 @@ class Background(NamedTuple):
     """
 
     evidence: Callable[[], Evidence] = Evidence
-    django: Callable[[Change, str, Subject], str] = lambda _change, _app, _wanted: ""
+    django: Callable[[Change, str, Subject], str] = lambda _change, _app, _subject: ""
     database: str = ""
 
 
 PLAN_ALONE: Final = Background()
-_NOTHING: Final = Subject("")
 
 
 class Causes:
@@ -63,15 +63,14 @@ class Causes:
         self._vendor = vendor
         self._background = background
         self._statements = Statements(plan, vendor)
-        database = background.database
-        self.option = f" --database {database}" if database not in {"", DEFAULT_ALIAS} else ""
+        self.option = database_option(background.database) if background.database else ""
 
     def hint(self, *names: str, app: str = "", subject: Subject | None = None) -> str:
         """Return which migration makes a missing object, its state, and what to do.
 
         ``app`` is the Django app whose migrations make it, if no statement of ours does.
         """
-        explanation = self.explain(Change.MISSING, *names) if self._plan is not None else None
+        explanation = self.explain(Change.MISSING, *names)
         if app and (explanation is None or not explanation.is_made):
             subject = subject or Subject(names[0], "".join(names[1:2]))
             if hint := self._background.django(Change.MISSING, app, subject):
@@ -88,25 +87,23 @@ class Causes:
         word: str,
         table: str,
         columns: Sequence[str],
-        app: str = "",
-        subject: Subject = _NOTHING,
+        app: str,
+        subject: Subject,
     ) -> str:
         """Return which migration that is not applied would make a key over these columns.
 
         ``word`` is the word of such a statement: UNIQUE, INDEX or REFERENCES.
         """
         # An applied migration may have made another key with the same words.
-        uses = self._statements.mentions((table, word, *columns))
-        uses = [use for use in uses if use.migration.row is None]
-        if not uses or not columns:
+        uses = self._statements.mentions((table, word, *columns)) if columns else []
+        uses = [use for use in uses if not _is_applied(use)]
+        if not uses:
             return self._background.django(Change.MISSING, app, subject) if app else ""
-        return describe_with_command(max(uses, key=lambda use: (use.verb, use.place)), self.option)
+        return describe_with_command(_adder(uses), self.option)
 
     def hint_for_difference(self, table: str, column: str, app: str = "") -> str:
         """Return why a column is another one than is stated, "" if nothing shows it."""
-        explanation = (
-            self.explain(Change.DIFFERS, table, column) if self._plan is not None else None
-        )
+        explanation = self.explain(Change.DIFFERS, table, column)
         if explanation is not None and not explanation.is_open:
             return explanation.hint
         return self._background.django(Change.DIFFERS, app, Subject(table, column)) if app else ""
@@ -172,11 +169,7 @@ class Causes:
         if waiting:
             text = describe_with_command(waiting[-1], self.option)
             return Explanation(text, waiting[-1].source)
-        shown = (
-            self._shown_cause(events, names, _DROP)
-            or self._shown.of_applied_text(names)
-            or self._shown.of_script(names)
-        )
+        shown = self._shown_cause(events, names, _DROP) or self._shown.of_applied_text(names)
         last = events[-1] if events else None
         if last is None or shown:
             return Explanation(shown, last.source if last else None) if shown else None
@@ -242,7 +235,6 @@ def _ends(event: Event, name: str) -> bool:
     return event.verb is Verb.DROPS or is_renamed
 
 
-DEFAULT_ALIAS: Final = "default"
 _STATING: Final = frozenset({Verb.ADDS, Verb.CHANGES})
 _DROP: Final = f"Drop it in a new migration (IF EXISTS): {NEW_MIGRATION}."
 _REMOVED: Final = "the history does not show what removed it."

@@ -74,9 +74,15 @@ class Part:
         if self.name not in self.names:
             self.names.append(self.name)
 
+    def rename(self, source: Source, name: str) -> None:
+        """Note that a statement gives it another name."""
+        self.add(Verb.RENAMES, source, name)
+        self.name = name
+        self.names.append(name)
+
 
 @dataclass(eq=False)
-class Owner(Part):
+class SchemaObject(Part):
     """A table, view, type, function or the like, with its parts.
 
     ``is_copy`` says that the statement which made it names no columns, as CREATE TABLE … LIKE.
@@ -92,38 +98,42 @@ class Owner(Part):
 
     def note_part(self, verb: Verb, source: Source, name: str) -> None:
         """Note what a statement does to the part of this name."""
+        part = self._current_or_new(name)
+        part.add(verb, source)
+        part.exists = verb is not Verb.DROPS
+
+    def note_added_part(self, source: Source, name: str, *, is_conditional: bool) -> None:
+        """Note that a statement adds a part, unless it does so only where there is none."""
+        part = _current(self.parts, name)
+        is_there = is_conditional and part is not None and part.exists
+        self.note_part(Verb.MENTIONS if is_there else Verb.ADDS, source, name)
+
+    def rename_part(self, source: Source, old: str, new: str) -> None:
+        """Give a part another name."""
+        self._current_or_new(old).rename(source, new)
+
+    def _current_or_new(self, name: str) -> Part:
         part = _current(self.parts, name)
         if part is None:
             part = Part(name)
             self.parts.append(part)
-        part.add(verb, source)
-        part.exists = verb is not Verb.DROPS
-
-    def rename_part(self, source: Source, old: str, new: str) -> None:
-        """Give a part another name."""
-        part = _current(self.parts, old)
-        if part is None:
-            part = Part(old)
-            self.parts.append(part)
-        part.add(Verb.RENAMES, source, new)
-        part.name = new
-        part.names.append(new)
+        return part
 
 
 class Provenance:
     """The objects that the migrations make, alter and drop, by the names that they ever had."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self.owners: list[Owner] = []
+        self.objects: list[SchemaObject] = []
         # By each folded name that they ever had.
-        self._bearers: defaultdict[str, list[Owner]] = defaultdict(list)
+        self._bearers: defaultdict[str, list[SchemaObject]] = defaultdict(list)
         # By the folded names of their indexes, triggers and the like.
-        self._owners: defaultdict[str, list[Owner]] = defaultdict(list)
+        self._owners: defaultdict[str, list[SchemaObject]] = defaultdict(list)
         for source in sources:
             if source.change is not None:
                 self._apply(source, source.change)
 
-    def find(self, label: str) -> Owner | None:
+    def find(self, label: str) -> SchemaObject | None:
         """Return the object of this name, else the last one that ever had it.
 
         ``label`` may begin with the schema; without it, public goes before other schemas.
@@ -131,15 +141,15 @@ class Provenance:
         schema, name = "", label
         if "." in label and not self._named(label):
             schema, _, name = label.rpartition(".")
-        owners = self._named(name, schema)
+        objects = self._named(name, schema)
         usual_schemas = {schema.casefold(), "", "public"}
-        usual = [owner for owner in owners if owner.schema.casefold() in usual_schemas]
-        return _find(usual, name) or _find(owners, name)
+        usual = [object_ for object_ in objects if object_.schema.casefold() in usual_schemas]
+        return _find(usual, name) or _find(objects, name)
 
     def find_part(self, label: str, name: str) -> Part | None:
         """Return a part of an object; an index without a known table also by its name alone."""
-        owner = self.find(label)
-        part = owner.part(name) if owner is not None else None
+        object_ = self.find(label)
+        part = object_.part(name) if object_ is not None else None
         return part or _find(self._nowhere.parts, name)
 
     # -- statements
@@ -155,53 +165,52 @@ class Provenance:
             self._create(source, change)
         elif change.verb == "DROP":
             for name in change.names:
-                self._drop(source, self._owner(name))
+                self._drop(source, self._object(name))
         elif change.verb == "RENAME":
             for name, new in zip(change.names, change.new_names, strict=False):
-                self._rename(source, self._owner(name), new.name, new.schema)
+                self._rename(source, self._object(name), new.name, new.schema)
         else:
             self._alter(source, change)
 
     def _create(self, source: Source, change: DDL) -> None:
-        owner = self._owner(change.names[0])
-        is_there = owner.exists and bool(owner.events)
-        owner.exists = True
-        owner.add(Verb.MENTIONS if is_there and change.is_conditional else Verb.ADDS, source)
+        object_ = self._object(change.names[0])
+        is_there = object_.exists and bool(object_.events)
+        object_.exists = True
+        object_.add(Verb.MENTIONS if is_there and change.is_conditional else Verb.ADDS, source)
         if change.kind == "TABLE":
             clauses = list(read_items(source.text, source.vendor))
-            owner.is_copy = not clauses or clauses[0].words[:1] == ("LIKE",)
-            for clause in () if owner.is_copy else clauses:
-                self._add_parts(source, owner, clause)
+            object_.is_copy = not clauses or clauses[0].words[:1] == ("LIKE",)
+            for clause in () if object_.is_copy else clauses:
+                self._add_parts(source, object_, clause)
 
-    def _drop(self, source: Source, owner: Owner) -> None:
-        successor = self._successor(source, owner)
+    def _drop(self, source: Source, object_: SchemaObject) -> None:
+        successor = self._successor(source, object_)
         if successor is not None:
-            self._rebuild(source, owner, successor)
+            self._rebuild(source, object_, successor)
             return
-        for part in owner.parts:
+        for part in object_.parts:
             if part.exists:
-                owner.note_part(Verb.DROPS, source, part.name)
-        owner.add(Verb.DROPS, source)
-        owner.exists = False
+                object_.note_part(Verb.DROPS, source, part.name)
+        object_.add(Verb.DROPS, source)
+        object_.exists = False
 
-    def _rename(self, source: Source, owner: Owner, name: str, schema: str = "") -> None:
-        others = [other for other in self._named(name, owner.schema) if other is not owner]
+    def _rename(self, source: Source, object_: SchemaObject, name: str, schema: str = "") -> None:
+        others = [other for other in self._named(name, object_.schema) if other is not object_]
         replaced = _current(others, name)
         is_rebuild = (
             replaced is not None
             and _was_dropped_by(replaced, source.migration)
-            and _was_made_by(owner, source.migration)
+            and _was_made_by(object_, source.migration)
         )
-        owner.add(Verb.RENAMES, source, name)
-        owner.name, owner.schema = name, schema or owner.schema
-        owner.names.append(name)
-        self._bearers[name.casefold()].append(owner)
+        object_.rename(source, name)
+        object_.schema = schema or object_.schema
+        self._bearers[name.casefold()].append(object_)
         if replaced is not None and is_rebuild:
-            self._rebuild(source, replaced, owner)
+            self._rebuild(source, replaced, object_)
         elif replaced is not None:
             replaced.exists = False
 
-    def _rebuild(self, source: Source, old: Owner, new: Owner) -> None:
+    def _rebuild(self, source: Source, old: SchemaObject, new: SchemaObject) -> None:
         """Let ``new``, a copy under the name of ``old``, go on with the life of ``old``."""
         migration = source.migration
         for part in old.parts:
@@ -216,11 +225,10 @@ class Provenance:
                 part.add(Verb.DROPS, source)
                 part.exists = False
             new.parts.insert(0, part)
-        earlier = [event for event in old.events if not _is_drop(event, migration)]
-        earlier = [event for event in earlier if event.migration is not migration]
+        earlier = [event for event in old.events if event.migration is not migration]
         new.events = [*earlier, *map(_as_change, new.events)]
         new.names = [*old.names, *new.names]
-        self.owners.remove(old)
+        self.objects.remove(old)
         for part in new.parts:
             self._owners[part.name.casefold()].append(new)
         for name in map(str.casefold, {old.name, *old.names}):
@@ -232,30 +240,30 @@ class Provenance:
         if index is not None:  # PostgreSQL: ALTER TABLE of an index
             self._alter_part(source, change, *index)
             return
-        owner = self._owner(change.names[0])
+        object_ = self._object(change.names[0])
         for clause in change.clauses:
             if clause.new_name and not clause.kind:
                 is_move = clause.verb == "SET"
-                name = owner.name if is_move else clause.new_name
-                self._rename(source, owner, name, clause.new_name if is_move else "")
+                name = object_.name if is_move else clause.new_name
+                self._rename(source, object_, name, clause.new_name if is_move else "")
             elif clause.verb in {"RENAME", "CHANGE"}:
-                self._change_part(source, owner, clause)
+                self._change_part(source, object_, clause)
             elif clause.verb == "ADD":
-                self._add_parts(source, owner, clause)
+                self._add_parts(source, object_, clause)
             elif clause.name and clause.verb in _CLAUSE_VERBS:
-                owner.note_part(_CLAUSE_VERBS[clause.verb], source, clause.name)
+                object_.note_part(_CLAUSE_VERBS[clause.verb], source, clause.name)
             else:
-                owner.add(Verb.CHANGES, source)
+                object_.add(Verb.CHANGES, source)
         if change.kind != "TABLE" and not any(clause.new_name for clause in change.clauses):
-            owner.add(Verb.CHANGES, source)
+            object_.add(Verb.CHANGES, source)
 
-    def _change_part(self, source: Source, owner: Owner, clause: Clause) -> None:
+    def _change_part(self, source: Source, object_: SchemaObject, clause: Clause) -> None:
         if clause.verb == "CHANGE":
-            owner.note_part(Verb.CHANGES, source, clause.name)
+            object_.note_part(Verb.CHANGES, source, clause.name)
         if clause.new_name and clause.new_name.casefold() != clause.name.casefold():
-            owner.rename_part(source, clause.name, clause.new_name)
+            object_.rename_part(source, clause.name, clause.new_name)
 
-    def _add_parts(self, source: Source, owner: Owner, clause: Clause) -> None:
+    def _add_parts(self, source: Source, object_: SchemaObject, clause: Clause) -> None:
         names = [clause.name] if clause.name else []
         # A constraint behind a column: a int CONSTRAINT k UNIQUE.
         names += [
@@ -269,101 +277,97 @@ class Provenance:
             and source.change.is_conditional
         )
         for name in names:
-            part = _current(owner.parts, name)
-            is_there = part is not None and part.exists
-            owner.note_part(
-                Verb.MENTIONS if is_there and is_conditional else Verb.ADDS, source, name
-            )
+            object_.note_added_part(source, name, is_conditional=is_conditional)
 
     # -- indexes, triggers and the like, whose statements may not name the table
 
     def _apply_to_part(self, source: Source, change: DDL) -> None:
         name = change.names[0]
         if change.verb == "CREATE" and change.table is not None:
-            owner = self._owner(change.table)
-            part = _current(owner.parts, name.name)
-            is_there = part is not None and part.exists and change.is_conditional
-            owner.note_part(Verb.MENTIONS if is_there else Verb.ADDS, source, name.name)
-            self._owners[name.name.casefold()].append(owner)
+            object_ = self._object(change.table)
+            object_.note_added_part(source, name.name, is_conditional=change.is_conditional)
+            self._owners[name.name.casefold()].append(object_)
             return
         for name in change.names:
             place = (
-                (self._owner(change.table), name.name)
+                (self._object(change.table), name.name)
                 if change.table is not None
                 else self._part_alone(name.name) or (self._nowhere, name.name)
             )
             self._alter_part(source, change, *place)
 
-    def _alter_part(self, source: Source, change: DDL, owner: Owner, name: str) -> None:
+    def _alter_part(self, source: Source, change: DDL, object_: SchemaObject, name: str) -> None:
         if change.verb == "DROP":
-            owner.note_part(Verb.DROPS, source, name)
+            object_.note_part(Verb.DROPS, source, name)
             return
         for clause in change.clauses:
             if clause.verb == "RENAME" and clause.new_name and not clause.kind:
-                owner.rename_part(source, name, clause.new_name)
-                self._owners[clause.new_name.casefold()].append(owner)
+                object_.rename_part(source, name, clause.new_name)
+                self._owners[clause.new_name.casefold()].append(object_)
             else:
-                owner.note_part(Verb.CHANGES, source, name)
+                object_.note_part(Verb.CHANGES, source, name)
 
-    def _part_alone(self, name: str) -> tuple[Owner, str] | None:
-        """Return the table that has an existing part of this name, unless an owner has the name."""
+    def _part_alone(self, name: str) -> tuple[SchemaObject, str] | None:
+        """Return the table that has an existing part of this name, unless an object has the name."""
         if _current(self._named(name), name) is not None:
             return None
-        for owner in reversed(self._owners[name.casefold()]):
-            part = _current(owner.parts, name)
+        for object_ in reversed(self._owners[name.casefold()]):
+            part = _current(object_.parts, name)
             if part is not None and part.exists and _is_no_column(part):
-                return owner, part.name
+                return object_, part.name
         return None
 
     # -- schemas
 
     def _apply_to_schema(self, source: Source, change: DDL) -> None:
         schema = change.name
-        owners = [owner for owner in self.owners if owner.schema.casefold() == schema.casefold()]
+        objects = [
+            object_ for object_ in self.objects if object_.schema.casefold() == schema.casefold()
+        ]
         new_names = [clause.new_name for clause in change.clauses if clause.verb == "RENAME"]
-        for owner in owners:
-            if change.verb == "DROP" and owner.exists:
-                self._drop(source, owner)
+        for object_ in objects:
+            if change.verb == "DROP" and object_.exists:
+                self._drop(source, object_)
             elif new_names:
-                owner.add(Verb.RENAMES, source)
-                owner.schema = new_names[0]
+                object_.add(Verb.RENAMES, source)
+                object_.schema = new_names[0]
         if change.verb == "CREATE":
             self._create(source, change)
         elif change.verb == "DROP":
-            self._drop(source, self._owner(change.names[0]))
+            self._drop(source, self._object(change.names[0]))
         elif new_names:
-            self._rename(source, self._owner(change.names[0]), new_names[0])
+            self._rename(source, self._object(change.names[0]), new_names[0])
 
     # -- lives
 
-    def _owner(self, name: Name) -> Owner:
+    def _object(self, name: Name) -> SchemaObject:
         """Return the object that has this name now; a new one where none is known."""
-        owner = _current(self._named(name.name, name.schema), name.name)
-        if owner is None:
-            owner = Owner(name.name, schema=name.schema)
-            self.owners.append(owner)
-            self._bearers[name.name.casefold()].append(owner)
-        owner.schema = owner.schema or name.schema
-        return owner
+        object_ = _current(self._named(name.name, name.schema), name.name)
+        if object_ is None:
+            object_ = SchemaObject(name.name, schema=name.schema)
+            self.objects.append(object_)
+            self._bearers[name.name.casefold()].append(object_)
+        object_.schema = object_.schema or name.schema
+        return object_
 
-    def _named(self, name: str, schema: str = "") -> list[Owner]:
+    def _named(self, name: str, schema: str = "") -> list[SchemaObject]:
         """Return the objects that ever had this name."""
-        return [owner for owner in self._bearers[name.casefold()] if _is_in(owner, schema)]
+        return [object_ for object_ in self._bearers[name.casefold()] if _is_in(object_, schema)]
 
     @property
-    def _nowhere(self) -> Owner:
+    def _nowhere(self) -> SchemaObject:
         """The parts whose table no statement tells."""
-        return self._owner(Name("", ""))
+        return self._object(Name("", ""))
 
-    def _successor(self, source: Source, owner: Owner) -> Owner | None:
-        """Return the table that the same migration made under the name that ``owner`` had."""
+    def _successor(self, source: Source, object_: SchemaObject) -> SchemaObject | None:
+        """Return the table that the same migration made under the name that ``object_`` had."""
         away = [
             event
-            for event in owner.events
+            for event in object_.events
             if event.verb is Verb.RENAMES and event.migration is source.migration
         ]
-        for name in owner.names[:-1] if away else ():
-            other = _current([t for t in self._named(name) if t is not owner], name)
+        for name in object_.names[:-1] if away else ():
+            other = _current([t for t in self._named(name) if t is not object_], name)
             if other is not None and other.exists and _was_made_by(other, source.migration):
                 return other
         return None
@@ -389,8 +393,8 @@ def _find(parts: Sequence[P], name: str) -> P | None:
     return bearers[-1] if bearers else None
 
 
-def _is_in(owner: Owner, schema: str) -> bool:
-    return not schema or not owner.schema or owner.schema.casefold() == schema.casefold()
+def _is_in(object_: SchemaObject, schema: str) -> bool:
+    return not schema or not object_.schema or object_.schema.casefold() == schema.casefold()
 
 
 def _was_made_by(part: Part, migration: Planned) -> bool:

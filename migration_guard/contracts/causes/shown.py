@@ -31,8 +31,8 @@ class ShownCauses:
         self,
         events: Iterable[Event],
         names: Sequence[str],
-        of_table: Sequence[Event] = (),
-        remedy: str = "",
+        of_table: Sequence[Event],
+        remedy: str,
     ) -> str:
         """Return why applied statements are not what the database has, the last one first.
 
@@ -41,10 +41,10 @@ class ShownCauses:
         """
         applied = [event for event in events if event.migration.row is not None]
         for event in applied[::-1]:
-            if text := self._edit(event, event.migration):
+            if text := self._edit(event):
                 return text
             for cause in (self._record, self._accepted_edit):
-                if text := cause(event, event.migration):
+                if text := cause(event):
                     return f"{text} {remedy}"
         return self._disorder(applied, of_table, names) or self.of_script(names)
 
@@ -71,7 +71,8 @@ class ShownCauses:
                 )
         return ""
 
-    def _edit(self, event: Event, migration: Planned) -> str:
+    def _edit(self, event: Event) -> str:
+        migration = event.migration
         if migration.state is not State.EDITED:
             return ""
         if self._has_statement(self._evidence.sql.get(migration.id), event):
@@ -82,7 +83,8 @@ class ShownCauses:
             "shows the difference; restore the file, and put the change into a new migration."
         )
 
-    def _record(self, event: Event, migration: Planned) -> str:
+    def _record(self, event: Event) -> str:
+        migration = event.migration
         row = migration.row
         if row is None or row.how not in _NOT_RUN:
             return ""
@@ -93,7 +95,8 @@ class ShownCauses:
             f"here{who}."
         )
 
-    def _accepted_edit(self, event: Event, migration: Planned) -> str:
+    def _accepted_edit(self, event: Event) -> str:
+        migration = event.migration
         act = next(iter(self._acts(migration, "accept-edit")), None)
         if act is None or self._has_statement(act.sql, event):
             return ""

@@ -51,11 +51,11 @@ class Statements:
 
     def mentions(self, names: Sequence[str]) -> list[Event]:
         """Return the statements that mention all these names, or names that the objects had."""
-        owner = self._provenance.find(names[0])
-        known = dict.fromkeys(owner.names if owner is not None else ())
+        object_ = self._provenance.find(names[0])
+        known = dict.fromkeys(object_.names if object_ is not None else ())
         alternatives = [known or {bare_names(names)[0]: None}]
         for name in names[1:]:
-            part = owner.part(name) if owner is not None else None
+            part = object_.part(name) if object_ is not None else None
             alternatives.append(dict.fromkeys([name, *(part.names if part else ())]))
         return [use for file in self._files for use in file.uses(alternatives)]
 
@@ -71,7 +71,10 @@ class _File:
         self.migration = migration
         self.text = text
         self.vendor = vendor
-        self.lower_text = text.lower()
+
+    @cached_property
+    def lower_text(self) -> str:
+        return self.text.lower()
 
     @cached_property
     def statements(self) -> list[tuple[str, int]]:
