@@ -97,9 +97,11 @@ def _word(token: Token, rules: Spelling) -> str:
 
 
 # MySQL manual, "String Literals"; a pattern keeps the backslash before % and _.
-_ESCAPES: Final = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
-_ESCAPES_OF_PATTERNS: Final = {"%": "\\%", "_": "\\_"}
-_MEANINGS: Final = _ESCAPES | _ESCAPES_OF_PATTERNS
+_ESCAPES: Final = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"} | {
+    # Of patterns.
+    "%": "\\%",
+    "_": "\\_",
+}
 
 
 def _without_escapes(literal: str) -> str:
@@ -110,7 +112,7 @@ def _without_escapes(literal: str) -> str:
     quote, inside = text[0], text[1:-1]
     value = re.sub(
         rf"\\(.)|{quote}{quote}",
-        lambda escape: _MEANINGS.get(escape[1], escape[1]) if escape[1] else quote,
+        lambda escape: _ESCAPES.get(escape[1], escape[1]) if escape[1] else quote,
         inside,
         flags=re.DOTALL,
     )

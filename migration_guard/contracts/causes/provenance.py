@@ -308,7 +308,7 @@ class Provenance:
                 object_.note_part(Verb.CHANGES, source, name)
 
     def _part_alone(self, name: str) -> tuple[SchemaObject, str] | None:
-        """Return the table that has an existing part of this name, unless an object has the name."""
+        """Return the table with an existing part of this name, unless an object has the name."""
         if _current(self._named(name), name) is not None:
             return None
         for object_ in reversed(self._owners[name.casefold()]):

@@ -40,16 +40,6 @@ _READERS: Final[Mapping[str, _Reader]] = {
 }
 _WILDCARDS: Final = {"%": ".*", "_": "."}
 _GRANT: Final = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<on>\*|`(?:[^`]|``)+`)\.\* TO ")
-_TABLES_OF_EXTENSIONS: Final[Mapping[str, str]] = {
-    "postgresql": """
-    SELECT n.nspname::text, c.relname::text FROM pg_depend d
-    JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
-    """,
-    # They have no extensions.
-    "mysql": "",
-    "sqlite": "",
-}
 
 
 def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
@@ -63,14 +53,11 @@ def read_database(connection: BaseDatabaseWrapper) -> Snapshot:
     try:
         with brief_waits(connection):
             found = tuple(_programs(connection, snapshot))
-        of_extensions = _tables_of_extensions(connection)
         unlisted = tuple(partly_listed(connection)) if partly_listed is not None else ()
     except DatabaseError as error:
         note = Unknown("", "programs", reason(error))
         return replace(snapshot, programs=UNKNOWN, unknown=(*snapshot.unknown, note))
-    tables = tuple(
-        table for table in snapshot.tables if (table.schema, table.name) not in of_extensions
-    )
+    tables = tuple(table for table in snapshot.tables if not table.extension)
     programs = tuple(program for program in found if isinstance(program, Program))
     notes = (note for note in found if isinstance(note, Unknown))
     unknown = (*snapshot.unknown, *notes, *unlisted)
@@ -91,22 +78,12 @@ def _programs(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Iterator[P
             with attempt(connection):
                 cursor.execute(query)
                 rows = cursor.fetchall()
-            for kind, schema, name, table_schema, table, definition in rows:
+            for kind, name, table_schema, table, definition in rows:
                 table_label = labels.get((table_schema, table)) or label(table_schema, table)
                 text = UNKNOWN if definition is None else str(definition)
-                yield Program(kind, label(schema, name), table_label, text)
+                yield Program(kind, name, table_label, text)
     if connection.vendor in _READERS:
         yield from _READERS[connection.vendor](connection, snapshot)
-
-
-def _tables_of_extensions(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
-    """Return schema and name of the tables and views that extensions made."""
-    query = _TABLES_OF_EXTENSIONS.get(connection.vendor)
-    if not query:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return set(cursor.fetchall())
 
 
 def _mysql_partly_listed(connection: BaseDatabaseWrapper) -> Iterator[Unknown]:

@@ -1,9 +1,8 @@
 """The queries for the programs of a database, and for options of its tables.
 
-Each gives rows of kind, schema, name, schema and name of the table, definition. A row without a
-name is an option of its table, and one of a kind like "column: storage" an option of that column. A
-kind that ends in "of column" has the name of that column. Objects of the system or of an extension
-are left out.
+Each gives rows of kind, name, schema and name of the table, definition. A row without a name is an
+option of its table, and one of a kind like "column: storage" an option of that column. Objects of
+the system or of an extension are left out.
 
 Source: PostgreSQL manual, "System Catalogs", "System Information Functions".
 """
@@ -20,7 +19,7 @@ _POSTGRESQL: Final = (
     *OPTION_QUERIES,
     # A trigger of a partitioned table has a copy on each partition (``options`` has its state).
     f"""
-    SELECT 'trigger', NULL, t.tgname::text, n.nspname::text, c.relname::text,
+    SELECT 'trigger', t.tgname::text, n.nspname::text, c.relname::text,
            pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'D' THEN ' (disabled)'
                WHEN 'A' THEN ' (always)' WHEN 'R' THEN ' (replica)' ELSE '' END
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
@@ -28,7 +27,7 @@ _POSTGRESQL: Final = (
     WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {_NOT_SYSTEM}
     """,
     f"""
-    SELECT 'policy', NULL, p.polname::text, n.nspname::text, c.relname::text,
+    SELECT 'policy', p.polname::text, n.nspname::text, c.relname::text,
            concat_ws(' ', CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, 'FOR',
                CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
                              WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,

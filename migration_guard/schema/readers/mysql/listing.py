@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from migration_guard.schema.readers.catalogue import Catalogue
-from migration_guard.schema.readers.marks import Mark
 from migration_guard.schema.readers.mysql.catalogue_columns import CATALOGUE_TABLES
 
 Record: TypeAlias = Mapping[str, Any]
@@ -14,7 +13,6 @@ _COLUMNS: Final = """
 SELECT LOWER(table_name), LOWER(column_name) FROM information_schema.columns
 WHERE table_schema = 'information_schema'
 """
-_READ: Final = {Mark.COMPARED, Mark.IDENTITY}
 # The column that has the database of an object, where it is not table_schema, and by which the
 # server looks at no other database (MariaDB manual, "Optimizations for Information Schema").
 _DATABASES: Final = {
@@ -41,10 +39,16 @@ class Listing(Catalogue):
         """The tables and columns that this server has."""
         return set(self.rows(_COLUMNS))
 
+    @cached_property
+    def tables(self) -> list[Record]:
+        """The tables, views and sequences."""
+        return self.records("tables")
+
     def records(self, table: str, *more: str) -> list[Record]:
         """Return identity and compared columns of each row, and ``more`` of them."""
-        marks = CATALOGUE_TABLES[table].marks()
-        names = [name for name, mark in marks if mark in _READ and (table, name) in self._columns]
+        marked = CATALOGUE_TABLES[table]
+        columns = f"{marked.compared} {marked.identity}".split()
+        names = [name for name in columns if (table, name) in self._columns]
         if not names:
             return []  # this server has no such table
         names += more
@@ -58,7 +62,7 @@ class Listing(Catalogue):
 
 def properties(record: Record, table: str, *apart: str) -> dict[str, str]:
     """Return what a row says, by the name of the column in words; not what is told ``apart``."""
-    compared = (name for name, mark in CATALOGUE_TABLES[table].marks() if mark is Mark.COMPARED)
+    compared = CATALOGUE_TABLES[table].compared.split()
     return {
         (words := name.replace("_", " ")): f"{_SQL_WORDS.get(name, words)} {record[name]}"
         for name in compared

@@ -13,10 +13,8 @@ from migration_guard.schema.readers.mysql.clauses import table_clauses
 from migration_guard.schema.readers.mysql.listing import Listing, Record, in_order, properties
 
 # What the reader of columns tells, and the server's word for an expression as default.
-_TOLD: Final = re.compile(
-    r"(?i)auto_increment|DEFAULT_GENERATED(?! on)|DEFAULT_GENERATED|(VIRTUAL|STORED) GENERATED"
-)
-_ZEROFILL: Final = re.compile(r"(?:\w+)(\(\d+\))?.* zerofill")
+_TOLD: Final = re.compile(r"(?i)auto_increment|DEFAULT_GENERATED|(VIRTUAL|STORED) GENERATED")
+_ZEROFILL: Final = re.compile(r"\w+(\(\d+\))?.* zerofill")
 # Partitions are told of apart; SHOW CREATE TABLE adds the default of Aria, and so does a dump.
 _NOT_STATED: Final = {"partitioned", "page_checksum=1"}
 _VERSIONED: Final = "SYSTEM VERSIONED"
@@ -40,8 +38,8 @@ def table_options(listing: Listing) -> Iterator[Program]:
 
 
 def _tables(listing: Listing) -> Iterator[Program]:
-    records = listing.records("tables")
-    records = [record for record in records if record["table_type"] in {"BASE TABLE", _VERSIONED}]
+    kinds = {"BASE TABLE", _VERSIONED}
+    records = [record for record in listing.tables if record["table_type"] in kinds]
     yield from table_clauses(listing, [record["table_name"] for record in records])
     for record in records:
         own = properties(record, "tables", "table_type", "table_comment", "create_options")

@@ -102,9 +102,7 @@ def _is_counted_from(time: datetime, changes: Iterable[datetime | None]) -> bool
 
 def _sequences(listing: Listing) -> Iterator[Program]:
     names = [
-        record["table_name"]
-        for record in listing.records("tables")
-        if record["table_type"] == "SEQUENCE"
+        record["table_name"] for record in listing.tables if record["table_type"] == "SEQUENCE"
     ]
     columns = CATALOGUE_TABLES["sequence"].compared.split()
     for name in names:

@@ -9,8 +9,6 @@ Source: PostgreSQL manual, "System Catalogs".
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-_SORTED: Final = "(SELECT string_agg(o, ', ' ORDER BY o) FROM unnest({array}) o)"
-
 
 class Options(NamedTuple):
     """The options of one kind of object: where they are read, and the expression of each.
@@ -28,7 +26,7 @@ class Options(NamedTuple):
 
 def _sorted(array: str) -> str:
     """Return an expression for the items of an array of text, in one order."""
-    return _SORTED.format(array=array)
+    return f"(SELECT string_agg(o, ', ' ORDER BY o) FROM unnest({array}) o)"
 
 
 def _parameters(array: str) -> str:
@@ -40,7 +38,7 @@ _ALWAYS: Final = """(
     SELECT DISTINCT 'triggers enabled ALWAYS' FROM pg_trigger
     WHERE tgconstraint = k.oid AND tgisinternal AND tgenabled = 'A')"""
 # A column that only some versions have; NULL on the others.
-_IF_ANY: Final = "(to_jsonb({row}) ->> '{column}')"
+_PERIOD: Final = "(to_jsonb(k) ->> 'conperiod')"
 
 TABLE: Final = Options(
     "''",
@@ -128,8 +126,7 @@ INDEX: Final = Options(
         AND k.contype IN ('p', 'u', 'x')""",
     "c.relkind IN ('r', 'p', 'm')",
     {
-        "period": f"CASE {_IF_ANY.format(row='k', column='conperiod')}"
-        " WHEN 'true' THEN 'WITHOUT OVERLAPS' END",
+        "period": f"CASE {_PERIOD} WHEN 'true' THEN 'WITHOUT OVERLAPS' END",
         "operator class parameters": f"""(
             SELECT string_agg('key ' || a.attnum || ' (' || {_sorted("a.attoptions")} || ')', ', '
                               ORDER BY a.attnum)
@@ -155,8 +152,7 @@ CONSTRAINT: Final = Options(
     """k.contype IN ('f', 'c') AND (k.conparentid = 0 OR NOT EXISTS (
         SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid))""",
     {
-        "period": f"CASE {_IF_ANY.format(row='k', column='conperiod')}"
-        " WHEN 'true' THEN 'PERIOD' END",
+        "period": f"CASE {_PERIOD} WHEN 'true' THEN 'PERIOD' END",
         "trigger mode": _ALWAYS,
         "inheritance": "CASE WHEN k.contype = 'c' AND k.connoinherit THEN 'NO INHERIT' END",
         "declaration": "CASE WHEN k.contype = 'c' AND "
@@ -170,7 +166,7 @@ def query(options: Options) -> str:
     """Return a query for the options that are not as usual: kind, name, schema, table, text."""
     values = ", ".join(f"('{name}', {text})" for name, text in options.values.items())
     return f"""
-    SELECT {options.kind} || o.option, NULL, {options.name}::text,
+    SELECT {options.kind} || o.option, {options.name}::text,
            n.nspname::text, c.relname::text, o.value
     FROM {options.source} JOIN pg_namespace n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (VALUES {values}) AS o (option, value)

@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.schema.objects import Program, Snapshot
 from migration_guard.schema.readers.catalogue import Catalogue
+from migration_guard.schema.readers.sqlite.create_table import is_virtual
 
 _OBJECTS: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
 _OPTIONS: Final = "SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main'"
@@ -22,7 +23,7 @@ def read_programs(connection: BaseDatabaseWrapper, _snapshot: Snapshot) -> Itera
     for kind, name, table, sql in catalogue.rows(_OBJECTS):
         if kind == "trigger":
             yield Program("trigger", name, table, sql)
-        elif kind == "table" and sql[:15].upper() == "CREATE VIRTUAL ":
+        elif kind == "table" and is_virtual(sql):
             yield Program("module", "", name, sql)
     # SQLite lists such options since 3.37.
     if sqlite_version_info >= (3, 37):
