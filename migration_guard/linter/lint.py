@@ -69,9 +69,6 @@ def fix(conf: Conf, request: LintRequest, touched: Touched, now: datetime) -> It
 
     Raises CannotTell if files or git cannot be read, or a file cannot be changed.
     """
-    folders = conf.folders(request.database)
-    repository = git.find_repository(folders)
-    move = repository.move if repository is not None else _rename
     for _ in range(_ROUNDS):
         inspected = inspect(conf, request, touched)
         fixes = inspected.fixes
@@ -84,13 +81,9 @@ def fix(conf: Conf, request: LintRequest, touched: Touched, now: datetime) -> It
         for problem, edits in fixes.items():
             paths = {edit.path for edit in edits}
             if not paths & changed:
-                write(edits, move)
+                write(edits)
                 changed |= paths
                 yield f"Fixed {problem.rule}: {', '.join(sorted(path.name for path in paths))}."
-
-
-def _rename(path: Path, new_path: Path) -> None:
-    path.rename(new_path)
 
 
 def _find_fixes(

@@ -34,14 +34,13 @@ class MergeBase:
     """The merged migrations by path, and what the other branch ``ref`` has.
 
     ``tip`` maps the ids on the other branch to their numbers, and ``since`` holds those of them
-    that are newer than the merge base. ``changed`` are the files here that differ from it.
+    that are newer than the merge base.
     """
 
     ref: str
     merged: dict[Path, MergedMigration]
     tip: dict[str, int]
     since: frozenset[str]
-    changed: frozenset[Path]
 
     @property
     def merged_ids(self) -> frozenset[str]:
@@ -98,7 +97,7 @@ def read(repository: Repository, ref: str, folders: Sequence[Path]) -> MergeBase
         merged[path] = MergedMigration(migration_id, number, path, text, tip_text)
     tip_ids = dict(pair for path in tip_blobs if (pair := id_and_number(path.name)))
     merged_ids = {migration.id for migration in merged.values()}
-    return MergeBase(ref, merged, tip_ids, frozenset(tip_ids) - merged_ids, changed)
+    return MergeBase(ref, merged, tip_ids, frozenset(tip_ids) - merged_ids)
 
 
 def _migrations(blobs: dict[Path, str]) -> dict[Path, str]:

@@ -89,16 +89,25 @@ class Source:
         }
 
     @cached_property
+    def baseline(self) -> Sequence[Statement]:
+        """The statements of the schema from before the migrations."""
+        return _read_baseline(self.folders, self.vendor)
+
+    @cached_property
+    def owned(self) -> frozenset[str]:
+        """The tables that Django's own migrations make."""
+        return _tables_of_django()
+
+    @cached_property
     def simulations(self) -> tuple[Findings, ...]:
         """The findings of the order rules, once for each set of files that environments run."""
-        baseline = tuple(_parse_all(_read_baseline(self.folders, self.vendor)))
-        owned = _tables_of_django()
+        baseline = tuple(_parse_all(self.baseline))
         return tuple(
             simulate(
                 Run(
                     [(file, self.parse_trees.get(file.id)) for file in files],
                     baseline,
-                    owned,
+                    self.owned,
                     self.context.search_path,
                 )
             )
@@ -122,8 +131,8 @@ class Source:
             [(file, self.statements(file)) for file in self.files],
             self.new_files,
             self._release,
-            _read_baseline(self.folders, self.vendor),
-            _tables_of_django(),
+            self.baseline,
+            self.owned,
             path[0] if path else "",
             has_base=self.context.merge_base is not None,
         )

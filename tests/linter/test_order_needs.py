@@ -227,6 +227,22 @@ def test_history_when_the_server_takes_it_has_no_problem(tmp_path, texts):
     assert places(tmp_path, texts) == {}
 
 
+def test_user_when_its_name_has_the_word_relation_keeps_its_name(tmp_path):
+    problems = problems_of(
+        tmp_path,
+        write(
+            [
+                "CREATE TABLE a (id integer PRIMARY KEY)",
+                "CREATE TABLE b (a integer CONSTRAINT b_relation_fk REFERENCES a)",
+                "DROP TABLE a;\nDROP TABLE b",
+            ]
+        ),
+    )
+
+    (problem,) = [problem for problem in problems if problem.rule == "still-used"]
+    assert "used here by the constraint b_relation_fk, which" in problem.message
+
+
 def test_enum_value_when_it_is_used_where_it_is_added_is_an_error(tmp_path):
     problems = problems_of(tmp_path, write(NEW_VALUE))
 

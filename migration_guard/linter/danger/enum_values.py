@@ -78,9 +78,7 @@ def _is_beside_column(
 ) -> bool:
     """Return True for ``column = 'x'``, ``column IN (…, 'x')`` and ``column … DEFAULT 'x'``."""
     before = at - 1
-    while before > 0 and tokens[before].text in {",", "("} | {
-        token.text for token in tokens if token.kind is Kind.STRING
-    }:
+    while before > 0 and (tokens[before].kind is Kind.STRING or tokens[before].text in {",", "("}):
         before -= 1
     word = keyword(tokens[before])
     if word in {"DEFAULT", "IN", "TO"} or word in _COMPARISONS:

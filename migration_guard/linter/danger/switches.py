@@ -81,7 +81,7 @@ def touches_rows(step: Step) -> bool:
 
 def _adds_key(step: Step) -> bool:
     ddl, words = step.ddl, step.part.words
-    is_key = any(pair == ("FOREIGN", "KEY") for pair in pairwise(words))
+    is_key = ("FOREIGN", "KEY") in pairwise(words)
     is_old = ddl is not None and bool(ddl.names) and not step.tables.is_fresh(ddl.names[0])
     return is_key and "ADD" in words and is_old
 

@@ -70,13 +70,12 @@ class Walk:
         self._new_files, self._releases = new_files, releases
         self._owned, self._has_base = owned, has_base
         self._bodies: dict[str, list[Part]] = {}
-        self._baseline = [(s, part) for s in baseline for part in self._parts(s)]
+        self._baseline = [read for statement in baseline for read in self._read(statement, vendor)]
         self._files = [
             (file, [one for statement in statements for one in self._read(statement, vendor)])
             for file, statements in files
             if not excludes_production(file)
         ]
-        self._vendor = vendor
         self._words = {
             word.strip("'").upper()
             for file, parts in self._files
@@ -113,8 +112,8 @@ class Walk:
             tables.assume(Name(name))
         tables.begin_file("")
         effects = Effects(tables, self._lexis)
-        for statement, part in self._baseline:
-            effects.apply(part, read_part(part, statement, self._vendor), "")
+        for _statement, part, ddl in self._baseline:
+            effects.apply(part, ddl, "")
         tables.made.clear()
         return tables
 

@@ -1,6 +1,6 @@
 """Edits of files: what a fix changes, and how it is written to the disk."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from migration_guard.exceptions import CannotTell
@@ -17,7 +17,7 @@ def read(path: Path) -> str:
         raise CannotTell(f"{path} cannot be read: {error}.", "Correct it by hand.") from error
 
 
-def write(edits: Iterable[Edit], move: Callable[[Path, Path], None]) -> None:
+def write(edits: Iterable[Edit]) -> None:
     """Apply edits, the last of each file first. Raises CannotTell where a file refuses them."""
     for edit in sorted(edits, key=lambda edit: (str(edit.path), -edit.start, -edit.end)):
         text = read(edit.path)
@@ -25,8 +25,6 @@ def write(edits: Iterable[Edit], move: Callable[[Path, Path], None]) -> None:
         try:
             if changed != text:
                 edit.path.write_bytes(changed.encode())
-            if edit.new_path is not None:
-                move(edit.path, edit.new_path)
         except OSError as error:
             raise CannotTell(
                 f"{edit.path} cannot be changed: {error.strerror or error}.",

@@ -24,7 +24,7 @@ _NUMBER_RULES: Final = frozenset({"number-taken", "number-not-above"})
 
 
 class Scene(NamedTuple):
-    """What fixes need: the steps by file, the ids that are touched nowhere, and new names."""
+    """What fixes need: the steps by file, and new names."""
 
     source: Source
     steps: Mapping[str, tuple[indexes.Statement, ...]]

@@ -23,7 +23,6 @@ class Statement(NamedTuple):
 
     step: Step
     start: int
-    end: int
     first_line: int
     last_line: int
     index_word: int | None
@@ -39,7 +38,6 @@ def look_at(step: Step) -> Statement:
     return Statement(
         step,
         start,
-        step.statement.end,
         step.statement.line,
         step.statement.line + text.count("\n"),
         word,

@@ -24,7 +24,6 @@ _INPUT: Final = frozenset(
 )
 _MAX_DEPTH: Final = 3  # calls inside of calls
 _MAKES: Final = re.compile(r"\b(?:create|alter|drop)\b", re.IGNORECASE)
-_TYPE: Final = re.compile(r"[a-z_][\w.]*", re.IGNORECASE)
 _POLYMORPHIC: Final = re.compile(r"^any")
 
 

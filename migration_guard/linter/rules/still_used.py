@@ -24,8 +24,8 @@ def check(source: Source) -> Iterator[Problem]:
 
 
 def _problem(source: Source, drop: StillUsed) -> Problem:
-    user = f"{drop.user.what} {drop.user.column or drop.user.name}"
-    user = user.replace("relation", "view")
+    what = "view" if drop.user.what == "relation" else drop.user.what
+    user = f"{what} {drop.user.column or drop.user.name}"
     later = drop.freed.file
     is_same = later is None or later is drop.place.file
     where = "a later statement of this file" if is_same or later is None else later.id

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -78,7 +78,7 @@ class Command(GuardCommand):
             if options["renumber"]:
                 for line in lint.renumber(settings, request, datetime.now(UTC)):
                     self.tell(line)
-            touched = partial(touched_ids, alias)
+            touched = cache(partial(touched_ids, alias))
             if options["fix"]:
                 for line in lint.fix(settings, request, touched, datetime.now(UTC)):
                     self.tell(line)
