@@ -23,7 +23,7 @@ class _OldForm(NamedTuple):
     statements: str
 
 
-def describe(comparison: Comparison, vendor: str, option: str = "") -> str:
+def describe(comparison: Comparison, vendor: str, option: str) -> str:
     """Return what an old form of a column is and how it is converted, "" if it is none.
 
     ``option`` names the database to a command.

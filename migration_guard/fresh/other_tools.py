@@ -9,11 +9,11 @@ from migration_guard.schema.objects import UNKNOWN, Fact, Table
 
 
 class _Record(NamedTuple):
-    """The table of a tool; ``columns`` are some that it has, for names that others may use."""
+    """The table of a tool; ``columns`` are some that it has."""
 
     table: str
     tool: str
-    columns: frozenset[str] = frozenset()
+    columns: frozenset[str]
 
 
 def describe(table: Fact[Table | None]) -> str:

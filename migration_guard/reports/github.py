@@ -87,8 +87,7 @@ def _unknown(assertion: Assertion, command: str) -> str:
 
 def _warning(assertion: Assertion) -> str:
     path, line = split_place(assertion.source) or (None, None)
-    who = f" ({assertion.owner})" if assertion.owner else ""
-    return _command("warning", "expires", f"{assertion.id}{who}: {assertion.warning}", path, line)
+    return _command("warning", "expires", text.warning(assertion), path, line)
 
 
 def _command(

@@ -15,7 +15,7 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, split_place
 from migration_guard.reports.json import dump
 from migration_guard.reports.places import in_repository
-from migration_guard.reports.text import moment
+from migration_guard.reports.text import moment, warning
 from migration_guard.results import Assertion, Checked, RulePage
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -111,10 +111,9 @@ def _unknown(assertion: Assertion, level: str) -> dict[str, Any]:
 
 
 def _warning(assertion: Assertion) -> dict[str, Any]:
-    who = f" ({assertion.owner})" if assertion.owner else ""
-    text = f"{assertion.id}{who}: {assertion.warning}"
     locations = _locations(assertion.source, assertion.table, assertion.object)
-    return _result(EXPIRES, "warning", text, locations, f"{EXPIRES}:{assertion.id}")
+    message = warning(assertion)
+    return _result(EXPIRES, "warning", message, locations, f"{EXPIRES}:{assertion.id}")
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

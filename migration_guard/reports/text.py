@@ -237,6 +237,12 @@ def failure(error: GuardError, causes: Iterable[Problem]) -> str:
     return "\n".join(filter(None, (problems(others), str(error))))
 
 
+def warning(assertion: Assertion) -> str:
+    """Return what a kept assertion warns of, and who relies on it."""
+    who = f" ({assertion.owner})" if assertion.owner else ""
+    return f"{assertion.id}{who}: {assertion.warning}"
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is 1."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
