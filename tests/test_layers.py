@@ -26,6 +26,8 @@ FLOORS = {
     "running": 3,
     "operations": 3,
     "linter": 3,
+    "adopting": 3,
+    "squashing": 4,
     "one_off": 3,
     "schema_check": 4,
     "health": 4,

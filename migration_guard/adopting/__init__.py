@@ -1,0 +1,1 @@
+"""Taking over another tool's files and history, with proof."""
