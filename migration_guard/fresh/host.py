@@ -39,7 +39,10 @@ class Host(ABC):
     """A place beside the configured database in which databases are made and dropped.
 
     It is open until ``close``. A method raises CannotTell if the server does not allow its work.
+    ``current_database`` is the query for the ``NAME`` of the database that a connection leads to.
     """
+
+    current_database: ClassVar[str]
 
     @abstractmethod
     def create(self, name: str, template: str = "") -> str:
@@ -73,8 +76,6 @@ class Host(ABC):
 class ServerHost(Host):
     """A host on a server, with a connection of its own."""
 
-    _CURRENT_DATABASE: ClassVar[str]
-
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
@@ -85,7 +86,7 @@ class ServerHost(Host):
     def database_of(self, connection: BaseDatabaseWrapper) -> str:
         """Return the name of the connection's database, as the server reports it."""
         with connection.cursor() as cursor:
-            cursor.execute(self._CURRENT_DATABASE)
+            cursor.execute(self.current_database)
             return str(cursor.fetchone()[0])
 
     def _ensure_connection(self) -> None:

@@ -23,7 +23,7 @@ _PATTERN: Final = PREFIX.replace("_", r"\_") + "%"
 class MySQLHost(ServerHost):
     """The server of a configured database. Its connection has selected no database."""
 
-    _CURRENT_DATABASE = "SELECT DATABASE()"
+    current_database = "SELECT DATABASE()"
 
     def __init__(self, alias: str) -> None:
         settings = connecting.supported_connection(alias).settings_dict

@@ -54,7 +54,7 @@ _PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 class PostgreSQLHost(TemplateHost):
     """The server of a configured database. Its connection leads to the maintenance database."""
 
-    _CURRENT_DATABASE = "SELECT current_database()"
+    current_database = "SELECT current_database()"
 
     def __init__(self, alias: str) -> None:
         configured = connecting.supported_connection(alias).settings_dict

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Never
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +16,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.fresh.folders import ThrowawayFolders
 from migration_guard.fresh.host import PREFIX, Host, new_name
 from migration_guard.running import connecting
 from migration_guard.vendors import VENDORS, load
@@ -56,6 +58,20 @@ def throwaway(alias: str, host: Host, template: str = "") -> Iterator[str]:
         if setting:
             with _deferred_signals():
                 host.drop(name)
+
+
+@contextmanager
+def throwaway_folder() -> Iterator[Path]:
+    """Make an empty folder for temporary files, yield it, and delete it; drop leftovers."""
+    folders, name = ThrowawayFolders(), new_name()
+    folders.sweep({str(connections.settings[alias]["NAME"]) for alias in connections.settings})
+    try:
+        with _deferred_signals():
+            folder = folders.create(name)
+        yield folder
+    finally:
+        with _deferred_signals():
+            folders.drop(name)
 
 
 @contextmanager
