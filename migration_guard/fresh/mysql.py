@@ -57,8 +57,15 @@ class MySQLHost(ServerHost):
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database. An interrupted statement in it ends with its connection."""
+        """Drop a database, also while a statement of a killed process runs in it."""
         self._ensure_connection()
+        sessions = self._query(
+            "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()",
+            name,
+        )
+        for (session,) in sessions:
+            with suppress(DatabaseError):  # it has ended, or is another user's
+                self._query(f"KILL {session}")
         self._query(f"DROP DATABASE IF EXISTS `{name}`")
 
     def sweep(self, keep: Collection[str]) -> list[str]:
