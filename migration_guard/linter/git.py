@@ -6,14 +6,16 @@ Every call is one ``git`` process. Source: the manual pages git-ls-tree, git-dif
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from migration_guard.exceptions import CannotTell
 
 _HOOK_VARIABLES: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 FETCH_HINT: Final = (
     "Fetch the branch with its history first (git fetch origin; in GitHub Actions: "
     "actions/checkout with fetch-depth: 0)."
@@ -97,6 +99,32 @@ class Repository:
         entry = self._output("ls-tree", commit, "--", str(folder)).split()
         return entry[2] if entry[1:2] == ["commit"] else None
 
+    def submodules(self, commit: str) -> dict[str, str]:
+        """Return the path of each submodule in a commit, with the commit that is recorded of it."""
+        entries = self._output("ls-tree", "-r", "-z", commit).split("\0")
+        parts = (entry.partition("\t") for entry in entries if entry.startswith("160000 "))
+        return {path: head.split()[2] for head, _, path in parts}
+
+    def old_path(self, commit: str, path: Path) -> str | None:
+        """Return what a file of the work tree was called in ``commit``, None unless renamed."""
+        options = ("--find-renames", "--diff-filter=R", "--name-status", "-z")
+        output = self._output("diff", *options, commit)
+        words = iter(output.split("\0"))
+        renames = {new: old for _, old, new in zip(words, words, words, strict=False)}
+        return renames.get(path.relative_to(self.root).as_posix())
+
+    def check_out(self, commit: str, folder: Path) -> None:
+        """Write the files of a commit into ``folder``, as a checkout does; no other file changes.
+
+        ``git archive`` would leave out and rewrite what the attributes export-ignore and
+        export-subst name. The folders of submodules are empty.
+        """
+        index = folder / "index-of-the-commit"
+        variables = {"GIT_INDEX_FILE": str(index)}
+        self._output("read-tree", "--no-sparse-checkout", commit, variables=variables)
+        self._output("checkout-index", "--all", f"--prefix={folder}{os.sep}", variables=variables)
+        index.unlink(missing_ok=True)
+
     def move(self, source: Path, target: Path) -> None:
         """Rename a file, also in the index if git tracks it."""
         if self._is_tracked(source):
@@ -117,9 +145,9 @@ class Repository:
         resolved = (folder.resolve() for folder in folders)
         return [str(folder) for folder in resolved if folder.is_relative_to(self.root)]
 
-    def _output(self, *arguments: str) -> str:
+    def _output(self, *arguments: str, variables: Mapping[str, str] = _NONE) -> str:
         """Return what git prints. Raises CannotTell if it fails."""
-        result = self._run(*arguments)
+        result = self._run(*arguments, variables=variables)
         if result.returncode:
             raise CannotTell(
                 f"git {arguments[0]} failed: {result.stderr.decode(errors='replace').strip()}",
@@ -127,8 +155,10 @@ class Repository:
             )
         return result.stdout.decode(errors="surrogateescape")
 
-    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-        return _git(self.root, *arguments)
+    def _run(
+        self, *arguments: str, variables: Mapping[str, str] = _NONE
+    ) -> "subprocess.CompletedProcess[bytes]":
+        return _git(self.root, *arguments, variables=variables)
 
 
 def find_repository(folders: Sequence[Path]) -> Repository | None:
@@ -141,8 +171,11 @@ def find_repository(folders: Sequence[Path]) -> Repository | None:
     return Repository(Path(result.stdout.decode(errors="surrogateescape").strip()).resolve())
 
 
-def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+def _git(
+    folder: Path, *arguments: str, variables: Mapping[str, str] = _NONE
+) -> "subprocess.CompletedProcess[bytes]":
     command = ["git", "-C", str(folder), *arguments]
     # A hook runs with these variables, and their paths are relative to another folder.
     environment = {key: value for key, value in os.environ.items() if key not in _HOOK_VARIABLES}
+    environment.update(variables)
     return subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603
