@@ -195,12 +195,34 @@ class FreshDatabase(NamedTuple):
     seconds: float = 0.0
 
 
+class RemovedApp(NamedTuple):
+    """An app of an older release that is not installed any more, and the tables that it left."""
+
+    app: str
+    tables: tuple[str, ...]
+
+
+class Upgrade(NamedTuple):
+    """A throwaway database that a release migrated, and today's code upgraded, maybe in part.
+
+    ``ref`` is what the release was called, ``planted`` the file that planted rows, "" without one.
+    ``applied`` is what ran since, in order: ids, and Django's migrations as ``app.name``.
+    """
+
+    ref: str
+    commit: str
+    planted: str = ""
+    applied: tuple[str, ...] = ()
+    removed: tuple[RemovedApp, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
 class Checked(NamedTuple):
     """The result of ``checkschema``.
 
     ``migrations`` is the plan that the hints use, or None. ``error`` is the reason why nothing was
     checked. Unknown assertions make the check fail unless ``allow_unknown``. ``fresh`` is the
-    fresh database that was checked; with ``drift``, the one that was compared with.
+    fresh database that was checked; with ``drift`` or ``upgrade``, the one that was compared with.
     """
 
     database: str
@@ -211,6 +233,7 @@ class Checked(NamedTuple):
     error: GuardError | None = None
     fresh: FreshDatabase | None = None
     drift: bool = False
+    upgrade: Upgrade | None = None
 
     @property
     def assertions(self) -> tuple[Assertion, ...]:
@@ -235,6 +258,8 @@ class Checked(NamedTuple):
     @property
     def subject(self) -> str:
         """The name of the database in messages."""
+        if self.upgrade is not None:
+            return f"{self.database} upgraded from {self.upgrade.ref}, and a fresh one"
         if self.fresh is None:
             return self.database
         return f"{self.database}, and a fresh one" if self.drift else f"a fresh {self.database}"

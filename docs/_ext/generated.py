@@ -21,9 +21,8 @@ from django.core.management.base import DjangoHelpFormatter
 from sphinx.application import Sphinx
 
 from migration_guard import conf
-from migration_guard.contracts import RULES
-from migration_guard.fresh import drift
 from migration_guard.linter import registry
+from migration_guard.management.commands import checkschema
 
 COMMENT: Final = re.compile(r"^<!-- generated: (\S+) ?(.*?) -->$", re.MULTILINE)
 # The options that every command of Django has.
@@ -111,8 +110,7 @@ def rule_table(_: str) -> str:
 
 def contract_rules(_: str) -> str:
     """Return a table of the rules of violations."""
-    sentences = {**RULES, **drift.RULES}
-    rows = ((f"`{rule}`", sentence) for rule, sentence in sentences.items())
+    rows = ((f"`{rule}`", sentence) for rule, sentence in checkschema.rule_meanings().items())
     return "\n".join(_table(rows, "rule"))
 
 

@@ -72,9 +72,9 @@ def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: N
     except GuardError as error:
         return checked._replace(error=error)
     except DatabaseError as error:
-        return checked._replace(error=_server_failed(error))
+        return checked._replace(error=server_failed(error))
     except KeyboardInterrupt:
-        return checked._replace(error=_INTERRUPTED)
+        return checked._replace(error=INTERRUPTED)
 
 
 def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> Checked:
@@ -174,29 +174,34 @@ def _read(alias: str) -> _Actual:
 def _drift(request: FreshCheck, actual: _Actual) -> tuple[Assertion, ...]:
     with schema_check.open_for_reading(request.alias) as connection:
         fresh = read_database(connection)
-    models = apps.get_models(include_auto_created=True)
-    managed = {
-        model._meta.db_table: model._meta.app_label for model in models if model._meta.managed
-    }
-    by_table = {MigrationRecorder.Migration._meta.db_table: "", **managed}
     background = Background(lambda: actual.evidence, actual.django.explain, request.alias)
     return drift(
         fresh,
         actual.snapshot,
         actual.plan,
-        apps=by_table,
+        apps=apps_by_table(),
         ignore=request.ignore,
         background=background,
     )
 
 
-_INTERRUPTED = Refused(
+def apps_by_table() -> dict[str, str]:
+    """Return the app of each table that Django's migrations make; "" for their own."""
+    models = apps.get_models(include_auto_created=True)
+    managed = {
+        model._meta.db_table: model._meta.app_label for model in models if model._meta.managed
+    }
+    return {MigrationRecorder.Migration._meta.db_table: "", **managed}
+
+
+INTERRUPTED = Refused(
     "Interrupted: the throwaway database is dropped, and nothing else was touched.",
     "Run it again.",
 )
 
 
-def _server_failed(error: DatabaseError) -> CannotTell:
+def server_failed(error: DatabaseError) -> CannotTell:
+    """Return what to say of a server that failed while throwaway databases were in use."""
     return CannotTell(
         f"The server failed: {str(error).strip()}",
         "Nothing but a throwaway database was written to; one that could not be dropped now is "

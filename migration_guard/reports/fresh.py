@@ -1,7 +1,7 @@
-"""The build of a fresh database as text: the order of migrations, and what each one did."""
+"""The build of a fresh database, and an upgrade, as text: what ran in which order."""
 
 from migration_guard.reports import text
-from migration_guard.results import Chapter, FreshDatabase
+from migration_guard.results import Chapter, FreshDatabase, Upgrade
 
 
 def build_report(
@@ -19,6 +19,20 @@ def build_report(
         text.problems(fresh.problems),
     ]
     return "\n".join(filter(None, parts)) + "\n"
+
+
+def upgrade_report(upgrade: Upgrade) -> str:
+    """Return what ran in the upgrade, the tables that removed apps left, and the problems."""
+    planted = f", with the rows of {upgrade.planted}" if upgrade.planted else ""
+    parts = [f"Upgrade of a database of {upgrade.ref} ({upgrade.commit[:10]}){planted}:"]
+    parts += [f"{place:3}. {name}" for place, name in enumerate(upgrade.applied, 1)]
+    if not upgrade.applied:
+        parts.append("  nothing ran.")
+    parts += [
+        f"Left by {app.app}, which is not installed any more: {', '.join(app.tables)}."
+        for app in upgrade.removed
+    ]
+    return "\n".join(filter(None, [*parts, text.problems(upgrade.problems)])) + "\n"
 
 
 def _head(fresh: FreshDatabase) -> str:

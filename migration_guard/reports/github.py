@@ -17,6 +17,7 @@ from migration_guard.problems import (
 )
 from migration_guard.reports import text
 from migration_guard.reports.escaping import escape_characters, escape_text
+from migration_guard.reports.fresh import upgrade_report
 from migration_guard.reports.places import in_repository
 from migration_guard.results import Assertion, Checked, FreshDatabase
 from migration_guard.sql.masking import mask_text
@@ -31,6 +32,10 @@ def schema_check(checked: Checked) -> str:
     The last line has the counts; GitHub only logs it.
     """
     fresh = [_order(checked.fresh), problems(checked.fresh.problems)] if checked.fresh else []
+    if checked.upgrade is not None:
+        title = f"upgrade from {checked.upgrade.ref}"
+        notice = _command("notice", title, upgrade_report(checked.upgrade._replace(problems=())))
+        fresh += [notice, problems(checked.upgrade.problems)]
     command = "warning" if checked.allow_unknown else "error"
     lines = [
         *filter(None, fresh),

@@ -10,7 +10,15 @@ from migration_guard.planning.one_order import DjangoStep
 from migration_guard.planning.plan import Planned
 from migration_guard.problems import Problem
 from migration_guard.reports.escaping import escape_json, mask_values
-from migration_guard.results import Assertion, Checked, FreshDatabase, Outcome, Readiness, Repaired
+from migration_guard.results import (
+    Assertion,
+    Checked,
+    FreshDatabase,
+    Outcome,
+    Readiness,
+    Repaired,
+    Upgrade,
+)
 
 
 def run(outcome: Outcome) -> str:
@@ -79,6 +87,8 @@ def schema_check(checked: Checked) -> str:
     }
     if checked.fresh is not None:
         fields["fresh"] = _fresh(checked.fresh, checked.error)
+    if checked.upgrade is not None:
+        fields["upgrade"] = _upgrade(checked.upgrade)
     if checked.error is not None:
         fields["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(fields)
@@ -144,6 +154,17 @@ def _fresh(fresh: FreshDatabase, error: GuardError | None) -> dict[str, Any]:
     if fresh.timeline is not None:
         fields["timeline"] = [chapter._asdict() for chapter in fresh.timeline]
     return fields
+
+
+def _upgrade(upgrade: Upgrade) -> dict[str, Any]:
+    return {
+        "from": upgrade.ref,
+        "commit": upgrade.commit,
+        "rows": upgrade.planted or None,
+        "applied": list(upgrade.applied),
+        "removed": [{"app": app.app, "tables": list(app.tables)} for app in upgrade.removed],
+        "problems": [problem_fields(problem) for problem in upgrade.problems],
+    }
 
 
 def _unknown(assertion: Assertion) -> dict[str, Any]:

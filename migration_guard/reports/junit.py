@@ -8,9 +8,10 @@ from xml.etree import ElementTree as ET
 from migration_guard.exceptions import Refused
 from migration_guard.problems import Problem, split_place
 from migration_guard.reports.escaping import escape_text
+from migration_guard.reports.fresh import upgrade_report
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import verdict
-from migration_guard.results import Assertion, Checked, FreshDatabase, Verdict
+from migration_guard.results import Assertion, Checked, FreshDatabase, Upgrade, Verdict
 
 # Characters that XML 1.0 forbids, even as entities (https://www.w3.org/TR/xml/#charsets).
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -30,6 +31,8 @@ def schema_check(checked: Checked) -> str:
     root = ET.Element("testsuites")
     if checked.fresh is not None:
         root.append(_build(checked, checked.fresh, _failed_migration(checked)))
+    if checked.upgrade is not None:
+        root.append(_upgrade(checked.database, checked.upgrade))
     # One look at the database serves all of them, so the first one has its time.
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
     for owner in sorted(by_owner, key=lambda owner: (owner == "", owner)):
@@ -105,6 +108,22 @@ def _build(checked: Checked, fresh: FreshDatabase, failed: Problem | None) -> ET
     for problem in fresh.problems:
         output = ET.SubElement(suite, "system-err")
         output.text = _text(f"{problem.place}: {problem.message}\n{problem.detail}")
+    return suite
+
+
+def _upgrade(database: str, upgrade: Upgrade) -> ET.Element:
+    """Return a suite with the migrations of an upgrade in order, and what was edited since."""
+    suite = ET.Element(
+        "testsuite",
+        name=_text(f"upgrade of {database} from {upgrade.ref}"),
+        tests=str(len(upgrade.applied)),
+        failures="0",
+        errors="0",
+        skipped="0",
+    )
+    for name in upgrade.applied:
+        ET.SubElement(suite, "testcase", classname="upgrade", name=_text(name))
+    ET.SubElement(suite, "system-out").text = _text(upgrade_report(upgrade))
     return suite
 
 

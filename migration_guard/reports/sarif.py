@@ -40,9 +40,13 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
         EXPIRES: "The day until which a clause is to be settled is less than a month away.",
     }
     order = None
-    if checked.fresh is not None:
+    if checked.upgrade is not None:
+        results += map(_problem, checked.upgrade.problems)
+    if checked.fresh is not None or checked.upgrade is not None:
         failed = checked.error.problems if isinstance(checked.error, Refused) else ()
-        results += [_problem(problem) for problem in (*checked.fresh.problems, *failed)]
+        results += map(_problem, failed)
+    if checked.fresh is not None:
+        results += map(_problem, checked.fresh.problems)
         order = [f"{row.id} @ {moment(row.applied_at)}" for row in checked.fresh.rows]
     return _log(results, sentences, checked.error, order)
 

@@ -213,6 +213,12 @@ def _broken(checked: Checked) -> str:
             f'The database "{checked.database}" and what the files make differ: {broken}.\n'
             "Each is named above, with the migration that speaks of it and what to do."
         )
+    if checked.upgrade is not None:
+        return (
+            f"A database that upgrades from {checked.upgrade.ref} does not end where a fresh one "
+            f"begins: {broken}.\n"
+            "Each is named above, with what to do."
+        )
     if checked.fresh is not None:
         return (
             f"A database that is built from the files does not keep the contract: {broken}.\n"

@@ -127,8 +127,7 @@ def _connect(
     # A driver raises TypeError for an option that it does not know.
     except (Error, connection.driver_error, ImproperlyConfigured, TypeError) as error:
         raise CannotTell(
-            f"No connection to {describe(wrapper)}: "
-            + _without_password(wrapper, str(error).strip()),
+            f"No connection to {describe(wrapper)}: " + hide_password(wrapper, str(error).strip()),
             connection.remedy(error, None),
         ) from error
 
@@ -169,7 +168,7 @@ def refuse_standby(connection: Connection, facts: Facts) -> None:
         )
 
 
-def _without_password(connection: BaseDatabaseWrapper, message: str) -> str:
+def hide_password(connection: BaseDatabaseWrapper, message: str) -> str:
     """Return a driver's message without what somebody wrote into the wrong key of DATABASES."""
     password = str(connection.settings_dict.get("PASSWORD") or "")
     if len(password) >= _SHORTEST_PASSWORD:

@@ -65,12 +65,15 @@ class Command(GuardCommand):
             "or of all that no managed model has.",
         )
         _add_fresh(parser)
+        _add_upgrade(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and return the exit code."""
         _refuse_nonsense(options)
         if options["write"] is not None:
             return self._write(options)
+        if options["upgrade_from"] is not None:
+            return self._end(self._upgrade(options), options)
         if _needs_fresh(options):
             return self._end(self._prove(options), options)
         # Few objects become garbage here: the report needs what the contract and the check made.
@@ -124,6 +127,20 @@ class Command(GuardCommand):
         with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
             return check_fresh(proof, observe)
 
+    def _upgrade(self, options: dict[str, Any]) -> Checked:
+        from migration_guard.fresh.upgrade.check import UpgradeCheck, check_upgrade
+
+        request = UpgradeCheck(
+            options["database"],
+            options["upgrade_from"],
+            rows=options["rows"],
+            environment=options["environment"],
+            ignore=tuple(options["ignore"]),
+            allow_unknown=options["allow_unknown"],
+        )
+        with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
+            return check_upgrade(request, observe)
+
     def _end(self, checked: Checked, options: dict[str, Any]) -> tuple[int, str]:
         self._report(checked, options)
         return checked.returncode, text.verdict(checked)
@@ -150,6 +167,9 @@ def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
     if checked.fresh is not None:
         cap = text.ORDER_CAP if options["verbosity"] <= 1 else None
         parts.append(fresh.build_report(checked.fresh, cap, finished=checked.error is None))
+    upgrade = checked.upgrade
+    if upgrade is not None and (checked.fresh or upgrade.applied or upgrade.problems):
+        parts.insert(0, fresh.upgrade_report(upgrade))
     if checked.error is None:
         parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
     return "\n".join(parts)
@@ -183,7 +203,8 @@ def _add_fresh(parser: ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="PATTERN",
-        help="With --drift: what may differ, as table or table.name; * and ? as in a shell.",
+        help="With --drift or --upgrade-from: what may differ, as table or table.name; * and ? as "
+        "in a shell.",
     )
     group.add_argument(
         "--environment",
@@ -193,21 +214,41 @@ def _add_fresh(parser: ArgumentParser) -> None:
     )
 
 
+def _add_upgrade(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("a database of an older release, which is upgraded")
+    group.add_argument(
+        "--upgrade-from",
+        metavar="GITREF",
+        help="Let the code of that commit migrate a throwaway database, upgrade it with today's "
+        "code, and compare it with a fresh one.",
+    )
+    group.add_argument(
+        "--rows",
+        type=Path,
+        metavar="FILE",
+        help="With --upgrade-from: SQL that plants rows before the upgrade.",
+    )
+
+
 def _needs_fresh(options: dict[str, Any]) -> bool:
     return bool(options["fresh"] or options["drift"])
 
 
 def _refuse_nonsense(options: dict[str, Any]) -> None:
     """Raise CannotTell for options that would have no effect."""
+    upgrades = options["upgrade_from"] is not None
     needs = [
         ("timeline", "fresh", options["fresh"]),
         ("template", "fresh", _needs_fresh(options)),
-        ("environment", "fresh", _needs_fresh(options)),
-        ("ignore", "drift", options["drift"]),
+        ("environment", "fresh", _needs_fresh(options) or upgrades),
+        ("ignore", "drift", options["drift"] or upgrades),
+        ("rows", "upgrade-from", upgrades),
     ]
     for option, needed, given in needs:
         if options[option] and not given:
             raise CannotTell(f"--{option} does nothing without --{needed}.", f"Add --{needed}.")
+    if upgrades:
+        _refuse_beside_upgrade(options)
     if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
         raise CannotTell(
             "--drift compares all tables, and asks no contract.",
@@ -222,6 +263,23 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
         raise CannotTell(
             "--timeline watches a database being built, and --template saves building it.",
             "Choose one of them.",
+        )
+
+
+def _refuse_beside_upgrade(options: dict[str, Any]) -> None:
+    beside = {
+        "TABLE": options["tables"],
+        "--contract": options["contract"],
+        "--no-models": not options["models"],
+        "--fresh": options["fresh"],
+        "--drift": options["drift"],
+        "--write": options["write"],
+    }
+    extra = [name for name, value in beside.items() if value]
+    if extra:
+        raise CannotTell(
+            "--upgrade-from compares an upgraded database with a fresh one, and nothing else.",
+            f"Leave {' and '.join(extra)} out, or check that by a command of its own.",
         )
 
 
@@ -242,15 +300,17 @@ def _render(checked: Checked, report: str) -> str:
     if report == "sarif":
         from migration_guard.reports import sarif
 
-        return sarif.schema_check(checked, _rule_meanings())
+        return sarif.schema_check(checked, rule_meanings())
     module = import_module(f"migration_guard.reports.{report}")
     return str(module.schema_check(checked))
 
 
-def _rule_meanings() -> Mapping[str, str]:
+def rule_meanings() -> Mapping[str, str]:
+    """Return a sentence for each rule of a violation."""
     from migration_guard.fresh import drift
+    from migration_guard.fresh.upgrade import comparison, rows
 
-    return {**RULES, **drift.RULES}
+    return {**RULES, **drift.RULES, **comparison.RULES, **rows.RULES}
 
 
 def _save(path: Path, content: str) -> None:
