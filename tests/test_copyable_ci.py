@@ -14,6 +14,7 @@ from tests.pipelines import ROOT, Repository, bash, only_job, run_job, values
 from tests.test_workflows import COPYABLE, check_schema
 
 GITHUB, GITLAB = COPYABLE / "github-workflow.yml", COPYABLE / "gitlab-ci.yml"
+UPGRADE = COPYABLE / "github-upgrade.yml"
 PRE_COMMIT = COPYABLE / "pre-commit-config.yaml"
 PROJECT = {
     "manage.py": """\
@@ -128,6 +129,20 @@ def test_pipeline_when_a_mistake_is_made_is_red_and_names_it(change, postgres, r
 
     assert ended.failed is not None
     assert words in ended.out + (report.read_text() if report.exists() else "")
+
+
+@pytest.mark.parametrize(
+    ("files", "failed"),
+    [(LATER, None), (EDIT, "A database of the last release ends where a fresh one begins")],
+)
+def test_upgrade_job_when_a_file_was_edited_is_red(change, postgres, files, failed):
+    change.git("tag", "v1", folder=change.checkout)
+    change.commit(files)
+
+    ended = run_job(only_job(UPGRADE), change.checkout, {}, {"DATABASE_URL": postgres.url})
+
+    assert ended.failed == failed, ended.out
+    assert ("title=upgrade-differs::" in ended.out) == bool(failed)
 
 
 def test_gitlab_report_when_the_contract_is_broken_is_where_gitlab_looks_for_it(change, postgres):
