@@ -214,7 +214,7 @@ def _missing_problem(row: HistoryRow, *, ahead: bool) -> Problem:
 def _missing_half_done_problem(entry: JournalRow) -> Problem:
     return Problem(
         "missing",
-        f"{entry.id} is half done ({entry.done} of {entry.total} statements), "
-        "and there is no such file",
+        f"{entry.id} {'failed' if entry.failed else 'is running, or was interrupted'} "
+        f"({entry.done} of {entry.total} statements are done), and there is no such file",
         "Restore the file from version control and run again.",
     )

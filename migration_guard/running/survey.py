@@ -30,6 +30,7 @@ from migration_guard.running import (
     adopting,
     connecting,
     continuation,
+    half_done,
     marking,
     own_tables,
     requirements,
@@ -217,6 +218,10 @@ class Survey:
         if problem.rule != HALF_DONE or script is None:
             return problem
         entry = self.recorded.journal[script.file.id]
+        refusal = half_done.find_changed_history(self.recorded)
+        if refusal is not None and refusal.message.startswith(f"{entry.id} "):
+            hint = refusal.hint.removeprefix("Next: ")
+            return replace(problem, message=refusal.message, hint=hint)
         with self.connection.failing():
             outlook = continuation.foresee(work_on(self.connection, self.history), script, entry)
         message = "\n".join(filter(None, (problem.message, outlook.remains)))
