@@ -77,7 +77,7 @@ class AppliedMigration(ReadOnlyModel):
     checksum = models.CharField(_("checksum"), max_length=64, null=True)  # noqa: DJ001
     fingerprint = models.CharField(_("fingerprint"), max_length=64, null=True)  # noqa: DJ001
     sql = models.TextField(_("SQL"), null=True)  # noqa: DJ001
-    how = models.CharField(_("how it came in"), max_length=10, choices=How)
+    how = models.CharField(_("source"), max_length=10, choices=How)
     applied_at = models.DateTimeField(_("applied at"))
     duration_ms = models.BigIntegerField(_("duration (ms)"), null=True)
     database_user = models.CharField(_("database user"), max_length=200)

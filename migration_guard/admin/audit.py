@@ -11,15 +11,27 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from migration_guard.admin import badges, highlighting
+from migration_guard.admin import badges, databases, highlighting
 from migration_guard.admin.base import DateFilter, ReadOnlyAdmin, Text
-from migration_guard.models import AppliedMigration, AuditEntry
+from migration_guard.admin.paging import WindowedChangeList
+from migration_guard.models import AuditEntry
+
+
+class AuditChangeList(WindowedChangeList):
+    """A change list that sets ``url`` of each entry of its page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page, and which of its migrations the history has."""
+        super().get_results(request)
+        alias = databases.requested_alias(request)
+        model_admin: Any = self.model_admin
+        model_admin.add_urls(request, alias, self.result_list)
 
 
 class AuditEntryAdmin(ReadOnlyAdmin):
     """List and detail of the audit."""
 
-    list_display = ("moment", "action", "migration_id", "who", "database_user", "reason")
+    list_display = ("moment", "action", "migration", "who", "database_user", "reason")
     list_display_links = ("moment",)
     list_filter = ("action", ("at", DateFilter))
     search_fields = ("migration_id", "who", "reason")
@@ -30,13 +42,23 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         """Return the time, to the millisecond."""
         return badges.moment(entry.at)
 
+    @admin.display(description=gettext_lazy("migration"), ordering="migration_id")
+    def migration(self, entry: AuditEntry) -> SafeString | str:
+        """Return the id of the migration, as a link."""
+        return _link(entry)
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[WindowedChangeList]:  # noqa: ARG002
+        """Return the change list that knows which migrations have a page."""
+        return AuditChangeList
+
     def detail_context(self, request: HttpRequest, alias: str, entry: Any) -> dict[str, Any]:
         """Return the entry's facts, its reason and its details."""
+        self.add_urls(request, alias, [entry])
         return {
             "facts": (
                 (_("at"), badges.moment(entry.at)),
                 (_("action"), entry.action),
-                (_("migration"), self._link_migration(request, alias, entry.migration_id)),
+                (_("migration"), _link(entry)),
                 (_("who"), entry.who),
                 (_("database user"), entry.database_user),
                 (_("reason"), entry.reason),
@@ -44,15 +66,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             "texts": texts(entry.details, connections[alias].vendor),
         }
 
-    def _link_migration(
-        self, request: HttpRequest, alias: str, migration_id: str
-    ) -> SafeString | str:
-        """Return the id, as a link while the history has it."""
-        rows = AppliedMigration.objects.using(alias).filter(id=migration_id)
-        if migration_id and self.may_view(request, AppliedMigration) and rows.exists():
-            url = self.url("change", alias, migration_id)
-            return format_html('<a href="{}">{}</a>', url, migration_id)
-        return migration_id or badges.NOTHING
+
+def _link(entry: Any) -> SafeString | str:
+    """Return the id of the migration, as a link where ``add_urls`` set one."""
+    if not entry.url:
+        return entry.migration_id or badges.NOTHING
+    return format_html('<a href="{}">{}</a>', entry.url, entry.migration_id)
 
 
 def texts(details: str, vendor: str) -> list[Text]:

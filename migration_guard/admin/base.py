@@ -3,11 +3,13 @@
 Invariants: no page writes; a database that cannot be read is a message on the page, not a 500.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from django import VERSION
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ERROR_FLAG
@@ -24,6 +26,7 @@ from django.utils.translation import pgettext
 
 from migration_guard.admin import databases
 from migration_guard.admin.paging import WindowedChangeList, WindowedPaginator, page_number
+from migration_guard.exceptions import GuardError
 from migration_guard.models import AppliedMigration, AuditEntry, JournalEntry
 
 APP: Final = "migration_guard"
@@ -110,12 +113,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         error = databases.read_error(self.model, alias) if probe else None
         if error is None:
             return view(alias)
-        from migration_guard.admin import highlighting
+        from migration_guard.admin import commands, highlighting
 
         context = {
             "title": capfirst(self.opts.verbose_name_plural),
             "error": error,
-            "hint": highlighting.prose(error.hint),
+            "hint": highlighting.prose(error.hint, alias),
+            "command": commands.find_next(error.hint, alias),
         }
         return self.page(request, alias, "unavailable.html", context)
 
@@ -139,11 +143,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "menu": self._menu(request, alias),
             "databases": self._databases(request, alias),
             "status_url": self.url("status", alias),
+            # Django's style sheet knows only one of the two.
+            "crumbs_are_a_list": VERSION >= (6, 1),
         }
 
     def url(self, name: str, alias: str, *args: str, model: str = "appliedmigration") -> str:
         """Return the URL of a page of the history, or of another model, for a database."""
         return self.path(name, *args, model=model) + databases.query(alias)
+
+    def list_url(self, alias: str) -> str:
+        """Return the URL of this model's list, for a database."""
+        return self.url("changelist", alias, model=str(self.opts.model_name))
 
     def path(self, name: str, *args: str, model: str = "appliedmigration") -> str:
         """Return the same URL for the first database."""
@@ -173,8 +183,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def start_again(self, alias: str) -> HttpResponse:
         """Return a redirect to the list of ``alias``, without filters."""
-        name = f"admin:{APP}_{self.opts.model_name}_changelist"
-        path = reverse(name, current_app=self.admin_site.name) + databases.query(alias)
+        path = self.list_url(alias)
         return HttpResponseRedirect(f"{path}{'&' if '?' in path else '?'}{ERROR_FLAG}=1")
 
     def list_context(self, request: HttpRequest, alias: str) -> dict[str, Any]:  # noqa: ARG002
@@ -203,6 +212,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "title": str(row),
             "original": row,
             "is_data": True,
+            "list_url": self.list_url(alias),
             **self.detail_context(request, alias, row),
             **(extra or {}),
         }
@@ -218,6 +228,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Tell whether the user may view the rows of another model of the app."""
         codename = get_permission_codename("view", model._meta)
         return bool(request.user.has_perm(f"{APP}.{codename}"))
+
+    def add_urls(self, request: HttpRequest, alias: str, entries: Iterable[Any]) -> None:
+        """Set ``url`` of each audit entry: the page of its migration, while the history has it."""
+        ids = {entry.migration_id for entry in entries} - {""}
+        applied: set[str] = set()
+        if ids and self.may_view(request, AppliedMigration):
+            with suppress(GuardError), databases.reading(alias):
+                rows = AppliedMigration.objects.using(alias).filter(id__in=ids)
+                applied.update(rows.values_list("id", flat=True))
+        for entry in entries:
+            has_page = entry.migration_id in applied
+            entry.url = self.url("change", alias, entry.migration_id) if has_page else ""
 
     def _menu(self, request: HttpRequest, alias: str) -> tuple[Link, ...]:
         pages = (
@@ -245,13 +267,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         aliases = databases.aliases()
         if len(aliases) == 1:
             return ()
-        path = request.path
-        if _is_detail(request):
-            # Another database may not have this id: link to its list.
-            name = f"admin:{APP}_{self.opts.model_name}_changelist"
-            path = reverse(name, current_app=self.admin_site.name)
+        # Another database may not have the id of a detail page: link to its list.
+        path = "" if _is_detail(request) else request.path
         return tuple(
-            Link(other, path + databases.query(other), current=other == alias) for other in aliases
+            Link(
+                other,
+                path + databases.query(other) if path else self.list_url(other),
+                current=other == alias,
+            )
+            for other in aliases
         )
 
 

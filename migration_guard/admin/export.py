@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from migration_guard.admin import badges
 from migration_guard.models import AppliedMigration
 
 FIELDS: Final = (
@@ -43,7 +44,7 @@ def as_json(rows: Iterable[AppliedMigration]) -> Iterator[str]:
 def record(row: AppliedMigration) -> dict[str, Any]:
     """Return the values of a row by column: the number as an integer, the time in ISO 8601."""
     values = {field: getattr(row, field) for field in FIELDS}
-    return {**values, "number": int(row.number), "applied_at": row.applied_at.isoformat()}
+    return {**values, "number": badges.number(row.number), "applied_at": row.applied_at.isoformat()}
 
 
 def _cell(value: Any) -> Any:

@@ -3,7 +3,6 @@
 Pure. Colours are CSS classes, never inline styles, as a strict Content-Security-Policy demands.
 """
 
-import re
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Final
@@ -11,16 +10,13 @@ from typing import Final
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from migration_guard.admin import commands
 from migration_guard.reports.escaping import escape_characters
 
 # In characters; colouring a longer text would take too long for a page.
 MAX_COLOURED: Final = 64 * 1024
 _LEXERS: Final = {"postgresql": "PostgresLexer", "sqlite": "SqlLexer", "mysql": "MySqlLexer"}
-# A command line within a message: the command, its options, ids and placeholders.
-_COMMAND: Final = re.compile(
-    r"manage\.py [a-z]+(?: (?:--database [\w.-]*\w|--[a-z]+(?:-[a-z]+)*|[A-Z]{2,}|\d[\w-]*))*"
-)
-_DIFF: Final = (("+++", "head"), ("---", "head"), ("@@", "hunk"), ("+", "added"), ("-", "removed"))
+_DIFF: Final = (("+++", "head"), ("---", "head"), ("@@", "next"), ("+", "good"), ("-", "bad"))
 
 
 def sql(text: str, vendor: str) -> SafeString:
@@ -33,11 +29,11 @@ def plain(text: str) -> SafeString:
     return _lines(("mg-text", line) for line in escape_characters(text).rstrip("\n").split("\n"))
 
 
-def prose(text: str) -> SafeString:
-    """Return a message as HTML, with its command lines as code."""
-    text = escape_characters(text)
+def prose(text: str, alias: str) -> SafeString:
+    """Return a message as HTML, with its command lines, on ``alias``, as code."""
+    text = escape_characters(commands.for_database(text, alias))
     parts, end = [], 0
-    for match in _COMMAND.finditer(text):
+    for match in commands.LINE.finditer(text):
         parts += [(escape(text[end : match.start()]),), (_command(match[0]),)]
         end = match.end()
     return format_html_join("", "{}", [*parts, (escape(text[end:]),)])
@@ -52,7 +48,7 @@ def _command(line: str) -> SafeString:
     # Words in spans of their own, so that no option breaks at its hyphens.
     words = ((word,) for word in line.split(" "))
     spans = format_html_join(" ", '<span class="mg-word">{}</span>', words)
-    return format_html('<code dir="ltr" translate="no">{}</code>', spans)
+    return format_html('<code class="mg-mono" dir="ltr" translate="no">{}</code>', spans)
 
 
 def _lines(lines: Iterable[tuple[str, str]]) -> SafeString:

@@ -88,9 +88,9 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         return changelist
 
     @admin.display(description=gettext_lazy("number"), ordering="number")
-    def number_(self, row: AppliedMigration) -> int:
+    def number_(self, row: AppliedMigration) -> int | str:
         """Return the number as an integer; padded text sorts in the same order."""
-        return int(row.number)
+        return badges.number(row.number)
 
     @admin.display(description=gettext_lazy("name"), ordering="id")
     def name(self, row: AppliedMigration) -> SafeString:
@@ -101,11 +101,10 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
     def badge(self, row: AppliedMigration) -> SafeString:
         """Return the state and, unless a run applied it, how the row was recorded."""
         now = getattr(row, "guard_now", None)
-        state = badges.STATES[now.state] if now is not None else badges.UNKNOWN
-        how = row.get_how_display() if row.how != AppliedMigration.How.RUN else ""
-        return (
-            format_html('{}<span class="mg-how"> {}</span>', state.html, how) if how else state.html
-        )
+        state = badges.state(now.state) if now is not None else badges.UNKNOWN.html
+        if row.how == AppliedMigration.How.RUN:
+            return state
+        return format_html('{} <span class="quiet">{}</span>', state, badges.source(row.how))
 
     @admin.display(description=gettext_lazy("applied at"), ordering="applied_at")
     def applied(self, row: AppliedMigration) -> SafeString:
@@ -128,7 +127,9 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         if row.checksum is None:
             return badges.NOTHING
         return format_html(
-            '<code translate="no" title="{}">{}</code>', row.checksum, row.checksum[:8]
+            '<code class="mg-mono" translate="no" title="{}">{}</code>',
+            row.checksum,
+            row.checksum[:8],
         )
 
     def list_context(self, request: HttpRequest, alias: str) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
             if status.is_cheap(alias)
             else None,
             "status_apart": True,
-            "acts": status.acts(alias) if self.may_view(request, AuditEntry) else (),
+            "acts": self.acts(request, alias),
             "exports": [(kind.upper(), f"{base}export.{kind}{query}") for kind in _TYPES],
         }
 
@@ -189,14 +190,18 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
         return self.answer(request, lambda alias: self._status(request, alias), probe=False)
 
     def _status(self, request: HttpRequest, alias: str) -> HttpResponse:
-        from migration_guard.admin import status
+        from migration_guard.admin import problems, status
 
+        url_of = self._url_function(request, alias)
         glances = {
             name: status.glance(name, self._url_function(request, name))
             for name in databases.aliases()
         }
         outcome = glances[alias].outcome
-        problems = status.problems(outcome)
+        texts = problems.texts(outcome, url_of)
+        with_all = "all" in request.GET
+        applied = status.applied_rows(outcome, url_of, with_all=with_all)
+        n_applied = sum(planned.state == "applied" for planned in outcome.plan.migrations)
         context = {
             "title": _("Status of the SQL migrations"),
             "glance": glances[alias],
@@ -205,15 +210,25 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
                 for name, glance in glances.items()
                 if len(glances) > 1
             ],
-            "problems": problems,
-            "problems_more": len(outcome.problems) - len(problems),
-            "acts": status.acts(alias) if self.may_view(request, AuditEntry) else (),
-            "rows": status.rows(
-                outcome, self._url_function(request, alias), with_all="all" in request.GET
-            ),
-            "commands": status.commands(outcome, alias),
+            "problems": texts,
+            "problems_more": len(outcome.problems) - len(texts),
+            "acts": self.acts(request, alias),
+            "rows": status.rows(outcome, url_of),
+            "applied": applied,
+            "with_all": with_all,
+            "n_applied": n_applied,
+            "n_hidden": n_applied - len(applied),
+            "commands": status.command_lines(outcome),
         }
         return self.page(request, alias, "status.html", context)
+
+    def acts(self, request: HttpRequest, alias: str) -> list[AuditEntry]:
+        """Return the newest changes by hand, for those who may view the audit."""
+        from migration_guard.admin import status
+
+        entries = status.acts(alias) if self.may_view(request, AuditEntry) else []
+        self.add_urls(request, alias, entries)
+        return entries
 
     def _url_function(self, request: HttpRequest, alias: str) -> "Callable[[Planned], str]":
         """Return a function from a migration to its URL, in the history or else in the journal."""

@@ -24,9 +24,9 @@ class JournalEntryAdmin(ReadOnlyAdmin):
     ordering = ("-number",)
 
     @admin.display(description=gettext_lazy("number"), ordering="number")
-    def number_(self, entry: JournalEntry) -> int:
+    def number_(self, entry: JournalEntry) -> int | str:
         """Return the number as an integer."""
-        return int(entry.number)
+        return badges.number(entry.number)
 
     @admin.display(description=gettext_lazy("name"), ordering="id")
     def name(self, entry: JournalEntry) -> str:
@@ -36,7 +36,7 @@ class JournalEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def badge(self, entry: JournalEntry) -> SafeString:
         """Return the state as a badge."""
-        return state(entry)
+        return badges.state(entry.state)
 
     @admin.display(description=gettext_lazy("statements done"))
     def progress(self, entry: JournalEntry) -> str:
@@ -52,21 +52,24 @@ class JournalEntryAdmin(ReadOnlyAdmin):
         """Return the entry's facts, its statement and error, and its statements."""
         return {
             "facts": (
-                (_("number"), int(entry.number)),
-                (_("state"), state(entry)),
+                (_("number"), badges.number(entry.number)),
+                (_("state"), badges.state(entry.state)),
                 (_("statements done"), count_done(entry)),
                 (_("environment"), entry.environment),
                 (_("started at"), badges.moment(entry.started_at)),
                 (_("updated at"), badges.moment(entry.updated_at)),
                 (_("database user"), entry.database_user),
             ),
+            "problems": _problems(entry, alias),
             **texts_and_steps(entry, alias),
         }
 
 
-def state(entry: JournalEntry) -> SafeString:
-    """Return the state of an entry as a badge."""
-    return badges.STATES[entry.state].html
+def _problems(entry: JournalEntry, alias: str) -> Any:
+    """Return what the status page says of this migration."""
+    from migration_guard.admin import problems, status
+
+    return problems.texts(status.look(alias), lambda _planned: "", only=entry.id)
 
 
 def count_done(entry: JournalEntry) -> str:
@@ -96,28 +99,11 @@ def texts_and_steps(entry: JournalEntry, alias: str) -> dict[str, Any]:
         return {"texts": tuple(texts), "no_file": True}
     steps = statements.steps(file, vendor, entry.done)
     return {
-        "hints": [highlighting.prose(hint) for hint in _hints(entry, file, vendor)],
         "texts": tuple(texts),
         "steps": steps[: statements.LIMIT],
         "steps_more": max(0, len(steps) - statements.LIMIT),
         "steps_failed": entry.state == JournalEntry.State.FAILED,
     }
-
-
-def _hints(entry: JournalEntry, file: Any, vendor: str) -> list[str]:
-    """Return what to do next, in the words of the planner."""
-    from migration_guard.planning.history_rows import JournalRow, RecordedHistory
-    from migration_guard.planning.plan import make_plan
-
-    row = JournalRow(
-        entry.id,
-        int(entry.number),
-        entry.state == JournalEntry.State.FAILED,
-        *(entry.done, entry.total, entry.done_digest, entry.doubt),
-        *(entry.note, entry.statement, entry.error),
-    )
-    plan = make_plan([file], RecordedHistory({}, {entry.id: row}), entry.environment, vendor)
-    return [problem.hint for problem in plan.problems if problem.hint]
 
 
 def _read_file(alias: str, migration_id: str) -> Any:

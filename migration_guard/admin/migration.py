@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connections
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -27,11 +28,11 @@ def context(
         now, error = files_now.compare(alias, [row])[row.id], None
     except (GuardError, TypeError, ValueError) as caught:
         now, error = None, caught
-    state = badges.STATES[now.state] if now is not None else badges.UNKNOWN
+    state = badges.state(now.state) if now is not None else badges.UNKNOWN.html
     return {
-        "facts": _facts(row, state.html),
+        "facts": _facts(row, state),
         "audited": audit_entries,
-        **_file(row, now, error, vendor),
+        **_file(row, now, error, alias),
         **_sql(row, now, vendor),
         **(_journal(journal_entry, alias) if journal_entry is not None else {}),
     }
@@ -39,15 +40,27 @@ def context(
 
 def _facts(row: AppliedMigration, badge: SafeString) -> tuple[tuple[str, object], ...]:
     return (
-        (_("number"), int(row.number)),
+        (_("number"), badges.number(row.number)),
         (_("state"), badge),
-        (_("how it came in"), row.get_how_display()),
+        (_("source"), badges.source(row.how)),
         (_("environment"), row.environment),
         (_("applied at"), badges.moment(row.applied_at)),
         (_("duration"), badges.duration(row.duration_ms)),
         (_("database user"), row.database_user),
-        (_("checksum"), row.checksum or badges.NOTHING),
-        (_("fingerprint"), row.fingerprint or badges.NOTHING),
+        (_("checksum"), _fold(row.checksum)),
+        (_("fingerprint"), _fold(row.fingerprint)),
+    )
+
+
+def _fold(digest: str | None) -> SafeString | str:
+    """Return the beginning of a digest, which opens to all of it."""
+    if not digest:
+        return badges.NOTHING
+    return format_html(
+        '<details><summary><code class="mg-mono">{}…</code></summary>'
+        '<code class="mg-mono">{}</code></details>',
+        digest[: digest.find(":") + 9],
+        digest,
     )
 
 
@@ -55,7 +68,7 @@ def _file(
     row: AppliedMigration,
     now: files_now.FileNow | None,
     error: Exception | None,
-    vendor: str,
+    alias: str,
 ) -> dict[str, Any]:
     """Return ``file_now``, a word for the template, with the place, the hint and the diff."""
     if now is None:
@@ -63,8 +76,8 @@ def _file(
     problem = now.problem
     context = {
         "file_place": place(now.file.path) if now.file is not None else "",
-        "file_hint": highlighting.prose(problem.hint if problem is not None else ""),
-        "diff": highlighting.diff(files_now.difference(now, row, vendor)),
+        "file_hint": highlighting.prose(problem.hint if problem is not None else "", alias),
+        "diff": highlighting.diff(files_now.difference(now, row, connections[alias].vendor)),
     }
     if now.state is State.MISSING:
         return {**context, "file_now": "missing"}

@@ -3,36 +3,30 @@
 It writes nothing, takes no lock and raises nothing: an error is part of the result.
 """
 
-import shlex
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from migration_guard import conf
-from migration_guard.admin import badges, databases, highlighting
-from migration_guard.exceptions import CannotTell, GuardError
+from migration_guard.admin import badges, commands, databases, highlighting
+from migration_guard.admin.problems import UrlOf, count_severities
+from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp
 from migration_guard.planning.plan import Planned, State
-from migration_guard.problems import Problem, Severity, errors
-from migration_guard.reports.escaping import escape_characters
+from migration_guard.problems import Severity
 from migration_guard.results import Outcome
-from migration_guard.sql.masking import mask_secrets
 
-# How many applied migrations the plan lists (unless all are requested), and how many problems.
+# How many applied migrations the plan lists (unless all are requested).
 MAX_APPLIED: Final = 200
-MAX_PROBLEMS: Final = 200
 # How many migrations of a state the summary names, and how many changes by hand.
 MAX_NAMED: Final = 3
 MAX_ACTS: Final = 5
 # With more migrations, the list of the history does not begin with the status.
 MAX_CHEAP: Final = 2000
-# Gives the URL of a migration's page; empty where it has none.
-UrlOf: TypeAlias = Callable[[Planned], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +35,6 @@ class Command:
 
     purpose: str
     line: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemText:
-    """A problem, with its texts as HTML."""
-
-    badge: SafeString
-    problem: Problem
-    message: str
-    hint: SafeString
-    detail: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +49,13 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the plan, or a line that stands for ``hidden`` applied migrations."""
+    """A line of the plan."""
 
-    planned: Planned | None = None
-    badge: str = ""
-    note: str = ""
-    url: str = ""
-    at: str = ""
-    hidden: int = 0
+    planned: Planned
+    badge: SafeString
+    note: str
+    url: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +71,50 @@ class Glance:
     @property
     def hint(self) -> SafeString:
         """The hint of the error, as HTML."""
-        return highlighting.prose(self.outcome.error.hint if self.outcome.error else "")
+        hint = self.outcome.error.hint if self.outcome.error else ""
+        return highlighting.prose(hint, self.outcome.database)
 
     @property
-    def bad(self) -> bool:
-        """Whether somebody must act."""
-        has_failed = any(planned.state is State.FAILED for planned in self.outcome.plan.migrations)
-        return bool(self.outcome.error or self.errors or has_failed)
+    def command(self) -> str:
+        """The command that the error names, if it names one."""
+        hint = self.outcome.error.hint if self.outcome.error else ""
+        return commands.find_next(hint, self.outcome.database)
 
     @property
-    def good(self) -> bool:
-        """Whether nothing is wrong and nothing is pending."""
-        is_clean = not (self.outcome.error or self.errors or self.warnings)
-        return is_clean and not self.outcome.to_run
+    def tone(self) -> str:
+        """The CSS class of the headline: red where somebody must act."""
+        is_bad = self.outcome.error or self.errors
+        return "bad" if is_bad else "warn" if self.warnings or self.outcome.to_run else "good"
+
+    @property
+    def headline(self) -> str:
+        """One sentence: what stands against the next deploy."""
+        to_run = len(self.outcome.to_run)
+        if self.outcome.error is not None and not isinstance(self.outcome.error, Refused):
+            return _("It cannot be told whether a deploy would work.")
+        if self.errors:
+            text = ngettext(
+                "Deploys are blocked: %(count)d error",
+                "Deploys are blocked: %(count)d errors",
+                self.errors,
+            )
+            return text % {"count": self.errors}
+        if to_run:
+            text = ngettext(
+                "%(count)d migration is to be applied.",
+                "%(count)d migrations are to be applied.",
+                to_run,
+            )
+            return text % {"count": to_run}
+        if self.warnings:
+            return _("Nothing is pending.")
+        return _("Nothing is wrong, and nothing is pending.")
 
 
 def glance(alias: str, url_of: UrlOf) -> Glance:
     """Return the summary of a database."""
     outcome = look(alias)
-    severities = Counter(problem.severity for problem in outcome.problems)
+    severities = count_severities(outcome)
     return Glance(
         outcome,
         _read_stamp(alias) if outcome.error is None else None,
@@ -142,7 +149,6 @@ def look(alias: str) -> Outcome:
 
 def is_cheap(alias: str) -> bool:
     """Tell whether the status costs little enough to be shown above the list."""
-    from migration_guard import conf
     from migration_guard.planning.names import scan
 
     try:
@@ -159,61 +165,39 @@ def is_cheap(alias: str) -> bool:
         return True
 
 
-def problems(outcome: Outcome) -> list[ProblemText]:
-    """Return the problems, errors first."""
-    order = list(badges.SEVERITIES)
-    in_order = sorted(outcome.problems, key=lambda problem: order.index(problem.severity))
-    return [
-        ProblemText(
-            badges.SEVERITIES[problem.severity].html,
-            problem,
-            _message(problem, outcome.vendor),
-            highlighting.prose(problem.hint),
-            highlighting.diff(problem.detail),
-        )
-        for problem in islice(in_order, MAX_PROBLEMS)
-    ]
+def rows(outcome: Outcome, url_of: UrlOf) -> list[Row]:
+    """Return what is not applied, or is not as it was: the most urgent first."""
+    order = list(badges.STATES)
+    plan = [planned for planned in outcome.plan.migrations if planned.state is not State.APPLIED]
+    plan.sort(key=lambda planned: order.index(planned.state))
+    return [_row(planned, url_of) for planned in plan]
 
 
-def _message(problem: Problem, vendor: str) -> str:
-    """Return the message without secrets: it may quote an error, which quotes a statement."""
-    message = mask_secrets(problem.message, vendor) if vendor else problem.message
-    return escape_characters(message)
+def applied_rows(outcome: Outcome, url_of: UrlOf, *, with_all: bool) -> list[Row]:
+    """Return the applied migrations in numeric order; without ``with_all``, the newest ones."""
+    plan = [planned for planned in outcome.plan.migrations if planned.state is State.APPLIED]
+    return [_row(planned, url_of) for planned in (plan if with_all else plan[-MAX_APPLIED:])]
 
 
-def rows(outcome: Outcome, url_of: UrlOf, *, with_all: bool) -> list[Row]:
-    """Return the plan in numeric order; without ``with_all``, only the newest applied ones."""
-    plan = outcome.plan.migrations
-    applied = sum(planned.state is State.APPLIED for planned in plan)
-    to_hide = 0 if with_all else max(0, applied - MAX_APPLIED)
-    lines: list[Row] = []
-    for planned in plan:
-        if planned.state is State.APPLIED and to_hide:
-            to_hide -= 1
-            if lines and lines[-1].hidden:
-                lines[-1] = Row(hidden=lines[-1].hidden + 1)
-            else:
-                lines.append(Row(hidden=1))
-            continue
-        row = planned.row
-        at = badges.moment(row.applied_at) if row is not None else ""
-        badge = badges.STATES[planned.state].html
-        lines.append(Row(planned, badge, _note(planned), url_of(planned), at))
-    return lines
+def _row(planned: Planned, url_of: UrlOf) -> Row:
+    at = badges.moment(planned.row.applied_at) if planned.row is not None else ""
+    return Row(planned, badges.state(planned.state), _note(planned), url_of(planned), at)
 
 
-def commands(outcome: Outcome, alias: str) -> list[Command]:
+def command_lines(outcome: Outcome) -> list[Command]:
     """Return the commands to type next, the most urgent first."""
-    database = conf.database_option(alias) if shlex.quote(alias) == alias else ""
+    alias = outcome.database
     lines = []
-    if outcome.error is None and outcome.to_run and not errors(outcome.problems):
-        lines.append(Command(_("Apply what is pending"), f"manage.py runsqlmigrations{database}"))
+    if outcome.error is None and outcome.to_run and not count_severities(outcome)[Severity.ERROR]:
+        lines.append(Command(_("Apply what is pending"), commands.RUN))
     lines += [
-        Command(_("Show this plan in a terminal"), f"manage.py runsqlmigrations --plan{database}"),
-        Command(_("Check the schema contract"), f"manage.py checkschema{database}"),
+        Command(_("Show this plan in a terminal"), f"{commands.RUN} --plan"),
+        Command(_("Check the schema contract"), "manage.py checkschema"),
         Command(_("Check the files, without a database"), "manage.py checksqlmigrations"),
     ]
-    return lines
+    return [
+        Command(command.purpose, commands.for_database(command.line, alias)) for command in lines
+    ]
 
 
 def _counts(plan: Sequence[Planned], url_of: UrlOf) -> list[Count]:
@@ -244,7 +228,7 @@ def _note(planned: Planned) -> str:
             "environments": ", ".join(sorted(environments or ()))
         }
     if planned.row is not None and planned.row.how != AppliedMigration.How.RUN:
-        return str(AppliedMigration.How(planned.row.how).label)
+        return badges.source(planned.row.how)
     return ""
 
 

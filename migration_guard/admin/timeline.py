@@ -13,7 +13,7 @@ from typing import Final
 
 WIDTH, HEIGHT = 960, 360
 LEFT, RIGHT, TOP, BOTTOM = 72, 24, 28, 44
-# A migration is slow if it takes ten times the median, and at least this many milliseconds.
+# A migration is slow if it takes over ten times the median, and over this many milliseconds.
 SLOW_FACTOR: Final = 10
 MIN_SLOW_MS: Final = 100
 # With more migrations than this, neighbours in a cell of this many units share a point. It lies in
@@ -64,7 +64,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What the template draws; ``slow_from`` is in milliseconds.
+    """What the template draws; a migration is slow if it took over ``slow_over`` milliseconds.
 
     ``times`` and ``durations`` are the lines of the grid: a coordinate and its value.
     """
@@ -73,7 +73,7 @@ class Drawing:
     times: tuple[tuple[float, datetime], ...]
     durations: tuple[tuple[float, float], ...]
     step: timedelta
-    slow_from: float
+    slow_over: float
     slow_y: float
     slow_count: int
     median: float
@@ -88,22 +88,22 @@ def draw(samples: Sequence[Sample], listed: int = 10) -> Drawing | None:
     if not samples:
         return None
     median_ms = median(sample.ms for sample in samples)
-    slow_from = max(SLOW_FACTOR * median_ms, MIN_SLOW_MS)
+    slow_over = max(SLOW_FACTOR * median_ms, MIN_SLOW_MS)
     first = min(sample.at for sample in samples)
     last = max(sample.at for sample in samples)
-    longest = max(*(sample.ms for sample in samples), slow_from) * 1.2
+    longest = max(*(sample.ms for sample in samples), slow_over) * 1.2
     top = next((ms for ms in _LINES[3:] if ms >= longest), longest)
     scale = _Scale(first, last, top)
     step = _step(last - first) if last > first else timedelta(days=1)
     times = tuple(_times(first, last, step)) or (first,)
     return Drawing(
-        points=tuple(_points(samples, scale, slow_from)),
+        points=tuple(_points(samples, scale, slow_over)),
         times=tuple((scale.x(at), at) for at in times),
         durations=tuple((scale.y(ms), ms) for ms in _LINES if ms <= top),
         step=step,
-        slow_from=slow_from,
-        slow_y=scale.y(slow_from),
-        slow_count=sum(sample.ms >= slow_from for sample in samples),
+        slow_over=slow_over,
+        slow_y=scale.y(slow_over),
+        slow_count=sum(sample.ms > slow_over for sample in samples),
         median=median_ms,
         slowest=tuple(sorted(samples, key=lambda sample: (-sample.ms, sample.at))[:listed]),
     )
@@ -131,12 +131,12 @@ class _Scale:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part, 1)
 
 
-def _points(samples: Sequence[Sample], scale: _Scale, slow_from: float) -> Iterable[Point]:
+def _points(samples: Sequence[Sample], scale: _Scale, slow_over: float) -> Iterable[Point]:
     size = CELL if len(samples) > MANY else 0.1
     cells: dict[tuple[int, int, bool], list[Sample]] = {}
     for sample in samples:
         cell = round(scale.x(sample.at) / size), round(scale.y(sample.ms) / size)
-        cells.setdefault((*cell, sample.ms >= slow_from), []).append(sample)
+        cells.setdefault((*cell, sample.ms > slow_over), []).append(sample)
     for (x, y, slow), neighbours in cells.items():
         slowest = max(neighbours, key=lambda sample: sample.ms)
         place = scale.x(slowest.at), scale.y(slowest.ms)

@@ -39,6 +39,7 @@ def context(alias: str, url: Callable[[str], str]) -> dict[str, Any]:
     context = {"drawn": len(samples), "left_out": len(values) - len(samples), "drawing": drawing}
     if drawing is None:
         return context
+    factor = timeline.SLOW_FACTOR
     return {
         **context,
         "marks": _marks(drawing),
@@ -47,14 +48,15 @@ def context(alias: str, url: Callable[[str], str]) -> dict[str, Any]:
         "first": badges.moment(samples[0].at),
         "last": badges.moment(samples[-1].at),
         "median": badges.duration(drawing.median),
-        "slow_from": badges.duration(drawing.slow_from),
+        "slow_over": badges.duration(drawing.slow_over, digits=3),
+        "factor": factor if factor * drawing.median == drawing.slow_over else 0,
         "slowest": [
             {
                 "id": sample.id,
                 "url": url(sample.id),
                 "at": badges.moment(sample.at),
                 "took": badges.duration(sample.ms),
-                "slow": sample.ms >= drawing.slow_from,
+                "slow": sample.ms > drawing.slow_over,
             }
             for sample in drawing.slowest
         ],

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from migration_guard.admin import highlighting
+from migration_guard.admin import commands, highlighting
 from tests.admin.conftest import AUDIT, JOURNAL
 
 PAYLOAD = "<script>alert('x')</script>"
@@ -41,8 +41,8 @@ def test_detail_when_the_file_was_edited_shows_a_diff_with_signs(database, admin
     page = site.text("0001_users/change/")
 
     assert "was edited after it was applied" in page
-    assert re.search(r'<span class="mg-removed">-CREATE TABLE users .*varchar\(20\)\);', page)
-    assert re.search(r'<span class="mg-added">\+CREATE TABLE users .*varchar\(40\)\);', page)
+    assert re.search(r'<span class="mg-bad">-CREATE TABLE users .*varchar\(20\)\);', page)
+    assert re.search(r'<span class="mg-good">\+CREATE TABLE users .*varchar\(40\)\);', page)
     assert "--accept-edit" in page
 
 
@@ -53,7 +53,7 @@ def test_detail_when_only_a_comment_changed_says_so(sqlite, admin, migrations):
     page = site.text("0001_users/change/")
 
     assert "in comments, white space, case or directives only" in page
-    assert '<span class="mg-added">+-- Persons.' in page
+    assert '<span class="mg-good">+-- Persons.' in page
 
 
 def test_detail_when_a_directive_was_added_says_that_it_is_cosmetic(sqlite, admin, migrations):
@@ -186,11 +186,32 @@ def test_sql_when_it_is_very_long_is_shown_without_colours():
     ],
 )
 def test_prose_when_it_quotes_commands_sets_them_apart_and_escapes_the_rest(text, commands):
-    shown = highlighting.prose(text)
+    shown = highlighting.prose(text, "default")
 
     found = re.findall(r"<code[^>]*>(.*?)</code>", shown)
     assert [re.sub(r"<[^>]*>", "", one) for one in found] == commands
     assert html.unescape(re.sub(r"</?(?:code|span)[^>]*>", "", shown)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Run it (manage.py runsqlmigrations): on",
+            "(manage.py runsqlmigrations --database my-db)",
+        ),
+        (
+            "manage.py repairsqlmigrations 0002_b --accept-edit --reason TEXT.",
+            "manage.py repairsqlmigrations 0002_b --accept-edit --reason TEXT --database my-db.",
+        ),
+        ("manage.py migrate --database my-db", "manage.py migrate --database my-db"),
+        ("manage.py makesqlmigration shows", "manage.py makesqlmigration shows"),
+        ("manage.py check says", "manage.py check says"),
+    ],
+)
+def test_command_when_it_is_of_another_database_names_it(text, expected):
+    assert expected in commands.for_database(text, "my-db")
+    assert commands.for_database(text, "default") == text
 
 
 def test_links_when_an_id_looks_like_the_admins_own_quoting_lead_to_its_page(

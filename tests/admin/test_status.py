@@ -26,7 +26,7 @@ FILES = {
 
 def plan(page):
     """Return (id, state) of each line of the plan."""
-    rows = page.partition("mg-plan")[2].split("<tr>")[2:]
+    rows = re.findall(r'<tr><td class="mg-number">.*?</tr>', page)
     return [tuple(visible(row).split()[1:4:1])[:3] for row in rows]
 
 
@@ -63,13 +63,25 @@ def test_status_when_something_of_everything_happened_shows_each_state(
         "0011_half": "failed",
         "0012_next": "pending",
     }
-    assert [one for one, *_ in plan(page)] == sorted(one for one, *_ in plan(page))
+    urgency = ["failed", "edited", "missing", "out", "pending", "skipped", "applied", "applied"]
+    assert list(states(page).values()) == urgency
     text = visible(page)
+    assert "Deploys are blocked: 4 errors" in text
+    cards = re.findall(r"[✗!] (error|warning) (\S+) (\S+)", text)
+    assert cards == [
+        ("error", "failed", "0011_half"),
+        ("error", "edited", "0002_b"),
+        ("error", "missing", "0003_c"),
+        ("error", "out-of-order", "0004_late"),
+    ]
+    assert "half-done" not in text
+    assert "half done" not in text
+    assert "<details><summary>2 applied migrations" in page
     assert "1 of 2 statements are done" in text
     assert "only for dev" in text
     assert "This database is stamped production" in text
     assert "--allow-out-of-order" in text
-    assert re.search(r'<span class="mg-added">\+CREATE TABLE b \(id bigint\);', page)
+    assert re.search(r'<span class="mg-good">\+CREATE TABLE b \(id bigint\);', page)
     assert "Apply what is pending" not in text  # a run would refuse
     assert "manage.py runsqlmigrations --plan" in text
     assert "manage.py checkschema" in text
@@ -77,7 +89,7 @@ def test_status_when_something_of_everything_happened_shows_each_state(
 
 
 def glance(page):
-    return page.partition("mg-glance")[2].partition("</section>")[0]
+    return page.partition('<section class="mg-note')[2].partition("</section>")[0]
 
 
 @pytest.mark.parametrize("path", ["", "status/"])
@@ -93,22 +105,149 @@ def test_glance_when_something_is_to_be_done_names_it_and_leads_there(
 
     found = glance(site.text(path))
 
-    assert "✓ applied 3 ▷ pending 5" in visible(found)
-    assert "▷ pending 5 0012_next 0013_next 0014_next … and 2 more." in visible(found)
+    assert (
+        "▷ pending 5 0012_next 0013_next 0014_next … and 2 more. » skipped 1 ✓ applied 3"
+        in visible(found)
+    )
     links = re.findall(r'href="([^"]*)"[^>]*>(\d{4}_\w+)<', found)
     assert [one for _link, one in links] == ["0011_half", "0002_b"]
     for link, one in links:
         assert one in site.text(link)
 
 
-def test_glance_when_a_migration_failed_is_red_though_no_run_is_refused(
+HALF = "-- guard: transaction = off\nCREATE TABLE h (id int);\nSELECT 1/0;"
+
+
+def boxes(page):
+    """Return the commands to copy, those at the end of the page left out."""
+    page = page.partition("Run it like this")[0]
+    lines = re.findall(r'<p class="mg-command"><code[^>]*>(.*?)</code>', page)
+    return [visible(line).replace("&#x27;", "'") for line in lines]
+
+
+def test_status_when_a_migration_failed_names_it_first_and_the_command_that_works(
     postgres, admin, migrations, guard
 ):
     site = admin(FILES)
-    migrations({**FILES, "0011_half.sql": "-- guard: transaction = off\nSELECT 1;\nSELECT 1/0;"})
+    migrations({**FILES, "0011_half.sql": HALF})
     assert guard("runsqlmigrations").code == 1
 
-    assert glance(site.text("status/")).startswith(" mg-is-bad")
+    page = site.text("status/")
+
+    assert glance(page).startswith(" mg-bad")
+    assert "Deploys are blocked: 1 error " in visible(glance(page))
+    assert "A run refuses" not in page
+    assert boxes(page) == ["manage.py runsqlmigrations"]
+    assert boxes(site.text("/admin/migration_guard/journalentry/0011_half/change/")) == boxes(page)
+    migrations({**FILES, "0011_half.sql": HALF.replace("1/0", "1")})
+    assert guard(*boxes(page)[0].split()[1:]).code == 0
+    assert "Deploys are blocked" not in site.text("status/")
+
+
+def test_status_when_others_stand_against_the_run_says_that_it_refuses_until_then(
+    postgres, admin, migrations, guard
+):
+    site = admin(FILES)
+    migrations({**FILES, "0011_half.sql": HALF})
+    assert guard("runsqlmigrations").code == 1
+    migrations({**FILES, "0011_half.sql": HALF.replace("1/0", "1"), "0002_b.sql": "SELECT 2;"})
+
+    page = visible(site.text("status/"))
+
+    assert "Deploys are blocked: 2 errors" in page
+    assert "A run refuses until the other errors are put right: manage.py runsqlmigrations" in page
+    assert guard("runsqlmigrations").code == 1
+
+
+def test_status_when_the_run_cannot_go_on_gives_the_command_of_the_run(
+    postgres, admin, migrations, guard
+):
+    site = admin(FILES)
+    half = HALF.replace("CREATE TABLE", "CREATE TEMP TABLE")
+    migrations({**FILES, "0011_half.sql": half})
+    result = guard("runsqlmigrations")
+    assert result.code == 1
+
+    (command,) = boxes(site.text("status/"))
+
+    assert command == "manage.py repairsqlmigrations 0011_half --mark-applied --reason TEXT"
+    assert command in result.err
+    assert boxes(site.text("/admin/migration_guard/journalentry/0011_half/change/")) == [command]
+    assert guard(*command.split()[1:]).code == 0
+
+
+def test_status_when_a_committed_change_of_the_history_stops_runs_gives_what_mends_it(
+    mariadb, admin, migrations, guard
+):
+    site = admin({"1_a.sql": "CREATE TABLE a (id int)"}, ENVIRONMENT="dev")
+    head = "-- guard: environments = dev\n-- guard: allow = touches-history, a test\n"
+    bad = f"{head}TRUNCATE applied_migrations;\nTRUNCATE migration_guard_journal"
+    migrations({"1_a.sql": "CREATE TABLE a (id int)", "3_bad.sql": bad}, ENVIRONMENT="dev")
+    assert guard("runsqlmigrations").code == 1
+    refused = guard("runsqlmigrations")
+
+    (command,) = boxes(site.text("status/"))
+
+    assert command == "manage.py runsqlmigrations --fake 1_a"
+    assert command in refused.err
+    assert guard(*command.split()[1:]).code == 0
+
+
+def test_status_when_a_rule_has_a_page_links_to_it(sqlite, admin, migrations):
+    site = admin(FILES)
+    migrations({**FILES, "12.sql": "SELECT 1;"})
+
+    page = site.text("status/")
+
+    assert re.search(r'<a class="mg-mono" href="https://\S+/rules.html#bad-name"', page)
+
+
+LATER = {
+    "how": "UPDATE applied_migrations SET how = 'imported' WHERE id = '0002_b'",
+    "number": "UPDATE applied_migrations SET number = 'x2' WHERE id = '0002_b'",
+    "environment": "UPDATE applied_migrations SET environment = 'moon' WHERE id = '0002_b'",
+    "stamp": "UPDATE migration_guard_environment SET environment = 'moon'",
+    "state": "INSERT INTO migration_guard_journal (id, number, state, done, total, done_digest, "
+    "doubt, note, statement, error, started_at, updated_at, database_user, environment) VALUES "
+    "('0011_next', '11', 'paused', 0, 1, '', 0, '', '', '', '2026-01-02 03:04:05', "
+    "'2026-01-02 03:04:05', 'app', 'production')",
+    "action": "INSERT INTO migration_guard_audit (at, who, database_user, action, migration_id, "
+    "reason, details) VALUES ('2026-01-02 03:04:05', 'me', 'app', 'teleport', '0002_b', 'x', '')",
+}
+
+
+@pytest.mark.parametrize(("value", "sql"), LATER.items(), ids=LATER)
+def test_pages_when_a_later_release_wrote_a_value_say_that_they_do_not_know_it(
+    database, admin, migrations, value, sql
+):
+    site = admin(FILES)
+    migrations({**FILES, "0011_next.sql": "SELECT 1;"})
+    database.execute(sql)
+    journal = "/admin/migration_guard/journalentry/"
+
+    pages = {
+        path: visible(site.text(path))
+        for path in (
+            "",
+            "?how__exact=imported",
+            "status/",
+            "0002_b/change/",
+            "timeline/",
+            journal,
+            AUDIT,
+            *([f"{journal}0011_next/change/"] if value == "state" else []),
+            *([f"{AUDIT}1/change/"] if value == "action" else []),
+        )
+    }
+    exports = [b"".join(site.get(f"export.{kind}")) for kind in ("csv", "json")]
+
+    unknown = {
+        "how": {"": "imported", "0002_b/change/": "imported", "status/": "imported"},
+        "state": {journal: "paused", f"{journal}0011_next/change/": "paused"},
+    }
+    for path, text in unknown.get(value, {}).items():
+        assert f"unknown to this release: {text}" in pages[path], path
+    assert all(b"0002_b" in body for body in exports)
 
 
 @pytest.mark.parametrize("path", ["", "status/"])
@@ -127,6 +266,10 @@ def test_glance_when_the_history_was_changed_by_hand_says_who_and_why(
     other = staff("view_appliedmigration").text(path)
 
     told = visible(glance(page))
+    link = re.search(
+        r'href="[^"]*0002_5Fb/change/">0002_b<', page.partition("Changed by hand</h2>")[2]
+    )
+    assert bool(link) is (path == "status/")
     assert "Changed by hand last: accept-edit 0002_b" in told
     assert f"{who} : agreed again" in told
     assert ("agreed with &lt;b&gt;ops&lt;/b&gt;" in page) is (path == "status/")
@@ -456,6 +599,7 @@ def test_pages_when_another_database_cannot_be_reached_say_so_without_its_passwo
     assert "no answer" in visible(pages[0])
     assert states(pages[0])["0001_a"] == "applied"
     assert all('"nobody"' in visible(page) for page in pages[1:])
+    assert "It cannot be told whether a deploy would work." in visible(pages[1])
     assert not any("tops3cret" in page for page in pages)
 
 

@@ -38,7 +38,7 @@ def test_draw_when_some_take_ten_times_the_median_makes_them_slow():
     drawing = draw(samples((0, 20), (1, 30), (2, 25), (3, 4000), (4, 249)))
 
     assert [point.slowest.ms for point in drawing.points if point.slow] == [4000]
-    assert (drawing.median, drawing.slow_from) == (30, 300)
+    assert (drawing.median, drawing.slow_over) == (30, 300)
     assert [sample.ms for sample in drawing.slowest[:2]] == [4000, 249]
 
 
@@ -107,6 +107,34 @@ def test_page_when_migrations_were_applied_draws_and_lists_them(database, admin)
     assert 'role="img" aria-labelledby="mg-title mg-desc"' in page
     assert re.search(r"◆ slow 1 min 5 s", visible(page))
     assert "<title>0002_m: 1 min 5 s" in page
+
+
+@pytest.mark.parametrize(
+    ("durations", "text"),
+    [
+        ((13, 13, 130, 131), "slow: over 715 ms (10 x the median)"),
+        ((13, 13, 13, 131), "slow: over 130 ms (10 x the median)"),
+        ((9, 10, 10, 101), "slow: over 100 ms (10 x the median)"),
+        ((13, 14, 13, 14), "slow: over 135 ms (10 x the median)"),
+        ((5, 5, 5, 101), "slow: over 100 ms, the least that counts as slow"),
+        ((135, 134, 135, 134), "slow: over 1.345 s (10 x the median)"),
+    ],
+)
+def test_page_when_migrations_are_slow_says_from_which_number_on(sqlite, admin, durations, text):
+    site = admin({f"{n:04}_m.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, 5)})
+    for n, ms in enumerate(durations, 1):
+        sqlite.execute(f"UPDATE applied_migrations SET duration_ms = {ms} WHERE id = '000{n}_m'")
+
+    page = visible(site.text("timeline/"))
+
+    assert text in page
+    assert page.count("◆ slow ") == sum(ms > limit(text) for ms in durations)
+
+
+def limit(text):
+    """Return the milliseconds that a legend names."""
+    number, unit = re.search(r"over ([\d.]+) (m?s)", text).groups()
+    return float(number) * (1000 if unit == "s" else 1)
 
 
 def test_page_when_the_language_writes_commas_still_draws_numbers(sqlite, admin, settings):
