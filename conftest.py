@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent
 GROUPS = {
     "faults": ("tests/faults",),
-    "browser": ("tests/admin/test_browser.py",),
+    "browser": ("tests/admin/test_browser.py", "tests/admin/test_geometry.py"),
     "documentation": ("tests/docs",),
     "laws": ("tests/laws",),
     "benchmarks": ("tests/benchmarks",),

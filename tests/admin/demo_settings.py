@@ -1,13 +1,20 @@
-"""The demo project as a browser test sees it: any folder of migrations, and a strict CSP."""
+"""The demo project as a browser test sees it: any folder, any theme, and a strict CSP."""
 
 import os
 from pathlib import Path
 
 from project import settings as demo
-from project.settings import MIDDLEWARE, MIGRATION_GUARD
+from project.settings import INSTALLED_APPS, MIDDLEWARE, MIGRATION_GUARD
 
 globals().update({name: value for name, value in vars(demo).items() if name.isupper()})
-MIDDLEWARE = [*MIDDLEWARE, "tests.admin.demo_settings.strict_csp"]
+
+if theme := os.environ.get("DEMO_THEME"):
+    # A theme's templates replace those of the admin, so it stands before it.
+    INSTALLED_APPS = [theme, *INSTALLED_APPS]
+    JAZZMIN_SETTINGS = {"use_google_fonts_cdn": False}
+else:
+    # Themes have scripts of their own that a strict policy forbids.
+    MIDDLEWARE = [*MIDDLEWARE, "tests.admin.demo_settings.strict_csp"]
 
 if folder := os.environ.get("DEMO_FOLDER"):
     MIGRATION_GUARD = {**MIGRATION_GUARD, "DIRS": {"default": [Path(folder)]}}

@@ -39,6 +39,7 @@ class Site:
 
     database: Database
     root: Path
+    theme: str = ""
     url: str = ""
     address: tuple[str, int] = ("", 0)
     sessions: dict[str, Any] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "tests.admin.demo_settings",
             "DATABASE_URL": self.database.url,
             "DEMO_FOLDER": str(self.folder),
+            "DEMO_THEME": self.theme,
             "APP_ENV": "dev",
         }
 
