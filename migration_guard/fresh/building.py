@@ -11,6 +11,7 @@ from typing import TypeAlias
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow
+from migration_guard.planning.one_order import Step
 from migration_guard.problems import errors
 from migration_guard.results import Outcome
 from migration_guard.running import events, executor
@@ -44,13 +45,18 @@ class BuildFailed(Refused):
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How to build a database; the environment None stands for the setting."""
+    """How to build a database; the environment None stands for the setting.
+
+    ``files`` and ``steps`` are those of ``running.options``: another order, or other SQL.
+    """
 
     alias: str
     environment: str | None = None
     restamp: bool = False
     observe: events.Observer = lambda _event: None
     watch: Watch = lambda _name, _file: None
+    files: tuple[MigrationFile, ...] | None = None
+    steps: tuple[Step, ...] | None = None
 
 
 def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
@@ -69,7 +75,13 @@ def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...
             options.watch(event.id, event.file)
 
     run_options = Options(
-        environment=options.environment, restamp=options.restamp, with_django=True
+        environment=options.environment,
+        restamp=options.restamp,
+        with_django=True,
+        # A file that was given may be one that ran late.
+        allow_out_of_order=options.files is not None,
+        files=options.files,
+        steps=options.steps,
     )
     outcome = executor.run(options.alias, run_options, observe)
     if isinstance(outcome.error, Interrupted):

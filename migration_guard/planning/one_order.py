@@ -24,12 +24,13 @@ class DjangoMigration:
     """One of Django's migrations.
 
     ``after`` has the migrations that it depends on; ``needs`` has the number of each SQL migration
-    that it requires, and the name that RequiresSQL gives.
+    that it requires, and the name that RequiresSQL gives; a squash ``replaces`` others.
     """
 
     key: Key
     after: frozenset[Key] = frozenset()
     needs: tuple[tuple[int, str], ...] = ()
+    replaces: frozenset[Key] = frozenset()
 
     def __str__(self) -> str:
         return ".".join(self.key)
@@ -109,6 +110,17 @@ def steps_to_run(
     )
 
 
+def pending_steps(steps: Iterable[Step], is_pending: Callable[[Item], bool]) -> tuple[Step, ...]:
+    """Return what is pending of each step."""
+    left: list[Step] = []
+    for step in steps:
+        if isinstance(step, DjangoStep):
+            left.append(DjangoStep(tuple(filter(is_pending, step.migrations))))
+        else:
+            left.append(SQLStep(tuple(filter(is_pending, step.files))))
+    return tuple(step for step in left if step.names)
+
+
 def order(
     project: Project, is_applied: Callable[[MigrationFile], bool] = lambda _file: False
 ) -> tuple[Item, ...]:
@@ -122,7 +134,7 @@ def order(
         raise Refused("A required SQL migration is not there.", "", unknown)
     queue = _Queue(django, files)
     required = [
-        set() if is_applied(file) else _required(file, project, queue.keys) for file in files
+        set() if is_applied(file) else required_keys(file, project, queue.keys) for file in files
     ]
     items: list[Item] = []
     for place, file in enumerate(files):
@@ -152,7 +164,7 @@ def unmet_needs(
         for step in steps
         if isinstance(step, DjangoStep)
         for migration in step.migrations
-        for place in _places(migration, files)
+        for place in needed_places(migration, files)
         if files[place].id not in ids
     ]
 
@@ -168,7 +180,7 @@ class _Queue:
         self._heap: list[int] = []
         self.done: set[Key] = set()
         for place, migration in enumerate(django):
-            last = max(_places(migration, files), default=None)
+            last = max(needed_places(migration, files), default=None)
             needed: list[Key | int] = [key for key in migration.after if key in self.keys]
             needed += [] if last is None else [last]
             self._count[place] = len(needed)
@@ -203,7 +215,7 @@ class _Queue:
                 heappush(self._heap, place)
 
 
-def _required(file: MigrationFile, project: Project, keys: Collection[Key]) -> set[Key]:
+def required_keys(file: MigrationFile, project: Project, keys: Collection[Key]) -> set[Key]:
     """Return the migrations of Django's graph that a file waits for."""
     return {
         key
@@ -223,13 +235,13 @@ def _up_to(target: int | None, items: Iterable[Item]) -> Iterator[Item]:
                 yield item
             else:
                 files.append(item)
-        elif item.after & left_out or _places(item, files):
+        elif item.after & left_out or needed_places(item, files):
             left_out.add(item.key)
         else:
             yield item
 
 
-def _places(migration: DjangoMigration, files: Sequence[MigrationFile]) -> list[int]:
+def needed_places(migration: DjangoMigration, files: Sequence[MigrationFile]) -> list[int]:
     """Return the places of the files that a migration needs. Files may share a number."""
     return [
         place
@@ -267,9 +279,9 @@ def _circle(
     file = files[done]
     by_key = {migration.key: migration for migration in waiting}
     chain = [migration for migration in waiting if migration.key in required][:1]
-    while max(_places(chain[-1], files), default=-1) < done:
+    while max(needed_places(chain[-1], files), default=-1) < done:
         chain.append(next(by_key[key] for key in sorted(chain[-1].after) if key in by_key))
-    last = files[max(_places(chain[-1], files))]
+    last = files[max(needed_places(chain[-1], files))]
     path = " needs ".join([file.id, *map(str, chain), f"the SQL migration {last.id}"])
     later = "" if last is file else f", which comes after {file.id}"
     problem = Problem(

@@ -1,6 +1,6 @@
 """Django's migrations as the one order takes them: the whole graph, and what is applied."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -24,8 +24,10 @@ class DjangoGraph(NamedTuple):
     applied: set[Key]
 
 
-def read_graph(connection: Connection, files: Sequence[MigrationFile]) -> DjangoGraph:
-    """Return Django's graph as it is for this database.
+def read_graph(
+    connection: Connection, files: Sequence[MigrationFile], recorded: Iterable[Key] = ()
+) -> DjangoGraph:
+    """Return Django's graph as it is for this database; it says what stands for ``recorded``.
 
     The app's own migrations are not among them: they are carried out before. Raises CannotTell
     where migrations cannot be loaded, and Refused where two branches of an app are not merged.
@@ -42,7 +44,7 @@ def read_graph(connection: Connection, files: Sequence[MigrationFile]) -> Django
         for migration, _backwards in plan
         if migration.app_label != APP
     ]
-    names = {key for file in files for key in file.directives.requires}
+    names = {*recorded, *(key for file in files for key in file.directives.requires)}
     stands_for = {key: [*_find_in_graph(key, loader)] for key in names}
     return DjangoGraph(Project(django, files, stands_for), set(loader.applied_migrations))
 
@@ -82,7 +84,8 @@ def key_of(migration: Migration) -> Key:
 def _django_migration(migration: Migration, loader: MigrationLoader) -> DjangoMigration:
     key = key_of(migration)
     after = frozenset(node.key for node in loader.graph.node_map[key].parents)
-    return DjangoMigration(key, after, _needs(migration))
+    replaces = frozenset((app, name) for app, name in migration.replaces)
+    return DjangoMigration(key, after, _needs(migration), replaces)
 
 
 def _needs(migration: Migration) -> tuple[tuple[int, str], ...]:

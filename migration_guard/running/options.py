@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.one_order import Step
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -11,7 +14,8 @@ class Options:
     stamps the database with that environment whatever its stamp was: for a test database.
     ``stepwise`` waits for each statement, so that the observer hears of each one as it starts;
     else the statements of a small file are sent together. ``with_django`` carries out the one order
-    over both kinds of migrations.
+    over both kinds of migrations. ``files`` run in place of those of the folders, and ``steps`` in
+    place of the one order.
     """
 
     target: int | None = None
@@ -24,6 +28,8 @@ class Options:
     restamp: bool = False
     stepwise: bool = False
     with_django: bool = False
+    files: tuple[MigrationFile, ...] | None = None
+    steps: tuple[Step, ...] | None = None
 
     @property
     def marks(self) -> bool:

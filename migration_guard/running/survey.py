@@ -15,9 +15,11 @@ from migration_guard.planning.files import FileSet, MigrationFile
 from migration_guard.planning.history_rows import RecordedHistory
 from migration_guard.planning.one_order import (
     DjangoStep,
+    Item,
     Key,
     SQLStep,
     Step,
+    pending_steps,
     steps_to_run,
     unmet_needs,
 )
@@ -79,6 +81,9 @@ class Survey:
         vendor = connecting.supported_connection(self.alias, read_only=read_only).vendor
         self.set(vendor=vendor, environment=environment)
         self._refuse_mixture()
+        if self.options.files is not None:
+            self.files = FileSet(self.options.files, ())
+            return
         folders = self.conf.folders(self.alias)
         self.files = planning_files.read(folders, vendor, self.conf.environments)
         self.set(problems=self.files.problems)
@@ -170,13 +175,16 @@ class Survey:
         graph = read_graph(self.connection, self.files.files)
         pending = self.outcome.plan.to_run(out_of_order=self.options.allow_out_of_order)
         ids = {planned.id for planned in pending}
-        steps = steps_to_run(
-            graph.project,
-            lambda item: (
-                item.id in ids if isinstance(item, MigrationFile) else item.key not in graph.applied
-            ),
-            self.options.target,
-        )
+
+        def is_pending(item: Item) -> bool:
+            if isinstance(item, MigrationFile):
+                return item.id in ids
+            return item.key not in graph.applied
+
+        if self.options.steps is None:
+            steps = steps_to_run(graph.project, is_pending, self.options.target)
+        else:
+            steps = pending_steps(self.options.steps, is_pending)
         keys = {
             migration.key
             for step in steps
