@@ -217,12 +217,45 @@ class Upgrade(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
+class Doubt(NamedTuple):
+    """Why a migration leaves open what made a difference.
+
+    ``files``: between replay and fresh database; ``live``: between replay and live database.
+    """
+
+    migration: str
+    why: str
+    files: bool = True
+    live: bool = True
+
+
+class Late(NamedTuple):
+    """A migration recorded after those of higher numbers, and what the audit says of it."""
+
+    migration: str
+    after: tuple[str, ...]
+    why: tuple[str, ...] = ()
+
+
+class Replay(NamedTuple):
+    """How a database was built again from the order and the SQL of a history.
+
+    ``order`` names all migrations, Django's as ``app.name``.
+    """
+
+    order: tuple[str, ...] = ()
+    late: tuple[Late, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    seconds: float = 0.0
+
+
 class Checked(NamedTuple):
     """The result of ``checkschema``.
 
     ``migrations`` is the plan that the hints use, or None. ``error`` is the reason why nothing was
     checked. Unknown assertions make the check fail unless ``allow_unknown``. ``fresh`` is the
     fresh database that was checked; with ``drift`` or ``upgrade``, the one that was compared with.
+    ``replay`` is None unless a history was replayed.
     """
 
     database: str
@@ -234,6 +267,7 @@ class Checked(NamedTuple):
     fresh: FreshDatabase | None = None
     drift: bool = False
     upgrade: Upgrade | None = None
+    replay: Replay | None = None
 
     @property
     def assertions(self) -> tuple[Assertion, ...]:
@@ -262,7 +296,8 @@ class Checked(NamedTuple):
             return f"{self.database} upgraded from {self.upgrade.ref}, and a fresh one"
         if self.fresh is None:
             return self.database
-        return f"{self.database}, and a fresh one" if self.drift else f"a fresh {self.database}"
+        is_compared = self.drift or self.replay is not None
+        return f"{self.database}, and a fresh one" if is_compared else f"a fresh {self.database}"
 
     @property
     def returncode(self) -> int:

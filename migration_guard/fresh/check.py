@@ -1,7 +1,7 @@
 """Check a fresh database, or compare it with the configured one: ``--fresh`` and ``--drift``.
 
 A throwaway database is built from the files and dropped at the end. The configured database is
-only read, and only for its drift.
+only read, and only for its drift and the replay of its history.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,19 +21,22 @@ from migration_guard.fresh import building, diagnosis, template
 from migration_guard.fresh.building import BuildFailed, BuildOptions
 from migration_guard.fresh.drift import drift
 from migration_guard.fresh.host import Host
+from migration_guard.fresh.replay.check import Sides, check_replay
+from migration_guard.fresh.replay.databases import Recipe
 from migration_guard.fresh.throwaway import open_host, throwaway
 from migration_guard.fresh.timeline import Timeline
 from migration_guard.planning.evidence import Evidence
 from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Checked, Examination, FreshDatabase
 from migration_guard.running import connecting, events
+from migration_guard.running.recorded import Recorded, read_recorded
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class FreshCheck:
-    """What to check: the ``contract`` of the fresh database, the configured one's ``drift``.
+    """What to check: the fresh database's ``contract``, the configured one's ``drift`` or history.
 
     ``contract`` is called while the alias leads to the fresh database; None checks no contract.
     ``environment`` is that of the fresh database. None stands for the setting; for drift, for the
@@ -43,6 +46,7 @@ class FreshCheck:
     alias: str
     contract: Callable[[], Contract] | None = None
     drift: bool = False
+    replay: bool = False
     timeline: bool = False
     template: bool = False
     environment: str | None = None
@@ -59,6 +63,7 @@ class _Actual:
     stamp: str | None
     evidence: Evidence
     django: DjangoMigrations
+    recorded: Recorded | None
 
 
 def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
@@ -80,23 +85,29 @@ def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: N
 def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> Checked:
     started = perf_counter()
     checked = checked._replace(vendor=connecting.supported_connection(request.alias).vendor)
-    actual = _read(request.alias) if request.drift else None
+    actual = _read(request) if request.drift or request.replay else None
     environment = _environment(request, actual)
-    with (
-        open_host(request.alias) as host,
-        _fresh_database(request, host, environment, observe) as fresh,
-    ):
-        checked = checked._replace(fresh=fresh._replace(seconds=perf_counter() - started))
+    with open_host(request.alias) as host:
         assertions: list[Assertion] = []
-        if request.contract is not None:
-            contract_check = _check_contract(request, request.contract(), environment)
-            if contract_check.error is not None:
-                return checked._replace(error=contract_check.error)
-            assertions += contract_check.assertions
-            checked = checked._replace(migrations=contract_check.migrations)
-        if actual is not None:
-            assertions += _drift(request, actual)
-            checked = checked._replace(migrations=actual.plan)
+        with _fresh_database(request, host, environment, observe) as fresh:
+            checked = checked._replace(fresh=fresh._replace(seconds=perf_counter() - started))
+            if request.contract is not None:
+                contract_check = _check_contract(request, request.contract(), environment)
+                if contract_check.error is not None:
+                    return checked._replace(error=contract_check.error)
+                assertions += contract_check.assertions
+                checked = checked._replace(migrations=contract_check.migrations)
+            if actual is not None:
+                checked = checked._replace(migrations=actual.plan)
+                snapshot = _read_fresh(request.alias)
+                assertions += _drift(request, actual, snapshot) if request.drift else ()
+        if actual is not None and actual.recorded is not None and actual.plan is not None:
+            replay, differences = check_replay(
+                Recipe(request.alias, actual.recorded, environment, host, observe),
+                Sides(snapshot, actual.snapshot, actual.plan, apps_by_table(), request.ignore),
+            )
+            checked = checked._replace(replay=replay)
+            assertions += differences
     seconds = perf_counter() - started
     examination = Examination(request.alias, checked.vendor, tuple(assertions), seconds)
     return checked._replace(examination=examination)
@@ -160,20 +171,35 @@ def _check_contract(request: FreshCheck, contract: Contract, environment: str) -
     return schema_check.check(contract, request.alias, allow_unknown=True, environment=environment)
 
 
-def _read(alias: str) -> _Actual:
+def _read(request: FreshCheck) -> _Actual:
     """Read the configured database."""
+    alias = request.alias
     outcome = schema_check.read_plan(alias)
+    if request.replay and outcome.error is not None:
+        raise outcome.error
+    # Read again after the schema, so that a run in between is noticed.
+    recorded = read_recorded(alias) if request.replay else None
     with schema_check.open_for_reading(alias) as connection:
         snapshot = read_database(connection)
         # Now, since the alias leads to the throwaway database later.
         django = DjangoMigrations(connection).load()
     plan = outcome.plan if outcome.error is None else None
-    return _Actual(snapshot, plan, outcome.stamp, schema_check.read_acts(alias, plan), django)
+    if recorded is not None and not read_recorded(alias).has_rows_of(recorded):
+        raise CannotTell(
+            "A run changed the history while the database was read; nothing was changed by this "
+            "check.",
+            "Run it again when no migration runs.",
+        )
+    acts = schema_check.read_acts(alias, plan)
+    return _Actual(snapshot, plan, outcome.stamp, acts, django, recorded)
 
 
-def _drift(request: FreshCheck, actual: _Actual) -> tuple[Assertion, ...]:
-    with schema_check.open_for_reading(request.alias) as connection:
-        fresh = read_database(connection)
+def _read_fresh(alias: str) -> Snapshot:
+    with schema_check.open_for_reading(alias) as connection:
+        return read_database(connection)
+
+
+def _drift(request: FreshCheck, actual: _Actual, fresh: Snapshot) -> tuple[Assertion, ...]:
     background = Background(lambda: actual.evidence, actual.django.explain, request.alias)
     return drift(
         fresh,

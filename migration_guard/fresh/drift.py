@@ -70,11 +70,12 @@ def drift(
     return tuple(
         _assertion(comparison, (actual, fresh), hints)
         for comparison in compare(fresh, actual)
-        if not _is_ignored(comparison.database_object, (*ignore, SET_ASIDE))
+        if not is_ignored(comparison.database_object, (*ignore, SET_ASIDE))
     )
 
 
-def _is_ignored(item: DatabaseObject, patterns: Sequence[str]) -> bool:
+def is_ignored(item: DatabaseObject, patterns: Sequence[str]) -> bool:
+    """Return whether a pattern leaves an object out of a comparison."""
     names = [item.table, item.name] if item.table else [item.name]
     names = [names[0], ".".join(dict.fromkeys(names))]
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
@@ -86,13 +87,11 @@ def _assertion(comparison: Comparison, databases: Sequence[Snapshot], hints: "_H
     if comparison.change is Change.SAME:
         return Assertion(id_, item.table, item.object, "", Verdict.KEPT)
     if comparison.change is Change.UNKNOWN:
-        why = _why_unknown(item, databases)
+        why = why_unknown(item, databases)
         return Assertion(id_, item.table, item.object, "", Verdict.UNKNOWN, unknown=why)
     vendor = databases[0].vendor
-    explanation = hints.explain(comparison)
-    statement = explanation.source if explanation is not None else None
-    file = statement.migration.file if statement is not None else None
-    source = place(file.path, statement.line) if statement is not None and file is not None else ""
+    explanation = explain(hints.causes, comparison)
+    source = source_of(explanation)
     violation = Violation(
         _RULES_BY_CHANGE[comparison.change],
         item.table,
@@ -105,7 +104,7 @@ def _assertion(comparison: Comparison, databases: Sequence[Snapshot], hints: "_H
     return Assertion(id_, item.table, item.object, source, Verdict.VIOLATED, violation)
 
 
-def _why_unknown(item: DatabaseObject, databases: Sequence[Snapshot]) -> str:
+def why_unknown(item: DatabaseObject, databases: Sequence[Snapshot]) -> str:
     """Return why an object is unknown, from the reader's notes on either database."""
     notes = [
         note
@@ -118,6 +117,29 @@ def _why_unknown(item: DatabaseObject, databases: Sequence[Snapshot]) -> str:
     return fitting[0].why if fitting else databases[0].why(item.table)
 
 
+def explain(causes: Causes, comparison: Comparison) -> Explanation | None:
+    """Return what statements tell of an object: by its name, else by its columns."""
+    item = comparison.database_object
+    name = item.name.partition("(")[0]
+    queries: list[tuple[str, ...]] = []
+    if name and item.object and item.table:
+        queries.append((item.table, name.rpartition(".")[2]))
+    elif name:
+        queries.append((name,))
+    # For an extra object the columns prove nothing: a file that mentions them need not make it.
+    if item.kind in _WORDS and item.columns and comparison.change is not Change.EXTRA:
+        queries.append((item.table, _WORDS[item.kind], *item.columns))
+    answers = (causes.explain(comparison.change, *names) for names in queries)
+    return next(filter(None, answers), None)
+
+
+def source_of(explanation: Explanation | None) -> str:
+    """Return the place of the statement that explains an object, "" if it is in no file."""
+    statement = explanation.source if explanation is not None else None
+    file = statement.migration.file if statement is not None else None
+    return place(file.path, statement.line) if statement is not None and file is not None else ""
+
+
 class _Hints(NamedTuple):
     """What is said of a difference: its cause, as far as one is shown, and what to do."""
 
@@ -125,21 +147,6 @@ class _Hints(NamedTuple):
     actual: Snapshot
     apps: Mapping[str, str]
     background: Background
-
-    def explain(self, comparison: Comparison) -> Explanation | None:
-        """Return what statements tell of an object: by its name, else by its columns."""
-        item = comparison.database_object
-        name = item.name.partition("(")[0]
-        queries: list[tuple[str, ...]] = []
-        if name and item.object and item.table:
-            queries.append((item.table, name.rpartition(".")[2]))
-        elif name:
-            queries.append((name,))
-        # For an extra object the columns prove nothing: a file that mentions them need not make it.
-        if item.kind in _WORDS and item.columns and comparison.change is not Change.EXTRA:
-            queries.append((item.table, _WORDS[item.kind], *item.columns))
-        answers = (self.causes.explain(comparison.change, *names) for names in queries)
-        return next(filter(None, answers), None)
 
     def hint(self, comparison: Comparison, explanation: Explanation | None) -> str:
         """Return what to say of a difference and its explanation."""
@@ -181,15 +188,16 @@ class _Hints(NamedTuple):
             fact = f"Django's own migrations of {app} make it; {_NOT_SHOWN[change]}."
         else:
             fact = f"No migration mentions it by this name; {_NOT_SHOWN[change]}."
-        kind, vendor, option = (
-            comparison.database_object.kind,
-            self.actual.vendor,
-            self.causes.option,
-        )
-        ways = _DROP_COLUMN if (change, kind) == (Change.EXTRA, "column") else _WAYS[change]
-        recorded = _IF_MISSING if kind in _WITH_CONDITION else _RECORDED
-        remedy = _REMEDIES[change].format(ways.get(vendor, _IN_A_MIGRATION), recorded)
-        return f"{fact} {remedy.replace('{}', option)}"
+        return f"{fact} {remedy(comparison, self.actual.vendor, self.causes.option)}"
+
+
+def remedy(comparison: Comparison, vendor: str, option: str) -> str:
+    """Return how a difference nobody explains is put right; ``option`` names the database."""
+    change, kind = comparison.change, comparison.database_object.kind
+    ways = _DROP_COLUMN if (change, kind) == (Change.EXTRA, "column") else _WAYS[change]
+    recorded = _IF_MISSING if kind in _WITH_CONDITION else _RECORDED
+    text = _REMEDIES[change].format(ways.get(vendor, _IN_A_MIGRATION), recorded)
+    return text.replace("{}", option)
 
 
 _NOT_SHOWN: Final = {

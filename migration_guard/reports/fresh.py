@@ -1,7 +1,8 @@
 """The build of a fresh database, and an upgrade, as text: what ran in which order."""
 
+from migration_guard.planning.names import list_ids
 from migration_guard.reports import text
-from migration_guard.results import Chapter, FreshDatabase, Upgrade
+from migration_guard.results import Chapter, FreshDatabase, Late, Replay, Upgrade
 
 
 def build_report(
@@ -33,6 +34,22 @@ def upgrade_report(upgrade: Upgrade) -> str:
         for app in upgrade.removed
     ]
     return "\n".join(filter(None, [*parts, text.problems(upgrade.problems)])) + "\n"
+
+
+def replay_report(replay: Replay) -> str:
+    """Return which migrations ran late, and what the history leaves open."""
+    lines = [f"Replayed {text.count(len(replay.order), 'migration')} in {replay.seconds:.2f} s."]
+    if replay.late:
+        lines += ["Out of order in the history:", *map(_late, replay.late)]
+    if replay.doubts:
+        lines.append("What the history does not tell in full:")
+        lines += [f"  {doubt.migration}: {doubt.why}" for doubt in replay.doubts]
+    return "\n".join(lines) + "\n"
+
+
+def _late(late: Late) -> str:
+    why = "; ".join(late.why) or "the audit does not tell who and why"
+    return f"  {late.migration} was recorded after {list_ids(late.after)}: {why}"
 
 
 def _head(fresh: FreshDatabase) -> str:

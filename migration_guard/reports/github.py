@@ -17,7 +17,7 @@ from migration_guard.problems import (
 )
 from migration_guard.reports import text
 from migration_guard.reports.escaping import escape_characters, escape_text
-from migration_guard.reports.fresh import upgrade_report
+from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.places import in_repository
 from migration_guard.results import Assertion, Checked, FreshDatabase
 from migration_guard.sql.masking import mask_text
@@ -36,6 +36,8 @@ def schema_check(checked: Checked) -> str:
         title = f"upgrade from {checked.upgrade.ref}"
         notice = _command("notice", title, upgrade_report(checked.upgrade._replace(problems=())))
         fresh += [notice, problems(checked.upgrade.problems)]
+    if checked.replay is not None and (checked.replay.late or checked.replay.doubts):
+        fresh.append(_command("notice", "replay", replay_report(checked.replay)))
     command = "warning" if checked.allow_unknown else "error"
     lines = [
         *filter(None, fresh),

@@ -17,6 +17,7 @@ from migration_guard.results import (
     Outcome,
     Readiness,
     Repaired,
+    Replay,
     Upgrade,
 )
 
@@ -89,6 +90,8 @@ def schema_check(checked: Checked) -> str:
         fields["fresh"] = _fresh(checked.fresh, checked.error)
     if checked.upgrade is not None:
         fields["upgrade"] = _upgrade(checked.upgrade)
+    if checked.replay is not None:
+        fields["replay"] = _replay(checked.replay)
     if checked.error is not None:
         fields["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(fields)
@@ -164,6 +167,18 @@ def _upgrade(upgrade: Upgrade) -> dict[str, Any]:
         "applied": list(upgrade.applied),
         "removed": [{"app": app.app, "tables": list(app.tables)} for app in upgrade.removed],
         "problems": [problem_fields(problem) for problem in upgrade.problems],
+    }
+
+
+def _replay(replay: Replay) -> dict[str, Any]:
+    return {
+        "seconds": round(replay.seconds, 3),
+        "order": list(replay.order),
+        "out_of_order": [
+            {"id": late.migration, "after": list(late.after), "why": list(late.why)}
+            for late in replay.late
+        ],
+        "doubts": [{"id": doubt.migration, "why": doubt.why} for doubt in replay.doubts],
     }
 
 

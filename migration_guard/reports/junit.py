@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from migration_guard.exceptions import Refused
 from migration_guard.problems import Problem, split_place
 from migration_guard.reports.escaping import escape_text
-from migration_guard.reports.fresh import upgrade_report
+from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import verdict
 from migration_guard.results import Assertion, Checked, FreshDatabase, Upgrade, Verdict
@@ -33,6 +33,11 @@ def schema_check(checked: Checked) -> str:
         root.append(_build(checked, checked.fresh, _failed_migration(checked)))
     if checked.upgrade is not None:
         root.append(_upgrade(checked.database, checked.upgrade))
+    if checked.replay is not None:
+        suite = ET.SubElement(root, "testsuite", name=_text(f"replay of {checked.database}"))
+        suite.attrib |= dict.fromkeys(("tests", "failures", "errors", "skipped"), "0")
+        suite.set("time", f"{checked.replay.seconds:.3f}")
+        ET.SubElement(suite, "system-out").text = _text(replay_report(checked.replay))
     # One look at the database serves all of them, so the first one has its time.
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
     for owner in sorted(by_owner, key=lambda owner: (owner == "", owner)):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, split_place
+from migration_guard.reports.fresh import replay_report
 from migration_guard.reports.json import dump
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import moment, warning
@@ -39,7 +40,7 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
         UNKNOWN: "What the contract says could not be checked.",
         EXPIRES: "The day until which a clause is to be settled is less than a month away.",
     }
-    order = None
+    properties: dict[str, Any] = {}
     if checked.upgrade is not None:
         results += map(_problem, checked.upgrade.problems)
     if checked.fresh is not None or checked.upgrade is not None:
@@ -48,7 +49,10 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
     if checked.fresh is not None:
         results += map(_problem, checked.fresh.problems)
         order = [f"{row.id} @ {moment(row.applied_at)}" for row in checked.fresh.rows]
-    return _log(results, sentences, checked.error, order)
+        properties["appliedMigrations"] = order
+    if checked.replay is not None:
+        properties["replay"] = replay_report(checked.replay).splitlines()
+    return _log(results, sentences, checked.error, properties)
 
 
 def problems(
@@ -65,7 +69,7 @@ def _log(
     results: list[dict[str, Any]],
     rules: Mapping[str, str],
     error: GuardError | None,
-    applied: list[str] | None = None,
+    properties: Mapping[str, Any] = MappingProxyType({}),
     pages: Mapping[str, RulePage] = MappingProxyType({}),
 ) -> str:
     rule_ids = sorted({result["ruleId"] for result in results})
@@ -82,8 +86,8 @@ def _log(
         "columnKind": "unicodeCodePoints",
         "results": [{**result, "ruleIndex": index[result["ruleId"]]} for result in results],
     }
-    if applied is not None:
-        run["properties"] = {"appliedMigrations": applied}
+    if properties:
+        run["properties"] = {**properties}
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 

@@ -27,6 +27,8 @@ from migration_guard.results import (
 ORDER_CAP: Final = 100
 # The rule of a clause that is stated after its day.
 EXPIRED: Final = "expired"
+# The rules of differences that a replay shows begin so.
+REPLAY_RULES: Final = "replay-"
 _INDENT: Final = "    "
 
 
@@ -218,6 +220,11 @@ def _broken(checked: Checked) -> str:
             f"A database that upgrades from {checked.upgrade.ref} does not end where a fresh one "
             f"begins: {broken}.\n"
             "Each is named above, with what to do."
+        )
+    if any(violation.rule.startswith(REPLAY_RULES) for violation in checked.violations):
+        return (
+            f'The database "{checked.database}", its history and the files differ: {broken}.\n'
+            "Each is named above, with what made it as far as that is known."
         )
     if checked.fresh is not None:
         return (

@@ -117,6 +117,7 @@ class Command(GuardCommand):
             alias,
             contract,
             drift=options["drift"],
+            replay=options["replay"],
             timeline=options["timeline"],
             template=options["template"],
             environment=options["environment"],
@@ -170,6 +171,8 @@ def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
     upgrade = checked.upgrade
     if upgrade is not None and (checked.fresh or upgrade.applied or upgrade.problems):
         parts.insert(0, fresh.upgrade_report(upgrade))
+    if checked.replay is not None:
+        parts.append(fresh.replay_report(checked.replay))
     if checked.error is None:
         parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
     return "\n".join(parts)
@@ -193,6 +196,12 @@ def _add_fresh(parser: ArgumentParser) -> None:
         help="Keep what was built as a PostgreSQL template, and copy it while no file changes.",
     )
     group.add_argument(
+        "--replay",
+        action="store_true",
+        help="With --fresh: build one more from the configured database's history, its order and "
+        "its SQL, and compare that with both.",
+    )
+    group.add_argument(
         "--drift",
         action="store_true",
         help="Compare the configured database with a fresh one, object by object.",
@@ -203,14 +212,14 @@ def _add_fresh(parser: ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="PATTERN",
-        help="With --drift or --upgrade-from: what may differ, as table or table.name; * and ? as "
-        "in a shell.",
+        help="With --drift, --replay or --upgrade-from: what may differ, as table or table.name; * "
+        "and ? as in a shell.",
     )
     group.add_argument(
         "--environment",
         metavar="NAME",
         help='Of the fresh database, instead of MIGRATION_GUARD["ENVIRONMENT"] '
-        "(--drift: instead of the stamp of the configured database).",
+        "(--drift, --replay: instead of the stamp of the configured database).",
     )
 
 
@@ -240,8 +249,9 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
     needs = [
         ("timeline", "fresh", options["fresh"]),
         ("template", "fresh", _needs_fresh(options)),
+        ("replay", "fresh", options["fresh"]),
         ("environment", "fresh", _needs_fresh(options) or upgrades),
-        ("ignore", "drift", options["drift"] or upgrades),
+        ("ignore", "drift", options["drift"] or options["replay"] or upgrades),
         ("rows", "upgrade-from", upgrades),
     ]
     for option, needed, given in needs:
@@ -308,9 +318,10 @@ def _render(checked: Checked, report: str) -> str:
 def rule_meanings() -> Mapping[str, str]:
     """Return a sentence for each rule of a violation."""
     from migration_guard.fresh import drift
+    from migration_guard.fresh.replay import differences
     from migration_guard.fresh.upgrade import comparison, rows
 
-    return {**RULES, **drift.RULES, **comparison.RULES, **rows.RULES}
+    return {**RULES, **drift.RULES, **differences.RULES, **comparison.RULES, **rows.RULES}
 
 
 def _save(path: Path, content: str) -> None:
