@@ -1,18 +1,14 @@
 """What the database holds after a failure or an interrupt, over another connection if need be."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-
-from django.db import DatabaseError
+from contextlib import suppress
 
 from migration_guard.exceptions import Refused
 from migration_guard.planning.plan import make_plan
 from migration_guard.planning.scripts import Script, is_journaled
 from migration_guard.running import continuation, half_done, own_tables
-from migration_guard.running.connection import Connection
 from migration_guard.running.continuation import Outlook
 from migration_guard.running.errors import Kind, StatementError
-from migration_guard.running.lost_session import await_end
+from migration_guard.running.lost_session import await_end, errors_of_reaching, openings
 from migration_guard.running.survey import Survey
 
 
@@ -24,8 +20,8 @@ def look_again(survey: Survey, current: str) -> None:
     """
     if not survey.outcome.plan.migrations:
         return
-    for opening in _openings(survey):
-        with suppress(*_errors_of_reaching(survey)), opening as connection:
+    for opening in openings(survey.connection):
+        with suppress(*errors_of_reaching(survey.connection)), opening as connection:
             connection.rollback()
             recorded = own_tables.open_history(connection, survey.facts).read(survey.files.files)
             outcome = survey.outcome
@@ -38,7 +34,7 @@ def look_again(survey: Survey, current: str) -> None:
 
 def find_changed_history(survey: Survey) -> Refused | None:
     """Return what the next run says of a history that a migration changed, if it can be read."""
-    with suppress(*_errors_of_reaching(survey)):
+    with suppress(*errors_of_reaching(survey.connection)):
         return half_done.find_changed_history(survey.history.read())
     return None
 
@@ -56,20 +52,11 @@ def look_ahead(
     is_claimed = script.file.id in survey.recorded.journal
     if not (is_open or is_claimed or is_journaled(script, survey.connection.vendor)):
         return None
-    for opening in _openings(survey):
-        with suppress(*_errors_of_reaching(survey)), opening as connection:
+    for opening in openings(survey.connection):
+        with suppress(*errors_of_reaching(survey.connection)), opening as connection:
             is_settled = not is_lost or await_end(survey.connection, connection)
             connection.rollback()
             history = own_tables.open_history(connection, survey.facts)
             outlook = continuation.look_ahead(connection, history, script)
             return outlook._replace(is_settled=is_settled)
     return None
-
-
-def _openings(survey: Survey) -> Sequence[AbstractContextManager[Connection]]:
-    """Return ways to a connection: the one of this run may be lost."""
-    return nullcontext(survey.connection), survey.connection.another()
-
-
-def _errors_of_reaching(survey: Survey) -> tuple[type[Exception], ...]:
-    return StatementError, DatabaseError, survey.connection.driver_error

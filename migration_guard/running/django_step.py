@@ -16,6 +16,7 @@ from django.core.management.base import OutputWrapper, no_translations
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState, ProjectState
 from django.utils.module_loading import module_has_submodule
 
@@ -23,8 +24,9 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.planning.one_order import DjangoStep, Key
 from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection
-from migration_guard.running.django_failures import django_failure, django_interruption
+from migration_guard.running.django_failures import Stop, django_failure, django_interruption
 from migration_guard.running.django_graph import key_of, refuse_unusable
+from migration_guard.running.django_record import Record, find_record
 from migration_guard.running.own_tables import LOADER_ERRORS, loader_error
 
 # Called with ``app.name`` when a migration begins, and when it is applied.
@@ -50,13 +52,30 @@ def run_step(
         raise
     except LOADER_ERRORS as error:
         raise loader_error(error) from error
-    except KeyboardInterrupt as error:
-        raise django_interruption(connection, migrate, applied) from error
     # A migration may run any code of the project.
-    except Exception as error:
-        if interrupts.is_behind(error):
-            raise django_interruption(connection, migrate, applied) from error
-        raise django_failure(connection, migrate, error, applied) from error
+    except (KeyboardInterrupt, Exception) as error:
+        raise _explain(connection, migrate, error, applied, observe) from error
+
+
+def _explain(
+    connection: Connection,
+    migrate: "_Migrate",
+    error: BaseException,
+    applied: Sequence[str],
+    observe: Observe,
+) -> GuardError:
+    """Return the message of an error, by what the database has now; tell what proves applied."""
+    place = migrate.place
+    record = Record.UNKNOWN if isinstance(place, str) else find_record(connection, place)
+    stop = Stop(place, migrate.has_run, record)
+    failure: GuardError
+    if isinstance(error, Exception) and not interrupts.is_behind(error):
+        failure = django_failure(connection, stop, error, applied)
+    else:
+        failure = django_interruption(connection, stop, applied)
+    if record is Record.PRESENT:
+        observe(_name(place), True)
+    return failure
 
 
 class _Migrate:
@@ -73,9 +92,9 @@ class _Migrate:
         self._executor: Any = None
 
     @property
-    def is_committed(self) -> bool:
-        """Whether the statements of the migration are committed, and its record may not be."""
-        return self._executor is not None and self._executor.is_committed
+    def has_run(self) -> bool:
+        """Whether all statements of the migration have run."""
+        return self._executor is not None and self._executor.has_run
 
     @no_translations
     def run(self, keys: set[Key]) -> None:
@@ -120,7 +139,7 @@ class _Migrate:
         is_applied = action == "apply_success"
         self.place = "" if is_applied else migration
         if is_applied or action == "apply_start":
-            self._observe(f"{migration.app_label}.{migration.name}", is_applied)
+            self._observe(_name(migration), is_applied)
 
     @contextmanager
     def _limit(self, migration: Migration) -> Iterator[None]:
@@ -133,26 +152,54 @@ class _Migrate:
 
 
 class _Executor(MigrationExecutor):
-    """Django's executor, with a context around each migration."""
+    """Django's executor, with a context around each migration.
+
+    A migration and its record are one transaction where the vendor has one for DDL. Django
+    commits between them where statements are deferred to the end, such as those of an index.
+    """
 
     def __init__(self, wrapper: Any, callback: Any, around: Callable[[Migration], Any]) -> None:
         super().__init__(wrapper, callback)
         self._around = around
-        self.is_committed = False
+        self.has_run = False
 
     def apply_migration(
-        self, state: Any, migration: Migration, *args: Any, **kwargs: Any
+        self, state: Any, migration: Any, *args: Any, **kwargs: Any
     ) -> ProjectState:
         """Apply it within that context."""
-        self.is_committed = False
-        with self._around(migration):
-            applied: ProjectState = super().apply_migration(state, migration, *args, **kwargs)
-            return applied
+        self.has_run = False
+        operations = migration.operations
+        migration.operations = [*operations, _RunDeferred()]
+        try:
+            with self._around(migration):
+                applied: ProjectState = super().apply_migration(state, migration, *args, **kwargs)
+                return applied
+        finally:
+            migration.operations = operations
 
     def record_migration(self, *args: Any, **kwargs: Any) -> None:
-        """Record it; where it has deferred SQL, Django has committed it by now."""
-        self.is_committed = not self.connection.in_atomic_block
+        """Record it."""
+        self.has_run = True
         super().record_migration(*args, **kwargs)  # other arguments since Django 6.0
+
+
+class _RunDeferred(Operation):
+    """Run what the operations before it have deferred, so that Django records within."""
+
+    atomic = False  # as the schema editor runs it at its end: in no transaction but the migration's
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Change nothing."""
+
+    def database_forwards(self, _app_label: str, schema_editor: Any, *_states: Any) -> None:
+        """Run it, and leave nothing for the end."""
+        for statement in schema_editor.deferred_sql:
+            schema_editor.execute(statement, None)
+        schema_editor.deferred_sql.clear()
+
+
+def _name(place: Any) -> str:
+    return f"{place.app_label}.{place.name}"
 
 
 def _render_real_models(state: ProjectState) -> None:

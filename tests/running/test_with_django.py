@@ -230,6 +230,48 @@ def test_django_migration_when_it_fails_says_what_is_left_and_goes_on_once_it_is
     assert project.database.execute("SELECT id FROM half") == [(1,)]
 
 
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
+def test_hook_when_it_fails_behind_the_commit_is_told_as_applied_and_recorded(project):
+    add_migration(
+        project,
+        [
+            "from django.db import transaction",
+            "editor.execute('CREATE TABLE whole (id integer)')",
+            "transaction.on_commit(lambda: 1 / 0)",
+        ],
+    )
+
+    failed = project.manage("runsqlmigrations", "--with-django")
+    again = project.manage("runsqlmigrations", "--with-django")
+
+    assert failed.code == 1, failed.out
+    assert "shop.0002_code failed: ZeroDivisionError: division by zero" in failed.out
+    assert (
+        "State: shop.0002_code is applied and recorded; what stopped it came later." in failed.out
+    )
+    assert "Next: run manage.py runsqlmigrations --with-django again for the rest." in failed.out
+    assert (again.code, "whole" in tables_of(project.database)) == (0, True), again.out
+
+
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
+def test_commit_when_the_database_refuses_it_is_told_as_rolled_back(project):
+    add_migration(
+        project,
+        [
+            "editor.execute('CREATE TABLE whole (author integer REFERENCES shop_author (id) '",
+            "               'DEFERRABLE INITIALLY DEFERRED)')",
+            "editor.execute('INSERT INTO whole VALUES (7)')",
+        ],
+    )
+
+    failed = project.manage("runsqlmigrations", "--with-django")
+
+    assert failed.code == 1, failed.out
+    assert "State: shop.0002_code was rolled back as a whole, and is not applied." in failed.out
+    assert "Next: correct it, and run manage.py runsqlmigrations --with-django" in failed.out
+    assert "whole" not in tables_of(project.database)
+
+
 @pytest.mark.parametrize("signal", ["pre_migrate", "post_migrate"])
 def test_receiver_when_it_fails_is_named_with_what_is_applied(project, signal):
     project.write(
