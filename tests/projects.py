@@ -143,14 +143,15 @@ class Project:
         return subprocess.Popen(
             [sys.executable, "-m", "django", *args],
             cwd=self.path,
-            env=self._environment(),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a process of the project."""
         inherited = {key: os.environ[key] for key in os.environ if not key.startswith("PYTEST")}
         paths = filter(None, (str(self.path), os.environ.get("PYTHONPATH")))
         return {
@@ -164,7 +165,7 @@ class Project:
         process = subprocess.run(
             [sys.executable, *args],
             cwd=self.path,
-            env={**self._environment(), **(env or {})},
+            env={**self.environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,7 +8,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import path
 
 from migration_guard import health, views
 from migration_guard.results import Readiness
@@ -17,6 +18,7 @@ from tests.running.support import wait_until
 from tests.test_schemas import validate
 
 ROOT = Path(__file__).resolve().parents[1]
+urlpatterns = [path("ready/", views.readiness)]
 FILES = {
     "0001_a.sql": "CREATE TABLE a (id integer PRIMARY KEY);",
     "0002_b.sql": "CREATE TABLE b (id integer PRIMARY KEY);",
@@ -189,14 +191,33 @@ def test_check_when_it_waits_ends_as_soon_as_another_run_has_applied_all(
     assert waiting.wait(60) == 0, waiting.stderr.read()
 
 
+def test_check_when_a_run_has_failed_waits_for_the_one_that_is_right(
+    database, migrations, guard, guard_process
+):
+    folder = migrations({**FILES, "0003_c.sql": "CREATE TABLE c (id integer); SELECT nothing;"})
+    assert guard("runsqlmigrations").code == 1
+    over = guard("runsqlmigrations", "--check", "--wait", "0.1")
+    waiting = guard_process.start("runsqlmigrations", "--check", "--wait", "60")
+
+    (folder / "0003_c.sql").write_text("CREATE TABLE c (id integer);")
+    database.execute("DROP TABLE IF EXISTS c")
+    database.execute("DELETE FROM migration_guard_journal")
+    again = guard("runsqlmigrations")
+
+    assert (over.code, again.code) == (1, 0), again.err
+    assert "1 not there yet: 0003_c." in over.err
+    assert waiting.wait(60) == 0, waiting.stderr.read()
+
+
 def test_check_when_the_time_is_over_names_what_is_missing(database, migrations, guard):
     migrations(FILES)
 
-    told = guard("runsqlmigrations", "--check", "--wait", "0.1")
+    told = guard("runsqlmigrations", "--check", "--wait", "0.1", "--environment", "dev")
     result = guard("runsqlmigrations", "--check", "--wait", "0.1", "--format", "json")
 
     assert (told.code, result.code) == (1, 1)
     assert "2 not there yet: 0001_a, 0002_b." in told.err
+    assert "or: manage.py runsqlmigrations --environment dev." in told.err
     validate("readiness", result.json)
     assert result.json == {
         "database": "default",
@@ -287,6 +308,34 @@ def test_view_when_the_settings_say_nothing_is_503(sqlite, settings, guard_setti
     status, document = answer()
 
     assert (status, document["ready"]) == (503, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "host", "status"),
+    [
+        ({}, "pod.example.org", 503),
+        ({}, "10.0.0.1", 400),
+        ({"SECURE_SSL_REDIRECT": True}, "pod.example.org", 301),
+        (
+            {"SECURE_SSL_REDIRECT": True, "SECURE_REDIRECT_EXEMPT": ["^ready/$"]},
+            "pod.example.org",
+            503,
+        ),
+    ],
+)
+def test_view_when_something_stands_before_it_answers_as_the_page_says(
+    sqlite, migrations, settings, changes, host, status
+):
+    migrations(FILES)
+    settings.ROOT_URLCONF, settings.ALLOWED_HOSTS = __name__, ["pod.example.org"]
+    settings.MIDDLEWARE = [
+        "django.middleware.security.SecurityMiddleware",
+        "django.middleware.common.CommonMiddleware",
+    ]
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    assert Client().get("/ready/", headers={"host": host}).status_code == status
 
 
 # -- eight pods

@@ -115,6 +115,24 @@ def own_server(
 
 
 @contextlib.contextmanager
+def standby_of(primary: OwnServer) -> Iterator[OwnServer]:
+    """Copy a server, and start the copy as its hot standby."""
+    with temporary_directory("standby-") as home:
+        _give(home)
+        standby = OwnServer(home / "data", free_port(), programs=primary.programs)
+        _run(
+            *(standby._program("pg_basebackup"), "-D", str(standby.data), "-R", "-c", "fast"),
+            *("-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"),
+        )
+        with on_sudden_death(stop_postgres(standby.data), home):
+            standby.start()
+            try:
+                yield standby
+            finally:
+                standby.stop("immediate")
+
+
+@contextlib.contextmanager
 def stepping_clock() -> Iterator[Path]:
     """Compile the library that moves a server's clock."""
     source = Path(__file__).with_name("stepping_clock.c")

@@ -129,6 +129,8 @@ def test_django_migration_when_its_connection_is_lost_is_looked_up(
             item=2,
             result="its record is looked up: told as it is; the command that is named goes on",
         )
+        if not words:
+            break  # what comes behind it has tests of its own
 
     is_whole = kind == "deferred" and database.vendor == "postgresql"
     assert ("rolled back" in told) is is_whole

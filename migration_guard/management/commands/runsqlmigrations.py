@@ -112,10 +112,13 @@ class Command(GuardCommand):
             return 0, ""
         if found.reason:
             return 2, f"{found.alias}: {found.reason}; the log has the rest."
+        given = " --with-django" if options["with_django"] else ""
+        if options["environment"]:
+            given += f" --environment {options['environment']}"
         return 1, (
             f"{len(found.missing)} not there yet: {list_ids(found.missing)}.\n"
             "Another run applies them, or: manage.py runsqlmigrations"
-            f"{' --with-django' if options['with_django'] else ''}."
+            f"{given}{conf.database_option(found.alias)}."
         )
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
