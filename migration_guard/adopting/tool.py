@@ -24,7 +24,8 @@ class ForeignFile:
     """One migration of a tool's folder, in the order in which the tool runs them.
 
     ``key`` is what the tool's table calls it. ``text`` is the up part alone. ``checksum`` is as
-    the tool computes it from the original bytes, "" for a tool that keeps none.
+    the tool computes it from the original bytes, "" for a tool that keeps none. ``requires`` are
+    Django migrations that must be applied first, as ``app_label.migration_name``.
     """
 
     key: str
@@ -35,6 +36,7 @@ class ForeignFile:
     checksum: str = ""
     in_transaction: bool = True
     down_parts: int = 0
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,20 @@ class ForeignProblem(Exception):
 
 @dataclass(frozen=True)
 class ForeignTool:
-    """One tool: how its table is known, and the two functions of its reader.
+    """One tool: the two functions of its reader.
 
-    ``columns`` are those that tell its table from every other tool's. ``read_files`` takes the
-    folder. ``read_rows`` takes all rows of the table as mappings, in the table's own order, and
-    the keys of the files in the tool's order: a one-row tool says by them what is applied.
-    ``lets_edits_pass`` is True for a tool that goes on where a checksum differs.
+    ``name`` is what ``--from`` takes. Its tables are those of ``title`` in
+    ``planning.foreign_tables``. ``read_files`` takes the folder. ``read_rows`` takes all rows of
+    the table as mappings, in the table's own order, and the keys of the files in the tool's order:
+    a one-row tool says by them what is applied. Both raise ForeignProblem. ``lets_edits_pass`` is
+    True for a tool that goes on where a checksum differs. ``check_side_rows`` takes the rows of
+    ``side_table``, as ``schema.table``, which holds work in progress.
     """
 
     name: str
     title: str
-    tables: tuple[str, ...]
-    columns: frozenset[str]
     read_files: Callable[[Path], Sequence[ForeignFile]]
     read_rows: Callable[[Sequence[Mapping[str, Any]], Sequence[str]], Sequence[ForeignRow]]
     lets_edits_pass: bool = False
+    side_table: str = ""
+    check_side_rows: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
