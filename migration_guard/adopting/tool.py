@@ -4,11 +4,16 @@ Pure. Each tool has one module in ``readers/``; ``readers/__init__.py`` lists th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from migration_guard.planning import regular_files
 
 
 class State(StrEnum):
@@ -67,7 +72,8 @@ class ForeignTool:
     the table as mappings, in the table's own order, and the keys of the files in the tool's order:
     a one-row tool says by them what is applied. Both raise ForeignProblem. ``lets_edits_pass`` is
     True for a tool that goes on where a checksum differs. ``check_side_rows`` takes the rows of
-    ``side_table``, as ``schema.table``, which holds work in progress.
+    ``side_table``, as ``schema.table``, which holds work in progress. ``describe_rest`` returns a
+    sentence for each part of a folder that the reader leaves out.
     """
 
     name: str
@@ -77,3 +83,46 @@ class ForeignTool:
     lets_edits_pass: bool = False
     side_table: str = ""
     check_side_rows: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
+    describe_rest: Callable[[Path], Sequence[str]] | None = None
+
+
+def read_time(key: str, value: Any) -> datetime:
+    """Return a time as the driver gives it. Raises ForeignProblem for any other value."""
+    moment: Any = value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            moment = parse_datetime(value)
+    if not isinstance(moment, datetime):
+        raise ForeignProblem(f"{key} has a time that is none: {value!r}.")
+    return moment
+
+
+def is_true(value: Any) -> bool:
+    """Return a boolean as the driver gives it: a bool, a number, a bit or text."""
+    if isinstance(value, bytes):
+        return value.strip(b"\0") not in (b"", b"0")
+    if isinstance(value, str):
+        return value.strip().lower() in ("1", "t", "true", "y", "yes")
+    return bool(value)
+
+
+def read_text(path: Path) -> str:
+    """Return a file with LF line ends and no byte order mark. Raises ForeignProblem."""
+    try:
+        return (
+            regular_files.read_bytes(str(path))
+            .decode()
+            .removeprefix("\ufeff")
+            .replace("\r\n", "\n")
+        )
+    except UnicodeDecodeError as error:
+        raise ForeignProblem(f"{path} is not UTF-8: {error.reason} at {error.start}.") from error
+    except OSError as error:
+        raise ForeignProblem(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def list_files(folder: Path, pattern: str = "*.sql") -> list[Path]:
+    """Return the files of a folder in the order of their names. Raises ForeignProblem."""
+    if not folder.is_dir():
+        raise ForeignProblem(f"{folder} is not a folder.")
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
