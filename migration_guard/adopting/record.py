@@ -3,10 +3,17 @@
 It lies beside the files. The database step reads it instead of the tool's own folder.
 """
 
-from dataclasses import dataclass
-from typing import Final
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from migration_guard.exceptions import CannotTell
 
 RECORD: Final = "_adopted.json"
+_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class AdoptedFile:
 
 @dataclass(frozen=True)
 class Source:
-    """What was taken over at a time, from one folder of one tool.
+    """What was taken over from one tool.
 
     ``table`` is "" for the tool's usual one. ``columns`` are those of the key and of the time,
     where the user names them. ``vendor`` is that of the fingerprints.
@@ -32,3 +39,52 @@ class Source:
     table: str = ""
     columns: tuple[str, ...] = ()
     migrations: tuple[AdoptedFile, ...] = ()
+
+    def is_like(self, other: "Source") -> bool:
+        """Return whether both are of one tool's one table."""
+        return (self.tool, self.table) == (other.tool, other.table)
+
+
+def read(folders: Iterable[Path]) -> list[Source]:
+    """Return all that was taken over into these folders. Raises CannotTell for a broken file."""
+    sources: list[Source] = []
+    for path in dict.fromkeys(folder / RECORD for folder in folders):
+        with suppress(FileNotFoundError):
+            sources += _parse(path, path.read_bytes())
+    return sources
+
+
+def add(sources: Sequence[Source], new: Source) -> list[Source]:
+    """Return ``sources`` with ``new``, whose migrations follow those of the same table."""
+    like = next((source for source in sources if source.is_like(new)), None)
+    if like is None:
+        return [*sources, new]
+    grown = replace(like, migrations=(*like.migrations, *new.migrations))
+    return [grown if source is like else source for source in sources]
+
+
+def render(sources: Sequence[Source]) -> str:
+    """Return the text of the file."""
+    fields = {"version": _VERSION, "sources": [asdict(source) for source in sources]}
+    return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
+
+
+def _parse(path: Path, raw: bytes) -> list[Source]:
+    try:
+        document = json.loads(raw)
+        if document["version"] != _VERSION:
+            raise CannotTell(
+                f"{path} has version {document['version']!r}, and this app knows {_VERSION}.",
+                "Install the version of the app that wrote it, or a later one.",
+            )
+        return [_source(fields) for fields in document["sources"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CannotTell(
+            f"{path} cannot be read: {error!r}.",
+            "Restore it from version control; makesqlmigration --from wrote it.",
+        ) from error
+
+
+def _source(fields: dict[str, Any]) -> Source:
+    migrations = tuple(AdoptedFile(**migration) for migration in fields["migrations"])
+    return Source(**{**fields, "columns": tuple(fields["columns"]), "migrations": migrations})

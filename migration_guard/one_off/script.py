@@ -4,7 +4,8 @@ Pure. All of it runs in one transaction that a person may still roll back, so wh
 undoes is a problem here, before the database is touched.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from migration_guard.planning.names import FileName
 from migration_guard.planning.preflight import prepare
 from migration_guard.planning.scripts import Script, Unit
 from migration_guard.problems import Problem
+from migration_guard.sql.alone import refuses_transaction
 from migration_guard.sql.classify import (
     control,
     makes_temporary,
@@ -48,12 +50,6 @@ _LASTING_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "mysql": (),
     "sqlite": (),
 }
-# The first words of statements that no transaction can hold.
-_ALONE_ON_POSTGRESQL: Final = (
-    *(("VACUUM",), ("ALTER", "SYSTEM"), ("CREATE", "DATABASE"), ("DROP", "DATABASE")),
-    *(("CREATE", "TABLESPACE"), ("DROP", "TABLESPACE")),
-)
-_ALONE_ON_SQLITE: Final = (("PRAGMA",), ("VACUUM",), ("ATTACH",), ("DETACH",))
 _SERVER_SCOPES: Final = {"GLOBAL", "PERSIST", "PERSIST_ONLY"}
 _TEXTS: Final = (Kind.STRING, Kind.DOLLAR)
 
@@ -176,12 +172,6 @@ def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterato
         )
 
 
-def _runs_alone_on_postgresql(sql: str) -> bool:
-    if "CONCURRENTLY" in _outer_words(sql, "postgresql"):
-        return words(sql, "postgresql", 1) != ("REFRESH",)
-    return _begins_with(sql, "postgresql", _ALONE_ON_POSTGRESQL)
-
-
 def _runs_alone_on_mysql(sql: str) -> bool:
     """Return whether a statement commits, or sets what belongs to the whole server."""
     tokens = [token.text.upper() for token in significant(sql, dialect("mysql"))]
@@ -190,16 +180,11 @@ def _runs_alone_on_mysql(sql: str) -> bool:
 
 
 def _runs_alone_on_sqlite(sql: str) -> bool:
-    return _begins_with(sql, "sqlite", _ALONE_ON_SQLITE)
-
-
-def _begins_with(sql: str, vendor: str, beginnings: Sequence[tuple[str, ...]]) -> bool:
-    head = words(sql, vendor, 2)
-    return any(head[: len(beginning)] == beginning for beginning in beginnings)
+    return words(sql, "sqlite", 1) == ("PRAGMA",) or refuses_transaction(sql, "sqlite")
 
 
 _RUNS_ALONE: Final[dict[str, Callable[[str], bool]]] = {
-    "postgresql": _runs_alone_on_postgresql,
+    "postgresql": partial(refuses_transaction, vendor="postgresql"),
     "mysql": _runs_alone_on_mysql,
     "sqlite": _runs_alone_on_sqlite,
 }

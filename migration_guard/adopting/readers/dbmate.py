@@ -73,4 +73,4 @@ def read_rows(rows: Sequence[Mapping[str, Any]], _keys: Sequence[str]) -> list[F
     return [ForeignRow(str(row["version"]), State.APPLIED) for row in rows]
 
 
-TOOL: Final = ForeignTool("dbmate", "dbmate (or Active Record)", read_files, read_rows)
+TOOL: Final = ForeignTool("dbmate", "dbmate", read_files, read_rows)

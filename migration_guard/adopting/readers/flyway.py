@@ -1,4 +1,4 @@
-"""Flyway: ``V1_2__name.sql``, ``R__name.sql``, ``B5__name.sql``, and a table with a row for each act.
+"""Flyway: files such as ``V1_2__name.sql`` or ``R__name.sql``, and a table of acts.
 
 Sources: Flyway, internal/resolver/ChecksumCalculator.java, api/MigrationVersion.java,
 internal/info/MigrationInfoServiceImpl.java, internal/parser/PlaceholderReplacingReader.java.

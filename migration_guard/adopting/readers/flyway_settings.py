@@ -1,4 +1,4 @@
-"""Flyway's settings that change what a file means: ``flyway.conf``, ``flyway.toml``, ``X.sql.conf``.
+"""Flyway's settings that change what a file means, from ``flyway.conf`` and its like.
 
 Sources: Flyway documentation, "Configuration Files", "Script Config Files", "Placeholders".
 """
