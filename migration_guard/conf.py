@@ -54,6 +54,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "WAIT": 300,
     "APPLY_IN_TESTS": True,
     "SEPARATE_SCHEMAS": False,
+    "SEPARATE_HISTORIES": (),
 }
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
@@ -91,7 +92,10 @@ def load() -> Conf:
     """Read and check the setting. Raises CannotTell, which names the wrong key."""
     values = {**DEFAULTS, **_setting()}
     uses_separate_schemas()  # whose value is refused here too
-    environments = frozenset((*BUILT_IN_ENVIRONMENTS, *_names(values["ENVIRONMENTS"])))
+    separate_histories()
+    environments = frozenset(
+        (*BUILT_IN_ENVIRONMENTS, *_names("ENVIRONMENTS", values["ENVIRONMENTS"], "qa"))
+    )
     return Conf(
         dirs=_paths("DIRS", values["DIRS"]),
         environment=environment(str(values["ENVIRONMENT"] or PRODUCTION), environments),
@@ -117,6 +121,12 @@ def uses_separate_schemas() -> bool:
             'Write "SEPARATE_SCHEMAS": True.',
         )
     return value
+
+
+def separate_histories() -> frozenset[str]:
+    """Return the tables of other tools whose files are none of ours, in lower case."""
+    key = "SEPARATE_HISTORIES"
+    return frozenset(_names(key, _setting().get(key, DEFAULTS[key]), "schema_migrations"))
 
 
 class UnknownKey(NamedTuple):
@@ -266,11 +276,11 @@ def _paths(key: str, value: Any) -> dict[str, tuple[Path, ...]]:
         ) from error
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def _names(key: str, value: Any, example: str) -> tuple[str, ...]:
     if not isinstance(value, str | list | tuple | set | frozenset):
         raise CannotTell(
-            f'{SETTING}["ENVIRONMENTS"] = {value!r} is not a list of names.',
-            'Write "ENVIRONMENTS": ["qa"].',
+            f'{SETTING}["{key}"] = {value!r} is not a list of names.',
+            f'Write "{key}": ["{example}"].',
         )
     names = (value,) if isinstance(value, str) else tuple(value)
     return tuple(str(name).strip().lower() for name in names)

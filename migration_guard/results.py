@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +25,49 @@ class Stamped(NamedTuple):
     again: bool
 
 
+class Adoption(NamedTuple):
+    """What a run records, or would record, of another tool's history.
+
+    ``recorded`` has ids with the tool's times, None for a tool without. ``known`` are in the
+    history already, and ``pending`` the tool has not applied. ``believed`` has ids with the reason
+    why their rows prove nothing; of ``accepted`` another text ran.
+    """
+
+    tool: str
+    table: str
+    recorded: tuple[tuple[str, datetime | None], ...]
+    known: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    believed: tuple[tuple[str, str], ...] = ()
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids to record, in order of time."""
+        return tuple(migration_id for migration_id, _time in self.recorded)
+
+
+class TakenOver(NamedTuple):
+    """The files that were written for those of another tool.
+
+    ``notes`` say what was left out. ``not_built`` is why no throwaway database was built of them.
+    """
+
+    tool: str
+    paths: tuple[Path, ...]
+    down_parts: int = 0
+    notes: tuple[str, ...] = ()
+    not_built: GuardError | None = None
+
+
 class Outcome(NamedTuple):
     """What a run did, or what it would do.
 
     ``applied`` holds the ids that this run applied or recorded, in order. ``rows`` is the history
     in order of time. ``stamp`` is the environment that the database counts as, None
     before its first run; ``stamped`` is the stamp that this run wrote. ``steps`` is what a run over
-    both kinds of migrations carries out, None for a run of the SQL ones alone.
+    both kinds of migrations carries out, None for a run of the SQL ones alone. ``adoptions`` has
+    what --adopt records, one for each table.
     ``error`` ended the run early.
     """
 
@@ -45,6 +82,7 @@ class Outcome(NamedTuple):
     stamp: str | None = None
     stamped: Stamped | None = None
     steps: tuple[Step, ...] | None = None
+    adoptions: tuple[Adoption, ...] = ()
 
     @property
     def to_run(self) -> list[Planned]:
@@ -54,7 +92,8 @@ class Outcome(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True if there is neither a migration nor a history, and no problem."""
-        return not (self.plan.migrations or self.rows or self.problems or self.error or self.steps)
+        found = self.plan.migrations or self.rows or self.problems or self.error
+        return not (found or self.steps or self.adoptions)
 
     @property
     def returncode(self) -> int:

@@ -48,6 +48,7 @@ class BuildOptions:
     """How to build a database; the environment None stands for the setting.
 
     ``files`` and ``steps`` are those of ``running.options``: another order, or other SQL.
+    With ``only``, no other migration runs: ids, and Django's as ``app.name``.
     """
 
     alias: str
@@ -57,6 +58,7 @@ class BuildOptions:
     watch: Watch = lambda _name, _file: None
     files: tuple[MigrationFile, ...] | None = None
     steps: tuple[Step, ...] | None = None
+    only: frozenset[str] | None = None
 
 
 def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
@@ -82,6 +84,7 @@ def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...
         allow_out_of_order=options.files is not None,
         files=options.files,
         steps=options.steps,
+        only=options.only,
     )
     outcome = executor.run(options.alias, run_options, observe)
     if isinstance(outcome.error, Interrupted):

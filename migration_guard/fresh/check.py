@@ -40,7 +40,8 @@ class FreshCheck:
 
     ``contract`` is called while the alias leads to the fresh database; None checks no contract.
     ``environment`` is that of the fresh database. None stands for the setting; for drift, for the
-    stamp of the configured database. ``ignore`` has patterns of names that may differ.
+    stamp of the configured database. ``ignore`` has patterns of names that may differ. With
+    ``only_applied``, what is pending in the configured database is left out of the fresh one.
     """
 
     alias: str
@@ -52,6 +53,7 @@ class FreshCheck:
     environment: str | None = None
     ignore: tuple[str, ...] = ()
     allow_unknown: bool = False
+    only_applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class _Actual:
     evidence: Evidence
     django: DjangoMigrations
     recorded: Recorded | None
+    applied: frozenset[str]
 
 
 def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
@@ -89,7 +92,8 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
     environment = _environment(request, actual)
     with open_host(request.alias) as host:
         assertions: list[Assertion] = []
-        with _fresh_database(request, host, environment, observe) as fresh:
+        only = _only(request, actual)
+        with _fresh_database(request, host, environment, observe, only) as fresh:
             checked = checked._replace(fresh=fresh._replace(seconds=perf_counter() - started))
             if request.contract is not None:
                 contract_check = _check_contract(request, request.contract(), environment)
@@ -118,18 +122,22 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
 
 @contextmanager
 def _fresh_database(
-    request: FreshCheck, host: Host, environment: str, observe: events.Observer
+    request: FreshCheck,
+    host: Host,
+    environment: str,
+    observe: events.Observer,
+    only: frozenset[str] | None,
 ) -> Iterator[FreshDatabase]:
     """Let the alias be a finished database, which is built now or copied from a template."""
     if not request.template:
         with throwaway(request.alias, host):
-            yield _build(request, host, environment, observe)
+            yield _build(request, host, environment, observe, only)
         return
     templates = template.require_templates(host)
     family, name = template.names(request.alias, templates, environment)
     if not templates.exists(name):
         with throwaway(request.alias, host) as database:
-            _build(request, host, environment, observe)
+            _build(request, host, environment, observe, only)
             connections[request.alias].close()
             templates.become_template(database, name, family)
     with throwaway(request.alias, host, name):
@@ -138,9 +146,13 @@ def _fresh_database(
 
 
 def _build(
-    request: FreshCheck, host: Host, environment: str, observe: events.Observer
+    request: FreshCheck,
+    host: Host,
+    environment: str,
+    observe: events.Observer,
+    only: frozenset[str] | None,
 ) -> FreshDatabase:
-    options = BuildOptions(request.alias, environment, observe=observe)
+    options = BuildOptions(request.alias, environment, observe=observe, only=only)
     try:
         if not request.timeline:
             django, rows = building.build(options)
@@ -183,6 +195,7 @@ def _read(request: FreshCheck) -> _Actual:
         snapshot = read_database(connection)
         # Now, since the alias leads to the throwaway database later.
         django = DjangoMigrations(connection).load()
+        applied = MigrationRecorder(connection).applied_migrations()
     plan = outcome.plan if outcome.error is None else None
     if recorded is not None and not read_recorded(alias).has_rows_of(recorded):
         raise CannotTell(
@@ -191,7 +204,12 @@ def _read(request: FreshCheck) -> _Actual:
             "Run it again when no migration runs.",
         )
     acts = schema_check.read_acts(alias, plan)
-    return _Actual(snapshot, plan, outcome.stamp, acts, django, recorded)
+    names = frozenset((*(row.id for row in outcome.rows), *map(".".join, applied)))
+    return _Actual(snapshot, plan, outcome.stamp, acts, django, recorded, names)
+
+
+def _only(request: FreshCheck, actual: _Actual | None) -> frozenset[str] | None:
+    return actual.applied if request.only_applied and actual is not None else None
 
 
 def _read_fresh(alias: str) -> Snapshot:

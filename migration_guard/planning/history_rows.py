@@ -73,6 +73,9 @@ class RecordedHistory(NamedTuple):
         return self.stamp
 
 
+NOTHING_RECORDED: Final = RecordedHistory({}, {})
+
+
 def edited_ids(files: Iterable[MigrationFile], rows: Mapping[str, HistoryRow]) -> list[str]:
     """Return the ids of applied migrations whose text is not the one that was applied."""
     return [

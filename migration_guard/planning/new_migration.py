@@ -77,10 +77,10 @@ def create(
             "Give the SQL, leave the option out to write it later, or use --empty.",
         )
     configured = {_real_folder(path): path for path in reversed(folders)}
-    with _lock_folders(configured):
+    with lock_folders(configured):
         names, problems = scan(folders)
         names = sorted([*names, *_names_without_file(problems)], key=lambda name: name.number)
-        target = _choose_folder(names, folders, folder)
+        target = choose_folder(names, folders, folder)
         digits = next_digits(names, target, datetime.now(UTC))
         migration_id = f"{digits}_{name}"
         if len(digits) > MAX_DIGITS or len(migration_id) > MAX_ID:
@@ -136,7 +136,8 @@ def _real_folder(folder: Path) -> Path:
     return folder  # scan() refuses it with the reason
 
 
-def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], chosen: Path | None) -> Path:
+def choose_folder(names: Sequence[FileName], folders: Sequence[Path], chosen: Path | None) -> Path:
+    """Return the folder for a new migration, links resolved. Raises CannotTell for another one."""
     if chosen is None:
         return Path(names[-1].folder) if names else _real_folder(folders[0])
     target = _real_folder(chosen)
@@ -150,7 +151,7 @@ def _choose_folder(names: Sequence[FileName], folders: Sequence[Path], chosen: P
 
 
 @contextmanager
-def _lock_folders(folders: Iterable[Path]) -> Iterator[None]:
+def lock_folders(folders: Iterable[Path]) -> Iterator[None]:
     """Let one process at a time number a file. The lock ends with the process."""
     with ExitStack() as stack:
         for folder in sorted(folders):

@@ -5,12 +5,14 @@ from dataclasses import asdict
 from typing import Any
 
 from migration_guard.exceptions import GuardError, Refused
+from migration_guard.planning.names import number_of
 from migration_guard.planning.new_migration import NewMigration
 from migration_guard.planning.one_order import DjangoStep
 from migration_guard.planning.plan import Planned
-from migration_guard.problems import Problem
+from migration_guard.problems import Problem, Severity
 from migration_guard.reports.escaping import escape_json, mask_values
 from migration_guard.results import (
+    Adoption,
     Assertion,
     Checked,
     FreshDatabase,
@@ -18,6 +20,7 @@ from migration_guard.results import (
     Readiness,
     Repaired,
     Replay,
+    TakenOver,
     Upgrade,
 )
 
@@ -41,7 +44,21 @@ def run(outcome: Outcome) -> str:
             {"kind": "django" if isinstance(step, DjangoStep) else "sql", "names": step.names}
             for step in outcome.steps
         ]
+    if outcome.adoptions:
+        fields["adoptions"] = [_adoption(adoption) for adoption in outcome.adoptions]
     return dump(fields)
+
+
+def _adoption(adoption: Adoption) -> dict[str, Any]:
+    return {
+        "tool": adoption.tool,
+        "table": adoption.table,
+        "recorded": list(adoption.ids),
+        "known": list(adoption.known),
+        "pending": list(adoption.pending),
+        "believed": dict(adoption.believed),
+        "accepted": list(adoption.accepted),
+    }
 
 
 def readiness(found: Readiness) -> str:
@@ -108,6 +125,26 @@ def new_migration(result: NewMigration | GuardError) -> str:
             "id": result.id,
             "number": result.number,
             "problems": [problem_fields(problem) for problem in result.problems],
+        }
+    )
+
+
+def taken_over(taken: TakenOver) -> str:
+    """Return what ``makesqlmigration --from --format json`` prints."""
+    last = taken.paths[-1] if taken.paths else None
+    problems = (
+        [Problem("not-built", taken.not_built.message, taken.not_built.hint, Severity.WARNING)]
+        if taken.not_built is not None
+        else []
+    )
+    return dump(
+        {
+            "path": str(last) if last is not None else None,
+            "id": last.stem if last is not None else None,
+            "number": number_of(last.stem) if last is not None else None,
+            "problems": [problem_fields(problem) for problem in problems],
+            "files": [str(path) for path in taken.paths],
+            "down_parts": taken.down_parts,
         }
     )
 

@@ -1,36 +1,69 @@
 """What a run writes beside the migrations: stamp, markers, and rows taken over."""
 
+from collections.abc import Sequence
+
+from migration_guard.adopting.decision import Decision
+from migration_guard.adopting.record import Source
 from migration_guard.history import How
-from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.history_rows import NOTHING_RECORDED, RecordedHistory
 from migration_guard.planning.scripts import Script
 from migration_guard.planning.stamp import describe_stamp
-from migration_guard.results import Stamped
+from migration_guard.results import Adoption, Stamped
 from migration_guard.running import (
-    adopting,
     events,
     marking,
     own_tables,
     schema_of_history,
     stamping,
 )
+from migration_guard.running.adoption import own_list, recording
 from migration_guard.running.survey import Survey
 
 
 def adopt(survey: Survey, observe: events.Observer) -> None:
-    """Take over the rows of a table that the team already has."""
+    """Record what another tool, or the team's own script, has applied; run nothing."""
     environment, limit = survey.outcome.environment, survey.conf.lock_timeout
-    adopted, is_stamped = adopting.adopt(
-        survey.connection,
-        survey.facts,
-        survey.history,
-        survey.files,
-        environment,
-        limit,
-    )
+    connection, facts, history = survey.connection, survey.facts, survey.history
+    sources = survey.read_sources()
+    adopted: list[str] = []
+    is_stamped = False
+    if not sources or own_list.is_there(connection, facts):
+        adopted, is_stamped = own_list.adopt(
+            connection, facts, history, survey.files, environment, limit
+        )
+    if sources:
+        decisions = _decide(survey, sources)
+        own_tables.ensure(connection, facts, survey.files.files)
+        reason = survey.options.reason
+        is_first = recording.record(connection, history, decisions, environment, reason, limit)
+        is_stamped = is_stamped or is_first
+        survey.set(adoptions=tuple(map(recording.describe, decisions)))
+        adopted += [migration_id for item in survey.outcome.adoptions for migration_id in item.ids]
     if is_stamped:
         survey.set(stamped=Stamped(environment, again=False))
+    survey.applied += adopted
     for migration_id in adopted:
         observe(events.Recorded(migration_id, How.ADOPTED))
+
+
+def foresee_adoption(survey: Survey) -> None:
+    """Say in the outcome what --adopt would record."""
+    sources = survey.read_sources()
+    connection, facts = survey.connection, survey.facts
+    if not sources or own_list.is_there(connection, facts):
+        rows = own_list.foresee(connection, facts)
+        survey.set(adoptions=(Adoption("a script of the team", own_tables.TABLE, rows),))
+        return
+    decisions = _decide(survey, sources)
+    survey.set(adoptions=tuple(map(recording.describe, decisions)))
+
+
+def _decide(survey: Survey, sources: Sequence[Source]) -> list[Decision]:
+    connection, facts, files = survey.connection, survey.facts, survey.files
+    with connection.failing():
+        is_present = own_tables.are_present(connection, facts)
+        recorded = survey.history.read(files.files) if is_present else NOTHING_RECORDED
+    return recording.decide(connection, facts, sources, files, recorded, survey.options.accept_edit)
 
 
 def restamp(survey: Survey) -> None:

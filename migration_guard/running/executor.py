@@ -96,7 +96,12 @@ class _Run:
         survey.read_files(read_only=True)
         with connecting.open_connection(survey.alias, read_only=True) as (connection, facts):
             survey.open(connection, facts)
+            if self.options.adopt:
+                acts.foresee_adoption(survey)
+                return
             survey.plan(present=own_tables.are_present(connection, facts))
+            survey.refuse_unadopted()
+            survey.add_growth()
             survey.find_steps()
             survey.prepare()
             survey.add_notes()
@@ -124,10 +129,14 @@ class _Run:
             return
         if self.options.adopt:
             acts.adopt(survey, self.observe)
+            survey.plan(present=True)
+            return
         own_tables.ensure(survey.connection, survey.facts, survey.files.files)
         if self.options.restamp:
             acts.restamp(survey)
         survey.plan(present=True)
+        if not self.options.marks:
+            survey.refuse_unadopted()
         acts.complete_stamp(survey)
         if not self.options.marks:
             refusal = half_done.find_changed_history(survey.recorded)

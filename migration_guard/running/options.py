@@ -15,7 +15,8 @@ class Options:
     ``stepwise`` waits for each statement, so that the observer hears of each one as it starts;
     else the statements of a small file are sent together. ``with_django`` carries out the one order
     over both kinds of migrations. ``files`` run in place of those of the folders, and ``steps`` in
-    place of the one order.
+    place of the one order. ``accept_edit`` are ids whose text may differ from what the
+    other tool ran, for a ``reason``. With ``only``, nothing else runs: ids, and ``app.name``.
     """
 
     target: int | None = None
@@ -30,8 +31,15 @@ class Options:
     with_django: bool = False
     files: tuple[MigrationFile, ...] | None = None
     steps: tuple[Step, ...] | None = None
+    accept_edit: tuple[str, ...] = ()
+    reason: str = ""
+    only: frozenset[str] | None = None
 
     @property
     def marks(self) -> bool:
         """Whether migrations are marked as applied, and none is run."""
         return bool(self.fake) or self.baseline is not None
+
+    def allows(self, name: str) -> bool:
+        """Return whether a migration of either kind may run."""
+        return self.only is None or name in self.only

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from migration_guard import conf
+from migration_guard.adopting import record
+from migration_guard.adopting.record import Source
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.history import History
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.clock import find_clock_problems
 from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import FileSet, MigrationFile
-from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.history_rows import NOTHING_RECORDED, RecordedHistory
 from migration_guard.planning.one_order import (
     DjangoStep,
     Item,
@@ -29,7 +31,6 @@ from migration_guard.planning.scripts import Script
 from migration_guard.problems import Problem, errors
 from migration_guard.results import Outcome
 from migration_guard.running import (
-    adopting,
     connecting,
     continuation,
     half_done,
@@ -39,6 +40,7 @@ from migration_guard.running import (
     schema_of_history,
     stamping,
 )
+from migration_guard.running.adoption import guard, own_list
 from migration_guard.running.connection import Connection
 from migration_guard.running.django_graph import read_graph
 from migration_guard.running.facts import Facts
@@ -92,10 +94,23 @@ class Survey:
             marking.check_number(self.files, self.options.baseline)
 
     def _refuse_mixture(self) -> None:
-        if self.options.with_django and (self.options.marks or self.options.adopt):
+        options = self.options
+        if options.with_django and (options.marks or options.adopt):
             raise CannotTell(
                 "--with-django runs migrations; --fake, --baseline and --adopt run none.",
                 "Give one of them.",
+            )
+        is_for_run = options.marks or options.target is not None or options.allow_out_of_order
+        if options.adopt and is_for_run:
+            raise CannotTell(
+                "--adopt records what another tool has applied, and runs nothing.",
+                "Leave --target, --fake, --baseline and --allow-out-of-order for the next run.",
+            )
+        if bool(options.accept_edit) != bool(options.reason) or (
+            options.reason and not options.adopt
+        ):
+            raise CannotTell(
+                "--accept-edit ID and --reason TEXT go together, with --adopt.", "Give all three."
             )
 
     def open(self, connection: Connection, facts: Facts) -> None:
@@ -109,9 +124,9 @@ class Survey:
         """Read the history, and make the plan; ``present``: the own tables are there."""
         with self.connection.failing():
             files = self.files.files
-            self.recorded = self.history.read(files) if present else RecordedHistory({}, {})
+            self.recorded = self.history.read(files) if present else NOTHING_RECORDED
             if present and not self.recorded.rows:
-                adopting.refuse_unfinished(self.connection, self.facts, self.history)
+                own_list.refuse_unfinished(self.connection, self.facts, self.history)
             schema_of_history.check(self.connection, self.facts, self.recorded, self.files.files)
         self._refuse_lost_files()
         outcome = self.outcome
@@ -161,9 +176,10 @@ class Survey:
 
     def to_run(self) -> list[Planned]:
         """Return what is to be applied, in order."""
-        return self.outcome.plan.to_run(
+        planned = self.outcome.plan.to_run(
             out_of_order=self.options.allow_out_of_order, target=self.options.target
         )
+        return [migration for migration in planned if self.options.allows(migration.id)]
 
     def find_steps(self) -> tuple[Step, ...]:
         """Return what a run carries out, in order; with Django's migrations if it is asked to.
@@ -174,12 +190,12 @@ class Survey:
             return (SQLStep(tuple(self._files_to_run())),)
         graph = read_graph(self.connection, self.files.files)
         pending = self.outcome.plan.to_run(out_of_order=self.options.allow_out_of_order)
-        ids = {planned.id for planned in pending}
+        ids = {planned.id for planned in pending if self.options.allows(planned.id)}
 
         def is_pending(item: Item) -> bool:
             if isinstance(item, MigrationFile):
                 return item.id in ids
-            return item.key not in graph.applied
+            return item.key not in graph.applied and self.options.allows(str(item))
 
         if self.options.steps is None:
             steps = steps_to_run(graph.project, is_pending, self.options.target)
@@ -238,6 +254,20 @@ class Survey:
         message += f"\n{outlook.obstacle.reason}"
         remedy = outlook.obstacle.remedy
         return replace(problem, message=message, hint=remedy[0].upper() + remedy[1:])
+
+    def read_sources(self) -> list[Source]:
+        """Return what was taken over from other tools, as the files beside the migrations say."""
+        return record.read(self.conf.folders(self.alias))
+
+    def refuse_unadopted(self) -> None:
+        """Raise CannotTell where another tool has run, or may have run, what would run now."""
+        recorded, to_run = self.recorded, self.to_run()
+        guard.refuse_unadopted(self.connection, self.facts, self.read_sources(), recorded, to_run)
+
+    def add_growth(self) -> None:
+        """Add a warning where another tool went on after its history was adopted."""
+        growth = guard.find_growth(self.connection, self.facts, self.read_sources(), self.recorded)
+        self.set(problems=(*self.outcome.problems, *growth))
 
     def stop_at(self, problems: Sequence[Problem]) -> None:
         """Raise Refused for what stops a run."""

@@ -3,6 +3,7 @@
 Each module has ``TOOL``, a ForeignTool.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
@@ -12,6 +13,7 @@ from migration_guard.adopting.tool import ForeignTool
 MODULES: Final = {
     "dbmate": "dbmate",
     "diesel": "diesel",
+    "django": "django",
     "drizzle": "drizzle",
     "flyway": "flyway",
     "golang-migrate": "golang_migrate",
@@ -26,7 +28,8 @@ MODULES: Final = {
 }
 
 
-def load(name: str) -> ForeignTool:
-    """Return the reader of a tool that is in MODULES."""
-    tool: ForeignTool = import_module(f"{__name__}.{MODULES[name]}").TOOL
+def load(name: str, columns: Sequence[str] = ()) -> ForeignTool:
+    """Return the reader of a tool that is in MODULES; ``columns`` are those of a team's table."""
+    module = import_module(f"{__name__}.{MODULES[name]}")
+    tool: ForeignTool = module.tool_of(columns) if columns else module.TOOL
     return tool

@@ -6,10 +6,12 @@ from typing import Any
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
+from migration_guard.management import adoption
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.planning.names import list_ids
 from migration_guard.problems import Severity, errors
+from migration_guard.reports import adoption as reports_adoption
 from migration_guard.reports import json, text
 from migration_guard.results import Outcome
 from migration_guard.running import executor
@@ -60,25 +62,11 @@ class Command(GuardCommand):
             metavar="NAME",
             help='Instead of MIGRATION_GUARD["ENVIRONMENT"]; the database\'s own stamp holds too.',
         )
-        parser.add_argument(
-            "--adopt",
-            action="store_true",
-            help="Take over a table applied_migrations(id, applied_at) that you had before.",
-        )
+        adoption.add_adopt(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Run or look, report, and return the exit code."""
-        run_options = Options(
-            target=options["target"],
-            fake=tuple(options["fake"]),
-            baseline=options["baseline"],
-            allow_out_of_order=options["allow_out_of_order"],
-            wait=options["wait"],
-            environment=options["environment"],
-            adopt=options["adopt"],
-            with_django=options["with_django"],
-            stepwise=options["verbosity"] > 0 and self.stderr.isatty(),
-        )
+        run_options = self._read_options(options)
         if options["check"] and options["wait"]:
             return self._await_ready(options)
         only_look = options["plan"] or options["check"]
@@ -88,7 +76,25 @@ class Command(GuardCommand):
             with Progress(self.stderr, options["verbosity"]) as observe:
                 outcome = executor.run(options["database"], run_options, observe)
         self._report(outcome, options, only_look=only_look)
-        return self._judge(outcome, check=options["check"])
+        code, message = self._judge(outcome, check=options["check"])
+        if options["adopt"] and not only_look and outcome.error is None and outcome.adoptions:
+            return adoption.finish(self, outcome, options)
+        return code, message
+
+    def _read_options(self, options: dict[str, Any]) -> Options:
+        return Options(
+            target=options["target"],
+            fake=tuple(options["fake"]),
+            baseline=options["baseline"],
+            allow_out_of_order=options["allow_out_of_order"],
+            wait=options["wait"],
+            environment=options["environment"],
+            adopt=options["adopt"],
+            with_django=options["with_django"],
+            accept_edit=tuple(options["accept_edit"]),
+            reason=options["reason"],
+            stepwise=options["verbosity"] > 0 and self.stderr.isatty(),
+        )
 
     def _await_ready(self, options: dict[str, Any]) -> tuple[int, str]:
         """Ask until the database has what this image ships, or the time is over."""
@@ -135,7 +141,9 @@ class Command(GuardCommand):
                 folders = conf.load().folders(outcome.database)
                 self.say(text.no_migration(outcome, folders))
             elif only_look:
-                if outcome.error is None or outcome.plan.migrations:
+                if outcome.adoptions:
+                    self.say(reports_adoption.foresight(outcome))
+                elif outcome.error is None or outcome.plan.migrations:
                     self.say(text.plan(outcome))
             elif outcome.error is None or outcome.rows:
                 self.tell(text.skipped(outcome) if outcome.error is None else "")

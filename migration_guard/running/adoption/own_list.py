@@ -8,9 +8,7 @@ between, the next ``--adopt`` goes on.
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from migration_guard.exceptions import CannotTell, Refused
@@ -20,6 +18,7 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.names import number_of
 from migration_guard.running import own_tables, schema_of_history
+from migration_guard.running.adoption.times import as_parameter
 from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
 
@@ -40,26 +39,50 @@ def adopt(
     from the files, so that an edit from now on is seen.
     """
     shapes = own_tables.read_shapes(connection, facts)
-    table = shapes.get(own_tables.TABLE)
-    if table is not None and not own_tables.is_history(table):
-        if not own_tables.is_adoptable(own_tables.TABLE, table):
-            raise own_tables.foreign_table_error(own_tables.TABLE, table)
+    if _find(shapes) == own_tables.TABLE:
         _refuse_second_adoption(shapes)
         _read(connection, facts, own_tables.TABLE)  # refuses before anything is changed
         _refuse_elsewhere(facts)
         schema_of_history.refuse_second(connection, facts, files.files)
         _set_aside(connection, facts)
-    elif own_tables.SET_ASIDE not in shapes:
-        raise CannotTell(
-            f"There is no table {own_tables.TABLE}(id, applied_at) to adopt.",
-            "Run manage.py runsqlmigrations without --adopt.",
-        )
     own_tables.ensure(connection, facts, files.files)
     with connection.transaction(lock_timeout):
         is_first = history.stamp.environment() is None
         if is_first:  # with the rows, since a history without a stamp counts as production
             history.stamp.write(environment)
         return _copy(connection, history, facts, files, environment), is_first
+
+
+def is_there(connection: Connection, facts: Facts) -> bool:
+    """Return whether there is a table to adopt, or one whose adoption was interrupted."""
+    shapes = own_tables.read_shapes(connection, facts)
+    table = shapes.get(own_tables.TABLE)
+    if table is None or own_tables.is_history(table):
+        return own_tables.SET_ASIDE in shapes
+    return True
+
+
+def foresee(connection: Connection, facts: Facts) -> tuple[tuple[str, datetime | None], ...]:
+    """Return the ids and times of the rows that an adoption copies. Raises as ``adopt`` does."""
+    table = _find(own_tables.read_shapes(connection, facts))
+    return tuple((row[0], row[2]) for row in _read(connection, facts, table))
+
+
+def _find(shapes: own_tables.Shapes) -> str:
+    """Return the name of the table to copy from. Raises CannotTell where there is none."""
+    table = shapes.get(own_tables.TABLE)
+    if table is not None and not own_tables.is_history(table):
+        if not own_tables.is_adoptable(own_tables.TABLE, table):
+            raise own_tables.foreign_table_error(own_tables.TABLE, table)
+        return own_tables.TABLE
+    if own_tables.SET_ASIDE not in shapes:
+        raise CannotTell(
+            f"There is no table {own_tables.TABLE}(id, applied_at) to adopt, and no _adopted.json "
+            "beside the migrations.",
+            "Run manage.py runsqlmigrations without --adopt. To come from another tool: manage.py "
+            "makesqlmigration --from TOOL DIR.",
+        )
+    return own_tables.SET_ASIDE
 
 
 def refuse_unfinished(connection: Connection, facts: Facts, history: History) -> None:
@@ -125,44 +148,45 @@ def _copy(
             continue
         file = by_id.get(migration_id)
         digest = fingerprint(file.text, connection.vendor) if file is not None else None
-        history.adopt(migration_id, number, applied_at, file, digest, environment)
+        moment = as_parameter(connection, applied_at)
+        history.adopt(migration_id, number, moment, file, digest, environment)
         history.audit.write("adopted", migration_id, "--adopt")
         adopted.append(migration_id)
     return adopted
 
 
-def _read(connection: Connection, facts: Facts, table: str) -> list[tuple[str, int, Any]]:
-    """Return (id, number, applied_at as a parameter) of each row, in the order of time."""
+def _read(connection: Connection, facts: Facts, table: str) -> list[tuple[str, int, datetime]]:
+    """Return (id, number, applied_at) of each row, in the order of time.
+
+    An id may end in .sql. Raises Refused, which names each wrong row.
+    """
     quote = connection.wrapper.ops.quote_name
     rows = connection.fetch(
         f"SELECT id, applied_at FROM {quote(facts.schema)}.{quote(table)} ORDER BY applied_at, id"
     )
-    return [(str(row[0]), _number(str(row[0])), _time(connection, row[1])) for row in rows]
-
-
-def _number(migration_id: str) -> int:
-    number = number_of(migration_id)
-    if number is None:
+    read: dict[str, tuple[str, int, datetime]] = {}
+    wrong = []
+    for name, value in rows:
+        migration_id = str(name).removesuffix(".sql")
+        number = number_of(migration_id)
+        moment = _parse(value)
+        if number is None:
+            wrong.append(f'the row "{name}", which is not the id of a migration (number_name)')
+        elif migration_id in read:
+            wrong.append(f'the row "{name}" beside "{read[migration_id][0]}"')
+        if moment is None:
+            wrong.append(f"an applied_at that is not a time: {value!r}")
+        if number is not None and moment is not None:
+            read[migration_id] = migration_id, number, moment
+    if wrong:
         raise Refused(
-            f'The table {own_tables.TABLE} has the row "{migration_id}", '
-            "which is not the id of a migration (number_name).",
-            "Correct or remove that row, and run --adopt again.",
+            f"The table {own_tables.TABLE} has {'; '.join(wrong)}.",
+            f"Correct or remove {'that row' if len(wrong) == 1 else 'these rows'}, and run --adopt "
+            "again.",
         )
-    return number
+    return [*read.values()]
 
 
-def _time(connection: Connection, value: Any) -> Any:
-    """Return a time as the driver gave it as a parameter for a column of Django's."""
+def _parse(value: Any) -> datetime | None:
     moment = parse_datetime(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime):
-        raise Refused(
-            f"The table {own_tables.TABLE} has an applied_at that is not a time: {value!r}.",
-            "Correct that row, and run --adopt again.",
-        )
-    if timezone.is_naive(moment):
-        moment = moment.replace(
-            tzinfo=connection.wrapper.timezone or timezone.get_default_timezone()
-        )
-    if not settings.USE_TZ:
-        moment = timezone.make_naive(moment)
-    return connection.wrapper.ops.adapt_datetimefield_value(moment)
+    return moment if isinstance(moment, datetime) else None

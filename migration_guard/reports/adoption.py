@@ -1,0 +1,86 @@
+"""What was, or would be, taken over from another tool, as text for a person."""
+
+from collections.abc import Iterator
+
+from migration_guard.planning.names import list_ids
+from migration_guard.reports.text import count, moment, tally
+from migration_guard.results import Adoption, Checked, Outcome, TakenOver
+
+
+def foresight(outcome: Outcome) -> str:
+    """Return what ``--adopt`` would record, with the times of the tool."""
+    lines = []
+    for adoption in outcome.adoptions:
+        lines.append(f"From {adoption.tool} ({adoption.table}), as --adopt would record it:")
+        for migration_id, time in adoption.recorded:
+            at = f" @ {moment(time)}" if time is not None else ""
+            lines.append(f"  applied  {migration_id}{at}")
+        lines += [f"  pending  {migration_id}" for migration_id in adoption.pending]
+        lines += _details(adoption)
+    return "\n".join(lines)
+
+
+def recording(outcome: Outcome) -> str:
+    """Return what ``--adopt`` has recorded, and of what it says nothing."""
+    lines = []
+    for adoption in outcome.adoptions:
+        if adoption.ids:
+            lines.append(
+                f"Adopted {count(len(adoption.ids), 'migration')} from {adoption.tool} "
+                f"({adoption.table}), which was only read; it is in the audit."
+            )
+        else:
+            lines.append(f"Nothing to adopt from {adoption.tool} ({adoption.table}) any more.")
+        if adoption.pending:
+            lines.append(
+                f"Still pending, and not run: {list_ids(adoption.pending)}. "
+                "Next: manage.py runsqlmigrations"
+            )
+        lines += _details(adoption)
+    return "\n".join(lines)
+
+
+def proof(checked: Checked) -> str:
+    """Return whether the database is what the recorded files make, where that was compared."""
+    if checked.error is not None:
+        return (
+            f"Recorded, not proven: {checked.error.message}\n"
+            "Next, with a user who may create databases: manage.py checkschema --drift"
+        )
+    return f"Proof: {tally(checked)}"
+
+
+def taken_over(taken: TakenOver) -> str:
+    """Return how many files were written, what was left out, and the next command."""
+    if not taken.paths:
+        return "\n".join([f"All files of {taken.tool} were taken over before.", *taken.notes])
+    lines = [
+        f"Took over {count(len(taken.paths), 'file')} of {taken.tool}, the parts that go up; "
+        f"{count(taken.down_parts, 'part')} that take them back left out.",
+        *taken.notes,
+    ]
+    if taken.not_built is None:
+        lines.append("They were built on a throwaway database, which is dropped.")
+    else:
+        lines.append(
+            f"Written, not built: {taken.not_built.message}\n"
+            "Next, where a database can be had: manage.py checkschema --fresh"
+        )
+    lines.append(
+        "Then on each database: manage.py runsqlmigrations --adopt (with --plan it only shows)."
+    )
+    return "\n".join(lines)
+
+
+def _details(adoption: Adoption) -> Iterator[str]:
+    if adoption.known:
+        yield f"In the history already: {list_ids(adoption.known)}."
+    reasons: dict[str, list[str]] = {}
+    for migration_id, reason in adoption.believed:
+        reasons.setdefault(reason, []).append(migration_id)
+    for reason, ids in reasons.items():
+        yield f"Believed, not proven by a row ({reason}): {list_ids(ids)}."
+    if adoption.accepted:
+        yield f"Another text ran, and the edit is accepted: {list_ids(adoption.accepted)}."
+    if adoption.ids and all(time is None for _id, time in adoption.recorded):
+        yield f"{adoption.tool} records no times: applied_at is the time of the adoption."
