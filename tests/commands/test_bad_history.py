@@ -244,14 +244,14 @@ def test_adopt_keeps_rows_and_times_and_fills_the_digests(database, migrations, 
 
     assert result.code == 0, result.err
     found = {one.id: one for one in AppliedMigration.objects.all()}
-    assert [one.how for one in found.values()] == ["adopted", "adopted", "run"]
+    assert [one.how for one in found.values()] == ["adopted", "adopted"]
     for day, (migration_id, sql) in enumerate({"0001_a": A, "0002_b": B}.items(), 1):
         row = found[migration_id]
         at = f"2020-02-0{day}T03:04:05.678000+00:00"
         assert (row.applied_at.isoformat(), row.sql) == (at, sql)
         assert re.fullmatch("[0-9a-f]{64}", row.checksum)
         assert re.fullmatch("v2:[0-9a-f]{61}", row.fingerprint)
-    assert tables(database) == {"c", SET_ASIDE}
+    assert tables(database) == {SET_ASIDE}
     assert database.execute(f"SELECT * FROM {SET_ASIDE} ORDER BY id") == before
     assert audit(database) == [
         ("adopted", "0001_a", "--adopt"),
@@ -282,6 +282,8 @@ def test_adopt_when_the_table_has_columns_of_our_names_takes_it_over(
     result = guard("runsqlmigrations", "--adopt")
 
     assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b"]
+    assert guard("runsqlmigrations").code == 0
     assert history(database) == ["0001_a", "0002_b", "0003_c"]
     assert tables(database) == {"c", SET_ASIDE}
 
@@ -299,7 +301,7 @@ def test_adopt_when_the_columns_are_in_capitals_takes_it_over(database, migratio
     result = guard("runsqlmigrations", "--adopt")
 
     assert result.code == 0, result.err
-    assert history(database) == ["0001_a", "0003_c"]
+    assert history(database) == ["0001_a"]
 
 
 def test_adopt_when_another_adoption_kept_a_table_says_which_to_rename(database, migrations, guard):
@@ -363,7 +365,7 @@ def test_adopt_when_a_row_has_no_file_keeps_the_row_and_then_says_missing(
     assert tables(database) == {SET_ASIDE}
 
 
-@pytest.mark.parametrize("bad", ["initial", "1", "0001-a", "0001_a.sql", ""])
+@pytest.mark.parametrize("bad", ["initial", "1", "0001-a", "0001_a.txt", ""])
 def test_adopt_when_an_id_is_no_migration_id_changes_nothing(bad, database, migrations, guard):
     foreign_table(database, ["0001_a", bad])
     before = database.execute("SELECT * FROM applied_migrations ORDER BY id")
@@ -378,6 +380,42 @@ def test_adopt_when_an_id_is_no_migration_id_changes_nothing(bad, database, migr
     )
 
     assert database.execute("SELECT * FROM applied_migrations ORDER BY id") == before
+    assert tables(database) == set()
+
+
+def test_adopt_when_ids_end_in_sql_drops_the_ending(database, migrations, guard):
+    foreign_table(database, ["0001_a.sql", "0002_b.sql"])
+    migrations({"0001_a.sql": A, "0002_b.sql": B, "0003_c.sql": C})
+
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b"]
+
+
+def test_adopt_when_several_rows_are_wrong_names_each(sqlite, migrations, guard):
+    foreign_table(sqlite, ["0001_a", "0001_a.sql", "initial"])
+    migrations({"0001_a.sql": A})
+
+    refused(
+        guard,
+        1,
+        'the row "0001_a.sql" beside "0001_a"; the row "initial", which is not',
+        "Correct or remove these rows",
+        args=["--adopt"],
+    )
+
+    assert tables(sqlite) == set()
+
+
+def test_adopt_with_plan_shows_the_rows_and_changes_nothing(database, migrations, guard):
+    foreign_table(database, ["0001_a"])
+    migrations({"0001_a.sql": A, "0002_b.sql": B})
+
+    result = guard("runsqlmigrations", "--adopt", "--plan")
+
+    assert result.code == 0, result.err
+    assert "applied  0001_a @ 2020-02-01 03:04:05.678" in result.out
     assert tables(database) == set()
 
 

@@ -24,7 +24,7 @@ from migration_guard.adopting.tool import (
     read_time,
 )
 
-_NAME: Final = re.compile(r"(?:([VBU])([0-9][0-9._]*)|R)__(.*)\.sql", re.IGNORECASE)
+_NAME: Final = re.compile(r"(?:([VBU])([0-9][0-9._]*)|R)__(.*)(?i:\.sql)")
 _CALLBACK: Final = re.compile(r"(?:before|after|createSchema)[A-Za-z]*(?:__.*)?\.sql")
 # What only its own row may say: Flyway's table and schemas, which no file makes.
 _OF_FLYWAY: Final = frozenset(("SCHEMA", "TABLE"))
@@ -145,9 +145,7 @@ def _read_names(folder: Path) -> list[_Name]:
         match = _NAME.fullmatch(path.name)
         if match is not None and path.is_file():
             kind, version, description = match.groups()
-            names.append(
-                _Name(path, (kind or "R").upper(), version or "", description.replace("_", " "))
-            )
+            names.append(_Name(path, kind or "R", version or "", description.replace("_", " ")))
     return names
 
 
@@ -173,7 +171,7 @@ def _read_file(name: _Name, settings: FlywaySettings, down_parts: int) -> Foreig
     key = f"R__{name.description}" if is_repeatable else _canonical(name.version)
     return ForeignFile(
         f"B{key}" if name.kind == "B" else key,
-        order[0] if len(order) == 1 else None,
+        order[0] if len(order) == 1 and not is_repeatable else None,
         name.description,
         text,
         name.path,

@@ -66,7 +66,7 @@ def _refuse_mixture(options: dict[str, Any]) -> None:
             "--from names the files itself, and takes their SQL.",
             "Leave NAME, --empty and --sql out.",
         )
-    if not options["origin"] and not options["name"]:
+    if not options["origin"] and options["name"] is None:
         raise CannotTell(
             "A migration needs a name.",
             "manage.py makesqlmigration NAME, or --from TOOL DIR for another tool's files.",
