@@ -1,0 +1,297 @@
+"""Another tool's files and history, taken over with the two commands on real databases."""
+
+import json
+
+import pytest
+
+from tests.adopting.other_tools import (
+    SQL,
+    flyway_ran,
+    goose_folder,
+    goose_ran,
+    make_table,
+)
+from tests.commands.refusals import audit, history, refused, tables
+
+IDS = ["00001_step_1", "00002_step_2", "00003_step_3"]
+ROWS = "SELECT id, how, checksum FROM applied_migrations ORDER BY applied_at, number, id"
+
+
+@pytest.fixture
+def taken(database, migrations, guard, tmp_path):
+    """Take over three files of goose, of which the database has two."""
+    folder = migrations({})
+    make_table(database, "goose")
+    for sql in SQL[:2]:
+        database.execute(sql)
+    result = guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "goose"))
+    assert result.code == 0, result.err
+    return folder
+
+
+def details(database):
+    (text,) = database.execute("SELECT details FROM migration_guard_audit WHERE action = 'adopted'")
+    return json.loads(text[0])
+
+
+def test_two_commands_when_the_tool_ran_some_record_these_and_prove_it(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True)])
+    before = database.execute("SELECT * FROM goose_db_version ORDER BY id")
+
+    foreseen = guard("runsqlmigrations", "--adopt", "--plan")
+    assert tables(database) == {"a", "b", "goose_db_version"}
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert foreseen.code == 0, foreseen.err
+    assert "applied  00002_step_2 @ 2025-03-01 09:00:00" in foreseen.out
+    assert "pending  00003_step_3" in foreseen.out
+    assert result.code == 0, result.err
+    assert "Adopted 2 migrations from goose (goose_db_version)" in result.err
+    assert "Still pending, and not run: 00003_step_3" in result.err
+    assert "Proof: " in result.err
+    assert [(row[0], row[1]) for row in database.execute(ROWS)] == [
+        (IDS[0], "adopted"),
+        (IDS[1], "adopted"),
+    ]
+    assert all(checksum for *_rest, checksum in database.execute(ROWS))
+    assert audit(database) == [("adopted", "", "--adopt")]
+    assert details(database)["ids"] == IDS[:2]
+    assert details(database)["times"] == "of goose"
+    assert database.execute("SELECT * FROM goose_db_version ORDER BY id") == before
+
+    again = guard("runsqlmigrations", "--adopt")
+    assert again.code == 0, again.err
+    assert "Nothing to adopt from goose (goose_db_version) any more" in again.err
+    assert len(audit(database)) == 1
+    assert guard("runsqlmigrations").code == 0
+    assert history(database) == IDS
+    assert {"a", "b", "c"} <= tables(database)
+
+
+def test_adopt_when_a_version_was_undone_leaves_it_pending(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True), (2, False)])
+    database.execute("DROP TABLE b")
+
+    result = guard("runsqlmigrations", "--adopt", "--format", "json")
+
+    assert result.code == 0, result.err
+    (adoption,) = result.json["adoptions"]
+    assert (adoption["recorded"], adoption["pending"]) == (IDS[:1], IDS[1:])
+
+
+def test_adopt_when_times_are_equal_keeps_the_order_of_the_table(database, taken, guard):
+    database.execute(SQL[2])
+    goose_ran(database, [(2, True), (1, True), (3, True)])
+
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert [row[0] for row in database.execute(ROWS)] == [IDS[1], IDS[0], IDS[2]]
+
+
+def test_adopt_when_the_schema_is_another_records_and_names_the_difference(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True)])
+    database.execute("ALTER TABLE b ADD COLUMN by_hand integer")
+
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 1
+    assert "by_hand" in result.err
+    assert "The history is recorded." in result.err
+    assert history(database) == IDS[:2]
+    assert guard("runsqlmigrations", "--adopt").code == 0
+
+
+def test_adopt_when_a_file_was_edited_since_stops_and_records_nothing(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True)])
+    path = taken / f"{IDS[0]}.sql"
+    path.write_text(path.read_text().replace("integer", "bigint"))
+
+    refused(guard, 1, "00001_step_1 is edited", "Restore the file", args=["--adopt"])
+
+    assert tables(database) == {"a", "b", "goose_db_version"}
+
+
+def test_adopt_when_the_tool_ran_what_is_not_taken_over_names_it(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True), (77, True)])
+
+    refused(guard, 1, "77 is applied", "makesqlmigration --from goose DIR", args=["--adopt"])
+
+
+def test_adopt_when_the_files_grew_takes_over_what_is_new(database, taken, guard, tmp_path):
+    goose_ran(database, [(1, True), (2, True)])
+    assert guard("runsqlmigrations", "--adopt").code == 0
+    goose_folder(tmp_path / "goose", (*SQL, "CREATE TABLE d (id integer)"))
+
+    more = guard("makesqlmigration", "--from", "goose", tmp_path / "goose", "--format", "json")
+    none = guard("makesqlmigration", "--from", "goose", tmp_path / "goose")
+
+    assert (more.code, none.code) == (0, 0), more.err + none.err
+    assert [path.rpartition("/")[2] for path in more.json["files"]] == ["00004_step_4.sql"]
+    assert "All files of goose were taken over before" in none.err
+    assert guard("runsqlmigrations").code == 0
+
+
+# Nothing runs before
+
+
+def test_run_when_the_history_is_not_adopted_stops_with_2(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True)])
+
+    for args in ([], ["--plan"], ["--check"], ["--target", "1"]):
+        refused(
+            guard,
+            2,
+            "goose has run 00001_step_1",
+            "manage.py runsqlmigrations --adopt",
+            args=args,
+        )
+
+
+def test_run_when_the_tool_has_run_nothing_here_runs_all(database, taken, guard):
+    goose_ran(database, [])
+    for table in "ab":
+        database.execute(f"DROP TABLE {table}")
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert history(database) == IDS
+
+
+def test_adopt_when_there_is_no_table_of_the_tool_gives_2(database, taken, guard):
+    database.execute("DROP TABLE goose_db_version")
+
+    refused(guard, 2, "There is not a table of goose", "without --adopt", args=["--adopt"])
+
+
+def test_check_when_the_tool_went_on_warns(database, taken, guard):
+    goose_ran(database, [(1, True), (2, True)])
+    assert guard("runsqlmigrations", "--adopt").code == 0
+    assert guard("runsqlmigrations").code == 0
+    quiet = guard("runsqlmigrations", "--check")
+    goose_ran(database, [(3, True), (99, True)], day=2)
+
+    loud = guard("runsqlmigrations", "--check")
+
+    assert (quiet.code, loud.code) == (0, 0)
+    assert "two tools" not in quiet.err
+    assert "goose ran 99 after its history was adopted (goose_db_version)" in loud.err
+
+
+# Other tools
+
+
+CHECKSUMS = {"1": 1293302186, "2": 0}
+
+
+def flyway_folder(tmp_path):
+    folder = tmp_path / "flyway"
+    folder.mkdir()
+    (folder / "V1__a.sql").write_text("CREATE TABLE a (id integer);\n")
+    (folder / "V1_1__b.sql").write_text("CREATE TABLE b (id integer);\n")
+    (folder / "R__v.sql").write_text("CREATE VIEW v AS SELECT id FROM a;\n")
+    return folder
+
+
+def crc(folder, name):
+    from migration_guard.adopting.readers import load
+
+    files = {file.path.name: file.checksum for file in load("flyway").read_files(folder)}
+    return int(files[name].split()[0])
+
+
+def test_flyway_when_its_versions_are_dotted_are_numbered_and_adopted(
+    database, migrations, guard, tmp_path
+):
+    migrations({})
+    folder = flyway_folder(tmp_path)
+    make_table(database, "flyway")
+    for name in ("V1__a", "V1_1__b", "R__v"):
+        database.execute((folder / f"{name}.sql").read_text().strip().rstrip(";"))
+    flyway_ran(
+        database,
+        [
+            {"version": "1", "checksum": crc(folder, "V1__a.sql")},
+            {"version": "1.1", "checksum": crc(folder, "V1_1__b.sql")},
+            {"description": "v", "checksum": crc(folder, "R__v.sql")},
+        ],
+    )
+
+    written = guard("makesqlmigration", "--from", "flyway", folder)
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert written.code == 0, written.err
+    assert result.code == 0, result.err
+    assert history(database) == ["0001_a", "0002_b", "0003_v"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"checksum": 5}, "0001_a is edited: Flyway ran a text with the checksum 5"),
+        ({"success": False}, "0001_a (1) failed or is half done"),
+        ({"type": "JDBC"}, "is no SQL (JDBC)"),
+    ],
+)
+def test_flyway_when_a_row_speaks_against_it_records_nothing(
+    change, words, sqlite, migrations, guard, tmp_path
+):
+    migrations({})
+    folder = flyway_folder(tmp_path)
+    make_table(sqlite, "flyway")
+    assert guard("makesqlmigration", "--from", "flyway", folder).code == 0
+    flyway_ran(sqlite, [{"version": "1", "checksum": crc(folder, "V1__a.sql"), **change}])
+
+    refused(guard, 1, words, args=["--adopt"])
+
+    assert tables(sqlite) == {"flyway_schema_history"}
+
+
+@pytest.mark.parametrize("dirty", [False, True])
+def test_golang_migrate_when_its_row_is_dirty_is_refused_else_believed(
+    dirty, database, migrations, guard, tmp_path
+):
+    migrations({})
+    folder = tmp_path / "go"
+    folder.mkdir()
+    for number, sql in enumerate(SQL, 1):
+        (folder / f"{number}_s.up.sql").write_text(f"{sql};")
+    make_table(database, "golang-migrate")
+    for sql in SQL[:2]:
+        database.execute(sql)
+    flag = str(dirty).upper() if database.vendor == "postgresql" else int(dirty)
+    database.execute(f"INSERT INTO schema_migrations VALUES (2, {flag})")
+    assert guard("makesqlmigration", "--from", "golang-migrate", folder).code == 0
+
+    if dirty:
+        refused(guard, 1, "2_s (2) failed or is half done", args=["--adopt"])
+        return
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert "Believed, not proven by a row" in result.err
+    assert details(database)["believed"] == {"1_s": "golang-migrate records the last version alone"}
+    assert details(database)["times"] == "of the adoption"
+    assert history(database) == ["1_s", "2_s"]
+
+
+def test_own_table_with_other_columns_is_adopted(database, migrations, guard, tmp_path):
+    migrations({})
+    folder = tmp_path / "sql"
+    folder.mkdir()
+    for number, sql in enumerate(SQL, 1):
+        (folder / f"{number} step.sql").write_text(f"{sql};")
+    database.execute("CREATE TABLE done (filename varchar(50), run_at timestamp)")
+    for number, sql in enumerate(SQL[:2], 1):
+        database.execute(sql)
+        database.execute(f"INSERT INTO done VALUES ('{number} step.sql', '2025-03-01 09:00:00')")
+
+    written = guard(
+        *("makesqlmigration", "--from", "table", folder, "--table", "done"),
+        *("--columns", "filename", "run_at"),
+    )
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert (written.code, result.code) == (0, 0), written.err + result.err
+    assert history(database) == ["1_step", "2_step"]
