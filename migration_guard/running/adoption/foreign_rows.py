@@ -58,7 +58,9 @@ def find_histories(connection: Connection, facts: Facts) -> list[tuple[ForeignTa
 def read_table(connection: Connection, found: FoundTable) -> list[dict[str, Any]]:
     """Return all rows, by the names of the columns in lower case."""
     quote = connection.wrapper.ops.quote_name
-    columns = ", ".join(map(quote, found.columns))
+    # SQLite's driver converts what a column of a type holds, and gives None for what it cannot
+    # read, such as Prisma's milliseconds; the value of an expression it leaves as it is.
+    columns = ", ".join(f"COALESCE({quote(column)}, NULL)" for column in found.columns)
     with connection.failing():
         rows = connection.fetch(f"SELECT {columns} FROM {quote(found.schema)}.{quote(found.name)}")
     names = [column.casefold() for column in found.columns]
