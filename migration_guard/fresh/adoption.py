@@ -15,6 +15,7 @@ from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh.building import BuildFailed
 from migration_guard.fresh.check import FreshCheck, check_fresh
 from migration_guard.planning.digests import is_fingerprint
+from migration_guard.planning.foreign_tables import names_of
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import scan
 from migration_guard.planning.new_migration import choose_folder, lock_folders
@@ -77,9 +78,9 @@ def take_over(request: TakeOver, observe: events.Observer = lambda _event: None)
 def prove(
     alias: str, adoptions: Sequence[Adoption], observe: events.Observer = lambda _event: None
 ) -> Checked:
-    """Compare the database with a build of what it has recorded; the tools' tables may differ."""
-    tables = tuple(adoption.table.rpartition(".")[2] for adoption in adoptions)
-    request = FreshCheck(alias, drift=True, only_applied=True, ignore=tables)
+    """Compare the database with a build of what it has recorded; what is the tools' may differ."""
+    names = [name for adoption in adoptions for name in (adoption.table, *names_of(adoption.tool))]
+    request = FreshCheck(alias, drift=True, only_applied=True, ignore=tuple(names))
     return check_fresh(request, observe)
 
 

@@ -38,6 +38,13 @@ def tables_of(tool: str) -> list[ForeignTable]:
     return [known for known in TABLES if known.tool == tool and known.is_history]
 
 
+def names_of(tool: str) -> tuple[str, ...]:
+    """Return the names of a tool's tables and schemas, as drift knows them."""
+    tables = [known for known in TABLES if known.tool == tool]
+    names = [f"{known.schema}.{known.table}" if known.schema else known.table for known in tables]
+    return (*names, *dict.fromkeys(known.schema for known in tables if known.schema))
+
+
 def find_known(table: str, columns: Iterable[str], schema: str = "") -> ForeignTable | None:
     """Return what a table of this name with these columns is, None for a table of nobody's.
 
@@ -67,6 +74,13 @@ TABLES: Final = (
     *_tables("golang-migrate", "schema_migrations", columns="version dirty"),
     *_tables(
         "Supabase", "schema_migrations", columns="version statements", schema="supabase_migrations"
+    ),
+    *_tables(
+        "Supabase",
+        "seed_files",
+        columns="path hash",
+        schema="supabase_migrations",
+        is_history=False,
     ),
     *_tables("Active Record", "ar_internal_metadata", columns="key value", is_history=False),
     *_tables("Ecto", "schema_migrations", columns="version inserted_at"),
