@@ -295,3 +295,97 @@ def test_own_table_with_other_columns_is_adopted(database, migrations, guard, tm
 
     assert (written.code, result.code) == (0, 0), written.err + result.err
     assert history(database) == ["1_step", "2_step"]
+
+
+# Where no database can be made
+
+
+@pytest.fixture
+def without_createdb(postgres):
+    """Give a function that makes Django's user one who may not create databases."""
+    role = f"nobody_{postgres.settings['NAME']}"
+    before = {name: postgres.settings.get(name) for name in ("USER", "PASSWORD")}
+    postgres.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD 'swordfish'")
+    postgres.execute(f'GRANT ALL ON SCHEMA public TO "{role}"')
+    postgres.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"')
+
+    def become():
+        postgres.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"')
+        postgres.configure(USER=role, PASSWORD="swordfish")
+
+    yield become
+    postgres.configure(**before)
+    postgres.execute(f'DROP OWNED BY "{role}"')
+    postgres.execute(f'DROP ROLE "{role}"')
+
+
+def test_adopt_when_no_database_can_be_made_records_and_says_not_proven(
+    postgres, migrations, guard, tmp_path, without_createdb
+):
+    migrations({})
+    make_table(postgres, "goose")
+    goose_ran(postgres, [(1, True)])
+    postgres.execute(SQL[0])
+    without_createdb()
+
+    written = guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "g", SQL[:1]))
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert written.code == 0
+    assert "Written, not built: " in written.err
+    assert "manage.py checkschema --fresh" in written.err
+    assert result.code == 0, result.err
+    assert "Recorded, not proven: " in result.err
+    assert "manage.py checkschema --drift" in result.err
+    assert "swordfish" not in result.err + written.err
+    assert history(postgres) == IDS[:1]
+
+
+def test_files_when_they_do_not_build_are_not_written(database, migrations, guard, tmp_path):
+    folder = migrations({})
+    origin = goose_folder(tmp_path / "goose", [SQL[0], "ALTER TABLE nowhere ADD COLUMN x int"])
+
+    result = guard("makesqlmigration", "--from", "goose", origin)
+
+    assert result.code == 1
+    assert f"00002_step_2 is {origin}/00002_step_2.sql" in result.err
+    assert "Nothing was written." in result.err
+    assert "--from database" in result.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["goos", "x"], "Did you mean goose?"),
+        (["goose"], "needs one folder"),
+        (["goose", "nowhere"], "is not a folder"),
+        (["table", "."], "--table NAME"),
+        (["table", ".", "--table", "applied_migrations"], "the name of our own table"),
+        (["goose", ".", "--sql", "SELECT 1"], "Leave NAME, --empty and --sql out"),
+    ],
+)
+def test_from_when_it_is_not_understood_says_what_is(args, words, sqlite, migrations, guard):
+    migrations({})
+
+    result = guard("makesqlmigration", "--from", *args)
+
+    assert result.code in (1, 2)
+    assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--adopt", "--target", "1"], "records what another tool has applied"),
+        (["--accept-edit", "x", "--reason", "y"], "with --adopt"),
+        (["--adopt", "--reason", "y"], "go together"),
+        (["--adopt", "--accept-edit", "0001_x", "--reason", "y"], "no checksum differs"),
+    ],
+)
+def test_adopt_when_options_do_not_fit_gives_2(args, words, sqlite, migrations, guard, tmp_path):
+    migrations({})
+    make_table(sqlite, "goose")
+    assert guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "goose")).code == 0
+
+    refused(guard, 2, words, args=args)
