@@ -1,6 +1,7 @@
 """Taking over another tool's files, with a build of them; and the proof of an adopted history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def take_over(request: TakeOver, observe: events.Observer = lambda _event: None)
     _refuse_table(request)
     tool = readers.load(request.tool, source.columns)
     folders = conf.load().folders(request.alias)
-    with lock_folders(folders):
+    with _present(folders), lock_folders(folders):
         names, _problems = scan(folders)
         target = choose_folder(names, folders, request.target)
         try:
@@ -73,6 +74,21 @@ def take_over(request: TakeOver, observe: events.Observer = lambda _event: None)
             not_built = _build(request.alias, files, observe)
     down_parts = sum(file.down_parts for file in new)
     return TakenOver(tool.title, paths, down_parts, tuple(notes), not_built)
+
+
+@contextmanager
+def _present(folders: Sequence[Path]) -> Iterator[None]:
+    """Make the first folder where none is there yet; take it away again if the block fails."""
+    if any(folder.exists() for folder in folders):
+        yield
+        return
+    folders[0].mkdir(parents=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folders[0].rmdir()
+        raise
 
 
 def prove(

@@ -11,6 +11,7 @@ from typing import Final
 
 from django.apps import apps
 
+from migration_guard.adopting import record
 from migration_guard.exceptions import CannotTell
 from migration_guard.linter import grammar
 from migration_guard.linter.danger.walk import Walk
@@ -21,7 +22,7 @@ from migration_guard.linter.order.search_path import SearchPath
 from migration_guard.linter.order.simulate import Run, simulate
 from migration_guard.planning import files as planning_files
 from migration_guard.planning import foreign_formats, near_misses, no_effect
-from migration_guard.planning.digests import fingerprint
+from migration_guard.planning.digests import fingerprint, is_fingerprint
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import FileName, scan
@@ -116,11 +117,28 @@ class Source:
 
     @cached_property
     def new_files(self) -> frozenset[str]:
-        """The ids of the migrations that are not merged, or whose SQL this branch edited."""
+        """The ids of the migrations that are not merged, or whose SQL this branch edited.
+
+        What was taken over from another tool is history, as long as it is the text of then.
+        """
         base = self.context.merge_base
+        files = [file for file in self.files if not self._is_adopted(file)]
         if base is None:
-            return frozenset(file.id for file in self.files)
-        return frozenset(file.id for file in self.files if self._is_new(file, base))
+            return frozenset(file.id for file in files)
+        return frozenset(file.id for file in files if self._is_new(file, base))
+
+    @cached_property
+    def _adopted(self) -> dict[str, tuple[str, str]]:
+        """The fingerprints of what was taken over, with the vendor of each, by id."""
+        return {
+            migration.id: (migration.fingerprint, source.vendor)
+            for source in record.read(self.folders)
+            for migration in source.migrations
+        }
+
+    def _is_adopted(self, file: MigrationFile) -> bool:
+        known = self._adopted.get(file.id)
+        return known is not None and is_fingerprint(known[0], file.text, known[1])
 
     @cached_property
     def walk(self) -> Walk:

@@ -261,8 +261,9 @@ class Survey:
 
     def refuse_unadopted(self) -> None:
         """Raise CannotTell where another tool has run, or may have run, what would run now."""
-        recorded, to_run = self.recorded, self.to_run()
-        guard.refuse_unadopted(self.connection, self.facts, self.read_sources(), recorded, to_run)
+        if to_run := self.to_run():
+            sources = self.read_sources()
+            guard.refuse_unadopted(self.connection, self.facts, sources, self.recorded, to_run)
 
     def add_growth(self) -> None:
         """Add a warning where another tool went on after its history was adopted."""

@@ -179,6 +179,22 @@ def test_check_when_the_tool_went_on_warns(database, taken, guard):
     assert "goose ran 99 after its history was adopted (goose_db_version)" in loud.err
 
 
+def test_static_guard_when_files_were_taken_over_judges_their_order_not_their_danger(
+    sqlite, migrations, guard, tmp_path
+):
+    folder = migrations({})
+    origin = goose_folder(tmp_path / "goose", [SQL[0], "DELETE FROM a", "DROP TABLE a"])
+    assert guard("makesqlmigration", "--from", "goose", origin).code == 0
+
+    history_of_then = guard("checksqlmigrations")
+    path = folder / f"{IDS[1]}.sql"
+    path.write_text(path.read_text().replace("a;", "a WHERE true;"))
+    edited = guard("checksqlmigrations")
+
+    assert "blanket-delete" not in history_of_then.out
+    assert "blanket-delete" in edited.out
+
+
 # Other tools
 
 
@@ -352,6 +368,20 @@ def test_files_when_they_do_not_build_are_not_written(database, migrations, guar
     assert "Nothing was written." in result.err
     assert "--from database" in result.err
     assert list(folder.iterdir()) == []
+
+
+def test_folder_when_it_is_not_there_is_made_for_files_that_build(
+    sqlite, migrations, guard, tmp_path
+):
+    folder = migrations({})
+    folder.rmdir()
+    bad = guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "bad", ["SELEC"]))
+    assert not folder.exists()
+
+    good = guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "good"))
+
+    assert (bad.code, good.code) == (1, 0), bad.err + good.err
+    assert len(list(folder.glob("*.sql"))) == len(SQL)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from migration_guard.running.adoption.foreign_rows import (
     read_table,
 )
 from migration_guard.running.connection import Connection
+from migration_guard.running.errors import StatementError
 from migration_guard.running.facts import Facts
 
 RULE = "other-tool"
@@ -126,8 +127,14 @@ def _is_of_project(table: FoundTable) -> bool:
 
 
 def _has_rows(connection: Connection, history: ForeignTable, table: FoundTable) -> bool:
-    """Return whether a migration has run; goose's first row is none."""
-    rows = read_table(connection, table)
+    """Return whether a migration has run; goose's first row is none.
+
+    A table that may not be read is taken for one with rows.
+    """
+    try:
+        rows = read_table(connection, table)
+    except StatementError:
+        return True
     if "version_id" in history.columns:
         return any(int(row["version_id"]) != 0 for row in rows)
     return bool(rows)
