@@ -130,6 +130,12 @@ def _choose_ids(files: Sequence[ForeignFile], taken: Sequence[FileName]) -> list
     """Return the ids: with the tool's numbers where these give its order, else counted anew."""
     highest = taken[-1].number if taken else -1
     kept = [_kept_id(file) for file in files]
+    there = {name.id for name in taken} & {*filter(None, kept)}
+    if there:
+        raise ForeignProblem(
+            f"{min(there)}.sql is there already. Where a run was killed, delete what it left, and "
+            "run again; files of the tool itself belong into another folder."
+        )
     if None not in kept:
         ids = [new_id for new_id in kept if new_id is not None]
         keys = [(number_of(new_id) or 0, new_id) for new_id in ids]

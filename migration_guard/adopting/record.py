@@ -5,12 +5,12 @@ It lies beside the files. The database step reads it instead of the tool's own f
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.planning import regular_files
 
 RECORD: Final = "_adopted.json"
 _VERSION: Final = 1
@@ -49,8 +49,15 @@ def read(folders: Iterable[Path]) -> list[Source]:
     """Return all that was taken over into these folders. Raises CannotTell for a broken file."""
     sources: list[Source] = []
     for path in dict.fromkeys(folder / RECORD for folder in folders):
-        with suppress(FileNotFoundError):
-            sources += _parse(path, path.read_bytes())
+        try:
+            sources += _parse(path, regular_files.read_bytes(str(path)))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise CannotTell(
+                f"{path} cannot be read: {error.strerror or error}.",
+                "Make it readable for the user who runs the migrations.",
+            ) from error
     return sources
 
 

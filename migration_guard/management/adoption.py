@@ -7,6 +7,7 @@ from typing import Any
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
+from migration_guard.problems import errors
 from migration_guard.reports import adoption, json, text
 from migration_guard.results import Outcome
 
@@ -85,6 +86,7 @@ def add_adopt(parser: ArgumentParser) -> None:
 def finish(command: GuardCommand, outcome: Outcome, options: dict[str, Any]) -> tuple[int, str]:
     """Report an adoption and prove it; return the exit code and the message."""
     command.tell(adoption.recording(outcome))
+    command.tell(text.problems(errors(outcome.problems)))
     if not any(item.ids for item in outcome.adoptions):
         return 0, ""
     # Imported late: only an adoption makes a database here.

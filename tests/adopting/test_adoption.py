@@ -68,6 +68,7 @@ def test_two_commands_when_the_tool_ran_some_record_these_and_prove_it(database,
     assert {"a", "b", "c"} <= tables(database)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_adopt_when_a_version_was_undone_leaves_it_pending(database, taken, guard):
     goose_ran(database, [(1, True), (2, True), (2, False)])
     database.execute("DROP TABLE b")
@@ -102,6 +103,7 @@ def test_adopt_when_the_schema_is_another_records_and_names_the_difference(datab
     assert guard("runsqlmigrations", "--adopt").code == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_adopt_when_a_file_was_edited_since_stops_and_records_nothing(database, taken, guard):
     goose_ran(database, [(1, True), (2, True)])
     path = taken / f"{IDS[0]}.sql"
@@ -112,12 +114,14 @@ def test_adopt_when_a_file_was_edited_since_stops_and_records_nothing(database, 
     assert tables(database) == {"a", "b", "goose_db_version"}
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_adopt_when_the_tool_ran_what_is_not_taken_over_names_it(database, taken, guard):
     goose_ran(database, [(1, True), (2, True), (77, True)])
 
     refused(guard, 1, "77 is applied", "makesqlmigration --from goose DIR", args=["--adopt"])
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_adopt_when_the_files_grew_takes_over_what_is_new(database, taken, guard, tmp_path):
     goose_ran(database, [(1, True), (2, True)])
     assert guard("runsqlmigrations", "--adopt").code == 0
@@ -148,6 +152,7 @@ def test_run_when_the_history_is_not_adopted_stops_with_2(database, taken, guard
         )
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_run_when_the_tool_has_run_nothing_here_runs_all(database, taken, guard):
     goose_ran(database, [])
     for table in "ab":
@@ -159,10 +164,39 @@ def test_run_when_the_tool_has_run_nothing_here_runs_all(database, taken, guard)
     assert history(database) == IDS
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_adopt_when_there_is_no_table_of_the_tool_gives_2(database, taken, guard):
     database.execute("DROP TABLE goose_db_version")
 
     refused(guard, 2, "There is not a table of goose", "without --adopt", args=["--adopt"])
+
+
+def test_adopt_when_the_order_has_a_gap_records_and_names_it(sqlite, migrations, guard, tmp_path):
+    migrations({})
+    make_table(sqlite, "goose")
+    for sql in (SQL[0], SQL[2]):
+        sqlite.execute(sql)
+    goose_ran(sqlite, [(1, True), (3, True)])
+    assert guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "goose")).code == 0
+
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert "00002_step_2" in result.err
+    assert "--allow-out-of-order" in result.err
+
+
+BROKEN_ROWS = ["NULL, 1, '2025-03-01'", "1, 1, 'never'", "1, 1, NULL"]
+
+
+@pytest.mark.parametrize("row", BROKEN_ROWS)
+def test_adopt_when_a_row_is_none_of_the_tool_is_refused(row, sqlite, migrations, guard, tmp_path):
+    migrations({})
+    sqlite.execute("CREATE TABLE goose_db_version (id int, version_id, is_applied, tstamp)")
+    sqlite.execute(f"INSERT INTO goose_db_version VALUES (1, {row})")
+    assert guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "goose")).code == 0
+
+    refused(guard, 1, "goose_db_version, the table of goose: ", args=["--adopt"])
 
 
 def test_check_when_the_tool_went_on_warns(database, taken, guard):
@@ -292,6 +326,7 @@ def test_golang_migrate_when_its_row_is_dirty_is_refused_else_believed(
     assert history(database) == ["1_s", "2_s"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_own_table_with_other_columns_is_adopted(database, migrations, guard, tmp_path):
     migrations({})
     folder = tmp_path / "sql"
@@ -357,6 +392,7 @@ def test_adopt_when_no_database_can_be_made_records_and_says_not_proven(
     assert history(postgres) == IDS[:1]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_files_when_they_do_not_build_are_not_written(database, migrations, guard, tmp_path):
     folder = migrations({})
     origin = goose_folder(tmp_path / "goose", [SQL[0], "ALTER TABLE nowhere ADD COLUMN x int"])

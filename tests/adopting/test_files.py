@@ -106,6 +106,11 @@ def test_file_when_no_directive_mends_it_is_named(text, words):
     assert words in str(refusal.value)
 
 
+def test_files_when_one_is_there_already_are_refused():
+    with pytest.raises(ForeignProblem, match=r"2_b\.sql is there already"):
+        ids("1_a", "2_b", taken=["2_b"])
+
+
 def test_files_when_two_have_one_key_are_named():
     with pytest.raises(ForeignProblem, match=r"db/1_a\.sql, db/1_b\.sql are all 1"):
         convert([file("1_a", key="1"), file("1_b", key="1")], [], "postgresql")

@@ -47,6 +47,8 @@ def read_rows(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Fo
     """Return all versions up to the one of the row. A dirty one is failed."""
     if not rows:
         return []
+    if len(rows) > 1:
+        raise ForeignProblem(f"It has {len(rows)} rows, and golang-migrate keeps one.")
     version = str(int(rows[0]["version"]))
     is_dirty = is_true(rows[0]["dirty"])
     if version == "-1":  # a first migration that failed on its way down

@@ -38,7 +38,7 @@ def find_table(
     if found is None:
         return None
     known = (table.columns for table in tables_of(tool.title))
-    needed = {column.casefold() for column in source.columns} or next(known, frozenset())
+    needed = frozenset(map(str.casefold, source.columns)) or next(known, frozenset())
     if not needed <= {column.casefold() for column in found.columns}:
         raise CannotTell(
             f"{source.table} has the columns {', '.join(found.columns)}, and a table of "
@@ -74,19 +74,28 @@ def read_source(
 
     Raises Refused, which names what no reader understands.
     """
+    if source.tool not in readers.MODULES:
+        raise CannotTell(
+            f'_adopted.json names the tool "{source.tool}", for which there is no reader.',
+            "Install the version of the app that wrote it, or a later one.",
+        )
     tool = readers.load(source.tool, source.columns)
     found = find_table(connection, facts, tool, source)
     if found is None:
         return tool, None, ()
     keys = [migration.key for migration in source.migrations]
+    reason = ""
     try:
         _check_side(connection, facts, tool)
         return tool, found, tool.read_rows(read_table(connection, found), keys)
     except ForeignProblem as problem:
-        raise Refused(
-            f"{found.label}, the table of {tool.title}: {problem} Nothing was recorded.",
-            f"Correct it with {tool.title}, and run --adopt again.",
-        ) from problem
+        reason = str(problem)
+    except (ValueError, TypeError, KeyError) as error:  # a value that the tool never writes
+        reason = f"a row is none of {tool.title} ({error})."
+    raise Refused(
+        f"{found.label}, the table of {tool.title}: {reason} Nothing was recorded.",
+        f"Correct it with {tool.title}, and run --adopt again.",
+    )
 
 
 def _check_side(connection: Connection, facts: Facts, tool: ForeignTool) -> None:
