@@ -48,9 +48,9 @@ def test_numbers_when_they_give_the_order_are_kept_else_counted_anew(names, take
 
 
 def test_numbers_when_many_are_counted_are_wide_enough():
-    new = ids(*(f"x{place}" for place in range(10_000)))
+    new = ids(*(f"x{place}" for place in range(2_000)))
 
-    assert (new[0], new[-1]) == ("00001_x0", "10000_x9999")
+    assert (new[0], new[-1]) == ("0001_x0", "2000_x1999")
 
 
 def test_number_when_it_comes_twice_the_later_file_allows_it():
