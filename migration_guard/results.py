@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from migration_guard.exceptions import GuardError
+from migration_guard.planning.foreign_tables import names_of
 from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.one_order import Step
 from migration_guard.planning.plan import Plan, Planned, State
@@ -45,6 +46,11 @@ class Adoption(NamedTuple):
     def ids(self) -> tuple[str, ...]:
         """The ids to record, in order of time."""
         return tuple(migration_id for migration_id, _time in self.recorded)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The tool's tables and schemas, as drift knows them."""
+        return tuple(dict.fromkeys((self.table, *names_of(self.tool))))
 
 
 class TakenOver(NamedTuple):

@@ -16,7 +16,6 @@ from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh.building import BuildFailed
 from migration_guard.fresh.check import FreshCheck, check_fresh
 from migration_guard.planning.digests import is_fingerprint
-from migration_guard.planning.foreign_tables import names_of
 from migration_guard.planning.history_rows import HISTORY_TABLE
 from migration_guard.planning.names import scan
 from migration_guard.planning.new_migration import choose_folder, lock_folders
@@ -95,8 +94,8 @@ def prove(
     alias: str, adoptions: Sequence[Adoption], observe: events.Observer = lambda _event: None
 ) -> Checked:
     """Compare the database with a build of what it has recorded; what is the tools' may differ."""
-    names = [name for adoption in adoptions for name in (adoption.table, *names_of(adoption.tool))]
-    request = FreshCheck(alias, drift=True, only_applied=True, ignore=tuple(names))
+    names = tuple(name for adoption in adoptions for name in adoption.own_names)
+    request = FreshCheck(alias, drift=True, only_applied=True, ignore=names)
     return check_fresh(request, observe)
 
 

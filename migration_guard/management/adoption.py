@@ -95,15 +95,15 @@ def finish(command: GuardCommand, outcome: Outcome, options: dict[str, Any]) -> 
     with Progress(command.stderr, min(options["verbosity"], 1), applied=False) as observe:
         checked = prove(options["database"], outcome.adoptions, observe)
     if isinstance(checked.error, GuardError):
-        command.tell(adoption.proof(checked))
+        command.tell(adoption.proof(checked, outcome.adoptions))
         return 0, ""
     if checked.violations or checked.unknown:
         command.tell(text.schema_check(checked))
     else:
-        command.tell(adoption.proof(checked))
+        command.tell(adoption.proof(checked, outcome.adoptions))
     if not checked.violations:
         return 0, ""
     return 1, (
         f"The history is recorded. {text.verdict(checked)}\n"
-        "Next, when each is decided: manage.py checkschema --drift"
+        f"Next, when each is decided: {adoption.drift_command(outcome.adoptions)}"
     )

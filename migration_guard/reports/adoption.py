@@ -1,6 +1,6 @@
 """What was, or would be, taken over from another tool, as text for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from migration_guard.planning.names import list_ids
 from migration_guard.reports.text import count, moment, tally
@@ -40,14 +40,23 @@ def recording(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def proof(checked: Checked) -> str:
+def proof(checked: Checked, adoptions: Sequence[Adoption]) -> str:
     """Return whether the database is what the recorded files make, where that was compared."""
-    if checked.error is not None:
-        return (
-            f"Recorded, not proven: {checked.error.message}\n"
-            "Next, with a user who may create databases: manage.py checkschema --drift"
-        )
-    return f"Proof: {tally(checked)}"
+    if checked.error is None:
+        return f"Proof: {tally(checked)}"
+    return (
+        f"Recorded, not proven: {checked.error.message}\n"
+        f"Next, with a user who may create databases: {drift_command(adoptions)}"
+    )
+
+
+def drift_command(adoptions: Sequence[Adoption]) -> str:
+    """Return the command that compares later, and leaves the tools' own tables out."""
+    names = dict.fromkeys(name for adoption in adoptions for name in adoption.own_names)
+    command = f"manage.py checkschema --drift --ignore {' '.join(names)}"
+    if any(adoption.pending for adoption in adoptions):
+        return f"{command}, once what is pending has run"
+    return command
 
 
 def taken_over(taken: TakenOver) -> str:
