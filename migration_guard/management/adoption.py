@@ -85,7 +85,8 @@ def add_adopt(parser: ArgumentParser) -> None:
 
 def finish(command: GuardCommand, outcome: Outcome, options: dict[str, Any]) -> tuple[int, str]:
     """Report an adoption and prove it; return the exit code and the message."""
-    command.tell(adoption.recording(outcome))
+    tell = command.tell if options["verbosity"] else lambda _text: None
+    tell(adoption.recording(outcome))
     command.tell(text.problems(errors(outcome.problems)))
     if not any(item.ids for item in outcome.adoptions):
         return 0, ""
@@ -100,7 +101,7 @@ def finish(command: GuardCommand, outcome: Outcome, options: dict[str, Any]) -> 
     if checked.violations or checked.unknown:
         command.tell(text.schema_check(checked))
     else:
-        command.tell(adoption.proof(checked, outcome.adoptions))
+        tell(adoption.proof(checked, outcome.adoptions))
     if not checked.violations:
         return 0, ""
     return 1, (

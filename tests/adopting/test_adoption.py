@@ -206,6 +206,25 @@ def test_adopt_when_a_row_is_none_of_the_tool_is_refused(row, sqlite, migrations
     refused(guard, 1, "goose_db_version, the table of goose: ", args=["--adopt"])
 
 
+def test_adopt_when_the_table_was_dropped_since_has_nothing_left_to_do(
+    sqlite, migrations, guard, tmp_path
+):
+    migrations({})
+    make_table(sqlite, "goose")
+    sqlite.execute(SQL[0])
+    goose_ran(sqlite, [(1, True)])
+    assert guard("makesqlmigration", "--from", "goose", goose_folder(tmp_path / "goose")).code == 0
+    assert guard("runsqlmigrations", "--adopt").code == 0
+    sqlite.execute("DROP TABLE goose_db_version")
+
+    again = guard("runsqlmigrations", "--adopt")
+
+    assert again.code == 0, again.err
+    assert "Nothing to adopt from goose" in again.err
+    assert guard("runsqlmigrations").code == 0
+    assert history(sqlite) == IDS
+
+
 def test_check_when_the_tool_went_on_warns(database, taken, guard):
     goose_ran(database, [(1, True), (2, True)])
     assert guard("runsqlmigrations", "--adopt").code == 0

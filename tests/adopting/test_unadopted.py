@@ -101,6 +101,22 @@ def test_run_beside_the_tool_of_another_schema_that_is_the_tools_own_stops(
     refused(guard, 2, "drizzle.__drizzle_migrations holds the history of Drizzle")
 
 
+def test_run_beside_a_table_that_may_not_be_read_stops(postgres, migrations, guard):
+    make_table(postgres, "goose")
+    role = f"nobody_{postgres.settings['NAME']}"
+    postgres.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD 'swordfish'")
+    postgres.execute(f'GRANT ALL ON SCHEMA public TO "{role}"')
+    before = {name: postgres.settings.get(name) for name in ("USER", "PASSWORD")}
+    postgres.configure(USER=role, PASSWORD="swordfish")
+    migrations(FILES)
+    try:
+        refused(guard, 2, "goose_db_version holds the history of goose")
+    finally:
+        postgres.configure(**before)
+        postgres.execute(f'DROP OWNED BY "{role}"')
+        postgres.execute(f'DROP ROLE "{role}"')
+
+
 def test_run_when_a_history_was_begun_asks_no_more(database, migrations, guard):
     make_table(database, "goose")
     goose_ran(database, [(1, True)])

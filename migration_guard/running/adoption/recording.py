@@ -40,10 +40,13 @@ def decide(
     missing = []
     for source in sources:
         tool, found, rows = read_source(connection, facts, source)
-        if found is None:
-            missing.append(source.table or f"a table of {tool.title}")
+        name = found.label if found is not None else source.table or f"a table of {tool.title}"
+        is_begun = any(migration.id in recorded.rows for migration in source.migrations)
+        if found is None and not is_begun:
+            missing.append(name)
             continue
-        request = Request(tool, source, found.label, by_id, settled, accepted)
+        # Without its table, which may be dropped after the adoption, nothing is left to record.
+        request = Request(tool, source, name, by_id, settled, accepted)
         decisions.append(decision.decide(request, rows))
     if missing and not decisions:
         raise CannotTell(
