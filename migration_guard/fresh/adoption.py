@@ -102,12 +102,13 @@ def prove(
 def _build(alias: str, files: Sequence[NewFile], observe: events.Observer) -> GuardError | None:
     """Build all files; return why it could not be tried. Raises Refused where one fails."""
     error = check_fresh(FreshCheck(alias), observe).error
-    if error is None or isinstance(error, CannotTell):
+    if error is None or error.returncode == CannotTell.returncode:
         return error
     if not isinstance(error, BuildFailed):
         raise error
-    failed = [file for file in files if file.id in error.message]
-    original = f"{failed[0].id} is {failed[0].original.path}. " if failed else ""
+    named = (file for file in files if file.id in error.message)
+    failed = max(named, key=lambda file: len(file.id), default=None)
+    original = f"{failed.id} is {failed.original.path}. " if failed is not None else ""
     raise Refused(
         f"{error.message}\n{original}The files do not build an empty database. {_NOTHING}",
         "Databases that run on them were made in another way. To take over the schema as it is: "
