@@ -5,10 +5,12 @@ from migration_guard.operations import RequiresSQL
 class Migration(migrations.Migration):
     operations = [RequiresSQL("0027"), ...]
 
-It changes nothing and runs nothing. Where the SQL migration is not applied, ``migrate`` stops and
-names the command to type. Fresh databases and test databases are built in the order it asks for.
+It runs nothing; ``state_operations`` tell Django which models the SQL made, as those of RunSQL do.
+Where the SQL migration is not applied, ``migrate`` stops and names the command to type. Fresh
+databases and test databases are built in the order it asks for.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -30,15 +32,18 @@ class RequiresSQL(Operation):
     reversible = True
     reduces_to_sql = False
 
-    def __init__(self, migration: str) -> None:
+    def __init__(self, migration: str, state_operations: Sequence[Operation] = ()) -> None:
         self.migration = str(migration)
+        self.state_operations = list(state_operations)
         number = int(migration) if self.migration.isdecimal() else number_of(self.migration)
         if number is None:
             raise ValueError(f'RequiresSQL takes a number ("0027") or an id, not {migration!r}.')
         self.number = number
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Change nothing."""
+        """Change the state as the SQL changed the database, as RunSQL does."""
+        for operation in self.state_operations:
+            operation.state_forwards(app_label, state)
 
     def database_forwards(
         self,
@@ -71,7 +76,8 @@ class RequiresSQL(Operation):
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Return what Django writes into a migration file."""
-        return self.__class__.__name__, [self.migration], {}
+        state = {"state_operations": self.state_operations} if self.state_operations else {}
+        return self.__class__.__name__, [self.migration], state
 
     def describe(self) -> str:
         """Return the line for ``migrate --plan``."""

@@ -22,6 +22,7 @@ class Vendor(NamedTuple):
     statement_work: str
     row_counter: str
     run_lock: str
+    bind: str
     reader: str
     host: str
 
@@ -34,6 +35,7 @@ VENDORS: Final = {
         statement_work=f"{_RUNNING}.postgresql.statement_work.PostgreSQLStatementWork",
         row_counter=f"{_RUNNING}.postgresql.row_counter.PostgreSQLRowCounter",
         run_lock=f"{_RUNNING}.postgresql.lock.AdvisoryLock",
+        bind=f"{_RUNNING}.postgresql.parameters.bind",
         reader="migration_guard.schema.readers.postgresql.tables.read",
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
     ),
@@ -44,6 +46,7 @@ VENDORS: Final = {
         statement_work=f"{_RUNNING}.sqlite.statement_work.SQLiteStatementWork",
         row_counter=f"{_RUNNING}.sqlite.row_counter.SQLiteRowCounter",
         run_lock=f"{_RUNNING}.sqlite.lock.FileLock",
+        bind=f"{_RUNNING}.sqlite.parameters.bind",
         reader="migration_guard.schema.readers.sqlite.tables.read",
         host="migration_guard.fresh.sqlite.SQLiteHost",
     ),
@@ -54,6 +57,7 @@ VENDORS: Final = {
         statement_work=f"{_RUNNING}.mysql.statement_work.MySQLStatementWork",
         row_counter=f"{_RUNNING}.mysql.row_counter.MySQLRowCounter",
         run_lock=f"{_RUNNING}.mysql.lock.NamedLock",
+        bind=f"{_RUNNING}.mysql.parameters.bind",
         reader="migration_guard.schema.readers.mysql.tables.read",
         host="migration_guard.fresh.mysql.MySQLHost",
     ),

@@ -8,6 +8,8 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
+from django.db.migrations.operations import SeparateDatabaseAndState
+from django.db.migrations.operations.base import Operation
 
 from migration_guard.exceptions import Refused
 from migration_guard.operations import RequiresSQL
@@ -55,7 +57,7 @@ def has_requirements() -> bool:
         loader = MigrationLoader(None)
     except LOADER_ERRORS:  # ``migrate`` has a better message
         return False
-    return any(_needs(migration) for migration in loader.disk_migrations.values())
+    return any(needs_of(migration.operations) for migration in loader.disk_migrations.values())
 
 
 def refuse_unusable(loader: MigrationLoader, wrapper: BaseDatabaseWrapper) -> None:
@@ -85,16 +87,18 @@ def _django_migration(migration: Migration, loader: MigrationLoader) -> DjangoMi
     key = key_of(migration)
     after = frozenset(node.key for node in loader.graph.node_map[key].parents)
     replaces = frozenset((app, name) for app, name in migration.replaces)
-    return DjangoMigration(key, after, _needs(migration), replaces)
+    return DjangoMigration(key, after, needs_of(migration.operations), replaces)
 
 
-def _needs(migration: Migration) -> tuple[tuple[int, str], ...]:
-    """Return the SQL migrations that a Django migration requires, as number and name."""
-    return tuple(
-        (operation.number, operation.migration)
-        for operation in migration.operations
-        if isinstance(operation, RequiresSQL)
-    )
+def needs_of(operations: Sequence[Operation]) -> tuple[tuple[int, str], ...]:
+    """Return the SQL migrations that operations of Django require, as number and name."""
+    needs: list[tuple[int, str]] = []
+    for operation in operations:
+        if isinstance(operation, RequiresSQL):
+            needs.append((operation.number, operation.migration))
+        elif isinstance(operation, SeparateDatabaseAndState):
+            needs += needs_of(operation.database_operations)
+    return tuple(needs)
 
 
 def _find_in_graph(key: Key, loader: MigrationLoader) -> set[Key]:

@@ -1,0 +1,1 @@
+"""Django's migrations that only run SQL, as files of ours."""

@@ -1,0 +1,186 @@
+"""Take over apps: write the SQL files, then let their migrations require them.
+
+The SQL is written first, so that a kill in between loses none of it, and the next run goes on.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import reload
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from django.db import connections, router
+from django.db.migrations.loader import MigrationLoader
+
+from migration_guard import conf
+from migration_guard.adopting import record
+from migration_guard.adopting.files import NewFile, convert, writing
+from migration_guard.adopting.record import Source
+from migration_guard.adopting.runsql.selection import LeftOut, Taken, graph_order, select
+from migration_guard.adopting.runsql.source_edit import edit_source
+from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.planning import files as planning_files
+from migration_guard.planning.directives import Directives
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.names import FileName, number_of
+from migration_guard.planning.one_order import DjangoMigration, Project, order
+from migration_guard.running import connecting
+from migration_guard.running.django_graph import needs_of
+
+TABLE: Final = "django_migrations"
+
+
+class Conversion(NamedTuple):
+    """What becomes of some apps, before anything is written.
+
+    ``ids`` has the SQL migration of each one in ``taken``; ``files`` are those to be written, since
+    others are there from a conversion that was interrupted. ``others`` are databases where Django
+    ran the SQL too, and where no file of ours runs.
+    """
+
+    vendor: str
+    folder: Path
+    taken: tuple[Taken, ...]
+    ids: Mapping[str, str]
+    files: tuple[NewFile, ...]
+    left: tuple[LeftOut, ...]
+    others: tuple[str, ...]
+
+    @property
+    def reverse_count(self) -> int:
+        """How many operations have SQL for the way back, which is left out."""
+        return sum(item.file.down_parts for item in self.taken)
+
+
+def plan_conversion(apps: Sequence[str], alias: str, folder: Path | None = None) -> Conversion:
+    """Return what becomes of ``apps``. Raises CannotTell and Refused."""
+    wrapper = connecting.supported_connection(alias, read_only=True)
+    settings = conf.load()
+    folders = settings.folders(alias)
+    target = folder or folders[0]
+    _refuse_unshared(target, alias)
+    selection = select(apps, wrapper)
+    present = planning_files.read(folders, wrapper.vendor, settings.environments)
+    if present.problems:
+        raise Refused("The files that are there have problems.", "", present.problems)
+    ids = _ids_of_record(folders, present.files)
+    new = convert(
+        [item.file for item in selection.taken if item.file.key not in ids],
+        [file.name for file in present.files],
+        wrapper.vendor,
+    )
+    ids |= {file.original.key: file.id for file in new}
+    _refuse_circle(selection.loader, present.files, new, ids)
+    return Conversion(
+        wrapper.vendor,
+        target,
+        selection.taken,
+        ids,
+        new,
+        selection.left,
+        _other_databases(apps, alias),
+    )
+
+
+@contextmanager
+def carrying_out(conversion: Conversion) -> Iterator[tuple[Path, ...]]:
+    """Write the SQL files and edit the migrations; yield the paths of the SQL files.
+
+    All of it is taken back if anything fails, in the block too. The modules are loaded again, so
+    that Django's graph in this process is the new one.
+    """
+    source = Source("django", conversion.vendor, TABLE)
+    with ExitStack() as stack:
+        paths: tuple[Path, ...] = ()
+        if conversion.files:
+            paths = stack.enter_context(writing(conversion.files, conversion.folder, source))
+        undo = stack.enter_context(ExitStack())
+        for item in conversion.taken:
+            edited = edit_source(
+                item.source, item.migration.operations, conversion.ids[item.file.key]
+            )
+            undo.callback(_write, item, item.source)
+            _write(item, edited)
+        yield paths
+        undo.pop_all()
+
+
+def _ids_of_record(folders: Sequence[Path], files: Sequence[MigrationFile]) -> dict[str, str]:
+    """Return the ids of what was taken before, by Django's name for it."""
+    present = {file.id for file in files}
+    return {
+        migration.key: migration.id
+        for source in record.read(folders)
+        if source.tool == "django"
+        for migration in source.migrations
+        if migration.id in present
+    }
+
+
+def _refuse_unshared(folder: Path, alias: str) -> None:
+    """Refuse where another database waits for the same migrations and has other files."""
+    for other, folders in conf.load().dirs.items():
+        if other != alias and folder not in folders:
+            raise CannotTell(
+                f'"{other}" has SQL migrations of its own. On it RequiresSQL would wait for files '
+                f"of {folder}, which are none of them.",
+                f'Add {folder} to MIGRATION_GUARD["DIRS"]["{other}"]; nothing was written.',
+            )
+
+
+def _other_databases(apps: Sequence[str], alias: str) -> tuple[str, ...]:
+    """Return the databases without files of ours that Django's routers let the SQL run on."""
+    dirs = conf.load().dirs
+    return tuple(
+        other
+        for other in sorted(connections)
+        if other != alias
+        and not dirs.get(other)
+        and not connections[other].settings_dict["TEST"]["MIRROR"]
+        and any(router.allow_migrate(other, app) for app in apps)
+    )
+
+
+def _refuse_circle(
+    loader: MigrationLoader,
+    present: Sequence[MigrationFile],
+    new: Sequence[NewFile],
+    ids: Mapping[str, str],
+) -> None:
+    """Raise Refused where a file that is there waits for a migration that is taken."""
+    django = []
+    for key in graph_order(loader):
+        node, migration_id = loader.graph.node_map[key], ids.get(".".join(key))
+        needs = needs_of(loader.graph.nodes[key].operations)
+        if migration_id is not None:
+            needs = (*needs, (number_of(migration_id) or 0, migration_id))
+        after = frozenset(parent.key for parent in node.parents)
+        django.append(DjangoMigration(key, after, needs))
+    files = [*present, *map(_as_migration, new)]
+    order(Project(django, sorted(files, key=lambda file: file.key)))
+
+
+def _as_migration(file: NewFile) -> MigrationFile:
+    requires = tuple(
+        (app, name) for app, _, name in (r.partition(".") for r in file.original.requires)
+    )
+    name = FileName(file.id, number_of(file.id) or 0, None, str(file.original.path))
+    return MigrationFile(name, file.text, "", Directives(requires=requires))
+
+
+def _write(item: Taken, content: bytes) -> None:
+    """Replace a Python file as a whole, and load its module again."""
+    draft = item.path.with_name(f".{item.path.name}.new")
+    try:
+        draft.write_bytes(content)
+        draft.chmod(item.path.stat().st_mode)
+        draft.replace(item.path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise CannotTell(
+            f"{item.path} cannot be written: {error.strerror or error}.",
+            "Make it and its folder writable; no file was changed.",
+        ) from error
+    reload(sys.modules[type(item.migration).__module__])
