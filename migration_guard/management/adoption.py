@@ -9,7 +9,8 @@ from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.problems import errors
 from migration_guard.reports import adoption, json, text
-from migration_guard.results import Outcome
+from migration_guard.results import Outcome, TakenOver
+from migration_guard.running.events import Observer
 
 
 def add_from(parser: ArgumentParser) -> None:
@@ -20,7 +21,8 @@ def add_from(parser: ArgumentParser) -> None:
         dest="origin",
         nargs="+",
         metavar=("TOOL", "DIR"),
-        help="Write the files of TOOL in DIR as migrations, with _adopted.json, and build them.",
+        help="Write the files of TOOL in DIR as migrations, with _adopted.json, and build them; "
+        "django:APP (or several, with commas) takes the RunSQL of Django's own migrations.",
     )
     group.add_argument(
         "--table", default="", metavar="NAME", help="The tool's table, if it has another name."
@@ -35,26 +37,9 @@ def add_from(parser: ArgumentParser) -> None:
 
 
 def take_over(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]:
-    """Carry out ``makesqlmigration --from TOOL DIR``; return the exit code and the message."""
-    # Imported late: a plain makesqlmigration makes no database.
-    from migration_guard.fresh.adoption import TakeOver
-    from migration_guard.fresh.adoption import take_over as write_files
-
-    tool, *rest = options["origin"]
-    if len(rest) != 1:
-        raise CannotTell(
-            f"--from {tool} needs one folder, and has {len(rest)}.", f"Write --from {tool} DIR."
-        )
-    request = TakeOver(
-        options["database"],
-        tool,
-        Path(rest[0]),
-        options["table"],
-        tuple(options["columns"]),
-        options["dir"],
-    )
+    """Carry out ``makesqlmigration --from``; return the exit code and the message."""
     with Progress(command.stderr, min(options["verbosity"], 1), applied=False) as observe:
-        taken = write_files(request, observe)
+        taken = _take_over(options, observe)
     command.tell(adoption.taken_over(taken))
     if options["format"] == "json":
         command.say_document(json.taken_over(taken))
@@ -62,6 +47,34 @@ def take_over(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]
         for path in taken.paths:
             command.say(str(path))
     return 0, ""
+
+
+def _take_over(options: dict[str, Any], observe: Observer) -> TakenOver:
+    # Imported late: a plain makesqlmigration makes no database.
+    from migration_guard.fresh import adoption, django_conversion
+
+    tool, *rest = options["origin"]
+    kind, _colon, apps = tool.partition(":")
+    if kind == "django" and apps and not rest:
+        return django_conversion.convert(
+            apps.split(","), options["database"], options["dir"], observe
+        )
+    if kind == "django" or len(rest) != 1:
+        usage = "--from django:APP" if kind == "django" else f"--from {tool} DIR"
+        raise CannotTell(
+            f"--from {' '.join(options['origin'])} is not complete.", f"Write {usage}."
+        )
+    return adoption.take_over(
+        adoption.TakeOver(
+            options["database"],
+            tool,
+            Path(rest[0]),
+            options["table"],
+            tuple(options["columns"]),
+            options["dir"],
+        ),
+        observe,
+    )
 
 
 def add_adopt(parser: ArgumentParser) -> None:

@@ -16,11 +16,13 @@ from django.db.migrations.loader import MigrationLoader
 from migration_guard import conf
 from migration_guard.adopting import record
 from migration_guard.adopting.files import NewFile, convert, writing
-from migration_guard.adopting.record import Source
+from migration_guard.adopting.record import AdoptedFile, Source
 from migration_guard.adopting.runsql.selection import LeftOut, Taken, graph_order, select
 from migration_guard.adopting.runsql.source_edit import edit_source
+from migration_guard.adopting.tool import ForeignProblem
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.planning import files as planning_files
+from migration_guard.planning.digests import is_fingerprint
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName, number_of
@@ -52,29 +54,42 @@ class Conversion(NamedTuple):
         """How many operations have SQL for the way back, which is left out."""
         return sum(item.file.down_parts for item in self.taken)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each migration, and for each database that loses the SQL."""
+        taken = (f"{item.file.key} requires {self.ids[item.file.key]}." for item in self.taken)
+        left = (f"{left.name} stays with Django: {left.reason}." for left in self.left)
+        lost = (
+            f'Django also ran this SQL on "{alias}" where it migrated that; nothing runs it there '
+            "now. If it must, give that database the same DIRS."
+            for alias in self.others
+        )
+        return (*taken, *left, *(lost if self.taken else ()))
 
-def plan_conversion(apps: Sequence[str], alias: str, folder: Path | None = None) -> Conversion:
+
+def plan_conversion(apps: Sequence[str], alias: str, folder: Path) -> Conversion:
     """Return what becomes of ``apps``. Raises CannotTell and Refused."""
     wrapper = connecting.supported_connection(alias, read_only=True)
     settings = conf.load()
     folders = settings.folders(alias)
-    target = folder or folders[0]
-    _refuse_unshared(target, alias)
+    _refuse_unshared(folder, alias)
     selection = select(apps, wrapper)
     present = planning_files.read(folders, wrapper.vendor, settings.environments)
     if present.problems:
         raise Refused("The files that are there have problems.", "", present.problems)
-    ids = _ids_of_record(folders, present.files)
-    new = convert(
-        [item.file for item in selection.taken if item.file.key not in ids],
-        [file.name for file in present.files],
-        wrapper.vendor,
-    )
+    before = _read_record(folders, present.files)
+    _refuse_changed(selection.taken, before, wrapper.vendor)
+    originals = [item.file for item in selection.taken if item.file.key not in before]
+    try:
+        new = convert(originals, [file.name for file in present.files], wrapper.vendor)
+    except ForeignProblem as problem:
+        raise Refused(f"{problem}\nNothing was written.") from problem
+    ids = {key: adopted.id for key, adopted in before.items()}
     ids |= {file.original.key: file.id for file in new}
     _refuse_circle(selection.loader, present.files, new, ids)
     return Conversion(
         wrapper.vendor,
-        target,
+        folder,
         selection.taken,
         ids,
         new,
@@ -106,22 +121,34 @@ def carrying_out(conversion: Conversion) -> Iterator[tuple[Path, ...]]:
         undo.pop_all()
 
 
-def _ids_of_record(folders: Sequence[Path], files: Sequence[MigrationFile]) -> dict[str, str]:
-    """Return the ids of what was taken before, by Django's name for it."""
+def _read_record(folders: Sequence[Path], files: Sequence[MigrationFile]) -> dict[str, AdoptedFile]:
+    """Return what was taken before, by Django's name for it."""
     present = {file.id for file in files}
     return {
-        migration.key: migration.id
+        adopted.key: adopted
         for source in record.read(folders)
         if source.tool == "django"
-        for migration in source.migrations
-        if migration.id in present
+        for adopted in source.migrations
+        if adopted.id in present
     }
+
+
+def _refuse_changed(taken: Sequence[Taken], before: Mapping[str, AdoptedFile], vendor: str) -> None:
+    """Refuse SQL that came into a migration after its file was written."""
+    for item in taken:
+        adopted = before.get(item.file.key)
+        if adopted is not None and not is_fingerprint(adopted.fingerprint, item.file.text, vendor):
+            raise Refused(
+                f"{item.file.key} was taken over as {adopted.id}, and has other RunSQL now. "
+                "Nothing was written.",
+                "Restore it from version control, or put that SQL into a new migration.",
+            )
 
 
 def _refuse_unshared(folder: Path, alias: str) -> None:
     """Refuse where another database waits for the same migrations and has other files."""
     for other, folders in conf.load().dirs.items():
-        if other != alias and folder not in folders:
+        if other != alias and folders and folder.resolve() not in map(Path.resolve, folders):
             raise CannotTell(
                 f'"{other}" has SQL migrations of its own. On it RequiresSQL would wait for files '
                 f"of {folder}, which are none of them.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from migration_guard import conf
 from migration_guard.adopting.runsql.conversion import carrying_out, plan_conversion
 
 HEAD = """\
@@ -38,7 +39,8 @@ class App:
         (self.folder / f"{name}.py").write_bytes(content)
 
     def plan(self, *others):
-        return plan_conversion([self.label, *others], connection.alias)
+        folder = conf.load().folders(connection.alias)[0]
+        return plan_conversion([self.label, *others], connection.alias, folder)
 
     def convert(self, *others):
         conversion = self.plan(*others)

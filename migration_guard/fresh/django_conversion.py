@@ -1,0 +1,119 @@
+"""Convert Django's RunSQL, and prove it: the database is built before and after, and compared.
+
+Both databases are throwaway ones. Where they differ, every file is as it was.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard import conf, schema_check
+from migration_guard.adopting.runsql.conversion import Conversion, carrying_out, plan_conversion
+from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.fresh import building, diagnosis
+from migration_guard.fresh.building import BuildFailed, BuildOptions
+from migration_guard.fresh.throwaway import open_host, throwaway
+from migration_guard.planning.history_rows import OWN_TABLES
+from migration_guard.planning.names import scan
+from migration_guard.planning.new_migration import choose_folder, lock_folders
+from migration_guard.results import TakenOver
+from migration_guard.running import events
+from migration_guard.schema.diff.compare import Change, compare
+from migration_guard.schema.diff.database import read_database
+from migration_guard.schema.objects import Snapshot
+
+_LISTED: Final = 10
+
+
+class _Built(NamedTuple):
+    """What a fresh database has: its schema, and the number of rows in each table."""
+
+    schema: Snapshot
+    rows: dict[str, int]
+
+
+def convert(
+    apps: Sequence[str],
+    alias: str,
+    target: Path | None = None,
+    observe: events.Observer = lambda _event: None,
+) -> TakenOver:
+    """Turn RunSQL of the apps into files, and build a database before and after.
+
+    Where no throwaway database can be had, the files stay, and the reason is in the result. Raises
+    GuardError; then nothing is changed.
+    """
+    folders = conf.load().folders(alias)
+    with lock_folders(folders):
+        names, _problems = scan(folders)
+        conversion = plan_conversion(apps, alias, choose_folder(names, folders, target))
+        if not conversion.taken:
+            _refuse_nothing(apps, conversion)
+            return TakenOver("Django", (), 0, conversion.notes)
+        before, not_built = _try_to_build(alias, observe)
+        with carrying_out(conversion) as paths:
+            if before is not None:
+                _refuse_difference(before, _build(alias, observe))
+    return TakenOver("Django", paths, conversion.reverse_count, conversion.notes, not_built)
+
+
+def _refuse_nothing(apps: Sequence[str], conversion: Conversion) -> None:
+    """Raise where nothing can be taken over, and nothing was before."""
+    label = ", ".join(apps)
+    if conversion.left:
+        raise Refused("\n".join([*conversion.notes, f"Nothing of {label} was taken over."]))
+    if not any(key.partition(".")[0] in apps for key in conversion.ids):
+        raise CannotTell(
+            f"No migration of {label} has RunSQL. Nothing was written.", "Name another app."
+        )
+
+
+def _try_to_build(alias: str, observe: events.Observer) -> tuple[_Built | None, CannotTell | None]:
+    try:
+        return _build(alias, observe), None
+    except CannotTell as error:
+        return None, error
+
+
+def _build(alias: str, observe: events.Observer) -> _Built:
+    """Build a database from the migrations as they are now."""
+    settings = conf.load()
+    environment = conf.environment(settings.environment, settings.environments)
+    with open_host(alias) as host, throwaway(alias, host):
+        try:
+            building.build(BuildOptions(alias, environment, observe=observe))
+        except BuildFailed as error:
+            raise diagnosis.explain(error, alias, host) from error
+        with schema_check.open_for_reading(alias) as connection:
+            return _Built(read_database(connection), _count_rows(connection))
+
+
+def _count_rows(connection: BaseDatabaseWrapper) -> dict[str, int]:
+    counts = {}
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        for table in sorted({*tables} - {*OWN_TABLES}):
+            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")
+            counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+def _refuse_difference(before: _Built, after: _Built) -> None:
+    differences = [
+        f"{comparison.database_object.table} {comparison.database_object.object}: "
+        f"{comparison.expected} before, {comparison.actual} after"
+        for comparison in compare(before.schema, after.schema)
+        if comparison.change not in (Change.SAME, Change.UNKNOWN)
+    ]
+    differences += [
+        f"{table}: {before.rows[table]} rows before, {after.rows[table]} after"
+        for table in before.rows.keys() & after.rows.keys()
+        if before.rows[table] != after.rows[table]
+    ]
+    if differences:
+        raise Refused(
+            "\n".join(["The database would be another one.", *differences[:_LISTED]]),
+            "No file was changed. A migration relies on an order that no dependency names.",
+        )

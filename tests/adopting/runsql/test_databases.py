@@ -1,0 +1,152 @@
+"""Django's RunSQL, converted on each vendor: new databases, and those that have run it."""
+
+import pytest
+
+from tests.projects import Project
+
+SHOP = {
+    "shop/migrations/__init__.py": "",
+    "shop/migrations/0001_initial.py": """\
+        from django.db import migrations, models
+
+
+        class Migration(migrations.Migration):
+            dependencies = [("clubs", "0001_initial")]
+            operations = [
+                migrations.CreateModel(
+                    "Author",
+                    [
+                        ("id", models.AutoField(primary_key=True, serialize=False)),
+                        ("name", models.CharField(max_length=40)),
+                    ],
+                )
+            ]
+    """,
+    "shop/migrations/0002_books.py": """\
+        from django.db import migrations, models
+
+
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0001_initial")]
+            operations = [
+                migrations.RunSQL(
+                    # What a book is.
+                    "CREATE TABLE books (id integer PRIMARY KEY, author_id integer NOT NULL, "
+                    "title varchar(40) NOT NULL)",
+                    "DROP TABLE books",
+                    state_operations=[
+                        migrations.CreateModel(
+                            "Book",
+                            [
+                                ("id", models.AutoField(primary_key=True, serialize=False)),
+                                ("title", models.CharField(max_length=40)),
+                            ],
+                            options={"db_table": "books"},
+                        ),
+                        migrations.AddField(
+                            "Book", "author", models.ForeignKey("shop.Author", models.DO_NOTHING)
+                        ),
+                    ],
+                ),
+                migrations.RunSQL(
+                    [
+                        ("INSERT INTO shop_author (id, name) VALUES (%s, %s)", [1, "O'Neill"]),
+                        "CREATE INDEX by_title ON books (title)",
+                    ]
+                ),
+            ]
+    """,
+    "shop/migrations/0003_born.py": """\
+        from django.db import migrations, models
+
+
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0002_books")]
+            operations = [
+                migrations.AddField("Author", "born", models.IntegerField(null=True)),
+                migrations.RunPython(migrations.RunPython.noop),
+            ]
+    """,
+    "shop/migrations/0004_known.py": """\
+        from django.db import migrations
+
+
+        class Migration(migrations.Migration):
+            atomic = False
+            dependencies = [("shop", "0003_born")]
+            operations = [migrations.RunSQL("UPDATE shop_author SET born = 1888;")]
+    """,
+    "shop/models.py": """\
+        from django.db import models
+
+        class Author(models.Model):
+            id = models.AutoField(primary_key=True)
+            name = models.CharField(max_length=40)
+            born = models.IntegerField(null=True)
+
+        class Book(models.Model):
+            id = models.AutoField(primary_key=True)
+            title = models.CharField(max_length=40)
+            author = models.ForeignKey(Author, models.DO_NOTHING)
+
+            class Meta:
+                db_table = "books"
+    """,
+}
+CONVERT = ("makesqlmigration", "--from", "django:shop")
+
+
+@pytest.fixture
+def project(database, tmp_path):
+    """Give a project whose app has RunSQL between Django's own work."""
+    project = Project(tmp_path / "site", database)
+    project.write(SHOP)
+    project.migrations({"_keep": ""})
+    return project
+
+
+def done(project, *args):
+    run = project.manage(*args)
+    assert run.code == 0, run.out
+    return run.out
+
+
+def test_conversion_when_a_database_is_new_makes_what_django_made(project):
+    out = done(project, *CONVERT)
+    unchanged = done(project, "makemigrations", "--check")
+    done(project, "runsqlmigrations", "--with-django")
+
+    assert "shop.0002_books -> 0002_books\nshop.0004_known -> 0004_known\n" in out
+    assert "SQL for the way back is left out: 1." in out
+    assert "No changes detected" in unchanged
+    authors = project.database.execute("SELECT name, born FROM shop_author")
+    assert authors == [("O'Neill", 1888)]
+
+
+def test_conversion_when_it_is_run_again_finds_nothing(project):
+    done(project, *CONVERT)
+
+    assert "No migration of it runs SQL." in done(project, *CONVERT)
+
+
+def test_adoption_when_django_has_run_the_sql_records_it_and_runs_the_rest(project):
+    done(project, "migrate", "shop", "0003")
+    done(project, *CONVERT)
+    early = [project.manage("runsqlmigrations", *options) for options in ((), ("--with-django",))]
+    stuck = project.manage("migrate")
+
+    adopted = done(project, "runsqlmigrations", "--adopt")
+    rows = project.database.execute(
+        "SELECT id, how, applied_at = (SELECT applied FROM django_migrations WHERE name = "
+        "'0002_books' AND app = 'shop') FROM applied_migrations"
+    )
+    done(project, "runsqlmigrations", "--with-django")
+
+    assert [run.code for run in early] == [2, 2]
+    assert all("manage.py runsqlmigrations --adopt" in run.out for run in early)
+    assert "needs the SQL migration 0004_known" in stuck.out
+    assert "Proof: " in adopted
+    assert [(row[0], row[1], bool(row[2])) for row in rows] == [("0002_books", "adopted", True)]
+    assert project.database.execute("SELECT name, born FROM shop_author") == [("O'Neill", 1888)]
+    done(project, "checkschema", "--drift", "--no-models")
+    done(project, "migrate")
