@@ -25,6 +25,7 @@ from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 
 _LISTED: Final = 10
+_NOTHING: Final = "Nothing was written."
 
 
 class _Built(NamedTuple):
@@ -55,7 +56,7 @@ def convert(
         before, not_built = _try_to_build(alias, observe)
         with carrying_out(conversion) as paths:
             if before is not None:
-                _refuse_difference(before, _build(alias, observe))
+                _refuse_difference(before, _build_again(alias, observe))
     return TakenOver("Django", paths, conversion.reverse_count, conversion.notes, not_built)
 
 
@@ -63,18 +64,36 @@ def _refuse_nothing(apps: Sequence[str], conversion: Conversion) -> None:
     """Raise where nothing can be taken over, and nothing was before."""
     label = ", ".join(apps)
     if conversion.left:
-        raise Refused("\n".join([*conversion.notes, f"Nothing of {label} was taken over."]))
+        raise Refused("\n".join([*conversion.notes, _NOTHING]))
     if not any(key.partition(".")[0] in apps for key in conversion.ids):
-        raise CannotTell(
-            f"No migration of {label} has RunSQL. Nothing was written.", "Name another app."
-        )
+        raise CannotTell(f"No migration of {label} has RunSQL. {_NOTHING}", "Name another app.")
 
 
 def _try_to_build(alias: str, observe: events.Observer) -> tuple[_Built | None, CannotTell | None]:
+    """Return what the migrations make as they are, or why no database can be had."""
     try:
         return _build(alias, observe), None
     except CannotTell as error:
         return None, error
+    except BuildFailed as error:
+        raise Refused(
+            f"As they are, the migrations build no database to compare with. {_NOTHING}\n"
+            f"{error.message}",
+            error.hint,
+            error.problems,
+        ) from error
+
+
+def _build_again(alias: str, observe: events.Observer) -> _Built:
+    try:
+        return _build(alias, observe)
+    except BuildFailed as error:
+        raise Refused(
+            f"Converted, the migrations would build no empty database. {_NOTHING}\n{error.message}",
+            "It may rely on the order in which Django ran them: let its dependencies name what it "
+            "needs, and run this again.",
+            error.problems,
+        ) from error
 
 
 def _build(alias: str, observe: events.Observer) -> _Built:
@@ -114,6 +133,7 @@ def _refuse_difference(before: _Built, after: _Built) -> None:
     ]
     if differences:
         raise Refused(
-            "\n".join(["The database would be another one.", *differences[:_LISTED]]),
-            "No file was changed. A migration relies on an order that no dependency names.",
+            "\n".join([f"The database would be another one. {_NOTHING}", *differences[:_LISTED]]),
+            "A migration relies on an order that none of its dependencies names: add it there, "
+            "and run this again.",
         )

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+from importlib import reload
 from itertools import count
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class App:
         with carrying_out(conversion):
             pass
         return conversion
+
+    def reload(self, name):
+        reload(sys.modules[f"{self.label}.migrations.{name}"])
 
     def source(self, name):
         return (self.folder / f"{name}.py").read_text()

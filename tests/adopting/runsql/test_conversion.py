@@ -2,6 +2,9 @@
 
 import pytest
 
+from migration_guard.adopting.runsql.conversion import plan_conversion
+from migration_guard.exceptions import CannotTell, Refused
+
 
 def taken(app, name="0001_a"):
     """Convert, and return the text of the file and the source of the migration."""
@@ -262,3 +265,102 @@ def test_operation_when_its_class_does_more_than_name_its_sql_stays_with_django(
     assert [file.text for file in conversion.files] == ["SELECT 7;\n"]
     assert 'operations = [RequiresSQL("0001_a")]' in app.source("0001_a")
     assert [left.reason for left in conversion.left] == ["it also has Loud, which is Django's work"]
+
+
+# -- beside other files, apps and databases
+
+ONE = 'operations = [migrations.RunSQL("SELECT 1")]'
+
+
+def test_conversion_when_it_was_interrupted_goes_on_with_the_files_that_are_there(app, sqlite):
+    app.write("0001_a", ONE)
+    first = app.convert()
+    app.write("0001_a", ONE)
+    app.reload("0001_a")
+
+    second = app.convert()
+
+    assert [file.id for file in first.files] == ["0001_a"]
+    assert second.files == ()
+    assert 'RequiresSQL("0001_a")' in app.source("0001_a")
+
+
+def test_conversion_when_sql_was_added_to_a_taken_migration_is_refused(app, sqlite):
+    app.write("0001_a", ONE)
+    app.convert()
+    app.write("0001_a", ONE.replace("SELECT 1", "SELECT 2"))
+    app.reload("0001_a")
+
+    with pytest.raises(Refused, match="was taken over as 0001_a, and has other RunSQL now"):
+        app.convert()
+
+
+def test_files_when_others_are_there_come_after_them(app, sqlite, migrations):
+    migrations({"0007_first.sql": "SELECT 7;"})
+    app.write("0001_a", ONE)
+
+    assert [file.id for file in app.convert().files] == ["0008_a"]
+
+
+def test_conversion_when_a_file_waits_for_what_is_taken_names_the_circle(app, sqlite, migrations):
+    app.write("0001_a", ONE)
+    migrations({"0007_first.sql": f"-- guard: requires = {app.label}.0001_a\nSELECT 7;"})
+
+    with pytest.raises(Refused) as refused:
+        app.convert()
+
+    assert refused.value.problems[0].message.startswith(f"0007_first needs {app.label}.0001_a")
+
+
+def test_conversion_when_routers_keep_the_sql_away_leaves_it(app, sqlite, settings):
+    class Router:
+        def allow_migrate(self, alias, app_label, **hints):
+            return None if hints.get("target") == alias else False
+
+    settings.DATABASE_ROUTERS = [Router()]
+    app.write("0001_a", ONE)
+    app.write(
+        "0002_b",
+        'dependencies = [("APP", "0001_a")]\n'
+        'operations = [migrations.RunSQL("SELECT 2", hints={"target": "default"})]',
+    )
+
+    conversion = app.convert()
+
+    assert [file.text for file in conversion.files] == [
+        f"-- guard: requires = {app.label}.0001_a\n\nSELECT 2;\n"
+    ]
+    assert "DATABASE_ROUTERS keep its SQL away" in conversion.left[0].reason
+
+
+def test_conversion_when_another_database_has_its_own_files_is_refused(
+    app, sqlite, settings, tmp_path
+):
+    app.write("0001_a", ONE)
+    dirs = settings.MIGRATION_GUARD["DIRS"]
+    settings.MIGRATION_GUARD = {"DIRS": {**dirs, "other": [tmp_path]}}
+
+    with pytest.raises(CannotTell, match='"other" has SQL migrations of its own'):
+        app.convert()
+
+
+def test_conversion_when_an_app_is_unknown_names_the_nearest(app, sqlite):
+    app.write("0001_a", ONE)
+
+    with pytest.raises(CannotTell, match=f"Did you mean django:{app.label}"):
+        plan_conversion([f"{app.label}s"], "default", app.folder)
+
+
+def test_migration_when_it_is_replaced_is_named_beside_its_squash(app, sqlite):
+    app.write("0001_a", ONE)
+    app.write("0001_squashed", f'replaces = [("APP", "0001_a")]\n{ONE}')
+
+    names = [left.name for left in app.convert().left]
+
+    assert names == [f"{app.label}.0001_squashed", f"{app.label}.0001_a"]
+
+
+def test_file_when_the_app_is_one_of_two_has_its_label_in_the_name(app, sqlite):
+    app.write("0001_a", ONE)
+
+    assert [file.id for file in app.convert("contenttypes").files] == [f"0001_{app.label}_a"]

@@ -115,18 +115,14 @@ def test_conversion_when_a_database_is_new_makes_what_django_made(project):
     out = done(project, *CONVERT)
     unchanged = done(project, "makemigrations", "--check")
     done(project, "runsqlmigrations", "--with-django")
+    again = done(project, *CONVERT)
 
-    assert "shop.0002_books -> 0002_books\nshop.0004_known -> 0004_known\n" in out
-    assert "SQL for the way back is left out: 1." in out
+    assert "shop.0002_books requires 0002_books.\nshop.0004_known requires 0004_known.\n" in out
+    assert "1 part that take them back left out" in out
     assert "No changes detected" in unchanged
     authors = project.database.execute("SELECT name, born FROM shop_author")
     assert authors == [("O'Neill", 1888)]
-
-
-def test_conversion_when_it_is_run_again_finds_nothing(project):
-    done(project, *CONVERT)
-
-    assert "No migration of it runs SQL." in done(project, *CONVERT)
+    assert "were taken over before" in again
 
 
 def test_adoption_when_django_has_run_the_sql_records_it_and_runs_the_rest(project):
@@ -150,3 +146,53 @@ def test_adoption_when_django_has_run_the_sql_records_it_and_runs_the_rest(proje
     assert project.database.execute("SELECT name, born FROM shop_author") == [("O'Neill", 1888)]
     done(project, "checkschema", "--drift", "--no-models")
     done(project, "migrate")
+
+
+# The order of apps without a dependency is Django's own; SQL files come after what can come first.
+HIDDEN = {
+    "shop/migrations/0005_shelves.py": """\
+        from django.db import migrations
+
+
+        class Migration(migrations.Migration):
+            dependencies = [("shop", "0004_known")]
+            operations = [migrations.RunSQL("CREATE TABLE shelves (id integer)")]
+    """,
+    "zoo/__init__.py": "",
+    "zoo/migrations/__init__.py": "",
+    "zoo/migrations/0001_initial.py": """\
+        from django.db import migrations
+
+
+        def fill(apps, editor):
+            editor.execute("INSERT INTO shelves (id) VALUES (1)")
+
+
+        class Migration(migrations.Migration):
+            operations = [migrations.RunPython(fill)]
+    """,
+}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_conversion_when_the_new_order_makes_no_database_changes_no_file(project):
+    project.write(HIDDEN)
+    settings = (project.path / "site_settings.py").read_text()
+    project.write({"site_settings.py": f"{settings}INSTALLED_APPS += ['zoo']\n"})
+    before = contents(project)
+
+    refused = project.manage(*CONVERT)
+
+    assert refused.code == 1, refused.out
+    assert "zoo.0001_initial failed" in refused.out
+    assert "no such table: shelves" in refused.out
+    assert "Nothing was written" in refused.out
+    assert contents(project) == before
+
+
+def contents(project):
+    return {
+        path: path.read_bytes()
+        for path in project.path.rglob("*")
+        if path.is_file() and path.suffix in {".py", ".sql", ".json", ".txt"}
+    }
