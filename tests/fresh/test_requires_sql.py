@@ -2,12 +2,15 @@
 
 import pytest
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import connection, migrations, models
+from django.db.migrations.operations import CreateModel, SeparateDatabaseAndState
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
+from django.db.models import AutoField
 
 import migration_guard
 from migration_guard.operations import RequiresSQL
+from migration_guard.running.django_graph import needs_of
 from tests.projects import Project
 
 # shop.0001 makes authors; SQL 2 needs them and makes books; shop.0002 needs the books.
@@ -197,6 +200,25 @@ def test_operation_when_written_by_makemigrations_can_be_read_again():
     made = eval(code.strip().rstrip(","), {"migration_guard": migration_guard})  # noqa: S307
     assert (made.migration, made.number) == ("0027_x", 27)
     assert made.describe() == "Requires the SQL migration 0027_x"
+
+
+def test_operation_when_it_has_state_operations_is_written_and_changes_the_state():
+    model = CreateModel("Book", [("id", AutoField(primary_key=True))])
+    code, _imports = OperationWriter(RequiresSQL("0027_x", state_operations=[model])).serialize()
+    names = {"migration_guard": migration_guard, "migrations": migrations, "models": models}
+    made = eval(code.strip().rstrip(","), names)  # noqa: S307
+    state = ProjectState()
+
+    made.state_forwards("shop", state)
+
+    assert made.migration == "0027_x"
+    assert [*state.models] == [("shop", "book")]
+
+
+def test_operation_when_it_stands_in_database_operations_is_a_need_all_the_same():
+    inside = SeparateDatabaseAndState(database_operations=[RequiresSQL("0027_x")])
+
+    assert needs_of([RequiresSQL("3"), inside]) == ((3, "3"), (27, "0027_x"))
 
 
 def test_operation_when_sql_is_collected_or_the_alias_has_no_folder_asks_nothing(

@@ -24,4 +24,5 @@ def bind(wrapper: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | Mapping
         if isinstance(params, Mapping)
         else tuple(map(quote, params))
     )
-    return (sql.encode(driver.encoding) % values).decode(driver.encoding)
+    text: str = (sql.encode(driver.encoding) % values).decode(driver.encoding)
+    return text

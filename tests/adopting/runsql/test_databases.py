@@ -148,6 +148,23 @@ def test_adoption_when_django_has_run_the_sql_records_it_and_runs_the_rest(proje
     done(project, "migrate")
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_migrate_when_all_was_run_before_the_conversion_is_green_at_each_step(project):
+    done(project, "migrate")
+    done(project, *CONVERT)
+    refused = project.manage("makesqlmigration", "--from", "django:clubs", "--format", "json")
+    done(project, "migrate")
+    plan = done(project, "runsqlmigrations", "--adopt", "--plan")
+    done(project, "runsqlmigrations", "--adopt")
+    done(project, "migrate", "--check")
+    done(project, "runsqlmigrations", "--with-django", "--check")
+
+    assert "applied  0002_books" in plan
+    assert "applied  0004_known" in plan
+    assert "No migration of clubs has RunSQL. Nothing was written." in refused.out
+    assert refused.code == 2
+
+
 # The order of apps without a dependency is Django's own; SQL files come after what can come first.
 HIDDEN = {
     "shop/migrations/0005_shelves.py": """\
