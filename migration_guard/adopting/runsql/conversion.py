@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from django.db import connections, router
-from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.graph import MigrationGraph
 
 from migration_guard import conf
 from migration_guard.adopting import record
@@ -26,7 +26,7 @@ from migration_guard.planning.digests import is_fingerprint
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName, number_of
-from migration_guard.planning.one_order import DjangoMigration, Project, order
+from migration_guard.planning.one_order import DjangoMigration, Item, Project, order
 from migration_guard.running import connecting
 from migration_guard.running.django_graph import needs_of
 
@@ -86,7 +86,7 @@ def plan_conversion(apps: Sequence[str], alias: str, folder: Path) -> Conversion
         raise Refused(f"{problem}\nNothing was written.") from problem
     ids = {key: adopted.id for key, adopted in before.items()}
     ids |= {file.original.key: file.id for file in new}
-    _refuse_circle(selection.loader, present.files, new, ids)
+    find_order(selection.loader.graph, present.files, new, ids)
     return Conversion(
         wrapper.vendor,
         folder,
@@ -169,23 +169,26 @@ def _other_databases(apps: Sequence[str], alias: str) -> tuple[str, ...]:
     )
 
 
-def _refuse_circle(
-    loader: MigrationLoader,
+def find_order(
+    graph: MigrationGraph,
     present: Sequence[MigrationFile],
     new: Sequence[NewFile],
     ids: Mapping[str, str],
-) -> None:
-    """Raise Refused where a file that is there waits for a migration that is taken."""
+) -> tuple[Item, ...]:
+    """Return the one order of the converted migrations.
+
+    Raises Refused where a file that is ``present`` waits for a migration that is taken.
+    """
     django = []
-    for key in graph_order(loader):
-        node, migration_id = loader.graph.node_map[key], ids.get(".".join(key))
-        needs = needs_of(loader.graph.nodes[key].operations)
+    for key in graph_order(graph):
+        node, migration_id = graph.node_map[key], ids.get(".".join(key))
+        needs = needs_of(graph.nodes[key].operations)
         if migration_id is not None:
             needs = (*needs, (number_of(migration_id) or 0, migration_id))
         after = frozenset(parent.key for parent in node.parents)
         django.append(DjangoMigration(key, after, needs))
     files = [*present, *map(_as_migration, new)]
-    order(Project(django, sorted(files, key=lambda file: file.key)))
+    return order(Project(django, sorted(files, key=lambda file: file.key)))
 
 
 def _as_migration(file: NewFile) -> MigrationFile:

@@ -34,6 +34,8 @@ def write_script(operations: Sequence[RunSQL], wrapper: BaseDatabaseWrapper) -> 
         raise StaysWithDjango(f"its SQL does not end: {error}") from error
     if "\r\n" in text:
         raise StaysWithDjango("its SQL has the characters \\r\\n, which a file does not keep")
+    if text.encode(errors="replace").decode() != text:
+        raise StaysWithDjango("its SQL has half a character, which a file cannot hold")
     return f"{text}\n" if text else ""
 
 

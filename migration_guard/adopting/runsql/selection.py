@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from django.db import router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 from django.db.migrations.operations import RunSQL
@@ -61,7 +62,7 @@ def select(apps: Sequence[str], wrapper: BaseDatabaseWrapper) -> Selection:
     taken: list[Taken] = []
     left: list[LeftOut] = []
     # Replaced migrations are not in the graph; they are named, too.
-    keys = dict.fromkeys([*graph_order(loader), *sorted(loader.disk_migrations)])
+    keys = dict.fromkeys([*graph_order(loader.graph), *sorted(loader.disk_migrations)])
     for key in keys:
         migration = loader.disk_migrations[key]
         if key[0] not in apps or not runs_sql(migration.operations):
@@ -70,12 +71,11 @@ def select(apps: Sequence[str], wrapper: BaseDatabaseWrapper) -> Selection:
             taken.append(_take(key, loader, wrapper, is_alone=len(apps) == 1))
         except StaysWithDjango as error:
             left.append(LeftOut(".".join(key), str(error)))
-    return Selection((*_with_requirements(taken, loader),), tuple(left), loader)
+    return Selection((*with_requirements(taken, loader.graph),), tuple(left), loader)
 
 
-def graph_order(loader: MigrationLoader) -> list[Key]:
+def graph_order(graph: MigrationGraph) -> list[Key]:
     """Return all migrations of Django's graph, each after those that it depends on."""
-    graph = loader.graph
     return [*dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))]
 
 
@@ -160,10 +160,10 @@ def _refuse_problems(file: ForeignFile, vendor: str) -> None:
         raise StaysWithDjango(f"its SQL is refused as a file: {reason}") from error
 
 
-def _with_requirements(taken: Sequence[Taken], loader: MigrationLoader) -> Iterator[Taken]:
+def with_requirements(taken: Sequence[Taken], graph: MigrationGraph) -> Iterator[Taken]:
     """Yield each with what it depends on; what is taken itself comes first by its number."""
     keys = {(item.migration.app_label, item.migration.name) for item in taken}
     for item in taken:
-        node = loader.graph.node_map[item.migration.app_label, item.migration.name]
+        node = graph.node_map[item.migration.app_label, item.migration.name]
         after = sorted(parent.key for parent in node.parents if parent.key not in keys)
         yield item._replace(file=replace(item.file, requires=tuple(map(".".join, after))))

@@ -4,6 +4,7 @@ import pytest
 
 from migration_guard.adopting.runsql.conversion import plan_conversion
 from migration_guard.exceptions import CannotTell, Refused
+from tests.adopting.runsql.conftest import HEAD
 
 
 def taken(app, name="0001_a"):
@@ -194,6 +195,24 @@ def test_requirements_when_others_stay_with_django_name_them_alone(app, sqlite):
     }
 
 
+STATES = {
+    "by place": ("migrations.RunSQL('SELECT 1', '', STATE)", "STATE"),
+    "by name": ("migrations.RunSQL('SELECT 1', state_operations=STATE[:1])", "STATE[:1]"),
+    "a sum": ("migrations.RunSQL('SELECT 1', state_operations=[] + STATE)", "[] + STATE"),
+}
+
+
+@pytest.mark.parametrize("form", STATES)
+def test_state_operations_when_they_are_written_in_any_way_move_as_they_stand(app, sqlite, form):
+    operation, state = STATES[form]
+    head = HEAD.replace("\nclass", "STATE = [migrations.CreateModel('A', [])]\n\nclass", 1)
+    app.write("0001_a", f"operations = [{operation}]", head)
+
+    _text, source = taken(app)
+
+    assert f'"0001_a",\n        state_operations={state},\n    )]' in source
+
+
 # -- what stays with Django
 
 RUN = 'migrations.RunSQL("SELECT 1")'
@@ -229,6 +248,12 @@ STAYS = {
     "a carriage return": (
         "operations = [migrations.RunSQL(\"SELECT 'a\\r\\nb'\")]",
         "does not keep",
+    ),
+    "half a character": ("operations = [migrations.RunSQL(\"SELECT '\\ud800'\")]", "half a char"),
+    "a NUL": ("operations = [migrations.RunSQL(\"SELECT '\\0'\")]", "NUL byte"),
+    "a directive": (
+        "operations = [migrations.RunSQL('-- guard: environments = dev\\nSELECT 1')]",
+        "out of production",
     ),
     "a squash": (f'replaces = [("APP", "0000_old")]\noperations = [{RUN}]', "a squash"),
 }
