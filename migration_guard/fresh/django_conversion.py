@@ -121,8 +121,8 @@ def _count_rows(connection: BaseDatabaseWrapper) -> dict[str, int]:
 
 def _refuse_difference(before: _Built, after: _Built) -> None:
     differences = [
-        f"{comparison.database_object.table} {comparison.database_object.object}: "
-        f"{comparison.expected} before, {comparison.actual} after"
+        f"{comparison.database_object.table} {comparison.database_object.object}".strip()
+        + f": {comparison.expected} before, {comparison.actual} after"
         for comparison in compare(before.schema, after.schema)
         if comparison.change not in (Change.SAME, Change.UNKNOWN)
     ]

@@ -27,6 +27,7 @@ from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName, number_of
 from migration_guard.planning.one_order import DjangoMigration, Item, Project, order
+from migration_guard.problems import Problem
 from migration_guard.running import connecting
 from migration_guard.running.django_graph import needs_of
 
@@ -76,7 +77,7 @@ def plan_conversion(apps: Sequence[str], alias: str, folder: Path) -> Conversion
     selection = select(apps, wrapper)
     present = planning_files.read(folders, wrapper.vendor, settings.environments)
     if present.problems:
-        raise Refused("The files that are there have problems.", "", present.problems)
+        raise _refusal("The files that are there have problems.", present.problems)
     before = _read_record(folders, present.files)
     _refuse_changed(selection.taken, before, wrapper.vendor)
     originals = [item.file for item in selection.taken if item.file.key not in before]
@@ -86,7 +87,10 @@ def plan_conversion(apps: Sequence[str], alias: str, folder: Path) -> Conversion
         raise Refused(f"{problem}\nNothing was written.") from problem
     ids = {key: adopted.id for key, adopted in before.items()}
     ids |= {file.original.key: file.id for file in new}
-    find_order(selection.loader.graph, present.files, new, ids)
+    try:
+        find_order(selection.loader.graph, present.files, new, ids)
+    except Refused as error:
+        raise _refusal(error.message, error.problems) from error
     return Conversion(
         wrapper.vendor,
         folder,
@@ -119,6 +123,11 @@ def carrying_out(conversion: Conversion) -> Iterator[tuple[Path, ...]]:
             _write(item, edited)
         yield paths
         undo.pop_all()
+
+
+def _refusal(message: str, problems: Sequence[Problem]) -> Refused:
+    lines = [f"{problem.message}. {problem.hint}" for problem in problems]
+    return Refused("\n".join([message, *lines, "Nothing was written."]), "", problems)
 
 
 def _read_record(folders: Sequence[Path], files: Sequence[MigrationFile]) -> dict[str, AdoptedFile]:
@@ -182,7 +191,8 @@ def find_order(
     django = []
     for key in graph_order(graph):
         node, migration_id = graph.node_map[key], ids.get(".".join(key))
-        needs = needs_of(graph.nodes[key].operations)
+        migration = graph.nodes[key]
+        needs = needs_of(migration.operations) if migration is not None else ()
         if migration_id is not None:
             needs = (*needs, (number_of(migration_id) or 0, migration_id))
         after = frozenset(parent.key for parent in node.parents)

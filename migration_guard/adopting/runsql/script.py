@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations import RunSQL
 
 from migration_guard.adopting.runsql.operations import StaysWithDjango
+from migration_guard.exceptions import CannotTell
 from migration_guard.sql.lexer import Kind, tokens
 from migration_guard.sql.statements import SQLError
 from migration_guard.vendors import VENDORS, load
@@ -61,6 +62,12 @@ def _bind(text: str, params: Any, wrapper: BaseDatabaseWrapper) -> str:
     bind = load(VENDORS[wrapper.vendor].bind)
     try:
         bound: str = bind(wrapper, text, params)
+    except OperationalError as error:
+        raise CannotTell(
+            f'"{wrapper.alias}" quotes the parameters of RunSQL, and cannot be reached: '
+            f"{str(error).strip()}",
+            "Nothing was written. Start its server, and run this again.",
+        ) from error
     # What a driver raises for a value that it cannot quote is its own affair.
     except (DatabaseError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise StaysWithDjango(f"its parameters cannot be quoted: {error}") from error

@@ -13,6 +13,7 @@ from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 from django.db.migrations.operations import RunSQL
+from django.db.migrations.state import ProjectState
 
 from migration_guard import conf
 from migration_guard.adopting.files import convert
@@ -27,6 +28,7 @@ from migration_guard.planning.one_order import Key
 from migration_guard.running.own_tables import LOADER_ERRORS, loader_error
 
 _TRIAL: Final = "0001_trial"
+_INSTALLED: Final = ("purelib", "platlib", "stdlib")
 
 
 class LeftOut(NamedTuple):
@@ -61,16 +63,19 @@ def select(apps: Sequence[str], wrapper: BaseDatabaseWrapper) -> Selection:
     loader = _load(apps)
     taken: list[Taken] = []
     left: list[LeftOut] = []
+    state = ProjectState(real_apps=loader.unmigrated_apps)
+    order = graph_order(loader.graph)
     # Replaced migrations are not in the graph; they are named, too.
-    keys = dict.fromkeys([*graph_order(loader.graph), *sorted(loader.disk_migrations)])
-    for key in keys:
+    for key in [*order, *sorted(loader.disk_migrations.keys() - order)]:
         migration = loader.disk_migrations[key]
-        if key[0] not in apps or not runs_sql(migration.operations):
-            continue
-        try:
-            taken.append(_take(key, loader, wrapper, is_alone=len(apps) == 1))
-        except StaysWithDjango as error:
-            left.append(LeftOut(".".join(key), str(error)))
+        if key[0] in apps and runs_sql(migration.operations):
+            try:
+                _refuse_squash(key, loader)
+                taken.append(_take(migration, state, wrapper, is_alone=len(apps) == 1))
+            except StaysWithDjango as error:
+                left.append(LeftOut(".".join(key), str(error)))
+        if key in loader.graph.nodes:
+            state = migration.mutate_state(state, preserve=False)
     return Selection((*with_requirements(taken, loader.graph),), tuple(left), loader)
 
 
@@ -96,22 +101,22 @@ def _load(apps: Sequence[str]) -> MigrationLoader:
 
 
 def _take(
-    key: Key, loader: MigrationLoader, wrapper: BaseDatabaseWrapper, *, is_alone: bool
+    migration: Migration, before: ProjectState, wrapper: BaseDatabaseWrapper, *, is_alone: bool
 ) -> Taken:
-    migration = loader.disk_migrations[key]
+    """Return a migration with its file; ``before`` is the state of the models in front of it."""
+    app, name = migration.app_label, migration.name
     operations = [*sql_operations(migration.operations)]
-    _refuse_squash(key, loader)
-    _refuse_routed(key[0], operations, wrapper.alias)
+    _refuse_routed(app, operations, wrapper.alias)
     path = _source_path(migration)
     source = path.read_bytes()
     text = write_script(operations, wrapper)
     if not text:
         raise StaysWithDjango("its RunSQL runs nothing")
-    stem = key[1].lstrip("0123456789").strip("_") or key[1]
+    stem = name.lstrip("0123456789").strip("_") or name
     file = ForeignFile(
-        key=".".join(key),
-        number=number_of(key[1]),
-        name=stem if is_alone else f"{key[0]}_{stem}",
+        key=f"{app}.{name}",
+        number=number_of(name),
+        name=stem if is_alone else f"{app}_{stem}",
         text=text,
         path=path,
         in_transaction=migration.atomic,
@@ -119,7 +124,7 @@ def _take(
     )
     _refuse_problems(file, wrapper.vendor)
     edited = edit_source(source, migration.operations, _TRIAL)
-    refuse_difference(migration, edited, loader.project_state(key, at_end=False))
+    refuse_difference(migration, edited, before)
     return Taken(migration, path, source, file)
 
 
@@ -142,8 +147,9 @@ def _source_path(migration: Migration) -> Path:
     path = Path(getattr(sys.modules[type(migration).__module__], "__file__", None) or "")
     if path.suffix != ".py" or not path.is_file():
         raise StaysWithDjango("it has no source file")
-    paths = sysconfig.get_paths()
-    if any(path.is_relative_to(paths[name]) for name in ("purelib", "platlib", "stdlib")):
+    path = path.resolve()
+    installed = (Path(sysconfig.get_path(name)).resolve() for name in _INSTALLED)
+    if any(path.is_relative_to(folder) for folder in installed):
         raise StaysWithDjango(
             f"{path} belongs to an installed package, which the next installation writes again. "
             "MIGRATION_MODULES can give the app a copy in the project"

@@ -1,7 +1,9 @@
 """SQLite: a statement of Django's with its parameters in it, which the driver sends apart."""
 
 import re
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -10,22 +12,21 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 _PLACE: Final = re.compile(r"(?<!%)%s")
 
 
-def bind(wrapper: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> str:
+def bind(_wrapper: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> str:
     """Return the statement with literals of the same values. Raises ValueError for a NUL byte."""
     if isinstance(params, Mapping):
-        return sql % {name: _quote(wrapper, value) for name, value in params.items()}
+        return sql % {name: _quote(value) for name, value in params.items()}
     parts = [part.replace("%%", "%") for part in _PLACE.split(sql)]
     if len(parts) != len(params) + 1:
         raise ValueError(f"it has {len(parts) - 1} places for {len(params)} parameters")
-    literals = [*(_quote(wrapper, value) for value in params), ""]
+    literals = [*(_quote(value) for value in params), ""]
     return "".join(part + literal for part, literal in zip(parts, literals, strict=True))
 
 
-def _quote(wrapper: BaseDatabaseWrapper, value: Any) -> str:
+def _quote(value: Any) -> str:
     """Return a value as SQLite writes it, after the driver's adapters."""
     if isinstance(value, str) and "\0" in value:
         raise ValueError("a parameter has a NUL byte, which no SQL text can hold")
-    with wrapper.cursor() as cursor:
-        cursor.execute("SELECT quote(%s)", [value])
-        literal: str = cursor.fetchone()[0]
+    with closing(sqlite3.connect(":memory:")) as connection:  # ours would make the database's file
+        literal: str = connection.execute("SELECT quote(?)", [value]).fetchone()[0]
     return literal
