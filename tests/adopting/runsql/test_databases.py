@@ -1,5 +1,7 @@
 """Django's RunSQL, converted on each vendor: new databases, and those that have run it."""
 
+import re
+
 import pytest
 
 from tests.projects import Project
@@ -93,7 +95,21 @@ SHOP = {
                 db_table = "books"
     """,
 }
-CONVERT = ("makesqlmigration", "--from", "django:shop")
+CONVERT = "makesqlmigration --from django:shop"
+# Commands one after the other; a process of its own for each would take longer.
+IN_TURN = """\
+import shlex
+import sys
+from django.core.management import execute_from_command_line
+
+for command in sys.argv[1:]:
+    try:
+        execute_from_command_line(["manage.py", *shlex.split(command)])
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    print("ended with", code, flush=True)
+"""
 
 
 @pytest.fixture
@@ -105,17 +121,19 @@ def project(database, tmp_path):
     return project
 
 
-def done(project, *args):
-    run = project.manage(*args)
-    assert run.code == 0, run.out
-    return run.out
+def manage(project, *commands, codes=None):
+    """Run commands in a new process; return the output of each. All end with 0 without `codes`."""
+    run = project.python("-u", "-c", IN_TURN, *commands)
+    parts = re.split(r"ended with (\d+)\n", run.out)
+    assert [*map(int, parts[1::2])] == (codes or [0] * len(commands)), run.out
+    return parts[:-1:2]
 
 
 def test_conversion_when_a_database_is_new_makes_what_django_made(project):
-    out = done(project, *CONVERT)
-    unchanged = done(project, "makemigrations", "--check")
-    done(project, "runsqlmigrations", "--with-django")
-    again = done(project, *CONVERT)
+    (out,) = manage(project, CONVERT)
+    unchanged, _built, again = manage(
+        project, "makemigrations --check", "runsqlmigrations --with-django", CONVERT
+    )
 
     assert "shop.0002_books requires 0002_books.\nshop.0004_known requires 0004_known.\n" in out
     assert "1 part that take them back left out" in out
@@ -126,43 +144,45 @@ def test_conversion_when_a_database_is_new_makes_what_django_made(project):
 
 
 def test_adoption_when_django_has_run_the_sql_records_it_and_runs_the_rest(project):
-    done(project, "migrate", "shop", "0003")
-    done(project, *CONVERT)
-    early = [project.manage("runsqlmigrations", *options) for options in ((), ("--with-django",))]
-    stuck = project.manage("migrate")
-
-    adopted = done(project, "runsqlmigrations", "--adopt")
+    manage(project, "migrate shop 0003", CONVERT)
+    *early, stuck, adopted = manage(
+        project,
+        "runsqlmigrations",
+        "runsqlmigrations --with-django",
+        "migrate",
+        "runsqlmigrations --adopt",
+        codes=[2, 2, 1, 0],
+    )
     rows = project.database.execute(
         "SELECT id, how, applied_at = (SELECT applied FROM django_migrations WHERE name = "
         "'0002_books' AND app = 'shop') FROM applied_migrations"
     )
-    done(project, "runsqlmigrations", "--with-django")
+    manage(project, "runsqlmigrations --with-django", "checkschema --drift --no-models", "migrate")
 
-    assert [run.code for run in early] == [2, 2]
-    assert all("manage.py runsqlmigrations --adopt" in run.out for run in early)
-    assert "needs the SQL migration 0004_known" in stuck.out
+    assert all("manage.py runsqlmigrations --adopt" in out for out in early)
+    assert "needs the SQL migration 0004_known" in stuck
     assert "Proof: " in adopted
     assert [(row[0], row[1], bool(row[2])) for row in rows] == [("0002_books", "adopted", True)]
     assert project.database.execute("SELECT name, born FROM shop_author") == [("O'Neill", 1888)]
-    done(project, "checkschema", "--drift", "--no-models")
-    done(project, "migrate")
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_migrate_when_all_was_run_before_the_conversion_is_green_at_each_step(project):
-    done(project, "migrate")
-    done(project, *CONVERT)
-    refused = project.manage("makesqlmigration", "--from", "django:clubs", "--format", "json")
-    done(project, "migrate")
-    plan = done(project, "runsqlmigrations", "--adopt", "--plan")
-    done(project, "runsqlmigrations", "--adopt")
-    done(project, "migrate", "--check")
-    done(project, "runsqlmigrations", "--with-django", "--check")
+    manage(project, "migrate", CONVERT)
+    refused, _migrate, plan, *_rest = manage(
+        project,
+        "makesqlmigration --from django:clubs --format json",
+        "migrate",
+        "runsqlmigrations --adopt --plan",
+        "runsqlmigrations --adopt",
+        "migrate --check",
+        "runsqlmigrations --with-django --check",
+        codes=[2, 0, 0, 0, 0, 0],
+    )
 
     assert "applied  0002_books" in plan
     assert "applied  0004_known" in plan
-    assert "No migration of clubs has RunSQL. Nothing was written." in refused.out
-    assert refused.code == 2
+    assert "No migration of clubs has RunSQL. Nothing was written." in refused
 
 
 # The order of apps without a dependency is Django's own; SQL files come after what can come first.
@@ -208,7 +228,7 @@ FILLS = {
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("fill", FILLS, ids=["fails", "differs"])
 def test_conversion_when_the_new_order_makes_another_database_changes_no_file(project, fill):
     path = "zoo/migrations/0001_initial.py"
     project.write({**HIDDEN, path: HIDDEN[path].replace("FILL", fill)})
@@ -216,10 +236,9 @@ def test_conversion_when_the_new_order_makes_another_database_changes_no_file(pr
     project.write({"site_settings.py": f"{settings}INSTALLED_APPS += ['zoo']\n"})
     before = contents(project)
 
-    refused = project.manage(*CONVERT)
+    (refused,) = manage(project, CONVERT, codes=[1])
 
-    assert refused.code == 1, refused.out
-    assert all(part in refused.out for part in FILLS[fill]), refused.out
+    assert all(part in refused for part in FILLS[fill]), refused
     assert contents(project) == before
 
 
