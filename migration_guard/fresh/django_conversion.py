@@ -26,6 +26,10 @@ from migration_guard.schema.objects import Snapshot
 
 _LISTED: Final = 10
 _NOTHING: Final = "Nothing was written."
+_DEPEND: Final = (
+    "A migration may rely on the order in which Django ran them: let its dependencies name what it "
+    "needs, and run this again."
+)
 
 
 class _Built(NamedTuple):
@@ -53,10 +57,15 @@ def convert(
         if not conversion.taken:
             _refuse_nothing(apps, conversion)
             return TakenOver("Django", (), 0, conversion.notes)
-        before, not_built = _try_to_build(alias, observe)
+        before, not_built = None, None
+        if not conversion.goes_on:
+            before, not_built = _try_to_build(alias, observe, "As they are", "")
         with carrying_out(conversion) as paths:
-            if before is not None:
-                _refuse_difference(before, _build_again(alias, observe))
+            after = None
+            if not_built is None:
+                after, not_built = _try_to_build(alias, observe, "Converted", _DEPEND)
+            if before is not None and after is not None:
+                _refuse_difference(before, after)
     return TakenOver("Django", paths, conversion.reverse_count, conversion.notes, not_built)
 
 
@@ -69,29 +78,21 @@ def _refuse_nothing(apps: Sequence[str], conversion: Conversion) -> None:
         raise CannotTell(f"No migration of {label} has RunSQL. {_NOTHING}", "Name another app.")
 
 
-def _try_to_build(alias: str, observe: events.Observer) -> tuple[_Built | None, CannotTell | None]:
-    """Return what the migrations make as they are, or why no database can be had."""
+def _try_to_build(
+    alias: str, observe: events.Observer, state: str, hint: str
+) -> tuple[_Built | None, CannotTell | None]:
+    """Return what the migrations make, or why no database can be had.
+
+    Raises Refused where they fail; ``state`` says which migrations these are.
+    """
     try:
         return _build(alias, observe), None
     except CannotTell as error:
         return None, error
     except BuildFailed as error:
         raise Refused(
-            f"As they are, the migrations build no database to compare with. {_NOTHING}\n"
-            f"{error.message}",
-            error.hint,
-            error.problems,
-        ) from error
-
-
-def _build_again(alias: str, observe: events.Observer) -> _Built:
-    try:
-        return _build(alias, observe)
-    except BuildFailed as error:
-        raise Refused(
-            f"Converted, the migrations would build no empty database. {_NOTHING}\n{error.message}",
-            "It may rely on the order in which Django ran them: let its dependencies name what it "
-            "needs, and run this again.",
+            f"{state}, the migrations build no empty database. {_NOTHING}\n{error.message}",
+            hint or error.hint,
             error.problems,
         ) from error
 
@@ -134,6 +135,5 @@ def _refuse_difference(before: _Built, after: _Built) -> None:
     if differences:
         raise Refused(
             "\n".join([f"The database would be another one. {_NOTHING}", *differences[:_LISTED]]),
-            "A migration relies on an order that none of its dependencies names: add it there, "
-            "and run this again.",
+            _DEPEND,
         )

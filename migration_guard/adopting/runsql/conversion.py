@@ -1,6 +1,6 @@
 """Take over apps: write the SQL files, then let their migrations require them.
 
-The SQL is written first, so that a kill in between loses none of it, and the next run goes on.
+The SQL is written first, so that a kill in between loses none of it. The next run goes on.
 """
 
 import sys
@@ -22,7 +22,7 @@ from migration_guard.adopting.runsql.source_edit import edit_source
 from migration_guard.adopting.tool import ForeignProblem
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.planning import files as planning_files
-from migration_guard.planning.digests import is_fingerprint
+from migration_guard.planning.digests import fingerprint, is_fingerprint
 from migration_guard.planning.directives import Directives
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName, number_of
@@ -56,6 +56,11 @@ class Conversion(NamedTuple):
         return sum(item.file.down_parts for item in self.taken)
 
     @property
+    def goes_on(self) -> bool:
+        """Whether an interrupted run wrote files, whose SQL stands in Python too until now."""
+        return len(self.files) < len(self.taken)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """A sentence for each migration, and for each database that loses the SQL."""
         taken = (f"{item.file.key} requires {self.ids[item.file.key]}." for item in self.taken)
@@ -80,6 +85,7 @@ def plan_conversion(apps: Sequence[str], alias: str, folder: Path) -> Conversion
         raise _refusal("The files that are there have problems.", present.problems)
     before = _read_record(folders, present.files)
     _refuse_changed(selection.taken, before, wrapper.vendor)
+    _refuse_copies(selection.taken, before, present.files, wrapper.vendor)
     originals = [item.file for item in selection.taken if item.file.key not in before]
     try:
         new = convert(originals, [file.name for file in present.files], wrapper.vendor)
@@ -151,6 +157,27 @@ def _refuse_changed(taken: Sequence[Taken], before: Mapping[str, AdoptedFile], v
                 f"{item.file.key} was taken over as {adopted.id}, and has other RunSQL now. "
                 "Nothing was written.",
                 "Restore it from version control, or put that SQL into a new migration.",
+            )
+
+
+def _refuse_copies(
+    taken: Sequence[Taken],
+    before: Mapping[str, AdoptedFile],
+    files: Sequence[MigrationFile],
+    vendor: str,
+) -> None:
+    """Refuse where a file that is not recorded has the same SQL, which would run twice."""
+    recorded = {adopted.id for adopted in before.values()}
+    by_fingerprint = {
+        fingerprint(file.text, vendor): file for file in files if file.id not in recorded
+    }
+    for item in taken:
+        copy = by_fingerprint.get(fingerprint(item.file.text, vendor))
+        if item.file.key not in before and copy is not None:
+            raise Refused(
+                f"{copy.path} has the SQL of {item.file.key}, and _adopted.json does not say so: "
+                "it would run twice. Nothing was written.",
+                "If an interrupted run wrote it, delete it, and run this again.",
             )
 
 

@@ -1,7 +1,7 @@
 """What a migration of Django runs: SQL alone, or more that stays with Django."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Final
 
 from django.db.migrations.operations import (
     AlterModelManagers,
@@ -15,7 +15,7 @@ from django.db.migrations.operations.base import Operation
 from migration_guard.operations import RequiresSQL
 
 # What these do to a database. A class that changes one of them may do anything.
-_ACTS = ("database_forwards", "state_forwards", "_run_sql")
+_ACTS: Final = ("database_forwards", "state_forwards", "_run_sql")
 
 
 class StaysWithDjango(Exception):
@@ -53,7 +53,6 @@ def _is_plain(operation: Operation, kind: type[Operation]) -> bool:
 
 def _changes_state_alone(operation: Operation) -> bool:
     """Return whether an operation leaves every database as it is."""
-    if isinstance(operation, CreateModel):
+    if type(operation) is CreateModel:
         return operation.options.get("managed") is False
-    kinds: tuple[Any, ...] = (AlterModelManagers, AlterModelOptions, RequiresSQL)
-    return type(operation) in kinds
+    return type(operation) in (AlterModelManagers, AlterModelOptions, RequiresSQL)

@@ -320,6 +320,14 @@ def test_conversion_when_sql_was_added_to_a_taken_migration_is_refused(app, sqli
         app.convert()
 
 
+def test_conversion_when_an_unrecorded_file_has_the_same_sql_is_refused(app, sqlite, migrations):
+    migrations({"0007_copy.sql": "-- by hand\nselect 1;"})
+    app.write("0001_a", ONE)
+
+    with pytest.raises(Refused, match=r"0007_copy\.sql has the SQL of .*: it would run twice"):
+        app.convert()
+
+
 def test_files_when_others_are_there_come_after_them(app, sqlite, migrations):
     migrations({"0007_first.sql": "SELECT 7;"})
     app.write("0001_a", ONE)

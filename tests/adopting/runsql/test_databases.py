@@ -214,7 +214,7 @@ HIDDEN = {
 
 FILLS = {
     "editor.execute('INSERT INTO shelves (id) VALUES (1)')": (
-        "would build no empty database. Nothing was written.",
+        "Converted, the migrations build no empty database. Nothing was written.",
         "zoo.0001_initial failed: no such table: shelves",
     ),
     "'shelves' in editor.connection.introspection.table_names() or ("
