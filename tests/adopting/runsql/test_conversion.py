@@ -1,5 +1,7 @@
 """A table of forms in which RunSQL is written: the file, the edited source, or the reason."""
 
+from pathlib import Path
+
 import pytest
 
 from migration_guard.adopting.runsql.conversion import plan_conversion
@@ -395,3 +397,30 @@ def test_file_when_the_app_is_one_of_two_has_its_label_in_the_name(app, sqlite):
     app.write("0001_a", ONE)
 
     assert [file.id for file in app.convert("contenttypes").files] == [f"0001_{app.label}_a"]
+
+
+# -- the command
+
+
+def test_command_when_asked_for_json_names_the_files_and_what_is_left(app, sqlite, guard):
+    app.write("0001_a", f"{ONE[:-1]}, migrations.RunSQL('SELECT 2', 'SELECT 3')]")
+    app.write(
+        "0002_b",
+        'dependencies = [("APP", "0001_a")]\noperations = [migrations.RunSQL("SELECT 1"), '
+        "migrations.RunPython(migrations.RunPython.noop)]",
+    )
+
+    done = guard("makesqlmigration", "--from", f"django:{app.label}", "--format", "json")
+
+    assert done.code == 0, done.err
+    assert [Path(path).name for path in done.json["files"]] == ["0001_a.sql"]
+    assert f"{app.label}.0002_b stays with Django: it also has RunPython" in done.err
+    assert "1 part that take" in done.err
+
+
+@pytest.mark.parametrize("origin", [["django"], ["django:"], ["django:shop", "shop"]])
+def test_command_when_it_names_no_app_says_how(app, sqlite, guard, origin):
+    refused = guard("makesqlmigration", "--from", *origin)
+
+    assert refused.code == 2
+    assert "Write --from django:APP." in refused.err
