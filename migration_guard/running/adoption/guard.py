@@ -63,7 +63,8 @@ def find_growth(
             problems.append(_warning(error.message, error.hint))
             continue
         applied = [row.key for row in rows if row.state is not State.UNDONE]
-        grown = [key for key in applied if ids.get(key) not in recorded.rows]
+        # What is known and pending is refused; it may also count through another id by now.
+        grown = [key for key in applied if key not in ids]
         if grown and found is not None:
             problems.append(_growth_warning(tool, found, grown))
     return problems
