@@ -69,6 +69,10 @@ def _allow(value: str, _: Collection[str]) -> str:
     return f"{match[1].lower().replace('_', '-')}, {match[2].strip()}" if match else value
 
 
+def _id(value: str, _: Collection[str]) -> str:
+    return value.rpartition("/")[2].removesuffix(".sql")
+
+
 _OF_KEY: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
     "environments": _environments,
     "transaction": _switch,
@@ -77,4 +81,6 @@ _OF_KEY: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
     "requires": _requires,
     "rerun": _rerun,
     "allow": _allow,
+    "formerly": _id,
+    "replaces": _id,
 }

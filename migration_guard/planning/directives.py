@@ -11,6 +11,7 @@ from typing import Final
 
 from migration_guard.conf import ENVIRONMENT_ALIASES, nearest, nearest_environment, seconds
 from migration_guard.planning.corrections import corrections
+from migration_guard.planning.names import number_of
 from migration_guard.problems import Problem
 
 DEV_ONLY: Final = frozenset({"dev", "test"})
@@ -24,7 +25,10 @@ _BODY: Final = re.compile(r"\s*(?P<key>[A-Za-z_]+)\s*=\s*(?P<value>.*\S)\s*")
 # What looks like a key and its value, without the right sign between them.
 _LOOSE_BODY: Final = re.compile(r"\s*(?P<key>[A-Za-z_-]+)(?:\s*[:=]+\s*|\s+)(?P<value>\S.*)")
 _REQUIRES: Final = re.compile(r"[A-Za-z_]\w*\.\w+")
-_REPEATABLE: Final = frozenset({"allow", "requires"})
+_REPEATABLE: Final = frozenset({"allow", "requires", "formerly", "replaces"})
+# What joins the names under which one migration may be recorded.
+_OR: Final = re.compile(r"\s+or\s+")
+_NAMES_IDS: Final = re.compile(r"\s*(?:formerly|replaces)\s*=", re.IGNORECASE)
 _LONG: Final = 1024 * 1024  # characters
 _SLUG: Final = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -35,7 +39,8 @@ class Directives:
 
     ``environments`` is None for all. A ``lock_timeout`` or ``statement_timeout`` of 0 means no
     limit, and None means the value of the setting. ``allow`` maps the slug of a silenced rule to
-    its reason.
+    its reason. ``formerly`` are the ids that the file had before. ``replaces`` has, for each
+    migration that the file stands for, the ids under which that may be recorded.
     """
 
     environments: frozenset[str] | None = None
@@ -45,6 +50,8 @@ class Directives:
     requires: tuple[tuple[str, str], ...] = ()
     rerun_safe: bool = False
     allow: dict[str, str] = field(default_factory=dict)
+    formerly: tuple[str, ...] = ()
+    replaces: tuple[tuple[str, ...], ...] = ()
 
     def runs_in(self, environment: str) -> bool:
         """Return True if the file may run in ``environment``."""
@@ -105,7 +112,10 @@ def stated_environments(text: str) -> frozenset[str] | None:
 def normal_lines(text: str) -> list[str]:
     """Return the directive lines for a fingerprint of 0.1, with white space and case folded."""
     header = text[: header_end(text)]
-    lines = [" ".join(match["body"].lower().split()) for match in _LINE.finditer(header)]
+    bodies = [match["body"] for match in _LINE.finditer(header)]
+    # What names other ids came later, and is no change of a file.
+    bodies = [body for body in bodies if not _NAMES_IDS.match(body)]
+    lines = [" ".join(body.lower().split()) for body in bodies]
     return [*lines, *(["dev/test only"] if DEV_WORDS.search(header) else [])]
 
 
@@ -217,6 +227,22 @@ def _set_allow(directives: Directives, value: str, _: Collection[str]) -> Direct
     return replace(directives, allow={**directives.allow, slug: reason})
 
 
+def _set_formerly(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    _require_ids([value], "formerly names one id that the file had, as 0001_name")
+    return replace(directives, formerly=(*directives.formerly, value))
+
+
+def _set_replaces(directives: Directives, value: str, _: Collection[str]) -> Directives:
+    ids = tuple(_OR.split(value))
+    _require_ids(ids, "replaces names one migration a line, as 0001_name or 0002_other_name_of_it")
+    return replace(directives, replaces=(*directives.replaces, ids))
+
+
+def _require_ids(ids: Collection[str], grammar: str) -> None:
+    if any(number_of(migration_id) is None for migration_id in ids):
+        raise _BadValue(grammar)
+
+
 _SETTERS: Final[dict[str, Callable[[Directives, str, Collection[str]], Directives]]] = {
     "environments": _set_environments,
     "transaction": _set_transaction,
@@ -225,6 +251,8 @@ _SETTERS: Final[dict[str, Callable[[Directives, str, Collection[str]], Directive
     "requires": _set_requires,
     "rerun": _set_rerun,
     "allow": _set_allow,
+    "formerly": _set_formerly,
+    "replaces": _set_replaces,
 }
 
 KEYS: Final = tuple(_SETTERS)
@@ -237,6 +265,8 @@ EXAMPLES: Final[dict[str, str]] = {
     "requires": "app_label.0001_initial",
     "rerun": "safe",
     "allow": "rule, reason",
+    "formerly": "0001_name",
+    "replaces": "0001_name",
 }
 
 

@@ -13,40 +13,14 @@ from typing import NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.digests import checksum
-from migration_guard.planning.directives import Directives
 from migration_guard.planning.directives import parse as parse_directives
+from migration_guard.planning.lineage import lineage_problems, without_replaced
+from migration_guard.planning.migration_file import MigrationFile
 from migration_guard.planning.names import FileName, scan
 from migration_guard.planning.regular_files import read_bytes
 from migration_guard.problems import Problem
 
-
-class MigrationFile(NamedTuple):
-    """One migration file. ``text`` has LF line ends and no byte order mark."""
-
-    name: FileName
-    text: str
-    checksum: str
-    directives: Directives
-
-    @property
-    def id(self) -> str:
-        """The id of the migration, as in the history."""
-        return self.name.id
-
-    @property
-    def number(self) -> int:
-        """The number, as an integer."""
-        return self.name.number
-
-    @property
-    def path(self) -> Path:
-        """The path of the file."""
-        return self.name.path
-
-    @property
-    def key(self) -> tuple[int, str]:
-        """The sort key of migrations: the number as an integer, then the id."""
-        return self.number, self.id
+__all__ = ["FileSet", "MigrationFile", "parse", "read"]
 
 
 class FileSet(NamedTuple):
@@ -64,8 +38,8 @@ def read(
 ) -> FileSet:
     """Return the migrations for ``vendor`` in ``folders``, and what is wrong with them.
 
-    ``environments`` are the names that exist. With ``only``, just the files with these ids are
-    opened. Raises CannotTell for a folder or a file that cannot be opened.
+    A file that another one replaces is left out. ``environments`` are the names that exist. With
+    ``only``, just the files with these ids are opened. Raises CannotTell for a folder or a file that cannot be opened.
     """
     names, problems = scan(folders)
     files = []
@@ -79,6 +53,9 @@ def read(
     variants, variant_problems = _choose_variants(files, vendor)
     problems += variant_problems
     variants.sort(key=lambda file: file.key)
+    variants, circle_problems = without_replaced(variants)
+    problems += circle_problems
+    problems += lineage_problems(variants)
     problems += _duplicate_number_problems(variants)
     return FileSet(tuple(variants), tuple(problems))
 

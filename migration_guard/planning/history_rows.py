@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from migration_guard.conf import PRODUCTION
-from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.migration_file import MigrationFile
 
 HISTORY_TABLE: Final = "applied_migrations"
 # The tables of the app itself. The models have the same names; a test compares them.
@@ -77,9 +77,13 @@ NOTHING_RECORDED: Final = RecordedHistory({}, {})
 
 
 def edited_ids(files: Iterable[MigrationFile], rows: Mapping[str, HistoryRow]) -> list[str]:
-    """Return the ids of applied migrations whose text is not the one that was applied."""
+    """Return the ids of applied migrations whose text is not the one that was applied.
+
+    A renamed file has the text that was applied under a former id.
+    """
     return [
-        file.id
+        migration_id
         for file in files
-        if (row := rows.get(file.id)) is not None and row.checksum not in (None, file.checksum)
+        for migration_id in (file.id, *file.directives.formerly)
+        if (row := rows.get(migration_id)) is not None and row.checksum not in (None, file.checksum)
     ]

@@ -198,6 +198,8 @@ def _is_said_by_directives(key: str, directive: Directives, own: Directives) -> 
         return directive.environments == own.environments
     if key == "allow":
         return set(directive.allow) <= set(own.allow)
+    if key in {"formerly", "replaces"}:
+        return set(getattr(directive, key)) <= set(getattr(own, key))
     if key == "requires":
         return set(directive.requires) <= {
             (app.lower(), name.lower()) for app, name in own.requires

@@ -4,13 +4,16 @@ Pure. Whole sets are compared, never just the highest number: a pending migratio
 applied one is ``out_of_order``, not forgotten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from migration_guard.planning import succession
 from migration_guard.planning.digests import checksum, fingerprint, is_fingerprint
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, JournalRow, RecordedHistory
+from migration_guard.planning.names import list_ids
 from migration_guard.problems import Problem, Severity
 
 HALF_DONE: Final = "half-done"
@@ -33,7 +36,9 @@ class Planned(NamedTuple):
     """One migration and its state.
 
     ``file`` is None if it is missing, ``row`` if the migration is not applied, and ``entry`` if the
-    journal has none.
+    journal has none. ``row`` may be that of a former id, or the last one of what a squash replaces.
+    ``former`` has the rows of former ids; ``blocked`` says that something of it is applied, or half
+    done, and that it does not count as applied.
     """
 
     id: str
@@ -42,6 +47,8 @@ class Planned(NamedTuple):
     file: MigrationFile | None = None
     row: HistoryRow | None = None
     entry: JournalRow | None = None
+    former: tuple[HistoryRow, ...] = ()
+    blocked: bool = False
 
     @property
     def key(self) -> tuple[int, str]:
@@ -63,7 +70,9 @@ class Plan(NamedTuple):
         return [
             planned
             for planned in self.migrations
-            if planned.state in states and (target is None or planned.number <= target)
+            if planned.state in states
+            and not planned.blocked
+            and (target is None or planned.number <= target)
         ]
 
 
@@ -71,35 +80,92 @@ def make_plan(
     files: Sequence[MigrationFile], recorded: RecordedHistory, environment: str, vendor: str
 ) -> Plan:
     """Return the plan for ``files`` (in order) on a database with this history and journal."""
-    by_id = {file.id: file for file in files}
-    highest = max((row.number for row in recorded.rows.values()), default=-1)
+    past = succession.read_past(files)
+    highest = max(map(past.number_of, recorded.rows.values()), default=-1)
     newest = files[-1].number if files else -1
     planned: list[Planned] = []
     problems: list[Problem] = []
     for file in files:
-        row, entry = recorded.rows.get(file.id), recorded.journal.get(file.id)
-        if row is not None:
-            applied_sql = recorded.sql.get(file.id)
-            state, file_problems = _state_of_applied(file, row, applied_sql, vendor)
-        else:
-            state, file_problems = _state_of_unapplied(file, entry, recorded, environment, highest)
-        planned.append(Planned(file.id, file.number, state, file, row, entry))
+        migration, file_problems = _plan_file(file, recorded, environment, vendor, highest)
+        planned.append(migration)
         problems += file_problems
-    for row in recorded.rows.values():
-        if row.id not in by_id:
+    missing = [row for row in recorded.rows.values() if row.id not in past.owners]
+    if missing:
+        candidates = _candidates(planned, vendor)
+        for row in missing:
             planned.append(Planned(row.id, row.number, State.MISSING, row=row))
-            problems.append(_missing_problem(row, ahead=row.number > newest))
+            problem = _missing_problem(row, ahead=row.number > newest)
+            problems.append(_with_new_names(problem, row, candidates))
     for entry in recorded.journal.values():
-        if entry.id not in by_id and entry.id not in recorded.rows:
+        owner = past.owners.get(entry.id)
+        if (owner is None or owner.id != entry.id) and entry.id not in recorded.rows:
             planned.append(Planned(entry.id, entry.number, State.MISSING, entry=entry))
-            problems.append(_missing_half_done_problem(entry))
+            problems.append(_missing_half_done_problem(entry, owner))
     planned.sort(key=lambda migration: migration.key)
+    problems += succession.order_problems(
+        [(m.file, m.row, m.former) for m in planned if m.file and m.row], recorded
+    )
     return Plan(tuple(planned), tuple(problems))
 
 
 def is_allowed(file: MigrationFile, environment: str, stamp: str | None) -> bool:
     """Return True if both the setting and the database's own stamp let the file run."""
     return file.directives.runs_in(environment) and file.directives.runs_in(stamp or environment)
+
+
+def _candidates(planned: Sequence[Planned], vendor: str) -> dict[str, list[str]]:
+    """Return the ids of what is not applied by fingerprint."""
+    candidates: dict[str, list[str]] = {}
+    for migration in planned:
+        if migration.file is not None and migration.row is None and not migration.blocked:
+            digest = fingerprint(migration.file.text, vendor)
+            candidates.setdefault(digest, []).append(migration.id)
+    return candidates
+
+
+def _with_new_names(
+    problem: Problem, row: HistoryRow, candidates: Mapping[str, Sequence[str]]
+) -> Problem:
+    """Return the problem of a missing file with what may be that file under another name.
+
+    It is a hint alone, since two files may hold the same SQL.
+    """
+    names = candidates.get(row.fingerprint or "", ())
+    if not names:
+        return problem
+    which = names[0] if len(names) == 1 else f"one of {list_ids(names)}"
+    hint = (
+        f"{problem.hint} If {which} is {row.id} under a new name (they hold the same SQL), write "
+        f"into it: -- guard: formerly = {row.id}"
+    )
+    return replace(problem, hint=hint)
+
+
+def _plan_file(
+    file: MigrationFile, recorded: RecordedHistory, environment: str, vendor: str, highest: int
+) -> tuple[Planned, list[Problem]]:
+    row, entry = recorded.rows.get(file.id), recorded.journal.get(file.id)
+    former = succession.find_former(file, recorded)
+    if row is not None:
+        applied_sql = recorded.sql.get(file.id)
+        state, problems = _state_of_applied(file, row, applied_sql, vendor)
+        return Planned(file.id, file.number, state, file, row, entry, former.rows), problems
+    row = former.counting(
+        lambda row: (
+            row.checksum in (None, file.checksum)
+            or _means_the_same(file, row, recorded.sql.get(row.id), vendor)
+        )
+    )
+    if row is not None:
+        state = State.APPLIED
+        return Planned(file.id, file.number, state, file, row, entry, former.rows), []
+    if former.has_begun:
+        planned = Planned(
+            file.id, file.number, State.PENDING, file, None, entry, former.rows, blocked=True
+        )
+        return planned, former.problems
+    state, problems = _state_of_unapplied(file, entry, recorded, environment, highest)
+    return Planned(file.id, file.number, state, file, None, entry), problems
 
 
 def _state_of_applied(
@@ -134,7 +200,8 @@ def _state_of_unapplied(
         return State.SKIPPED, []
     if entry is not None:
         return (State.FAILED if entry.failed else State.RUNNING), [_half_done_problem(file, entry)]
-    if file.number < highest and file.id not in recorded.cleared:
+    ids = (file.id, *file.former_ids)
+    if file.number < highest and not any(name in recorded.cleared for name in ids):
         return State.OUT_OF_ORDER, [_out_of_order_problem(file, highest)]
     return State.PENDING, []
 
@@ -211,10 +278,12 @@ def _missing_problem(row: HistoryRow, *, ahead: bool) -> Problem:
     )
 
 
-def _missing_half_done_problem(entry: JournalRow) -> Problem:
+def _missing_half_done_problem(entry: JournalRow, owner: MigrationFile | None) -> Problem:
+    now = f"; {owner.id} stands for it now" if owner is not None else ""
+    then = f", and bring {owner.id} afterwards" if owner is not None else ""
     return Problem(
         "missing",
         f"{entry.id} {'failed' if entry.failed else 'is running, or was interrupted'} "
-        f"({entry.done} of {entry.total} statements are done), and there is no such file",
-        "Restore the file from version control and run again.",
+        f"({entry.done} of {entry.total} statements are done), and there is no such file{now}",
+        f"Restore the file from version control and run again{then}.",
     )
