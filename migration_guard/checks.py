@@ -1,7 +1,7 @@
 """Django system checks: settings, folders and names, so that every ``manage.py`` stays fast.
 
-Invariants: they ask no database and raise nothing. They open no SQL file, except the later of two
-with the same number, because its header may allow that. ``checksqlmigrations`` and
+Invariants: they ask no database and raise nothing. They open no SQL file, except two with the
+same number, because a header may allow that. ``checksqlmigrations`` and
 ``runsqlmigrations`` read the SQL itself.
 
 | id | rule | what it stops |
@@ -25,7 +25,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
@@ -36,6 +36,9 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.planning import max_migration
 from migration_guard.planning.names import FileName, scan
 from migration_guard.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from migration_guard.planning.directives import Directives
 
 APP: Final = "migration_guard"
 TAG: Final = "migration_guard"
@@ -142,7 +145,9 @@ def _check_duplicate_numbers(
         ids = list(by_id)
         for earlier, later in pairwise(ids):
             for name in by_id[later]:
-                if not _allows_duplicate(name.path, environments):
+                if not _allows_duplicate(name.path, environments) and not _is_replaced(
+                    by_id[earlier][0], by_id[later][0], environments
+                ):
                     yield Problem(
                         "duplicate-number",
                         f"{later} and {earlier} have the same number",
@@ -153,15 +158,27 @@ def _check_duplicate_numbers(
 
 
 def _allows_duplicate(path: Path, environments: Collection[str]) -> bool:
+    return "duplicate-number" in _directives(path, environments).allow
+
+
+def _is_replaced(first: FileName, second: FileName, environments: Collection[str]) -> bool:
+    """Return whether one of two files is a squash that replaces the other, which is not read."""
+    return any(
+        name.id in ids
+        for name, other in ((first, second), (second, first))
+        for ids in _directives(other.path, environments).replaces
+    )
+
+
+def _directives(path: Path, environments: Collection[str]) -> "Directives":
     # Imported late: no other check reads a file.
-    from migration_guard.planning import directives
+    from migration_guard.planning.directives import Directives, parse
     from migration_guard.planning.regular_files import read_text
 
     try:
-        text = read_text(str(path))
+        return parse(read_text(str(path)), environments)[0]
     except OSError:
-        return False
-    return "duplicate-number" in directives.parse(text, environments)[0].allow
+        return Directives()
 
 
 def _as_message(problem: Problem) -> CheckMessage:

@@ -22,7 +22,8 @@ from django.db.migrations.executor import MigrationExecutor
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
 from migration_guard.planning import files as planning_files
-from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.files import MigrationFile
+from migration_guard.planning.history_rows import RecordedHistory, edited_ids
 from migration_guard.planning.plan import State, make_plan
 from migration_guard.results import Readiness
 from migration_guard.running import connecting, own_tables
@@ -150,7 +151,7 @@ def _find_missing(question: _Question) -> tuple[str, ...]:
         raise GuardError("the files of the migrations have problems: manage.py checksqlmigrations")
     try:
         with connecting.open_connection(alias, read_only=True) as (connection, facts):
-            recorded = _read_history(connection, facts)
+            recorded = _read_history(connection, facts, files.files)
             pending = _pending_of_django(connection) if django else ()
     except LOADER_ERRORS:
         raise
@@ -163,14 +164,20 @@ def _find_missing(question: _Question) -> tuple[str, ...]:
     return (*lacking, *pending)
 
 
-def _read_history(connection: Connection, facts: Facts) -> RecordedHistory:
+def _read_history(
+    connection: Connection, facts: Facts, files: Sequence[MigrationFile]
+) -> RecordedHistory:
     with connection.failing():
         if connection.keeps_session:
             connection.limit(Limits(PATIENCE, PATIENCE))
         if not own_tables.are_present(connection, facts):
             return RecordedHistory({}, {})
         history = own_tables.open_history(connection, facts)
-        return RecordedHistory(history.rows(), {}, stamp=history.stamp.environment())
+        rows = history.rows()
+        # Whether a renamed file is applied depends on its text, and that of others does not.
+        renamed = [file for file in files if file.directives.formerly]
+        sql = history.applied_sql(edited_ids(renamed, rows))
+        return RecordedHistory(rows, {}, stamp=history.stamp.environment(), sql=sql)
 
 
 def _pending_of_django(connection: Connection) -> Sequence[str]:

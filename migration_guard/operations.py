@@ -11,15 +11,20 @@ databases and test databases are built in the order it asks for.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from migration_guard import conf, history
+from migration_guard.exceptions import CannotTell
+from migration_guard.planning import files as planning_files
 from migration_guard.planning.names import number_of
+from migration_guard.planning.plan import make_plan
 
 
 class RequiresSQL(Operation):
@@ -56,7 +61,10 @@ class RequiresSQL(Operation):
         connection = schema_editor.connection
         if schema_editor.collect_sql or not conf.load().dirs.get(connection.alias):
             return
-        if not history.is_applied(connection, self.number):
+        if not (
+            history.is_applied(connection, self.number, self.migration)
+            or self._is_applied_otherwise(connection)
+        ):
             database = conf.database_option(connection.alias)
             raise CommandError(
                 f"A migration of {app_label} needs the SQL migration {self.migration}, which is "
@@ -64,6 +72,20 @@ class RequiresSQL(Operation):
                 f"applied; those before it stay.\n"
                 f"Next: manage.py runsqlmigrations --with-django{database}"
             )
+
+    def _is_applied_otherwise(self, connection: BaseDatabaseWrapper) -> bool:
+        """Return whether files that were renamed, or that replace it, are applied."""
+        settings = conf.load()
+        with suppress(CannotTell):
+            files = planning_files.read(
+                settings.folders(connection.alias), connection.vendor, settings.environments
+            ).files
+            named = [file for file in files if file.is_named(self.number, self.migration)]
+            ids = {name for file in named for name in (file.id, *file.former_ids)}
+            rows = history.read_rows(connection, ids)
+            plan = make_plan(named, rows, settings.environment, connection.vendor)
+            return bool(named) and all(migration.row for migration in plan.migrations)
+        return False
 
     def database_backwards(
         self,

@@ -10,12 +10,13 @@ from typing import Final
 from django.db import connections
 
 from migration_guard import conf
+from migration_guard.history import as_value
 from migration_guard.models import AppliedMigration
 from migration_guard.planning import files as planning_files
 from migration_guard.planning.edit_diff import edit_diff
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import HistoryRow, RecordedHistory, edited_ids
-from migration_guard.planning.plan import State, make_plan
+from migration_guard.planning.plan import Planned, State, make_plan
 from migration_guard.problems import Problem
 from migration_guard.sql.classify import has_secret
 
@@ -43,10 +44,11 @@ def compare(alias: str, rows: Iterable[AppliedMigration]) -> dict[str, FileNow]:
     """
     settings = conf.load()
     vendor = connections[alias].vendor
-    recorded = {row.id: _history_row(row) for row in rows}
-    file_set = planning_files.read(
-        settings.folders(alias), vendor, settings.environments, only=recorded
-    )
+    recorded = {row.id: as_value(row) for row in rows}
+    folders = settings.folders(alias)
+    file_set = planning_files.read(folders, vendor, settings.environments, only=recorded)
+    if recorded.keys() - {file.id for file in file_set.files}:  # a file may have a new name
+        file_set = planning_files.read(folders, vendor, settings.environments)
     edited = edited_ids(file_set.files, recorded)
     stored = AppliedMigration.objects.using(alias).filter(id__in=edited, sql__isnull=False)
     history = RecordedHistory(
@@ -54,12 +56,22 @@ def compare(alias: str, rows: Iterable[AppliedMigration]) -> dict[str, FileNow]:
     )
     plan = make_plan(file_set.files, history, settings.environment, vendor)
     by_path = {problem.path: problem for problem in plan.problems}
-    return {
-        planned.id: FileNow(
-            planned.state, planned.file, by_path.get(planned.file.path) if planned.file else None
-        )
-        for planned in plan.migrations
-    }
+    now: dict[str, FileNow] = {}
+    for planned in plan.migrations:
+        problem = by_path.get(planned.file.path) if planned.file else None
+        for row in planned.former:
+            now[row.id] = _former_file(planned, row, problem)
+        now[planned.id] = FileNow(planned.state, planned.file, problem)
+    return now
+
+
+def _former_file(planned: Planned, row: HistoryRow, problem: Problem | None) -> FileNow:
+    """Return the file that stands for a row of a former id."""
+    file = planned.file
+    if file is not None and row.id in file.directives.formerly:
+        state = State.EDITED if planned.blocked else State.APPLIED
+        return FileNow(state, file, problem if planned.blocked else None)
+    return FileNow(State.APPLIED, None, None)  # a squash has other SQL, and only some rows are here
 
 
 def difference(now: FileNow, row: AppliedMigration, vendor: str) -> str:
@@ -70,15 +82,3 @@ def difference(now: FileNow, row: AppliedMigration, vendor: str) -> str:
     if now.file is None or row.sql is None or row.sql == now.file.text:
         return ""
     return "" if has_secret(now.file.text, vendor) else edit_diff(now.file, row.sql, _DIFF_LINES)
-
-
-def _history_row(row: AppliedMigration) -> HistoryRow:
-    return HistoryRow(
-        row.id,
-        int(row.number),
-        row.checksum,
-        row.fingerprint,
-        row.applied_at,
-        row.duration_ms,
-        row.how,
-    )

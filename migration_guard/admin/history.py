@@ -237,7 +237,7 @@ class AppliedMigrationAdmin(ReadOnlyAdmin):
 
         def url_of(planned: "Planned") -> str:
             if planned.row is not None:
-                return self.path("change", planned.id) + query
+                return self.path("change", planned.row.id) + query
             if planned.entry is not None and may_view_journal:
                 return self.path("change", planned.id, model="journalentry") + query
             return ""

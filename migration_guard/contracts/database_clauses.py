@@ -13,6 +13,7 @@ from migration_guard.contracts.causes import Causes
 from migration_guard.contracts.contract import Contract
 from migration_guard.contracts.declare import Clause, Enum, Extension, Migrations
 from migration_guard.contracts.outcomes import Outcome, Requirement, Undecided, Violated
+from migration_guard.planning.names import number_of
 from migration_guard.planning.plan import Plan, Planned
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN, Snapshot
@@ -117,7 +118,7 @@ def judge_migrations(contract: Contract, plan: Plan | None, no_plan: str) -> Ite
             reason = no_plan or "the history was not read"
             yield _applied_requirement(clause, clause.id), Undecided(reason)
         elif clause.numbers is None:
-            namesakes = [migration for migration in plan.migrations if migration.id == clause.id]
+            namesakes = [m for m in plan.migrations if clause.id in _ids(m)]
             yield _applied_requirement(clause, clause.id), _judge_applied(clause, namesakes, plan)
         else:
             yield from _judge_range(clause, clause.numbers, plan)
@@ -125,11 +126,21 @@ def judge_migrations(contract: Contract, plan: Plan | None, no_plan: str) -> Ite
 
 def _judge_range(clause: Migrations, numbers: tuple[int, int], plan: Plan) -> Iterator[Judgement]:
     low, high = numbers
-    inside = [migration for migration in plan.migrations if low <= migration.number <= high]
+    inside = [m for m in plan.migrations if any(low <= n <= high for n in _numbers(m))]
     for migration in inside:
         yield _applied_requirement(clause, migration.id), _judge_applied(clause, [migration], plan)
-    for number in sorted({low, high} - {migration.number for migration in inside}):
+    for number in sorted({low, high}.difference(*map(_numbers, inside))):
         yield _applied_requirement(clause, str(number)), _judge_applied(clause, [], plan)
+
+
+def _ids(migration: Planned) -> tuple[str, ...]:
+    """Return the id of a migration, and those of which its file says that they are it, too."""
+    return migration.id, *(migration.file.former_ids if migration.file is not None else ())
+
+
+def _numbers(migration: Planned) -> set[int]:
+    former = {number_of(name) for name in _ids(migration)[1:]}
+    return {migration.number, *(number for number in former if number is not None)}
 
 
 def _applied_requirement(clause: Migrations, id_: str) -> Requirement:
@@ -139,6 +150,8 @@ def _applied_requirement(clause: Migrations, id_: str) -> Requirement:
 def _judge_applied(clause: Migrations, candidates: list[Planned], plan: Plan) -> Outcome:
     """Judge whether any of the migrations that a clause names is applied."""
     if any(migration.row is not None for migration in candidates):
+        return None
+    if any(row.id == clause.id for migration in candidates for row in migration.former):
         return None
     if candidates:
         state = candidates[0].state.value.replace("_", " ")

@@ -9,7 +9,7 @@ from migration_guard.history.access import Rows, StatementText
 from migration_guard.history.applied import History, How
 from migration_guard.history.audit import CLEARED
 from migration_guard.history.identity import Identity, system_user, who
-from migration_guard.history.lookup import is_applied, is_of_this_schema
+from migration_guard.history.lookup import as_value, is_applied, is_of_this_schema, read_rows
 from migration_guard.history.stamp import PROJECT_NAME
 from migration_guard.history.stored_text import MAX_STORED_BYTES
 
@@ -22,8 +22,10 @@ __all__ = [
     "Identity",
     "Rows",
     "StatementText",
+    "as_value",
     "is_applied",
     "is_of_this_schema",
+    "read_rows",
     "system_user",
     "who",
 ]

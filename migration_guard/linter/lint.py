@@ -20,6 +20,7 @@ from migration_guard.linter.fixes.find import find_fixes
 from migration_guard.linter.order.search_path import path_of_options
 from migration_guard.linter.source import Context, Source, read
 from migration_guard.linter.target import find_target
+from migration_guard.planning import files as planning_files
 from migration_guard.planning import renumbering
 from migration_guard.planning.names import scan
 from migration_guard.problems import Problem
@@ -110,7 +111,8 @@ def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
         )
     repository = _require_repository(folders)
     names, _ = scan(folders)
-    own_ids = {name.id for name in names} - base.merged_ids - base.since
+    files = planning_files.read(folders, request.vendor, conf.environments).files
+    own_ids = base.own_ids(names, files)
     renamings = renumbering.renumber(names, own_ids, base.tip, now)
     contracts = conf.contracts.get(request.database, ())
     real_folders = sorted({Path(name.folder) for name in names})
@@ -122,7 +124,8 @@ def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
         yield f"Updated {path}."
     if renamings:
         yield (
-            "Where an old name is applied (your own database, say), tell its history: "
+            "Where an old name is applied (your own database, say), let the file say so: "
+            "-- guard: formerly = OLD. Or tell that history: "
             "manage.py repairsqlmigrations OLD --forget and NEW --mark-applied, with --reason."
         )
     else:

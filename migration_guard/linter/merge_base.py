@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migration_guard.linter.git import Repository
+from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName
 from migration_guard.planning.renumbering import id_and_number
@@ -55,31 +56,51 @@ class MergeBase:
         return max(numbers, default=(-1, ""))
 
     def own_files(self, files: Iterable[MigrationFile]) -> list[MigrationFile]:
-        """Return the migrations that only this branch has, in order."""
-        others = self.merged_ids | self.since
-        return [file for file in files if file.id not in others]
+        """Return the migrations that only this branch has, in order.
 
-    def removed_migrations(self, names: Iterable[FileName]) -> Iterator[MergedMigration]:
-        """Yield the merged migrations without a file here that the other branch still has."""
+        What was renamed, or replaces others, is merged where one of its former ids is.
+        """
+        others = self.merged_ids | self.since
+        return [file for file in files if others.isdisjoint((file.id, *file.former_ids))]
+
+    def own_ids(self, names: Iterable[FileName], files: Iterable[MigrationFile]) -> set[str]:
+        """Return the ids that only this branch has, of files of any vendor."""
+        files = list(files)
+        known = {file.id for file in files} - {file.id for file in self.own_files(files)}
+        return {name.id for name in names} - self.merged_ids - self.since - known
+
+    def removed_migrations(
+        self, names: Iterable[FileName], files: Iterable[MigrationFile]
+    ) -> Iterator[MergedMigration]:
+        """Yield the merged migrations that the other branch still has, and no file here stands for.
+
+        ``names`` are those of all files, and ``files`` those that were read.
+        """
         here = {name.id for name in names}
+        here |= {former for file in files for former in file.former_ids}
         for migration in self.merged.values():
             if migration.id not in here and migration.id in self.tip:
                 yield migration
 
-    def renamed_file(
-        self, migration: MergedMigration, files: Iterable[MigrationFile]
-    ) -> MigrationFile | None:
-        """Return the new file with the text or the name of a removed migration, if there is one."""
+    def renamed_migrations(
+        self, files: Iterable[MigrationFile]
+    ) -> Iterator[tuple[MergedMigration, MigrationFile]]:
+        """Yield each merged migration whose new name a file here states."""
+        by_id = {migration.id: migration for migration in self.merged.values()}
+        for file in files:
+            for former in file.directives.formerly:
+                if former in by_id:
+                    yield by_id[former], file
+
+    def renamed_files(
+        self, migration: MergedMigration, files: Iterable[MigrationFile], vendor: str
+    ) -> list[MigrationFile]:
+        """Return the new files with the SQL of a removed migration, else those with its name."""
+        new_files = self.own_files(files)
+        digest = fingerprint(migration.text or "", vendor)
+        same = [file for file in new_files if fingerprint(file.text, vendor) == digest]
         name = migration.id.partition("_")[2]
-        new_files = (file for file in files if file.id not in self.merged_ids)
-        return next(
-            (
-                file
-                for file in new_files
-                if migration.text == file.text or file.id.partition("_")[2] == name
-            ),
-            None,
-        )
+        return same or [file for file in new_files if file.id.partition("_")[2] == name]
 
 
 def read(repository: Repository, ref: str, folders: Sequence[Path]) -> MergeBase:

@@ -188,6 +188,8 @@ class Source:
         return Problem(rule, message, hint, severity, file.path, line, column=column)
 
     def _is_new(self, file: MigrationFile, base: MergeBase) -> bool:
+        if not base.merged_ids.isdisjoint(file.former_ids):
+            return False  # another rule compares its SQL
         merged = base.merged.get(file.path)
         if merged is None or merged.text is None:
             return merged is None

@@ -39,7 +39,8 @@ def read(
     """Return the migrations for ``vendor`` in ``folders``, and what is wrong with them.
 
     A file that another one replaces is left out. ``environments`` are the names that exist. With
-    ``only``, just the files with these ids are opened. Raises CannotTell for a folder or a file that cannot be opened.
+    ``only``, just the files with these ids are opened. Raises CannotTell for a folder or a file
+    that cannot be opened.
     """
     names, problems = scan(folders)
     files = []

@@ -247,7 +247,7 @@ def needed_places(migration: DjangoMigration, files: Sequence[MigrationFile]) ->
         place
         for number, name in migration.needs
         for place, file in enumerate(files)
-        if _is_named(file, number, name)
+        if file.is_named(number, name)
     ]
 
 
@@ -260,13 +260,8 @@ def _unknown(django: Sequence[DjangoMigration], files: Sequence[MigrationFile]) 
         )
         for migration in django
         for number, name in migration.needs
-        if not any(_is_named(file, number, name) for file in files)
+        if not any(file.is_named(number, name) for file in files)
     ]
-
-
-def _is_named(file: MigrationFile, number: int, name: str) -> bool:
-    """Return whether ``name`` is the number or the id of a file."""
-    return file.number == number and (name.isdecimal() or name == file.id)
 
 
 def _circle(

@@ -288,9 +288,17 @@ def _how(row: HistoryRow) -> str:
     return "" if row.how == "run" else f" ({row.how})"
 
 
+def _applied_as(migration: Planned) -> str:
+    """Return the ids by which a migration counts as applied, where they are others."""
+    if migration.row is None or migration.row.id == migration.id:
+        return ""
+    return f" (as {list_ids([row.id for row in migration.former])})"
+
+
 def _plan_line(migration: Planned) -> str:
     if migration.row is not None:
-        return f"{migration.id} @ {moment(migration.row.applied_at)}{_how(migration.row)}"
+        how = _how(migration.row) + _applied_as(migration)
+        return f"{migration.id} @ {moment(migration.row.applied_at)}{how}"
     if migration.state is State.SKIPPED:
         return f"{migration.id} ({_only_for(migration)})"
     if migration.entry is not None:

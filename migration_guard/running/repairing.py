@@ -21,6 +21,7 @@ from migration_guard.planning import files as planning_files
 from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet, MigrationFile
 from migration_guard.planning.history_rows import RecordedHistory
+from migration_guard.planning.names import list_ids
 from migration_guard.planning.plan import Planned, State, make_plan
 from migration_guard.planning.stamp import describe_stamp
 from migration_guard.problems import errors
@@ -190,6 +191,13 @@ def _act(target: _Target, request: Repair, outcome: Repaired) -> Repaired:
 
 def _choose(plan: dict[str, Planned], ids: Sequence[str]) -> list[Planned]:
     """Return the migrations named by ``ids``, in numeric order."""
+    for planned in plan.values():
+        former = [row.id for row in planned.former if row.id in ids and row.id not in plan]
+        if former:
+            raise Refused(
+                f"{former[0]} is in the history, and {planned.id} stands for it now; {_UNCHANGED}.",
+                f"Name {planned.id}, or take its line -- guard: formerly or replaces out first.",
+            )
     for migration_id in ids:
         if migration_id not in plan:
             near = nearest(migration_id, plan)
@@ -217,6 +225,7 @@ def _accept_edits(target: _Target, request: Repair, chosen: Sequence[Planned]) -
             raise Refused(
                 f"{planned.id} is as it was when it was applied; {_UNCHANGED}.", _SHOW_STATES
             )
+        _refuse_former(planned)
         before = _before(target, planned)
         target.history.accept_edit(file, digest)
         _audit(target, request, planned.id, {**before, "accepted_checksum": file.checksum})
@@ -249,9 +258,21 @@ def _forget(target: _Target, request: Repair, chosen: Sequence[Planned]) -> None
                 f"is nothing to forget; {_UNCHANGED}.",
                 _SHOW_STATES,
             )
+        _refuse_former(planned)
         before = _before(target, planned)
         target.history.forget(planned.id)
         _audit(target, request, planned.id, before)
+
+
+def _refuse_former(planned: Planned) -> None:
+    """Raise Refused where a migration counts as applied through rows of other ids."""
+    if planned.row is not None and planned.row.id != planned.id:
+        raise Refused(
+            f"{planned.id} has no row of its own: it counts as applied through "
+            f"{list_ids([row.id for row in planned.former])}; {_UNCHANGED}.",
+            "Its file says so (-- guard: formerly, -- guard: replaces); without these lines the "
+            "old rows can be named.",
+        )
 
 
 _ACTS: dict[Action, Callable[[_Target, Repair, Sequence[Planned]], None]] = {

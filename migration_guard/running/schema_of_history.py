@@ -168,7 +168,9 @@ def _schema_of_tables(
     schema = recorded.schema
     if schema or facts.search_path is None or facts.schema == facts.new_tables:
         return schema
-    applied = [file for file in files if file.id in recorded.rows]
+    applied = [
+        file for file in files if not recorded.rows.keys().isdisjoint((file.id, *file.former_ids))
+    ]
     tables = sorted({table for file in applied for table in _tables_made(file, connection.vendor)})
     schemas = connection.schemas_with(tables) if tables else set()
     is_elsewhere = facts.schema in schemas and facts.new_tables not in schemas

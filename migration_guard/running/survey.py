@@ -163,13 +163,17 @@ class Survey:
             )
 
     def _with_diff(self, problem: Problem, plan: Plan) -> Problem:
-        if problem.rule != "edited":
+        if problem.rule not in {"edited", "renamed-edited"}:
             return problem
-        files = [migration.file for migration in plan.migrations if migration.file is not None]
-        file = next(file for file in files if file.path == problem.path)
-        applied = self.recorded.sql.get(file.id)
+        file, former = next(
+            (migration.file, migration.former)
+            for migration in plan.migrations
+            if migration.file is not None and migration.file.path == problem.path
+        )
+        applied_as = former[0].id if problem.rule == "renamed-edited" else file.id
+        applied = self.recorded.sql.get(applied_as)
         if applied is None:
-            return replace(problem, detail=f"No diff: the history has no SQL of {file.id}.")
+            return replace(problem, detail=f"No diff: the history has no SQL of {applied_as}.")
         if has_secret(file.text, self.outcome.vendor):
             return problem
         return replace(problem, detail=edit_diff(file, applied))
@@ -210,7 +214,8 @@ class Survey:
         stands_for = graph.project.stands_for
         there = graph.applied | keys
         self.coming = {name for name, found in stands_for.items() if found and there >= set(found)}
-        unmet = unmet_needs(steps, graph.project.files, set(self.recorded.rows) | ids)
+        applied = {p.id for p in self.outcome.plan.migrations if p.row is not None}
+        unmet = unmet_needs(steps, graph.project.files, applied | ids)
         self.set(
             steps=steps if self.outcome.steps is None else self.outcome.steps,
             problems=(*self.outcome.problems, *unmet),

@@ -46,6 +46,12 @@ def checked(guard, base: str = "main"):
         ({"0002_b.sql": "-- guard: allow = merged-edited, applied nowhere\nSELECT 1;"}, []),
         ({"0002_b.sql": None, "0003_b.sql": B}, [("merged-renamed", "error", "0003_b.sql")]),
         ({"0002_b.sql": None, "0002_c.sql": B}, [("merged-renamed", "error", "0002_c.sql"), ("number-not-above", "error", "0002_c.sql")]),
+        ({"0002_b.sql": None, "0003_x.sql": f"-- guard: formerly = 0002_b\n{B}"}, []),
+        ({"0002_b.sql": None, "0002_x.sql": f"-- guard: formerly = 0002_b\n{B}"}, []),
+        ({"0002_b.sql": None, "0003_x.sql": f"-- guard: formerly = 0002_b\n{C}"}, [("merged-renamed", "error", "0003_x.sql")]),
+        ({"0001_a.sql": None, "0003_x.sql": f"-- guard: formerly = 0001_a\n{A}"}, [("merged-renamed", "error", "0003_x.sql")]),
+        ({"0001_a.sql": None, "0002_b.sql": None, "0002_s.sql": f"-- guard: replaces = 0001_a\n-- guard: replaces = 0002_b\n{A}{B}"}, []),
+        ({"0001_a.sql": None, "0002_b.sql": None, "0002_s.sql": f"-- guard: replaces = 0001_a\n{A}{B}"}, [("merged-deleted", "error", "0002_b.sql")]),
         ({"0002_b.sql": None}, [("merged-deleted", "error", "0002_b.sql")]),
         ({"0001_x.sql": C}, [("number-not-above", "error", "0001_x.sql")]),
         ({"0002_b.sqlite.sql": B}, []),
@@ -61,6 +67,25 @@ def test_branch_when_it_changes_what_is_merged_is_stopped(
 
     assert sorted(merge_problems(result)) == sorted(expected)
     assert "error" not in [severity for _, severity, _ in expected] or result.code == 1
+
+
+def test_fix_when_a_file_was_renamed_states_its_former_id(checkout, guard):
+    checkout.write({"0002_b.sql": None, "0003_x.sql": B})
+
+    result = guard("checksqlmigrations", "--base", "main", "--fix", "--format", "json")
+
+    assert "merged-renamed" not in [problem["rule"] for problem in result.json["problems"]]
+    assert (checkout.folder / "0003_x.sql").read_text() == f"-- guard: formerly = 0002_b\n{B}"
+
+
+def test_fix_when_two_files_hold_the_sql_states_nothing_and_names_both(checkout, guard):
+    checkout.write({"0002_b.sql": None, "0003_x.sql": B, "0004_y.sql": B})
+
+    result = guard("checksqlmigrations", "--base", "main", "--fix", "--format", "json")
+
+    (message,) = [p["message"] for p in result.json["problems"] if p["rule"] == "merged-renamed"]
+    assert "0003_x, 0004_y" in message
+    assert (checkout.folder / "0003_x.sql").read_text() == B
 
 
 def test_near_miss_when_its_file_is_merged_is_not_judged_again(checkout, guard):

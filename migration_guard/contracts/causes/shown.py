@@ -88,6 +88,9 @@ class ShownCauses:
         row = migration.row
         if row is None or row.how not in _NOT_RUN:
             return ""
+        # Which of the migrations that a squash replaces made it is not known.
+        if row.id != migration.id and any(row.how not in _NOT_RUN for row in migration.former):
+            return ""
         act = self._act(migration, row.how, "mark-applied")
         who = f" ({act.circumstances})" if act is not None else ""
         return (
@@ -143,10 +146,9 @@ class ShownCauses:
         return next(iter(self._acts(migration, *actions)[::-1]), None)
 
     def _acts(self, migration: Planned, *actions: str) -> list[Act]:
+        ids = {migration.id, migration.row.id if migration.row is not None else ""}
         return [
-            act
-            for act in self._evidence.acts
-            if act.migration_id == migration.id and act.action in actions
+            act for act in self._evidence.acts if act.migration_id in ids and act.action in actions
         ]
 
     @cached_property

@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 from migration_guard.linter.fixes import constraints, indexes
 from migration_guard.linter.fixes.edits import read
 from migration_guard.linter.fixes.new_files import NewFiles
+from migration_guard.linter.rules import merged_renamed
 from migration_guard.linter.source import Source
 from migration_guard.planning import renumbering
+from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.max_migration import MAX_MIGRATION
 from migration_guard.problems import Problem
@@ -64,6 +66,8 @@ def _edits(
         return
     if problem.rule in _NUMBER_RULES:
         yield from _rename(source, file, touched, now)
+    elif problem.rule == merged_renamed.SLUG and read(file.path) == file.text:
+        yield from _state_former_id(source, file)
     elif problem.rule in _FIXES and read(file.path) == file.text:
         fix = _FIXES[problem.rule]
         yield from fix(file, scene.steps.get(file.id, ()), problem.line or 0, scene.new_files)
@@ -72,7 +76,21 @@ def _edits(
 def _may_be_changed(source: Source, file: MigrationFile, touched: Collection[str]) -> bool:
     base = source.context.merge_base
     is_merged = base is not None and (file.path in base.merged or file.id in base.since)
-    return not is_merged and file.id not in touched
+    return not is_merged and not {file.id, *file.former_ids} & {*touched}
+
+
+def _state_former_id(source: Source, file: MigrationFile) -> Iterator[Edit]:
+    """Yield the line that states the old name, where one file alone has the SQL of one removed."""
+    base, vendor = source.merge_base, source.vendor
+    removed = [
+        migration
+        for migration in base.removed_migrations(source.names, source.files)
+        if file in base.renamed_files(migration, source.files, vendor)
+    ]
+    if len(removed) != 1 or len(base.renamed_files(removed[0], source.files, vendor)) != 1:
+        return
+    if fingerprint(removed[0].text or "", vendor) == fingerprint(file.text, vendor):
+        yield Edit(file.path, 0, 0, f"-- guard: formerly = {removed[0].id}\n")
 
 
 def _name_newest(source: Source, path: Path) -> Iterator[Edit]:
@@ -86,7 +104,7 @@ def _rename(
 ) -> Iterator[Edit]:
     """Yield the new names of one file; all own files get theirs in order, or none does."""
     base = source.merge_base
-    own = {name.id for name in source.names} - base.merged_ids - base.since
+    own = base.own_ids(source.names, source.files)
     renamings = renumbering.renumber(source.names, own, base.tip, now)
     if any(renaming.old in touched for renaming in renamings):
         return

@@ -14,8 +14,8 @@ NEEDS = BASE
 def check(source: Source) -> Iterator[Problem]:
     """Yield a problem for each removed migration, unless it has another name here."""
     base = source.merge_base
-    for migration in base.removed_migrations(source.names):
-        if base.renamed_file(migration, source.files) is None:
+    for migration in base.removed_migrations(source.names, source.files):
+        if not base.renamed_files(migration, source.files, source.vendor):
             yield Problem(
                 SLUG,
                 f"{migration.id} is merged already, and this branch deletes it: databases that "
