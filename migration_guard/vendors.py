@@ -25,6 +25,7 @@ class Vendor(NamedTuple):
     bind: str
     reader: str
     host: str
+    writer: str
 
 
 VENDORS: Final = {
@@ -38,6 +39,7 @@ VENDORS: Final = {
         bind=f"{_RUNNING}.postgresql.parameters.bind",
         reader="migration_guard.schema.readers.postgresql.tables.read",
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
+        writer="migration_guard.squashing.postgresql.PostgreSQLWriter",
     ),
     "sqlite": Vendor(
         "SQLite",
@@ -49,6 +51,7 @@ VENDORS: Final = {
         bind=f"{_RUNNING}.sqlite.parameters.bind",
         reader="migration_guard.schema.readers.sqlite.tables.read",
         host="migration_guard.fresh.sqlite.SQLiteHost",
+        writer="migration_guard.squashing.sqlite.SQLiteWriter",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",
@@ -60,6 +63,7 @@ VENDORS: Final = {
         bind=f"{_RUNNING}.mysql.parameters.bind",
         reader="migration_guard.schema.readers.mysql.tables.read",
         host="migration_guard.fresh.mysql.MySQLHost",
+        writer="migration_guard.squashing.mysql.MySQLWriter",
     ),
 }
 

@@ -49,6 +49,7 @@ class BuildOptions:
 
     ``files`` and ``steps`` are those of ``running.options``: another order, or other SQL.
     With ``only``, no other migration runs: ids, and Django's as ``app.name``.
+    ``target`` leaves out the SQL migrations above that number, and what needs them.
     """
 
     alias: str
@@ -59,6 +60,7 @@ class BuildOptions:
     files: tuple[MigrationFile, ...] | None = None
     steps: tuple[Step, ...] | None = None
     only: frozenset[str] | None = None
+    target: int | None = None
 
 
 def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
@@ -85,6 +87,7 @@ def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...
         files=options.files,
         steps=options.steps,
         only=options.only,
+        target=options.target,
     )
     outcome = executor.run(options.alias, run_options, observe)
     if isinstance(outcome.error, Interrupted):

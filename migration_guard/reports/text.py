@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.color import no_style
@@ -12,7 +13,7 @@ from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.names import list_ids
 from migration_guard.planning.one_order import DjangoStep, SQLStep
 from migration_guard.planning.plan import Plan, Planned, State
-from migration_guard.problems import MIGRATION_FAILED, Problem
+from migration_guard.problems import MIGRATION_FAILED, Problem, place
 from migration_guard.results import (
     Action,
     Assertion,
@@ -280,6 +281,22 @@ def _table(name: str, assertions: Sequence[Assertion], style: Any) -> str:
             lines += [f"{_INDENT}{line}" for line in (source, owner) if line]
     if all(assertion.verdict is Verdict.KEPT for assertion in assertions) and len(lines) == 1:
         lines.append(f"  {count(len(assertions), 'assertion')} kept")
+    return "\n".join(lines)
+
+
+def squash_notes(times: Sequence[str], replaced: Sequence[Path]) -> str:
+    """Return what to know and to do after a squash was written."""
+    lines = []
+    if times:
+        lines.append(
+            f"These columns hold the time of a build, and new databases get that of this one: "
+            f"{list_ids(times)}."
+        )
+    names = " ".join(place(path) for path in replaced)
+    lines.append(
+        "Nothing reads the files that it replaces any more. Delete them, commit both, and deploy "
+        f"it only where the release before was deployed: git rm {names}"
+    )
     return "\n".join(lines)
 
 

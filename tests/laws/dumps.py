@@ -26,7 +26,7 @@ def restore(database: Database, text: str) -> None:
     _RESTORES[database.vendor](database, text)
 
 
-def _postgresql_program(database: Database, name: str) -> str:
+def postgresql_program(database: Database, name: str) -> str:
     """Return a program of the server's version, since an older one refuses to dump."""
     debian = Path(f"/usr/lib/postgresql/{major(database)}/bin") / name
     if debian.exists():
@@ -37,13 +37,13 @@ def _postgresql_program(database: Database, name: str) -> str:
 
 
 def _dump_postgresql(database: Database) -> str:
-    program = _postgresql_program(database, "pg_dump")
+    program = postgresql_program(database, "pg_dump")
     # With rows: else a materialized view comes back without them.
     return _run([program, f"--dbname={database.url}"])
 
 
 def _restore_postgresql(database: Database, text: str) -> None:
-    program = _postgresql_program(database, "psql")
+    program = postgresql_program(database, "psql")
     # The dump makes the schema, too, where it differs from that of a new database.
     _run([program, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", database.url], text)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.management import adoption
+from migration_guard.management import adoption, squashing
 from migration_guard.management.base import GuardCommand
 from migration_guard.planning import new_migration
 from migration_guard.reports import json, text
@@ -28,6 +28,7 @@ class Command(GuardCommand):
             "--empty", action="store_true", help="A migration with nothing to do, on purpose."
         )
         content.add_argument("--sql", metavar="TEXT", help="The SQL, instead of a placeholder.")
+        squashing.add_squash(content)
         parser.add_argument(
             "--dir",
             type=Path,
@@ -41,6 +42,8 @@ class Command(GuardCommand):
         as_json = options["format"] == "json"
         try:
             _refuse_mixture(options)
+            if options["squash"] is not None:
+                return squashing.squash(self, options)
             if options["origin"]:
                 return adoption.take_over(self, options)
             created = new_migration.create(
@@ -61,6 +64,8 @@ class Command(GuardCommand):
 
 def _refuse_mixture(options: dict[str, Any]) -> None:
     """Raise CannotTell for a name beside ``--from``, and for neither of them."""
+    if options["squash"] is not None and not options["origin"]:
+        return
     if options["origin"] and (options["name"] or options["empty"] or options["sql"]):
         raise CannotTell(
             "--from names the files itself, and takes their SQL.",

@@ -1,0 +1,152 @@
+"""Builds throwaway databases and reads what was built: schema, rows, and who made what."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from migration_guard import conf
+from migration_guard.exceptions import Refused
+from migration_guard.fresh import building
+from migration_guard.fresh.building import BuildFailed, BuildOptions
+from migration_guard.fresh.host import Host
+from migration_guard.fresh.throwaway import throwaway
+from migration_guard.planning.history_rows import OWN_TABLES
+from migration_guard.running import connecting, events
+from migration_guard.schema.diff.compare import Change, compare
+from migration_guard.schema.diff.database import read_database
+from migration_guard.schema.objects import Snapshot
+from migration_guard.squashing.contents import Contents
+from migration_guard.squashing.writer import Writer
+from migration_guard.vendors import VENDORS, load
+
+# What the runner and Django write into their own tables differs with each build.
+_BOOK_KEEPING: tuple[str, ...] = (*OWN_TABLES, "django_migrations")
+
+
+@dataclass(frozen=True)
+class Build:
+    """A database that was built.
+
+    ``statements`` make what the SQL migrations made; ``own`` are the bare names of these relations
+    by their SQL. ``django`` has Django's migrations that ran before the first file, in order.
+    """
+
+    snapshot: Snapshot
+    contents: Contents
+    statements: tuple[str, ...]
+    own: Mapping[str, str]
+    django: tuple[str, ...]
+
+
+def writer_of(alias: str, name: str | None = None) -> Writer:
+    """Return the writer for a database of ``alias``, the configured one without a name."""
+    database = str(connections.settings[alias]["NAME"]) if name is None else name
+    writer: Writer = load(VENDORS[connections[alias].vendor].writer)(
+        connecting.connection_to(alias, database)
+    )
+    return writer
+
+
+def build(alias: str, host: Host, target: int | None = None) -> Build:
+    """Build a throwaway database from the files up to ``target``; read and drop it.
+
+    Raises BuildFailed where a migration fails.
+    """
+    with throwaway(alias, host), _watch(alias) as watch:
+        building.build(BuildOptions(alias, observe=watch.observe, watch=watch.after, target=target))
+        return watch.read()
+
+
+@contextmanager
+def only_file(alias: str, name: str, text: str) -> Iterator[None]:
+    """Let a file be all migrations of ``alias`` inside this block, in a folder of its own."""
+    before = settings.MIGRATION_GUARD
+    with tempfile.TemporaryDirectory(prefix="migration_guard_squash_") as folder:
+        Path(folder, name).write_bytes(text.encode())
+        settings.MIGRATION_GUARD = {**before, "DIRS": {alias: [folder]}}
+        try:
+            yield
+        finally:
+            settings.MIGRATION_GUARD = before
+
+
+def build_alone(alias: str, host: Host, name: str, text: str) -> Build:
+    """Build a throwaway database from one file. Raises Refused where that fails."""
+    with only_file(alias, name, text):
+        try:
+            return build(alias, host)
+        except BuildFailed as error:
+            raise Refused(
+                f"What was written does not build: {error.message} Nothing was kept.",
+                "Something in the files cannot be written as one migration; let the range end "
+                "before it.",
+                error.problems,
+            ) from error
+
+
+def schema_differences(first: Snapshot, second: Snapshot) -> list[str]:
+    """Return what is not surely equal in two schemas."""
+    return [
+        " ".join(filter(None, (c.database_object.table, c.database_object.object)))
+        for c in compare(first, second)
+        if c.change is not Change.SAME
+    ]
+
+
+class _Watch:
+    """Sees which relations the SQL migrations make, and which are Django's."""
+
+    def __init__(self, alias: str) -> None:
+        self._writer = writer_of(alias)
+        self._before: set[str] = set()
+        self._own: set[str] = set()
+        self._django: list[str] = []
+        self._has_begun = False
+
+    def observe(self, event: events.Event) -> None:
+        if isinstance(event, events.Started):
+            self._has_begun = True
+            self._before = {*self._writer.relations()}
+        elif isinstance(event, events.DjangoApplied) and not self._has_begun:
+            self._django.append(event.id)
+
+    def after(self, _name: str, file: Any) -> None:
+        if file is not None:
+            self._own |= {*self._writer.relations()} - self._before
+
+    def read(self) -> Build:
+        relations = self._writer.relations()
+        others = relations.keys() - self._own
+        book_keeping = [name for name, bare in relations.items() if bare.startswith(_BOOK_KEEPING)]
+        return Build(
+            read_database(self._writer.connection),
+            self._writer.contents(book_keeping),
+            tuple(self._writer.dump(others, rows=True)),
+            {name: bare for name, bare in relations.items() if name in self._own},
+            tuple(self._django),
+        )
+
+    def close(self) -> None:
+        self._writer.connection.close()
+
+
+@contextmanager
+def _watch(alias: str) -> Iterator[_Watch]:
+    with closing(_Watch(alias)) as watch:
+        yield watch
+
+
+def unshared_vendor(alias: str, folders: Sequence[Path]) -> bool:
+    """Return whether a database of another vendor has one of these folders, too."""
+    vendor = connections[alias].vendor
+    return any(
+        connections[other].vendor != vendor and {*folders} & {*other_folders}
+        for other, other_folders in conf.load().dirs.items()
+        if other in connections.settings
+    )

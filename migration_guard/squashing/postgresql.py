@@ -1,0 +1,176 @@
+"""Writes a PostgreSQL database with ``pg_dump``.
+
+Source: PostgreSQL manual, "pg_dump", "pg_class", "pg_attribute".
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from django.db.backends.postgresql.client import DatabaseClient
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.sql.masking import mask_text
+from migration_guard.sql.statements import split
+from migration_guard.squashing.contents import Contents, Rows
+from migration_guard.squashing.writer import Writer
+
+_PROGRAM: Final = "pg_dump"
+_OPTIONS: Final = (
+    "--no-owner",
+    "--no-privileges",
+    "--no-tablespaces",
+    "--no-security-labels",
+    "--no-publications",
+    "--no-subscriptions",
+    "--encoding=UTF8",
+)
+# Where Debian keeps the programs of one version.
+_FOLDER: Final = "/usr/lib/postgresql/{}/bin/" + _PROGRAM
+_VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)")
+_TIMES: Final = "1082, 1083, 1114, 1184, 1266"  # date, time, timestamp, with time zone, and timetz
+_RELATIONS: Final = """
+    SELECT format('%I.%I', n.nspname, c.relname), c.relname::text, c.relkind::text, c.oid
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
+        AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname, 'pg_')
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
+                AND d.deptype = 'e'
+        )
+    ORDER BY 1
+"""
+_COLUMNS: Final = f"""
+    SELECT attname::text, quote_ident(attname), atttypid IN ({_TIMES})
+    FROM pg_catalog.pg_attribute
+    WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+    ORDER BY attnum
+"""
+_LEFT_OUT: Final = re.compile(
+    r"SET\s|SELECT pg_catalog\.set_config\('search_path'|COMMENT ON EXTENSION\s", re.IGNORECASE
+)
+_ROUTINE: Final = re.compile(r"CREATE (?:FUNCTION|PROCEDURE)\b")
+
+
+class PostgreSQLWriter(Writer):
+    """Writes with the program of the server's own version."""
+
+    def require_program(self) -> None:
+        """Raise CannotTell where there is no ``pg_dump`` of the server's version."""
+        self._program()
+
+    def relations(self) -> dict[str, str]:
+        """Return tables, views, sequences and foreign tables."""
+        return {name: bare for name, bare, _, _ in self._query(_RELATIONS)}
+
+    def dump(self, without: Collection[str], *, rows: bool) -> list[str]:
+        """Return the statements of ``pg_dump``, without those about session, owner and grants."""
+        ((schema, large_objects),) = self._query(
+            "SELECT quote_ident(current_schema()), count(*) FROM pg_catalog.pg_largeobject_metadata"
+        )
+        if large_objects and rows:
+            raise CannotTell(
+                "The migrations make large objects, which are not written as a migration. Nothing "
+                "was written.",
+                "Let the range end before the file that makes them.",
+            )
+        options = [*_OPTIONS, *([] if rows else ["--schema-only"])]
+        options += [f"--exclude-table={name}" for name in without]
+        text = self._run(options)
+        statements = [*_kept(text, schema)]
+        if any(map(_ROUTINE.match, statements)):
+            # A body may name what comes after it, as when pg_restore runs.
+            statements.insert(0, "SET LOCAL check_function_bodies = false;")
+        return statements
+
+    def contents(self, without: Collection[str]) -> Contents:
+        """Return the rows of tables, and the state of sequences."""
+        tables, counters = {}, {}
+        for name, _, kind, oid in self._query(_RELATIONS):
+            if name in without:
+                continue
+            if kind == "S":
+                counters[name] = repr(self._query(f"SELECT last_value, is_called FROM {name}")[0])
+            elif kind == "r":
+                tables[name] = self._rows(name, oid)
+        return Contents(tables, counters)
+
+    def _rows(self, name: str, oid: int) -> Rows:
+        columns = self._query(_COLUMNS, oid)
+        listed = ", ".join(f"{quoted}::text" for _, quoted, _ in columns)
+        return Rows(
+            tuple(column for column, _, _ in columns),
+            frozenset(column for column, _, is_time in columns if is_time),
+            tuple(self._query(f"SELECT {listed} FROM ONLY {name}")),
+        )
+
+    def _program(self) -> str:
+        """Return the path of the program of the server's version."""
+        ((number,),) = self._query("SELECT current_setting('server_version_num')::int / 10000")
+        found = []
+        for path in (shutil.which(_PROGRAM), _FOLDER.format(number)):
+            version = _version(path) if path is not None else None
+            if path is not None and version == number:
+                return path
+            found += [version] if version is not None else []
+        have = f"is of version {found[0]}" if found else "is not installed, or not in PATH"
+        raise CannotTell(
+            f"The server is PostgreSQL {number}, and {_PROGRAM} {have}. Nothing was written.",
+            f"Install the client programs of PostgreSQL {number} (Debian: "
+            f"postgresql-client-{number}), and run it again.",
+        )
+
+    def _run(self, options: list[str]) -> str:
+        settings = self.connection.settings_dict
+        arguments, variables = DatabaseClient.settings_to_cmd_args_env(settings, options)
+        done = subprocess.run(  # noqa: S603
+            [self._program(), *arguments[1:]],
+            capture_output=True,
+            check=False,
+            env={**os.environ, **(variables or {})},
+        )
+        if done.returncode:
+            message = mask_text(done.stderr.decode(errors="replace").strip())
+            raise CannotTell(
+                f"{_PROGRAM} failed: {message}",
+                "Nothing was written. Remove the cause, and run it again.",
+            )
+        return done.stdout.decode()
+
+    def _query(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params or None)
+            return list(cursor.fetchall())
+
+
+def _kept(text: str, schema: str) -> Iterator[str]:
+    """Yield the statements of a dump that belong into a migration.
+
+    ``schema`` is there before: the app's own tables are in it.
+    """
+    made_before = (f"CREATE SCHEMA {schema}", f"COMMENT ON SCHEMA {schema} ")
+    for statement in split(text, "postgresql"):
+        sql = statement.text
+        if statement.meta or _LEFT_OUT.match(sql):
+            continue
+        if sql == made_before[0] or sql.startswith(made_before[1]):
+            continue
+        if statement.data is None:
+            yield f"{sql};"
+        elif data := text[slice(*statement.data)]:
+            yield f"{sql};\n{data}\\."
+
+
+def _version(path: str) -> int | None:
+    try:
+        done = subprocess.run(  # noqa: S603
+            [path, "--version"], capture_output=True, check=False, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = _VERSION.search(done.stdout.decode(errors="replace"))
+    return int(match[1]) if match else None
