@@ -1,5 +1,6 @@
 """The options of ``makesqlmigration`` that write what a database has, and their work."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,26 @@ def squash(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]:
     squashed = write(options["database"], (int(low), int(high)), name, tell)
     command.tell(text.squash_notes(squashed.times, squashed.replaced))
     return _report(command, options, squashed.id, squashed.number, squashed.path)
+
+
+def add_upto(parser: ArgumentParser) -> None:
+    """Add the option of a baseline that another tool's table decides about."""
+    parser.add_argument(
+        "--upto",
+        default="",
+        metavar="KEY",
+        help="With --from database: what the other tool's table calls its last migration.",
+    )
+
+
+def baseline(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]:
+    """Write the first migration from the configured database, and say what to do next."""
+    from migration_guard.squashing.baseline import write_baseline
+
+    tell = command.tell if options["verbosity"] else lambda _line: None
+    written = write_baseline(options["database"], tell, options["upto"], options["table"])
+    command.tell(text.baseline_notes(written.filled, options["upto"]))
+    return _report(command, options, written.id, written.number, written.path)
 
 
 def _report(

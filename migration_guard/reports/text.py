@@ -300,6 +300,18 @@ def squash_notes(times: Sequence[str], replaced: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
+def baseline_notes(filled: Sequence[str], key: str = "") -> str:
+    """Return what to know and to do after a baseline was written."""
+    rows = ""
+    if filled:
+        rows = (
+            f"Rows are not written; these tables have some: {list_ids(filled)}. Put those that "
+            "every installation needs into the file, or into the next migration.\n"
+        )
+    option = "--adopt" if key else "--baseline 1"
+    return f"{rows}Where this schema is there already, record it: manage.py runsqlmigrations {option}"
+
+
 def _how(row: HistoryRow) -> str:
     """Return how a migration was recorded, unless it was run."""
     return "" if row.how == "run" else f" ({row.how})"

@@ -1,7 +1,7 @@
 """Builds throwaway databases and reads what was built: schema, rows, and who made what."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +34,15 @@ class Build:
     """A database that was built.
 
     ``statements`` make what the SQL migrations made; ``own`` are the bare names of these relations
-    by their SQL. ``django`` has Django's migrations that ran before the first file, in order.
+    by their SQL, and ``relations`` the SQL of all. ``django`` has Django's migrations that ran
+    before the first file, in order.
     """
 
     snapshot: Snapshot
     contents: Contents
     statements: tuple[str, ...]
     own: Mapping[str, str]
+    relations: frozenset[str]
     django: tuple[str, ...]
 
 
@@ -63,12 +65,19 @@ def build(alias: str, host: Host, target: int | None = None) -> Build:
         return watch.read()
 
 
+def build_without_files(alias: str, host: Host) -> Build:
+    """Build a throwaway database from Django's migrations alone."""
+    with _only_file(alias, "", ""):
+        return build(alias, host)
+
+
 @contextmanager
-def only_file(alias: str, name: str, text: str) -> Iterator[None]:
-    """Let a file be all migrations of ``alias`` inside this block, in a folder of its own."""
+def _only_file(alias: str, name: str, text: str) -> Iterator[None]:
+    """Let a file be all migrations of ``alias`` inside this block, or none without a name."""
     before = settings.MIGRATION_GUARD
     with tempfile.TemporaryDirectory(prefix="migration_guard_squash_") as folder:
-        Path(folder, name).write_bytes(text.encode())
+        if name:
+            Path(folder, name).write_bytes(text.encode())
         settings.MIGRATION_GUARD = {**before, "DIRS": {alias: [folder]}}
         try:
             yield
@@ -78,7 +87,7 @@ def only_file(alias: str, name: str, text: str) -> Iterator[None]:
 
 def build_alone(alias: str, host: Host, name: str, text: str) -> Build:
     """Build a throwaway database from one file. Raises Refused where that fails."""
-    with only_file(alias, name, text):
+    with _only_file(alias, name, text):
         try:
             return build(alias, host)
         except BuildFailed as error:
@@ -90,12 +99,16 @@ def build_alone(alias: str, host: Host, name: str, text: str) -> Build:
             ) from error
 
 
-def schema_differences(first: Snapshot, second: Snapshot) -> list[str]:
-    """Return what is not surely equal in two schemas."""
+def schema_differences(
+    first: Snapshot, second: Snapshot, tables: Collection[str] | None = None
+) -> list[str]:
+    """Return what is not surely equal in two schemas; ``tables`` are those to look at, or all."""
     return [
-        " ".join(filter(None, (c.database_object.table, c.database_object.object)))
-        for c in compare(first, second)
-        if c.change is not Change.SAME
+        " ".join(filter(None, (item.table, item.object)))
+        for comparison in compare(first, second)
+        if comparison.change is not Change.SAME
+        and (item := comparison.database_object)
+        and (tables is None or not item.table or item.table.rpartition(".")[2] in tables)
     ]
 
 
@@ -129,6 +142,7 @@ class _Watch:
             self._writer.contents(book_keeping),
             tuple(self._writer.dump(others, rows=True)),
             {name: bare for name, bare in relations.items() if name in self._own},
+            frozenset(relations),
             tuple(self._django),
         )
 

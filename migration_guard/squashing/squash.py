@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from django.apps import apps
-
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.fresh.host import Host
@@ -23,7 +21,6 @@ from migration_guard.planning.one_order import DjangoMigration, order
 from migration_guard.problems import errors
 from migration_guard.running import connecting
 from migration_guard.running.django_graph import read_graph
-from migration_guard.schema.objects import UNKNOWN
 from migration_guard.squashing import draft
 from migration_guard.squashing.builds import (
     Build,
@@ -35,6 +32,7 @@ from migration_guard.squashing.builds import (
 )
 from migration_guard.squashing.contents import Varying, find_differences, find_varying
 from migration_guard.squashing.files import write
+from migration_guard.squashing.requirements import find_requirements
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def squash(
             migration_id,
             f"Stands for {len(chosen)} migrations: {chosen[0].id} to {chosen[-1].id}.",
             first.statements,
-            requires=_requires(chosen, first),
+            requires=find_requirements(chosen, first.snapshot, first.own, first.django),
             replaces=_replaces(chosen),
         )
         tell(f"Building {migration_id} alone, and comparing.")
@@ -182,21 +180,6 @@ def _build_twice(
 def _is_own(built: Build, name: str) -> bool:
     """Return whether a table, a column of it or a counter is of what the files made."""
     return any(name == own or name.startswith(f"{own}.") for own in built.own)
-
-
-def _requires(chosen: Sequence[MigrationFile], built: Build) -> list[str]:
-    """Return Django's migrations that the files require, or whose tables they refer to."""
-    names = [".".join(key) for file in chosen for key in file.directives.requires]
-    labels = {model._meta.db_table: model._meta.app_label for model in apps.get_models()}
-    for table in built.snapshot.tables:
-        if table.name not in built.own.values() or table.foreign_keys is UNKNOWN:
-            continue
-        for key in table.foreign_keys:
-            label = labels.get(key.target.rpartition(".")[2], "")
-            latest = [name for name in built.django if name.startswith(f"{label}.")]
-            if latest and not any(name.startswith(f"{label}.") for name in names):
-                names.append(latest[-1])
-    return list(dict.fromkeys(names))
 
 
 def _replaces(chosen: Sequence[MigrationFile]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from migration_guard.adopting.tool import ForeignTool
 
 # The name that ``--from`` takes, and the module.
 MODULES: Final = {
+    "database": "database",
     "dbmate": "dbmate",
     "diesel": "diesel",
     "django": "django",

@@ -36,6 +36,7 @@ class Command(GuardCommand):
             help="Which of the database's folders (default: the one with the highest number).",
         )
         adoption.add_from(parser)
+        squashing.add_upto(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Make the file, or those of another tool, and print its path."""
@@ -44,6 +45,8 @@ class Command(GuardCommand):
             _refuse_mixture(options)
             if options["squash"] is not None:
                 return squashing.squash(self, options)
+            if options["origin"] == ["database"]:
+                return squashing.baseline(self, options)
             if options["origin"]:
                 return adoption.take_over(self, options)
             created = new_migration.create(
