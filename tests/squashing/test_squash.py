@@ -109,7 +109,7 @@ def test_squash_when_written_names_every_file_and_the_times_that_it_fixes(squash
     assert re.findall(r"guard: replaces = (\S+)", text) == ["0001_shelf", "0002_rows", "0003_view"]
     assert "git rm" in result.err
     assert not re.search(
-        r"^(SET [a-z]|SELECT pg_catalog.set_config|\\restrict|ALTER .* OWNER)", text, re.M
+        r"^(SET [a-z]|SELECT pg_catalog.set_config|\\restrict|ALTER .* OWNER)", text, re.MULTILINE
     )
     assert (folder / "max_migration.txt").read_text() == "0004_later\n"
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
