@@ -150,8 +150,8 @@ def _ask_server(folder: Path, options: argparse.Namespace) -> Corpus:
         corpus = Corpus(folder.name, [by_id[name] for name in taken], left_out, set(alone))
         corpus.verdicts = [(Swap(*swap), failed, why) for swap, failed, why in verdicts]
         return corpus
-    with _server() as server:
-        corpus = _run_history(server, folder.name, migrations)
+    with open_server() as server:
+        corpus = run_history(server, folder.name, migrations)
         swaps = choose(len(corpus.migrations), options)
         corpus.verdicts = list(_run_swaps(server, corpus, swaps))
     if kept:
@@ -175,7 +175,8 @@ def choose(count: int, options: argparse.Namespace) -> list[Swap]:
 
 
 @contextmanager
-def _server() -> Iterator[servers.PostgresServer]:
+def open_server() -> Iterator[servers.PostgresServer]:
+    """Start a server that loses data when the machine fails."""
     with servers.postgres_server(servers.FAST) as server:
         yield server
 
@@ -237,7 +238,7 @@ def _role_names(server: servers.PostgresServer) -> set[str]:
         return {row[0] for row in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
 
 
-def _run_history(
+def run_history(
     server: servers.PostgresServer, name: str, migrations: Sequence[Migration]
 ) -> Corpus:
     """Return the files that the server takes, one after the other."""

@@ -141,10 +141,11 @@ def _refuse_django_inside(
     first, last = items.index(chosen[0]), items.index(chosen[-1])
     inside = [item for item in items[first:last] if isinstance(item, DjangoMigration)]
     if inside:
-        before = next(item for item in items[: items.index(inside[0])][::-1] if item in chosen)
+        place = items.index(inside[0])
+        before = next(file for file in reversed(chosen) if items.index(file) < place)
         raise Refused(
             f"The Django migration {inside[0]} stands inside the range: it runs after "
-            f"{before}, and before {chosen[-1].id}. Nothing was written.",
+            f"{before.id}, and before {chosen[-1].id}. Nothing was written.",
             f"Let the range end there: --squash {chosen[0].number}-{before.number}.",
         )
 

@@ -229,7 +229,7 @@ def lives(draw):
     truth: dict[str, list[str]] = {name: [text] for name, text in sql.items()}
     releases = [_release(current, truth)]
     for step in range(draw(st.integers(0, 4))):
-        names = sorted(current, key=lambda name: number_of(name))
+        names = sorted(current, key=number_of)
         if draw(st.booleans()):
             name = draw(st.sampled_from(names))
             new = f"{name.partition('_')[0]}_renamed_{step}"
