@@ -1,7 +1,7 @@
 """The options of ``makesqlmigration`` that write what a database has, and their work."""
 
 from argparse import ArgumentParser
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from migration_guard.exceptions import CannotTell
@@ -20,23 +20,6 @@ def add_squash(content: Any) -> None:
     )
 
 
-def squash(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]:
-    """Write a squash, and say what to do with the files that it replaces."""
-    # Imported late: a plain makesqlmigration makes no database.
-    from migration_guard.squashing.squash import squash as write
-
-    low, dash, high = options["squash"].partition("-")
-    if not (dash and low.strip().isdecimal() and high.strip().isdecimal()):
-        raise CannotTell(
-            f'"{options["squash"]}" is not a range of numbers.', "Write --squash 1-100."
-        )
-    tell = command.tell if options["verbosity"] else lambda _line: None
-    name = options["name"] or "squash"
-    squashed = write(options["database"], (int(low), int(high)), name, tell)
-    command.tell(text.squash_notes(squashed.times, squashed.replaced))
-    return _report(command, options, squashed.id, squashed.number, squashed.path)
-
-
 def add_upto(parser: ArgumentParser) -> None:
     """Add the option of a baseline that another tool's table decides about."""
     parser.add_argument(
@@ -47,20 +30,37 @@ def add_upto(parser: ArgumentParser) -> None:
     )
 
 
-def baseline(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]:
-    """Write the first migration from the configured database, and say what to do next."""
+def write(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]:
+    """Write the file that the options ask for, and say what to do next."""
+    tell = command.tell if options["verbosity"] else lambda _line: None
+    writing = _squash if options["squash"] is not None else _write_baseline
+    created, notes = writing(options, tell)
+    command.tell(notes)
+    as_json = options["format"] == "json"
+    command.say_document(json.new_migration(created) if as_json else str(created.path))
+    return 0, ""
+
+
+def _squash(options: dict[str, Any], tell: Callable[[str], None]) -> tuple[NewMigration, str]:
+    # Imported late: a plain makesqlmigration makes no database.
+    from migration_guard.squashing.squash import squash
+
+    low, dash, high = options["squash"].partition("-")
+    if not (dash and low.strip().isdecimal() and high.strip().isdecimal()):
+        raise CannotTell(
+            f'"{options["squash"]}" is not a range of numbers.', "Write --squash 1-100."
+        )
+    numbers = int(low), int(high)
+    squashed = squash(options["database"], numbers, options["name"] or "squash", tell)
+    created = NewMigration(squashed.id, squashed.number, squashed.path)
+    return created, text.squash_notes(squashed.times, squashed.replaced)
+
+
+def _write_baseline(
+    options: dict[str, Any], tell: Callable[[str], None]
+) -> tuple[NewMigration, str]:
     from migration_guard.squashing.baseline import write_baseline
 
-    tell = command.tell if options["verbosity"] else lambda _line: None
     written = write_baseline(options["database"], tell, options["upto"], options["table"])
-    command.tell(text.baseline_notes(written.filled, options["upto"]))
-    return _report(command, options, written.id, written.number, written.path)
-
-
-def _report(
-    command: GuardCommand, options: dict[str, Any], migration_id: str, number: int, path: Path
-) -> tuple[int, str]:
-    created = NewMigration(migration_id, number, path)
-    as_json = options["format"] == "json"
-    command.say_document(json.new_migration(created) if as_json else str(path))
-    return 0, ""
+    created = NewMigration(written.id, written.number, written.path)
+    return created, text.baseline_notes(written.filled, options["upto"])

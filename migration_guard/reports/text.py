@@ -309,7 +309,8 @@ def baseline_notes(filled: Sequence[str], key: str = "") -> str:
             "every installation needs into the file, or into the next migration.\n"
         )
     option = "--adopt" if key else "--baseline 1"
-    return f"{rows}Where this schema is there already, record it: manage.py runsqlmigrations {option}"
+    following = f"Where this schema is there already: manage.py runsqlmigrations {option}"
+    return f"{rows}{following}"
 
 
 def _how(row: HistoryRow) -> str:

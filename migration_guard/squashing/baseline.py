@@ -61,8 +61,8 @@ def write_baseline(
     """Write the first migration from the configured database.
 
     ``key`` is what another tool's table, or the one that is named, calls its last migration; then
-    ``_adopted.json`` says so, for the other databases. ``tell`` hears what is done. Raises Refused where the file does not build the same, and
-    CannotTell.
+    ``_adopted.json`` says so, for the other databases. ``tell`` hears what is done. Raises Refused
+    where the file does not build the same, and CannotTell.
     """
     vendor = connecting.supported_connection(alias, read_only=True).vendor
     folders = conf.load().folders(alias)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from migration_guard.adopting import record
+from migration_guard.adopting.readers.database import TOOL, has_key
 from migration_guard.adopting.record import Source
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.max_migration import replace
 from migration_guard.running.adoption.foreign_rows import find_histories, find_table, read_table
 from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
-from migration_guard.adopting.readers.database import TOOL
 
 
 def find_key(connection: Connection, facts: Facts, key: str, table: str) -> str:
@@ -24,8 +24,8 @@ def find_key(connection: Connection, facts: Facts, key: str, table: str) -> str:
         found = [found for _, found in find_histories(connection, facts)]
     for candidate in found:
         rows = read_table(connection, candidate)
-        if TOOL.read_rows(rows, [key]):
-            return f"{candidate.schema}.{candidate.name}" if "." in candidate.label else candidate.name
+        if has_key(rows, key):
+            return candidate.label
     names = ", ".join(candidate.label for candidate in found) or "no table of another tool"
     raise CannotTell(
         f'The key "{key}" is not in this database: {names} was looked at. Nothing was written.',

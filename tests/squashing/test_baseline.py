@@ -52,3 +52,33 @@ def test_baseline_when_there_are_migrations_is_refused(found, guard, migrations)
 
     assert (result.code, "0001_a" in result.err) == (2, True)
     assert [path.name for path in folder.iterdir()] == ["0001_a.sql"]
+
+
+def test_baseline_when_the_other_tool_has_the_key_is_adopted(found, guard):
+    database, _ = found
+
+    missing = guard("makesqlmigration", "--from", "database", "--upto", "zz99")
+    written = guard("makesqlmigration", "--from", "database", "--upto", "ab12")
+    before = guard("runsqlmigrations")
+    adopted = guard("runsqlmigrations", "--adopt")
+
+    assert (missing.code, 'The key "zz99" is not in this database' in missing.err) == (2, True)
+    assert written.code == 0, written.err
+    assert (before.code, "--adopt" in before.err) == (2, True)  # else it would run a second time
+    assert adopted.code == 0, adopted.out + adopted.err
+    assert database.execute("SELECT id, how FROM applied_migrations") == [
+        ("0001_baseline", "adopted")
+    ]
+    assert guard("runsqlmigrations").code == 0
+
+
+def test_baseline_when_another_database_lacks_the_key_is_not_adopted(found, guard):
+    database, _ = found
+    assert guard("makesqlmigration", "--from", "database", "--upto", "ab12").code == 0
+    database.execute("UPDATE alembic_version SET version_num = 'aa11'")
+
+    results = [guard("runsqlmigrations", *options) for options in (["--adopt"], [])]
+
+    for result in results:
+        assert (result.code, "no row has the key ab12" in result.err) == (1, True), result.err
+    assert database.execute("SELECT id FROM applied_migrations") == []

@@ -19,10 +19,23 @@ def read_files(folder: Path) -> list[ForeignFile]:
 
 
 def read_rows(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[ForeignRow]:
-    """Return the keys that stand in any column of the table. Other rows do not matter."""
-    values = {str(value) for row in rows for value in row.values()}
+    """Return the keys that stand in any column of the table. Other rows do not matter.
+
+    Raises ForeignProblem where the tool was at work, and a key is not there.
+    """
+    missing = [key for key in keys if not has_key(rows, key)]
+    if rows and missing:
+        raise ForeignProblem(
+            f"no row has the key {missing[0]}, at which the baseline was written, so this database "
+            "has another schema."
+        )
     believed = "the other tool's table has its key, and the baseline did not run here"
-    return [ForeignRow(key, State.APPLIED, believed=believed) for key in keys if key in values]
+    return [ForeignRow(key, State.APPLIED, believed=believed) for key in keys if rows]
+
+
+def has_key(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
+    """Return whether any column of a table holds a key."""
+    return any(str(value) == key for row in rows for value in row.values())
 
 
 TOOL: Final = ForeignTool("database", "the other tool", read_files, read_rows)

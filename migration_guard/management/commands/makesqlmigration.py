@@ -43,10 +43,8 @@ class Command(GuardCommand):
         as_json = options["format"] == "json"
         try:
             _refuse_mixture(options)
-            if options["squash"] is not None:
-                return squashing.squash(self, options)
-            if options["origin"] == ["database"]:
-                return squashing.baseline(self, options)
+            if options["squash"] is not None or options["origin"] == ["database"]:
+                return squashing.write(self, options)
             if options["origin"]:
                 return adoption.take_over(self, options)
             created = new_migration.create(
