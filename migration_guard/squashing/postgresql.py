@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db.backends.postgresql.client import DatabaseClient
 
+from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.sql.masking import mask_text
 from migration_guard.sql.statements import split
@@ -60,7 +61,14 @@ class PostgreSQLWriter(Writer):
     """Writes with the program of the server's own version."""
 
     def require_program(self) -> None:
-        """Raise CannotTell where there is no ``pg_dump`` of the server's version."""
+        """Raise CannotTell without the server's ``pg_dump``, and for separate schemas."""
+        if conf.uses_separate_schemas():
+            raise CannotTell(
+                "Each schema has tables and a history of its own here, and a dump names the schema "
+                "of every table. Nothing was written.",
+                f'{conf.SETTING}["SEPARATE_SCHEMAS"] and TENANTS say so; keep the files as they '
+                "are.",
+            )
         self._program()
 
     def relations(self) -> dict[str, str]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, Refused
+from migration_guard.fresh.building import BuildFailed
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.throwaway import open_host, throwaway
 from migration_guard.planning import files as planning_files
@@ -33,6 +35,8 @@ from migration_guard.squashing.builds import (
 from migration_guard.squashing.contents import Varying, find_differences, find_varying
 from migration_guard.squashing.files import write
 from migration_guard.squashing.requirements import find_requirements
+
+_LISTED: Final = 5  # problems in one message
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,16 @@ def _build_twice(
     That is times in the tables of the files, and anything in those of Django's migrations.
     """
     tell("Building the files on a throwaway database.")
-    first = build(alias, host, target)
+    try:
+        first = build(alias, host, target)
+    except BuildFailed as error:
+        problems = [f"{problem.place}: {problem.message}" for problem in error.problems]
+        raise Refused(
+            "\n".join([f"The files do not build: {error.message}", *problems[:_LISTED]])
+            + "\nNothing was written.",
+            error.hint or "manage.py checkschema --fresh says the same; mend that first.",
+            error.problems,
+        ) from error
     tell("Building them a second time, to see which values differ.")
     second = build(alias, host, target)
     varying = find_varying(first.contents, second.contents)

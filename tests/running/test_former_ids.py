@@ -153,3 +153,24 @@ def test_former_id_when_it_is_half_done_stops_before_anything_runs(mariadb, migr
     assert result.code == 1
     assert "0001_a is half done" in result.out + result.err
     assert ids(mariadb) == []
+
+
+@pytest.mark.parametrize("files", [RENAMED, SQUASHED])
+def test_other_history_when_a_file_changed_shape_still_stops_a_second_run(
+    sqlite, migrations, guard, tmp_path, files
+):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name, text in FIRST.items():
+        (theirs / name).write_text(text)
+    folder = migrations({})
+    take = ("--from", "table", theirs, "--table", "ran", "--columns", "name")
+    assert guard("makesqlmigration", *take).code == 0
+    adopted = (folder / "_adopted.json").read_text()
+    migrations({**files, "_adopted.json": adopted})
+    sqlite.execute("CREATE TABLE ran (name text PRIMARY KEY)")
+    sqlite.execute("INSERT INTO ran VALUES ('0001_a'), ('0002_b')")
+
+    result = guard("runsqlmigrations")
+
+    assert (result.code, "--adopt" in result.err) == (2, True), result.err

@@ -115,6 +115,19 @@ def test_squash_when_written_names_every_file_and_the_times_that_it_fixes(squash
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
+def test_squash_when_written_is_no_danger_to_the_static_guard(squashed, guard):
+    _, folder, squash = squashed
+    assert squash().code == 0
+    for name in ("0001_shelf.sql", "0002_rows.sql", "0003_view.sql"):
+        (folder / name).unlink()
+
+    result = guard("checksqlmigrations", "--format", "json")
+
+    path = str(folder / "0003_squash.sql")
+    errors = [p for p in result.json["problems"] if p["severity"] == "error" and p["path"] == path]
+    assert errors == []
+
+
 def test_squash_of_a_squash_counts_on_databases_of_both_kinds(squashed, guard):
     database, folder, squash = squashed
     assert guard("runsqlmigrations").code == 0
@@ -144,6 +157,7 @@ def test_squash_of_a_squash_counts_on_databases_of_both_kinds(squashed, guard):
         ({}, "1-1", 2, "1 migrations"),
         ({}, "all", 2, "not a range"),
         ({"0002_rows.sql": "CREATE TABLE broken ("}, "1-3", 1, "0002_rows"),
+        ({"0002_rows.sql": "COMMIT; SELECT 1;"}, "1-3", 1, "0002_rows.sql:1: transaction control"),
     ],
 )
 def test_range_when_it_cannot_be_squashed_is_refused_by_name(

@@ -39,13 +39,18 @@ def refuse_unadopted(
     to_run: Sequence[Planned],
 ) -> None:
     """Raise CannotTell where another tool's history has what would run, or may have it."""
-    pending = {planned.id for planned in to_run} - {*recorded.reordered}
+    pending = {name for planned in to_run for name in _ids(planned)} - {*recorded.reordered}
     for source in sources:
         of_source = {migration.id for migration in source.migrations}
         if pending & of_source:
             _refuse_source(connection, facts, source, pending)
     if pending and not sources and not (recorded.rows or recorded.journal or recorded.cleared):
         _refuse_unknown(connection, facts, len(pending))
+
+
+def _ids(planned: Planned) -> tuple[str, ...]:
+    """Return the id, and those of which the file says that it is them, too."""
+    return planned.id, *(planned.file.former_ids if planned.file is not None else ())
 
 
 def find_growth(
