@@ -25,11 +25,15 @@ _DIFF_LINES: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class FileNow:
-    """The file of an applied migration as it is now, and its problem."""
+    """The file of an applied migration as it is now, and its problem.
+
+    ``squash`` is the id of the file that replaces it, which holds other SQL.
+    """
 
     state: State
     file: MigrationFile | None
     problem: Problem | None
+    squash: str = ""
 
     @property
     def is_cosmetic(self) -> bool:
@@ -71,7 +75,7 @@ def _former_file(planned: Planned, row: HistoryRow, problem: Problem | None) -> 
     if file is not None and row.id in file.directives.formerly:
         state = State.EDITED if planned.blocked else State.APPLIED
         return FileNow(state, file, problem if planned.blocked else None)
-    return FileNow(State.APPLIED, None, None)  # a squash has other SQL, and only some rows are here
+    return FileNow(State.APPLIED, None, None, planned.id)
 
 
 def difference(now: FileNow, row: AppliedMigration, vendor: str) -> str:

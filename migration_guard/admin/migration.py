@@ -73,6 +73,8 @@ def _file(
     """Return ``file_now``, a word for the template, with the place, the hint and the diff."""
     if now is None:
         return {"file_now": "unknown", "file_error": error}
+    if now.squash:
+        return {"file_now": "unknown", "file_error": f"{now.squash} stands for it now."}
     problem = now.problem
     context = {
         "file_place": place(now.file.path) if now.file is not None else "",

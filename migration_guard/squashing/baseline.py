@@ -17,10 +17,12 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.planning.names import list_ids, scan
 from migration_guard.running import connecting
+from migration_guard.running.own_tables import SET_ASIDE
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 from migration_guard.squashing import draft
 from migration_guard.squashing.builds import (
+    belongs_to,
     build_alone,
     build_without_files,
     schema_differences,
@@ -116,11 +118,12 @@ def _refuse_others(folders: tuple[Path, ...]) -> None:
 def _read(writer: Writer, django: set[str]) -> _Found:
     """Return the database without what is Django's, ours or another tool's."""
     snapshot = read_database(writer.connection)
-    foreign = {t.name for t in snapshot.tables if other_tools.describe(t)}
+    foreign = {table.name for table in snapshot.tables if other_tools.describe(table)}
+    foreign |= {*OWN_TABLES, SET_ASIDE}
     own = {
         name: bare
         for name, bare in writer.relations().items()
-        if name not in django and bare not in foreign and not bare.startswith(OWN_TABLES)
+        if name not in django and not belongs_to(bare, foreign)
     }
     without = [name for name in writer.relations() if name not in own]
     filled = [name for name, rows in writer.contents(without).tables.items() if rows.rows]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connections
@@ -26,7 +26,7 @@ from migration_guard.squashing.writer import Writer
 from migration_guard.vendors import VENDORS, load
 
 # What the runner and Django write into their own tables differs with each build.
-_BOOK_KEEPING: tuple[str, ...] = (*OWN_TABLES, "django_migrations")
+_BOOK_KEEPING: Final = frozenset((*OWN_TABLES, "django_migrations"))
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,14 @@ def schema_differences(
     ]
 
 
+def belongs_to(bare: str, tables: Collection[str]) -> bool:
+    """Return whether a relation is one of these tables, or the sequence of one."""
+    return any(
+        bare == table or (bare.startswith(f"{table}_") and bare.endswith("_seq"))
+        for table in tables
+    )
+
+
 class _Watch:
     """Sees which relations the SQL migrations make, and which are Django's."""
 
@@ -136,7 +144,7 @@ class _Watch:
     def read(self) -> Build:
         relations = self._writer.relations()
         others = relations.keys() - self._own
-        book_keeping = [name for name, bare in relations.items() if bare.startswith(_BOOK_KEEPING)]
+        book_keeping = [n for n, bare in relations.items() if belongs_to(bare, _BOOK_KEEPING)]
         return Build(
             read_database(self._writer.connection),
             self._writer.contents(book_keeping),

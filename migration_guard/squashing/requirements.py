@@ -25,7 +25,10 @@ def find_requirements(
         if table.name not in own.values() or table.foreign_keys is UNKNOWN:
             continue
         for key in table.foreign_keys:
-            label = labels.get(key.target.rpartition(".")[2], "")
+            target = key.target.rpartition(".")[2]
+            if target in own.values():  # a model that Django does not manage may have it
+                continue
+            label = labels.get(target, "")
             latest = [name for name in django if name.startswith(f"{label}.")]
             if latest and not any(name.startswith(f"{label}.") for name in names):
                 names.append(latest[-1])

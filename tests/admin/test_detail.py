@@ -71,6 +71,30 @@ def test_detail_when_the_file_is_gone_says_missing(sqlite, admin, migrations):
     assert "The file is missing" in site.text("0002_orders/change/")
 
 
+def test_detail_when_the_file_has_another_name_now_compares_that(sqlite, admin, migrations):
+    site = admin(FILES)
+    renamed = f"-- guard: formerly = 0001_users\n{FILES['0001_users.sql']}"
+    migrations({"0001_people.sql": renamed, "0002_orders.sql": FILES["0002_orders.sql"]})
+
+    page = visible(site.text("0001_users/change/"))
+
+    assert "It matches what was applied" in page
+    assert "0001_people.sql" in page
+
+
+def test_detail_when_a_squash_replaces_the_file_names_it_and_claims_no_match(
+    sqlite, admin, migrations
+):
+    site = admin(FILES)
+    lines = "-- guard: replaces = 0001_users\n-- guard: replaces = 0002_orders\n"
+    migrations({"0002_all.sql": lines + "".join(FILES.values())})
+
+    page = visible(site.text("0001_users/change/"))
+
+    assert "It cannot be told: 0002_all stands for it now." in page
+    assert "missing" not in page
+
+
 def test_detail_when_the_folder_is_gone_says_that_it_cannot_be_told(sqlite, admin, settings):
     site = admin(FILES)
     settings.MIGRATION_GUARD = {**settings.MIGRATION_GUARD, "DIRS": {"default": ["/nowhere"]}}
