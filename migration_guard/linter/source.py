@@ -82,6 +82,23 @@ class Source:
         return {file.path: file for file in self.files}
 
     @cached_property
+    def replaced(self) -> dict[str, str]:
+        """The squash of each file that stands beside one and is not read, by id."""
+        squashes = {
+            migration_id: file.id
+            for file in self.files
+            for ids in file.directives.replaces
+            for migration_id in ids
+        }
+        here = {name.id for name in self.names} - {file.id for file in self.files}
+        return {migration_id: squashes[migration_id] for migration_id in here & squashes.keys()}
+
+    @property
+    def read_names(self) -> list[FileName]:
+        """The names, without those that a squash replaces."""
+        return [name for name in self.names if name.id not in self.replaced]
+
+    @cached_property
     def parse_trees(self) -> dict[str, tuple[ParsedStatement, ...]]:
         """The parse trees by migration id. A file that could not be split has none."""
         return {

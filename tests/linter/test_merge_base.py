@@ -88,6 +88,16 @@ def test_fix_when_two_files_hold_the_sql_states_nothing_and_names_both(checkout,
     assert (checkout.folder / "0003_x.sql").read_text() == B
 
 
+def test_squash_when_its_files_are_still_there_names_each(checkout, guard):
+    lines = "-- guard: replaces = 0001_a\n-- guard: replaces = 0002_b\n"
+    checkout.write({"0002_all.sql": lines + A + B, "max_migration.txt": "0002_all\n"})
+
+    problems = checked(guard).json["problems"]
+
+    assert {p["rule"]: p["severity"] for p in problems} == {"replaced": "warning"}
+    assert [p["path"].rpartition("/")[2] for p in problems] == ["0001_a.sql", "0002_b.sql"]
+
+
 def test_near_miss_when_its_file_is_merged_is_not_judged_again(checkout, guard):
     checkout.commit({"0003_c.sql": f"-- DEV ONLY\n{C}"})
 

@@ -94,7 +94,7 @@ def _state_former_id(source: Source, file: MigrationFile) -> Iterator[Edit]:
 
 
 def _name_newest(source: Source, path: Path) -> Iterator[Edit]:
-    newest = [name.id for name in source.names if name.path.parent == path.parent]
+    newest = [name.id for name in source.read_names if name.path.parent == path.parent]
     if newest and path.name == MAX_MIGRATION and not path.is_dir():
         yield Edit(path, 0, len(read(path)), f"{newest[-1]}\n")
 

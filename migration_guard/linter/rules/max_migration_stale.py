@@ -14,5 +14,5 @@ NEEDS = NOTHING
 
 def check(source: Source) -> Iterator[Problem]:
     """Yield a warning for each folder whose file is stale."""
-    problems = max_migration.problems(source.names)
+    problems = max_migration.problems(source.read_names)
     yield from (problem for problem in problems if problem.rule == SLUG)
