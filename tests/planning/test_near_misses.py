@@ -71,6 +71,8 @@ DIRECTIVE_MEANT = [
     ("-- statement_timeout: 2min", "statement_timeout = 2min"),
     ("-- requires: auth.0001_initial", "requires = auth.0001_initial"),
     ("-- rerun = safe", "rerun = safe"),
+    ("-- formerly: 0001_a", "formerly = 0001_a"),
+    ("-- guard replaces: 0001_a", "replaces = 0001_a"),
     ("-- allow = drop-column, since release 41", "allow = drop-column, since release 41"),
 ]
 
@@ -188,6 +190,7 @@ PROSE = [
     "-- Allow: users, admins and guests to log in",
     "-- allow null = true, since old rows have none",
     "-- rerun: never",
+    "-- formerly: a view",
     "-- lock_timeout: as the setting says",
     "-- timeout = 5s",
     "-- Guard against duplicates: delete them first",

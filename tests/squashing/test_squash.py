@@ -172,6 +172,15 @@ def test_range_when_it_cannot_be_squashed_is_refused_by_name(
     assert sorted(folder.iterdir()) == before
 
 
+def test_squash_when_a_file_is_of_one_vendor_is_so_too(migrations, guard, sqlite):
+    files = {"0002_b.postgresql.sql": "SELECT 1;", "0002_b.sqlite.sql": "CREATE TABLE b (id int);"}
+    folder = migrations({"0001_a.sql": "CREATE TABLE a (id int);", **files})
+
+    result = guard("makesqlmigration", "--squash", "0001-0002")
+
+    assert (result.code, result.out) == (0, f"{folder / '0002_squash.sqlite.sql'}\n"), result.err
+
+
 @pytest.mark.parametrize(
     ("vendor", "sql", "fact"),
     [
