@@ -1,10 +1,15 @@
 """The app, as Django registers it."""
 
+import os
 import sys
+from typing import Final
 
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.translation import gettext_lazy as _
+
+# Set by a test run that records, for the processes that it starts.
+FOLDER: Final = "MIGRATION_GUARD_USAGE_FOLDER"
 
 
 class MigrationGuardConfig(AppConfig):
@@ -23,6 +28,10 @@ class MigrationGuardConfig(AppConfig):
             from migration_guard import testing
 
             testing.install()
+            if FOLDER in os.environ:
+                from migration_guard.usage.test_runner import join
+
+                join()
 
 
 def _runs_tests() -> bool:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
+from migration_guard import pytest_usage
+
 if TYPE_CHECKING:
     from migration_guard.contracts import Contract
     from migration_guard.planning.plan import Plan
@@ -55,11 +57,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Skip, rather than fail, what a schema contract says and nobody can find out.",
     )
+    pytest_usage.add_option(parser)
     parser.addini(INI, "Schema contracts to test, as with --schema-contract.", "paths", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the tests of contracts if an option asks for them."""
+    """Register the tests of contracts, and the recording, if an option asks for them."""
+    pytest_usage.configure(config)
     if not config.getoption(INI) and not config.getini(INI):
         return
     if not config.pluginmanager.hasplugin("django"):

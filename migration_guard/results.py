@@ -171,7 +171,7 @@ class Assertion(NamedTuple):
 
     ``id`` is readable and stable (``user_profiles::relationship_type::exists``). ``violation`` is
     set if and only if the verdict is VIOLATED; ``unknown`` is the reason for UNKNOWN. ``owner`` is
-    who relies on it; ``warning`` says what will not be kept soon.
+    who relies on it; ``warning`` says what deserves a look, by the rule ``warning_rule``.
     """
 
     # A tuple, because a check of thousands of tables makes hundreds of thousands of them.
@@ -185,6 +185,7 @@ class Assertion(NamedTuple):
     unknown: str = ""
     owner: str = ""
     warning: str = ""
+    warning_rule: str = "expires"
 
 
 @dataclass(frozen=True)
@@ -331,7 +332,7 @@ class Checked(NamedTuple):
 
     @property
     def warnings(self) -> tuple[Assertion, ...]:
-        """The assertions that are kept, and will not be soon."""
+        """The assertions that are kept, and deserve a look."""
         return tuple(assertion for assertion in self.assertions if assertion.warning)
 
     @property

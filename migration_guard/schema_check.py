@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
@@ -20,7 +20,7 @@ from migration_guard.contracts import Contract
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.planning.evidence import Evidence
 from migration_guard.planning.plan import Plan
-from migration_guard.results import Checked, Outcome
+from migration_guard.results import Checked, Examination, Outcome
 from migration_guard.running import connecting, evidence, executor
 from migration_guard.running.failures import Interrupted
 from migration_guard.running.garbage_collection import no_collection
@@ -28,6 +28,9 @@ from migration_guard.running.options import Options
 from migration_guard.running.own_tables import APP
 from migration_guard.schema.read import read_snapshot
 from migration_guard.vendors import VENDORS
+
+if TYPE_CHECKING:
+    from migration_guard.usage.check import UsageCheck
 
 _ALL_MODELS: Final = contracts.Models()
 
@@ -98,6 +101,26 @@ def check(
     except GuardError as error:
         return checked._replace(error=error)
     return checked._replace(examination=examination)
+
+
+def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None = None) -> Checked:
+    """Add to a check which recorded statements its database breaks; an error is part of it."""
+    from migration_guard.usage.check import examine
+
+    if checked.error is not None:
+        return checked
+    try:
+        with open_for_reading(checked.database) as connection:
+            plan = checked.migrations
+            if plan is None:
+                outcome = read_plan(checked.database, environment)
+                plan = outcome.plan if outcome.error is None else None
+            assertions = examine(connection, usage, plan)
+    except GuardError as error:
+        return checked._replace(error=error)
+    before = checked.examination or Examination(checked.database, connection.vendor, ())
+    examination = replace(before, assertions=(*before.assertions, *assertions))
+    return checked._replace(examination=examination, vendor=connection.vendor)
 
 
 def read_plan(alias: str, environment: str | None = None) -> Outcome:

@@ -26,6 +26,7 @@ class Vendor(NamedTuple):
     reader: str
     host: str
     writer: str
+    usage: str
 
 
 VENDORS: Final = {
@@ -40,6 +41,7 @@ VENDORS: Final = {
         reader="migration_guard.schema.readers.postgresql.tables.read",
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
         writer="migration_guard.squashing.postgresql.PostgreSQLWriter",
+        usage="migration_guard.usage.postgresql.PostgreSQLServer",
     ),
     "sqlite": Vendor(
         "SQLite",
@@ -52,6 +54,7 @@ VENDORS: Final = {
         reader="migration_guard.schema.readers.sqlite.tables.read",
         host="migration_guard.fresh.sqlite.SQLiteHost",
         writer="migration_guard.squashing.sqlite.SQLiteWriter",
+        usage="migration_guard.usage.sqlite.SQLiteServer",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",
@@ -64,6 +67,7 @@ VENDORS: Final = {
         reader="migration_guard.schema.readers.mysql.tables.read",
         host="migration_guard.fresh.mysql.MySQLHost",
         writer="migration_guard.squashing.mysql.MySQLWriter",
+        usage="migration_guard.usage.mysql.MySQLServer",
     ),
 }
 

@@ -32,6 +32,7 @@ from migration_guard.running import connecting, events
 from migration_guard.running.recorded import Recorded, read_recorded
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
+from migration_guard.usage.check import UsageCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class FreshCheck:
     ``environment`` is that of the fresh database. None stands for the setting; for drift, for the
     stamp of the configured database. ``ignore`` has patterns of names that may differ. With
     ``only_applied``, what is pending in the configured database is left out of the fresh one.
+    ``usage`` are statements that the fresh database must not break, None for none.
     """
 
     alias: str
@@ -54,6 +56,7 @@ class FreshCheck:
     ignore: tuple[str, ...] = ()
     allow_unknown: bool = False
     only_applied: bool = False
+    usage: UsageCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,11 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
                     return checked._replace(error=contract_check.error)
                 assertions += contract_check.assertions
                 checked = checked._replace(migrations=contract_check.migrations)
+            if request.usage is not None:
+                usage_check = schema_check.check_usage(Checked(request.alias), request.usage)
+                if usage_check.error is not None:
+                    return checked._replace(error=usage_check.error)
+                assertions += usage_check.assertions
             if actual is not None:
                 checked = checked._replace(migrations=actual.plan)
                 snapshot = _read_fresh(request.alias)

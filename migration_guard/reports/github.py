@@ -94,7 +94,7 @@ def _unknown(assertion: Assertion, command: str) -> str:
 
 def _warning(assertion: Assertion) -> str:
     path, line = split_place(assertion.source) or (None, None)
-    return _command("warning", "expires", text.warning(assertion), path, line)
+    return _command("warning", assertion.warning_rule, text.warning(assertion), path, line)
 
 
 def _command(

@@ -224,7 +224,12 @@ def _unknown(assertion: Assertion) -> dict[str, Any]:
 
 
 def _warning(assertion: Assertion) -> dict[str, Any]:
-    return {**_place(assertion), "owner": assertion.owner, "message": assertion.warning}
+    return {
+        **_place(assertion),
+        "rule": assertion.warning_rule,
+        "owner": assertion.owner,
+        "message": assertion.warning,
+    }
 
 
 def _place(assertion: Assertion) -> dict[str, Any]:

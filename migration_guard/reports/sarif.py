@@ -121,7 +121,8 @@ def _unknown(assertion: Assertion, level: str) -> dict[str, Any]:
 def _warning(assertion: Assertion) -> dict[str, Any]:
     locations = _locations(assertion.source, assertion.table, assertion.object)
     message = warning(assertion)
-    return _result(EXPIRES, "warning", message, locations, f"{EXPIRES}:{assertion.id}")
+    rule = assertion.warning_rule
+    return _result(rule, "warning", message, locations, f"{rule}:{assertion.id}")
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

@@ -275,7 +275,8 @@ def _table(name: str, assertions: Sequence[Assertion], style: Any) -> str:
         if assertion.verdict is Verdict.UNKNOWN:
             lines.append(f"  {style.WARNING('[unknown]')} {assertion.id}: {assertion.unknown}")
         if assertion.warning:
-            lines.append(f"  {style.WARNING('[expires]')} {assertion.id}: {assertion.warning}")
+            rule = style.WARNING(f"[{assertion.warning_rule}]")
+            lines.append(f"  {rule} {assertion.id}: {assertion.warning}")
             source = f"stated by {assertion.source}" if assertion.source else ""
             owner = f"{assertion.owner} relies on it" if assertion.owner else ""
             lines += [f"{_INDENT}{line}" for line in (source, owner) if line]

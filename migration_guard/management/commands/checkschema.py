@@ -12,6 +12,7 @@ from migration_guard import schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
+from migration_guard.management import usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
@@ -64,6 +65,7 @@ class Command(GuardCommand):
             help="Check nothing; write a contract of the database as it is: of the tables named, "
             "or of all that no managed model has.",
         )
+        usage.add_options(parser)
         _add_fresh(parser)
         _add_upgrade(parser)
 
@@ -99,10 +101,17 @@ class Command(GuardCommand):
     def _check(self, options: dict[str, Any]) -> Checked:
         alias = options["database"]
         try:
+            statements = usage.read_request(options)
             contract = _contract(options)()
         except GuardError as error:
             return Checked(alias, error=error)
-        return schema_check.check(contract, alias, allow_unknown=options["allow_unknown"])
+        allow_unknown = options["allow_unknown"]
+        if statements is None:
+            return schema_check.check(contract, alias, allow_unknown=allow_unknown)
+        checked = Checked(alias, allow_unknown=allow_unknown)
+        if not contract.is_empty:
+            checked = schema_check.check(contract, alias, allow_unknown=allow_unknown)
+        return schema_check.check_usage(checked, statements)
 
     def _prove(self, options: dict[str, Any]) -> Checked:
         # Imported late: a plain check makes no database.
@@ -111,6 +120,7 @@ class Command(GuardCommand):
         alias = options["database"]
         try:
             contract = _contract(options) if options["fresh"] else None
+            statements = usage.read_request(options)
         except GuardError as error:
             return Checked(alias, error=error)
         proof = FreshCheck(
@@ -123,6 +133,7 @@ class Command(GuardCommand):
             environment=options["environment"],
             ignore=tuple(options["ignore"]),
             allow_unknown=options["allow_unknown"],
+            usage=statements,
         )
         # Without a line for each migration: the report lists them.
         with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
@@ -320,8 +331,10 @@ def rule_meanings() -> Mapping[str, str]:
     from migration_guard.fresh import drift
     from migration_guard.fresh.replay import differences
     from migration_guard.fresh.upgrade import comparison, rows
+    from migration_guard.usage.check import RULES as USAGE
 
-    return {**RULES, **drift.RULES, **differences.RULES, **comparison.RULES, **rows.RULES}
+    of_fresh = drift.RULES | differences.RULES | comparison.RULES | rows.RULES
+    return {**RULES, **of_fresh, **USAGE}
 
 
 def _save(path: Path, content: str) -> None:

@@ -1,5 +1,7 @@
 """Runs the project's tests; their databases get the SQL migrations."""
 
+from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from migration_guard import testing
@@ -9,7 +11,26 @@ from migration_guard.management.base import command_behind
 class Command(command_behind("test")):  # type: ignore[misc]
     """Django's ``manage.py test``, or that of an app that stands below this one."""
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the recording to the options."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--record-usage",
+            type=Path,
+            metavar="FILE",
+            help="Write the statements that the tested code sends, for checkschema --usage FILE.",
+        )
+
     def execute(self, *args: Any, **options: Any) -> Any:
         """Prepare for the test databases, then run the tests."""
         testing.install()
-        return super().execute(*args, **options)
+        path = options.pop("record_usage", None)
+        if path is None:
+            return super().execute(*args, **options)
+        # Imported late: most runs record nothing.
+        from migration_guard.usage.test_runner import recording
+
+        with recording(path) as statements:
+            result = super().execute(*args, **options)
+        self.stderr.write(f"Usage: {len(statements)} statements in {path}.")
+        return result

@@ -1,0 +1,115 @@
+"""``pytest --record-usage FILE``: writes down the statements that the tested code sends.
+
+It begins when the test database is ready and ends before it is dropped. Each worker of
+pytest-xdist hands its statements over, and the main process writes the file.
+"""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+OPTION: Final = "--record-usage"
+_OUTPUT: Final = "migration_guard_usage"
+
+
+def add_option(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.getgroup("migration_guard").addoption(
+        OPTION,
+        type=Path,
+        metavar="FILE",
+        help="Write the statements that the tested code sends, for checkschema --usage FILE.",
+    )
+
+
+def configure(config: pytest.Config) -> None:
+    """Register the recording if the option asks for it."""
+    path = config.getoption(OPTION)
+    if path is None:
+        return
+    if not config.pluginmanager.hasplugin("django"):
+        raise pytest.UsageError(
+            f"{OPTION} needs the test database of pytest-django: pip install pytest-django."
+        )
+    path = config.invocation_params.dir / path
+    if not path.parent.is_dir():
+        raise pytest.UsageError(f"{OPTION}: there is no folder {path.parent}.")
+    config.pluginmanager.register(UsageRecording(config, path), "migration_guard_usage")
+
+
+class UsageRecording:
+    """The hooks of a run that records."""
+
+    def __init__(self, config: pytest.Config, path: Path) -> None:
+        self._config = config
+        self._path = path
+        self._recorders: list[Any] = []
+        self._statements: list[Any] = []
+        self._is_worker = hasattr(config, "workerinput")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: Any
+    ) -> Generator[None, Any, Any]:
+        """Record from the moment at which the test databases are there until they go."""
+        value = yield
+        if fixturedef.argname == "django_db_setup":
+            blocker = request.getfixturevalue("django_db_blocker")
+            self._start()
+            # Finalizers run in reverse order, so the databases are still there.
+            fixturedef.addfinalizer(lambda: self._stop(blocker))
+        return value
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker recorded."""
+        from migration_guard.usage.statement import parse
+
+        if text := getattr(node, "workeroutput", {}).get(_OUTPUT):
+            self._statements += parse(text)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write the file, or hand the statements to the main process."""
+        from migration_guard.usage.merging import merge
+        from migration_guard.usage.statement import dump
+
+        self._statements = merge(self._statements)
+        text = dump(self._statements)
+        if self._is_worker:
+            self._config.workeroutput[_OUTPUT] = text  # type: ignore[attr-defined]
+        else:
+            self._path.write_text(text, encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what was recorded, and which functions send what cannot be checked."""
+        unchecked = [statement for statement in self._statements if statement.unchecked]
+        terminalreporter.section("usage")
+        terminalreporter.write_line(
+            f"{len(self._statements)} statements in {self._path}; {len(unchecked)} of them cannot "
+            "be checked."
+        )
+        for statement in unchecked:
+            callers = ", ".join(statement.callers)
+            terminalreporter.write_line(f"  {callers}: {statement.unchecked}", yellow=True)
+
+    def _start(self) -> None:
+        from django.db import connections
+
+        from migration_guard.usage.recorder import Recorder
+        from migration_guard.vendors import VENDORS
+
+        for alias in connections:
+            connection = connections[alias]
+            is_mirror = connection.settings_dict["TEST"].get("MIRROR")
+            if connection.vendor in VENDORS and not is_mirror:
+                self._recorders.append(Recorder(alias, self._config.rootpath))
+        for recorder in self._recorders:
+            recorder.start()
+
+    def _stop(self, blocker: Any) -> None:
+        with blocker.unblock():
+            for recorder in self._recorders:
+                self._statements += recorder.statements()
+        self._recorders.clear()

@@ -1,0 +1,77 @@
+"""MariaDB and MySQL: PREPARE, which knows names, and neither types nor required columns."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.usage.servers import Finding, Server, Session, Undecided
+from migration_guard.usage.statement import Column, Statement
+
+# Server errors about connections, locks and the limits of a session (mysqld_error.h).
+_TRANSIENT: Final = frozenset({1040, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1461, 1969, 3024})
+_LOST: Final = frozenset({2006, 2013})
+# Errors of rights: it is planned no less.
+_DENIED: Final = frozenset({1044, 1142, 1143, 1370})
+
+
+class MySQLServer(Server):
+    """The reading of statements that mysqlclient sends."""
+
+    limits = (
+        "types, required columns, rights, and procedures in CALL, which PREPARE does not look at"
+    )
+
+    @contextmanager
+    def session(self, connection: BaseDatabaseWrapper, role: str = "") -> Iterator["MySQLSession"]:
+        """Ask on this connection. Raises CannotTell for a role."""
+        if role:
+            raise CannotTell(
+                "--as needs PostgreSQL: PREPARE looks at no rights here.", "Leave --as out."
+            )
+        yield MySQLSession(connection)
+
+
+class MySQLSession(Session):
+    """A server that prepares."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+
+    def complete(
+        self,
+        statement: Statement,
+        _samples: Sequence[tuple[Any, ...]],
+        columns: Sequence[tuple[str, Any]],
+    ) -> Statement:
+        """Return a statement with its columns' names."""
+        names = tuple(Column(name) for name, _type in columns)
+        named = replace(statement, columns=names)
+        answer = self.judge(named)
+        why = answer.why if isinstance(answer, Undecided) else "".join(f.actual for f in answer)
+        return replace(named, unchecked=f"the server does not prepare it: {why}" if why else "")
+
+    def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
+        """Prepare a statement."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("PREPARE migration_guard_usage FROM %s", (statement.sql,))
+                cursor.execute("DEALLOCATE PREPARE migration_guard_usage")
+        except DatabaseError as error:
+            return _explain(error)
+        return []
+
+
+def _explain(error: DatabaseError) -> Sequence[Finding] | Undecided:
+    number, text = (*error.args, "")[:2]
+    if number in _LOST:
+        raise CannotTell(f"The server was lost: {text}", "Run the check again.") from error
+    if number in _DENIED:
+        return []
+    if number in _TRANSIENT:
+        return Undecided(str(text))
+    return [Finding("usage-broken", "it to run", f"{text} ({number})")]

@@ -1,0 +1,107 @@
+"""What a vendor's server and driver tell of a statement: one room each.
+
+A room prepares statements and never runs one.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Final, NamedTuple
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.usage.statement import Statement
+from migration_guard.vendors import VENDORS, load
+
+
+class Finding(NamedTuple):
+    """What a schema does to a statement. ``name`` is the qualified name at which it fails.
+
+    ``actual`` is the server's word, ``expected`` what the code relies on.
+    """
+
+    rule: str
+    expected: str
+    actual: str
+    name: tuple[str, ...] = ()
+
+
+class Undecided(NamedTuple):
+    """The server did not tell, and why."""
+
+    why: str
+
+
+class Session(ABC):
+    """A server that is asked; each statement for itself."""
+
+    @abstractmethod
+    def complete(
+        self,
+        statement: Statement,
+        samples: Sequence[tuple[Any, ...]],
+        columns: Sequence[tuple[str, Any]],
+    ) -> Statement:
+        """Return a recorded statement with the types that this server gives it.
+
+        Where the server cannot prepare it, it has the reason.
+        """
+
+    @abstractmethod
+    def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
+        """Return what this schema does to a statement, nothing where it is kept."""
+
+
+class Server(ABC):
+    """The reading of one vendor's statements."""
+
+    placeholder: ClassVar[str] = "?"
+    # What the server cannot tell, for the last line of a report.
+    limits: ClassVar[str] = ""
+
+    @abstractmethod
+    def session(
+        self, connection: BaseDatabaseWrapper, role: str = ""
+    ) -> AbstractContextManager[Session]:
+        """Open a session on a connection, as ``role`` if one is given."""
+
+    def placeholders(self, sql: str) -> str:
+        """Return a text for Django's cursor with the placeholders of the server."""
+        numbers: dict[str, int] = {}
+
+        def place(match: re.Match[str]) -> str:
+            if match[0] == "%%":
+                return "%"
+            number = numbers.setdefault(match[1] or str(len(numbers)), len(numbers) + 1)
+            return self.placeholder.format(number)
+
+        return _PLACEHOLDER.sub(place, sql)
+
+    def values(self, sql: str, params: Any) -> Sequence[Any]:
+        """Return the values of a text's placeholders, in their order."""
+        if not isinstance(params, Mapping):
+            return tuple(params or ())
+        names = [match[1] for match in _PLACEHOLDER.finditer(sql) if match[1]]
+        return [params[name] for name in self._order(names)]
+
+    def columns(self, cursor: Any) -> tuple[tuple[str, Any], ...]:
+        """Return the names of a result's columns, with types where the server tells them."""
+        return tuple((column[0], None) for column in cursor.description or ())
+
+    def sent_types(self, _cursor: Any, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Return a type for each value as the driver sends it."""
+        return tuple(None for _value in values)
+
+    def _order(self, names: Sequence[str]) -> Sequence[str]:
+        return names
+
+
+# The driver's placeholders: %s, psycopg's %b and %t, and %(name)s.
+_PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\))?[sbt]|%%")
+
+
+def server(vendor: str) -> Server:
+    """Return the room of a vendor."""
+    room: Server = load(VENDORS[vendor].usage)()
+    return room

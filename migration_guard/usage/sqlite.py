@@ -1,0 +1,82 @@
+"""SQLite: EXPLAIN on Django's connection, which has its functions; it knows names and keys."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import count
+from typing import Any, Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.exceptions import CannotTell
+from migration_guard.sql.dialects import dialect
+from migration_guard.usage.normal_form import count_placeholders
+from migration_guard.usage.servers import Finding, Server, Session, Undecided
+from migration_guard.usage.statement import Column, Statement
+
+_NUMBERS: Final = count()
+_TRANSIENT: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR})
+
+
+class SQLiteServer(Server):
+    """The reading of statements that sqlite3 sends."""
+
+    limits = "types and required columns, which EXPLAIN does not look at"
+
+    @contextmanager
+    def session(self, connection: BaseDatabaseWrapper, role: str = "") -> Iterator["SQLiteSession"]:
+        """Ask on this connection; a word in double quotes is then a name and never a text.
+
+        Raises CannotTell for a role.
+        """
+        if role:
+            raise CannotTell("--as needs PostgreSQL: SQLite has no rights.", "Leave --as out.")
+        connection.ensure_connection()
+        option = getattr(sqlite3, "SQLITE_DBCONFIG_DQS_DML", None)  # Python 3.12
+        raw: Any = connection.connection
+        before = raw.getconfig(option) if option is not None else None
+        if option is not None:
+            raw.setconfig(option, False)
+        try:
+            yield SQLiteSession(connection)
+        finally:
+            if option is not None:
+                with suppress(sqlite3.Error):
+                    raw.setconfig(option, before)
+
+
+class SQLiteSession(Session):
+    """A database that explains."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+        with connection.cursor() as cursor:  # reads the schema anew if another process changed it
+            cursor.execute("SELECT count(*) FROM sqlite_master")
+
+    def complete(
+        self,
+        statement: Statement,
+        _samples: Sequence[tuple[Any, ...]],
+        columns: Sequence[tuple[str, Any]],
+    ) -> Statement:
+        """Return a statement with its columns' names."""
+        names = tuple(Column(name) for name, _type in columns)
+        named = replace(statement, columns=names)
+        answer = self.judge(named)
+        why = answer.why if isinstance(answer, Undecided) else "".join(f.actual for f in answer)
+        return replace(named, unchecked=f"SQLite does not explain it: {why}" if why else "")
+
+    def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
+        """Explain a statement with NULL for each parameter."""
+        nulls = [None] * count_placeholders(statement.sql, dialect("sqlite"))
+        try:
+            # Not by Django's cursor, which would read % in the text. The number makes each text a
+            # new one: sqlite3 keeps what it prepared, and EXPLAIN sees no change of the schema.
+            text = f"EXPLAIN /* {next(_NUMBERS)} */ {statement.sql}"
+            self._connection.connection.execute(text, nulls).close()
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT:
+                return Undecided(str(error))
+            return [Finding("usage-broken", "it to run", str(error))]
+        return []

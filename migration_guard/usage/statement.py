@@ -1,0 +1,112 @@
+"""Statements as a usage file keeps them: one JSON object a line, without any value.
+
+Pure. The first line names the format. A statement that cannot be checked has the reason, and no
+text where its values would be in it.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from migration_guard.exceptions import CannotTell
+
+FORMAT: Final = {"migration_guard_usage": 1}
+MAX_CALLERS: Final = 5
+UNTYPED: Final = "unknown"
+
+
+class Parameter(NamedTuple):
+    """The type that the driver sends for a parameter, and the type that the server takes it for.
+
+    Both are names as PostgreSQL writes them; ``taken`` is "" where no server told.
+    """
+
+    sent: str = UNTYPED
+    taken: str = ""
+
+
+class Column(NamedTuple):
+    """A column of a result; ``type`` is "" where the server does not tell."""
+
+    name: str
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One distinct statement. ``callers`` are functions, as ``shop/views.py:TopicList.get``.
+
+    ``sql`` has the server's own placeholders. ``unchecked`` says why nothing can check it.
+    """
+
+    digest: str
+    vendor: str
+    sql: str
+    callers: tuple[str, ...]
+    parameters: tuple[Parameter, ...] = ()
+    columns: tuple[Column, ...] = ()
+    unchecked: str = ""
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """The sort key of a file: its lines keep their places when another is added."""
+        return self.vendor, self.digest
+
+
+def digest(vendor: str, normal_form: str) -> str:
+    """Return the id of a statement: 16 hexadecimal digits."""
+    return sha256(f"{vendor}\0{normal_form}".encode()).hexdigest()[:16]
+
+
+def dump(statements: Iterable[Statement]) -> str:
+    """Return the text of a usage file."""
+    lines = [FORMAT, *(_to_json(statement) for statement in statements)]
+    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+
+
+def read(path: Path) -> list[Statement]:
+    """Read a usage file. Raises CannotTell for one that is none."""
+    remedy = "Write it with pytest --record-usage FILE, by this release of migration_guard."
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CannotTell(f"{path} cannot be read: {error.strerror}.", remedy) from error
+    except UnicodeDecodeError as error:
+        raise CannotTell(f"{path} is no usage file: it is not UTF-8.", remedy) from error
+    except ValueError as error:
+        raise CannotTell(f"{path}:{error} is no line of a usage file.", remedy) from error
+
+
+def parse(text: str) -> list[Statement]:
+    """Return the statements of a usage file. Raises ValueError with the line that is none."""
+    head, _, body = text.partition("\n")
+    if head != json.dumps(FORMAT):
+        raise ValueError(1)
+    statements = []
+    for number, line in enumerate(body.splitlines(), 2):
+        try:
+            statements.append(_from_json(json.loads(line)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(number) from error
+    return statements
+
+
+def _to_json(statement: Statement) -> dict[str, Any]:
+    document = asdict(statement)
+    document["callers"] = statement.callers[:MAX_CALLERS]
+    return {key: value for key, value in document.items() if value}
+
+
+def _from_json(document: dict[str, Any]) -> Statement:
+    return Statement(
+        digest=str(document["digest"]),
+        vendor=str(document["vendor"]),
+        sql=str(document.get("sql", "")),
+        callers=tuple(map(str, document.get("callers", ()))),
+        parameters=tuple(Parameter(*map(str, pair)) for pair in document.get("parameters", ())),
+        columns=tuple(Column(*map(str, pair)) for pair in document.get("columns", ())),
+        unchecked=str(document.get("unchecked", "")),
+    )

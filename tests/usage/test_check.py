@@ -1,0 +1,244 @@
+"""What is said of statements that a schema breaks: the rule, the caller, the migration at fault."""
+
+import pytest
+
+from migration_guard.usage.statement import dump
+
+TOPICS = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer);"
+
+
+@pytest.fixture
+def usage(code, monkeypatch, tmp_path):
+    """Give `usage(*calls)`: a usage file of what the project sends, and the project's folder."""
+    monkeypatch.chdir(code.root)
+
+    def write(*calls):
+        path = tmp_path / "usage.jsonl"
+        path.write_text(dump(code.record(*calls)))
+        return path
+
+    return write
+
+
+def test_usage_when_a_migration_drops_a_column_names_caller_and_migration(
+    database, usage, migrations, guard
+):
+    migrations({"0001_topics.sql": TOPICS})
+    assert guard("runsqlmigrations").code == 0
+    path = usage(
+        ("SELECT t.title FROM topics t WHERE t.score > %s", [3]), ("SELECT id FROM topics", None)
+    )
+    migrations(
+        {"0001_topics.sql": TOPICS, "0002_less.sql": "ALTER TABLE topics DROP COLUMN score;"}
+    )
+    assert guard("runsqlmigrations").code == 0
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == 1
+    assert "[usage-broken]" in run.out
+    assert "shop/view_0.py:ask" in run.out
+    assert "view_0.py:2" in run.out
+    assert "shop/view_1.py" not in run.out
+    if database.vendor == "postgresql":  # others tell no position of the name
+        assert "0002_less" in run.out
+
+
+def test_usage_when_nothing_changed_is_kept(database, usage, migrations, guard):
+    migrations({"0001_topics.sql": TOPICS})
+    assert guard("runsqlmigrations").code == 0
+    path = usage(("INSERT INTO topics (id, title) VALUES (%s, %s)", [1, "100% sure?"]))
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == 0, run.err
+    assert "1 kept" in run.out
+    assert database.execute("SELECT count(*) FROM topics") == [(1,)]
+
+
+def test_usage_when_fresh_checks_a_database_from_nothing(database, usage, migrations, guard):
+    migrations({"0001_topics.sql": TOPICS})
+    assert guard("runsqlmigrations").code == 0
+    path = usage(("SELECT score FROM topics", None))
+    migrations(
+        {"0001_topics.sql": TOPICS, "0002_less.sql": "ALTER TABLE topics DROP COLUMN score;"}
+    )
+
+    assert guard("checkschema", "--no-models", "--usage", path).code == 0
+    run = guard("checkschema", "--no-models", "--fresh", "--usage", path)
+
+    assert run.code == 1
+    assert "[usage-broken]" in run.out
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "sql", "values", "rule", "text"),
+    [
+        pytest.param(
+            "CREATE TABLE t (a integer)",
+            "ALTER TABLE t ADD b integer NOT NULL",
+            "INSERT INTO t (a) VALUES (%s)",
+            [1],
+            "usage-misses-required",
+            "t.b",
+            id="required column",
+        ),
+        pytest.param(
+            "CREATE TABLE t (a text)",
+            "ALTER TABLE t ALTER a TYPE integer USING 1",
+            "UPDATE t SET a = %s",
+            ["x"],
+            "usage-parameter",
+            "parameter 1 to be text",
+            id="parameter",
+        ),
+        pytest.param(
+            "CREATE TABLE t (a text, b text)",
+            "ALTER TABLE t RENAME b TO c",
+            "SELECT * FROM t",
+            None,
+            "usage-result",
+            "column 2 of the result to be b",
+            id="renamed result",
+        ),
+        pytest.param(
+            "CREATE TABLE t (a integer)",
+            "ALTER TABLE t ALTER a TYPE text",
+            "SELECT a FROM t",
+            None,
+            "usage-result",
+            "the result a as integer",
+            id="type of a result",
+        ),
+        pytest.param(
+            "CREATE TABLE t (a integer UNIQUE)",
+            "ALTER TABLE t DROP CONSTRAINT t_a_key",
+            "INSERT INTO t (a) VALUES (%s) ON CONFLICT (a) DO NOTHING",
+            [1],
+            "usage-broken",
+            "42P10",
+            id="key of ON CONFLICT",
+        ),
+        pytest.param(
+            "CREATE TABLE t (a integer)",
+            "ALTER TABLE t ALTER a TYPE date USING NULL",
+            "SELECT 1 FROM t WHERE a = %s",
+            [1],
+            "usage-broken",
+            "42883",
+            id="operator",
+        ),
+    ],
+)
+def test_usage_on_postgresql_when_schema_changes_names_the_rule(
+    postgres, usage, guard, before, change, sql, values, rule, text
+):
+    postgres.execute(before)
+    path = usage((sql, values))
+    postgres.execute("TRUNCATE t")
+    postgres.execute(change)
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert f"[{rule}]" in run.out
+    assert text in run.out
+    assert run.code == (0 if rule in {"usage-parameter", "usage-result"} else 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "sql", "values"),
+    [
+        ("a integer", "ALTER TABLE t ALTER a TYPE bigint", "SELECT a FROM t WHERE a = %s", [1]),
+        ("a varchar(9)", "ALTER TABLE t ALTER a TYPE text", "SELECT a FROM t WHERE a = %s", ["x"]),
+        ("a integer", "ALTER TABLE t ADD b integer", "SELECT * FROM t", None),
+        (
+            "a integer, b integer",
+            "ALTER TABLE t DROP b; ALTER TABLE t ADD c integer NOT NULL DEFAULT 1",
+            "INSERT INTO t (a) VALUES (%s)",
+            [1],
+        ),
+        (
+            "a integer",
+            "ALTER TABLE t ADD b integer NOT NULL GENERATED ALWAYS AS (a + 1) STORED",
+            "INSERT INTO t (a) VALUES (%s)",
+            [1],
+        ),
+        (
+            "a integer",
+            "ALTER TABLE t ADD b integer NOT NULL GENERATED ALWAYS AS IDENTITY",
+            "INSERT INTO t (a) VALUES (%s)",
+            [1],
+        ),
+        (
+            "a integer",
+            "ALTER TABLE t ADD b integer NOT NULL; CREATE FUNCTION f() RETURNS trigger LANGUAGE "
+            "plpgsql AS 'BEGIN NEW.b = 1; RETURN NEW; END'; CREATE TRIGGER g BEFORE INSERT ON t "
+            "FOR EACH ROW EXECUTE FUNCTION f()",
+            "INSERT INTO t (a) VALUES (%s)",
+            [1],
+        ),
+    ],
+)
+def test_usage_on_postgresql_when_change_is_harmless_is_kept(
+    postgres, usage, guard, before, change, sql, values
+):
+    postgres.execute(f"CREATE TABLE t ({before})")
+    path = usage((sql, values))
+    postgres.execute("TRUNCATE t")
+    postgres.execute(change)
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == 0, run.out + run.err
+    assert "warning" not in run.out
+
+
+def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
+    postgres.execute("CREATE TABLE t (id serial, a integer); CREATE TABLE u (a integer)")
+    postgres.execute("DROP ROLE IF EXISTS usage_reader; CREATE ROLE usage_reader")
+    postgres.execute("GRANT SELECT, INSERT ON t TO usage_reader")
+    try:
+        path = usage(
+            ("SELECT a FROM t", None),
+            ("INSERT INTO t (a) VALUES (%s)", [1]),
+            ("SELECT a FROM u", None),
+        )
+        run = guard("checkschema", "--no-models", "--usage", path, "--as", "usage_reader")
+    finally:
+        postgres.execute("DROP OWNED BY usage_reader; DROP ROLE usage_reader")
+
+    assert run.code == 1
+    assert run.out.count("[usage-denied]") == 2
+    assert "permission denied for sequence" in run.out
+    assert "1 kept" in run.out
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        (None, "cannot be read"),
+        ("", "usage.jsonl:1 is no line"),
+        ('{"migration_guard_usage": 1}\n{"digest": 1', "usage.jsonl:2 is no line"),
+        ("[]\n", "usage.jsonl:1 is no line"),
+    ],
+)
+def test_usage_when_file_is_none_says_so(sqlite, tmp_path, guard, text, fact):
+    path = tmp_path / "usage.jsonl"
+    if text is not None:
+        path.write_text(text)
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == 2
+    assert fact in run.err
+    assert "--record-usage" in run.err
+
+
+def test_usage_when_role_does_not_exist_cannot_tell(postgres, usage, guard):
+    postgres.execute("CREATE TABLE t (a integer)")
+    path = usage(("SELECT a FROM t", None))
+
+    run = guard("checkschema", "--no-models", "--usage", path, "--as", "nobody_there")
+
+    assert run.code == 2
+    assert "nobody_there" in run.err

@@ -1,0 +1,138 @@
+"""`pytest --record-usage`: a whole project, its views, commands and tests."""
+
+import pytest
+
+from migration_guard.usage.statement import parse
+from tests.projects import Project
+
+SITE = {
+    "shop/views.py": """\
+        from django.http import HttpResponse
+        from shop.models import Club
+
+        def members(club):
+            return Club.objects.filter(name=club).count()
+
+        def page(request):
+            return HttpResponse(members("chess"))
+        """,
+    "shop/management/__init__.py": "",
+    "shop/management/commands/__init__.py": "",
+    "shop/management/commands/tidy.py": """\
+        from django.core.management.base import BaseCommand
+        from shop.models import Club
+
+        class Command(BaseCommand):
+            def handle(self, **options):
+                Club.objects.filter(name="").delete()
+        """,
+    "shop/urls.py": """\
+        from django.urls import path
+        from shop.views import page
+        urlpatterns = [path("", page)]
+        """,
+}
+TESTS = """\
+    import pytest
+    from django.core.management import call_command
+    from shop.models import Club
+    from shop.views import members
+
+    @pytest.mark.django_db
+    def test_page(client):
+        Club.objects.create(name="chess")
+        assert client.get("/").content == b"1"
+
+    @pytest.mark.django_db
+    def test_members():
+        assert members("go") == 0
+        assert not Club.objects.exists()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_tidy():
+        call_command("tidy")
+    """
+"""A project whose tests send statements by themselves and through its code."""
+DJANGO_TESTS = """\
+    from django.core.management import call_command
+    from django.test import TestCase
+    from shop.models import Club
+    from shop.views import members
+
+    class PageTest(TestCase):
+        def test_page(self):
+            Club.objects.create(name="chess")
+            assert self.client.get("/").content == b"1"
+
+        def test_members(self):
+            assert members("go") == 0
+
+    class TidyTest(TestCase):
+        def test_tidy(self):
+            call_command("tidy")
+    """
+CALLERS = {"shop/views.py:members", "shop/management/commands/tidy.py:Command.handle"}
+
+
+def make_project(path, database):
+    """Return a project with views, a command and tests of each kind."""
+    project = Project(path, database)
+    models = "from clubs.models import Club\n"
+    settings = (path / "site_settings.py").read_text() + 'ROOT_URLCONF = "shop.urls"\n'
+    project.write(SITE | {"shop/models.py": models, "site_settings.py": settings})
+    project.write({"test_shop.py": TESTS, "shop/tests.py": DJANGO_TESTS})
+    project.migrations({"0001_books.sql": "CREATE TABLE books (id integer PRIMARY KEY);"})
+    return project
+
+
+def callers(project):
+    text = (project.path / "usage.jsonl").read_text()
+    assert "chess" not in text
+    return {caller for statement in parse(text) for caller in statement.callers}
+
+
+def test_pytest_when_recording_keeps_what_the_code_sends(tmp_path, database):
+    project = make_project(tmp_path, database)
+
+    run = project.pytest("-q", "test_shop.py", "--record-usage", "usage.jsonl")
+
+    project.drop_test_databases()
+    assert run.code == 0, run.out
+    assert "usage.jsonl; 0 of them cannot" in run.out
+    assert callers(project) == CALLERS
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-n", "2", "test_shop.py"],
+        ["test_shop.py::test_tidy", "test_shop.py::test_members", "test_shop.py::test_page"],
+    ],
+    ids=["xdist", "other order"],
+)
+def test_pytest_when_recorded_otherwise_keeps_the_same(tmp_path, sqlite, arguments):
+    project = make_project(tmp_path, sqlite)
+    texts = []
+    for names in (["test_shop.py"], arguments):
+        run = project.pytest("-q", "--record-usage", "usage.jsonl", *names)
+        assert run.code == 0, run.out
+        texts.append((project.path / "usage.jsonl").read_text())
+
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("parallel", [[], ["--parallel", "2"]], ids=["one", "parallel"])
+def test_runner_when_recording_keeps_what_the_code_sends(tmp_path, sqlite, parallel):
+    project = make_project(tmp_path, sqlite)
+
+    run = project.manage("test", "shop", "--record-usage", "usage.jsonl", *parallel)
+
+    assert run.code == 0, run.out
+    assert callers(project) == CALLERS
+
+
+def test_pytest_when_folder_is_missing_says_so(tmp_path, sqlite):
+    run = Project(tmp_path, sqlite).pytest("--record-usage", "no/usage.jsonl")
+
+    assert run.code == 4
+    assert "there is no folder" in run.out

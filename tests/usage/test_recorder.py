@@ -1,0 +1,153 @@
+"""What is recorded of the statements that code sends: texts, types and callers, never a value."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from migration_guard.usage.recorder import record
+from migration_guard.usage.statement import Parameter, dump
+
+TABLE = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer)"
+
+
+def test_record_when_code_sends_statements_keeps_texts_and_callers(database, code):
+    database.execute(TABLE)
+
+    statements = code.record(
+        ("SELECT title FROM topics WHERE id = %s", [7]),
+        ("UPDATE topics SET score = %s WHERE title = %s", [1, "secret word"]),
+    )
+
+    assert {(s.callers, s.unchecked) for s in statements} == {
+        (("shop/view_0.py:ask",), ""),
+        (("shop/view_1.py:ask",), ""),
+    }
+    assert sum([column.name for column in s.columns] == ["title"] for s in statements) == 1
+    assert "secret word" not in dump(statements)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SAVEPOINT a",
+        "CREATE TABLE other (id integer)",
+        "EXPLAIN SELECT 1",
+        "  /* now */ DROP TABLE topics",
+    ],
+)
+def test_record_when_statement_is_no_query_keeps_nothing(sqlite, code, sql):
+    sqlite.execute(TABLE)
+
+    assert code.record((sql, None)) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "shortest"),
+    [
+        (["SELECT 1 FROM t WHERE id IN (%s, %s)", "SELECT 1 FROM t WHERE id IN (%s)"], 1),
+        (["INSERT INTO t VALUES (%s), (%s), (%s)", "INSERT INTO t VALUES (%s)"], 1),
+        (["SELECT id FROM t LIMIT 21", "SELECT id FROM t LIMIT 5 ", "SELECT id FROM t LIMIT 1"], 2),
+        (["SELECT 1 FROM t WHERE (id = %s OR id = %s)", "SELECT 1 FROM t WHERE (id = %s)"], 1),
+        (
+            [
+                "SELECT CASE WHEN id = %s THEN %s WHEN id = %s THEN %s END FROM t",
+                "SELECT CASE WHEN id = %s THEN %s END FROM t",
+            ],
+            1,
+        ),
+    ],
+)
+def test_record_when_texts_differ_in_length_keeps_the_shortest(sqlite, code, texts, shortest):
+    sqlite.execute("CREATE TABLE t (id integer)")
+    ask = code.sender()
+
+    with record("default", code.root) as statements:
+        for text in texts:
+            ask(text, list(range(text.count("%s"))))
+
+    expected = texts[shortest].replace("%s", "?").strip()
+    assert [statement.sql for statement in statements] == [expected]
+
+
+def test_record_when_values_are_formatted_into_sql_keeps_no_text(sqlite, code):
+    sqlite.execute(TABLE)
+    ask = code.sender()
+
+    with record("default", code.root) as statements:
+        for name in ("ann@example.org", "bob@example.org"):
+            ask(f"SELECT id FROM topics WHERE title = '{name}'")
+
+    (statement,) = statements
+    assert statement.callers == ("shop/views.py:ask",)
+    assert statement.sql == ""
+    assert "formatted" in statement.unchecked
+    assert "example.org" not in dump(statements)
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        ("text", "unknown"),
+        (None, "unknown"),
+        (5, "integer"),
+        (5_000_000_000, "bigint"),
+        (10**20, "numeric"),
+        (1.5, "numeric"),
+        (Decimal("1.5"), "numeric"),
+        (True, "boolean"),
+        (date(2026, 1, 2), "date"),
+        (datetime(2026, 1, 2), "timestamp without time zone"),  # noqa: DTZ001 - the type asked for
+        (uuid4(), "uuid"),
+        ([1, 2], "smallint[]"),
+        (b"ab", "bytea"),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
+)
+def test_record_on_postgresql_when_value_is_sent_keeps_its_type(postgres, code, value, type_):
+    postgres.execute(f"CREATE TABLE t (value {'text' if type_ == 'unknown' else type_})")
+
+    (statement,) = code.record(("SELECT 1 FROM t WHERE value = %s", [value]))
+
+    assert statement.parameters[0].sent == type_
+    assert statement.parameters[0].taken
+    assert statement.unchecked == ""
+
+
+def test_record_when_a_value_is_null_first_keeps_the_type_of_others(postgres, code):
+    postgres.execute(TABLE)
+    ask = code.sender()
+
+    with record("default", code.root) as statements:
+        for score in (None, 3, None):
+            ask("UPDATE topics SET score = %s WHERE id = 1", [score])
+
+    assert statements[0].parameters == (Parameter("integer", "integer"),)
+
+
+def test_record_when_test_code_sends_by_itself_keeps_nothing(sqlite, code):
+    sqlite.execute(TABLE)
+    ask = code.sender("tests/test_topics.py")
+
+    with record("default", code.root) as statements:
+        ask("SELECT id FROM topics")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT title FROM topics")
+
+    assert statements == []
+
+
+def test_record_when_a_wrapper_of_a_test_ends_goes_on(sqlite, code):
+    sqlite.execute(TABLE)
+    ask = code.sender()
+
+    with record("default", code.root) as statements:
+        with connection.execute_wrapper(lambda execute, *rest: execute(*rest)):
+            connection.close()
+            ask("SELECT id FROM topics")
+        ask("SELECT title FROM topics")
+
+    assert len(statements) == 2
+    assert connection.execute_wrappers == []
