@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 class _Role(Enum):
     PROJECT = auto()
     TEST = auto()
-    NEVER = auto()  # a migration, or Django as it connects
+    NEVER = auto()  # a migration, Django as it connects or as it prepares a test
     ENTRY = auto()  # a request handler or a management command
     LIBRARY = auto()
 
@@ -72,7 +72,9 @@ class Callers:
         ending = "/".join(path.parts[-4:])
         if function in _ENTRIES.get(ending, ()):
             return _Role.ENTRY
-        if function in _CONNECTING and path.parts[-4:-2] == ("db", "backends"):
+        if ending.endswith("django/test/testcases.py") or (
+            function in _CONNECTING and path.parts[-4:-2] == ("db", "backends")
+        ):
             return _Role.NEVER
         parts = self._parts(path)
         if parts is None or _PACKAGES.intersection(parts):
