@@ -2,14 +2,12 @@
 
 import os
 import sys
-from typing import Final
 
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
-# Set by a test run that records, for the processes that it starts.
-FOLDER: Final = "MIGRATION_GUARD_USAGE_FOLDER"
+from migration_guard import usage
 
 
 class MigrationGuardConfig(AppConfig):
@@ -28,7 +26,7 @@ class MigrationGuardConfig(AppConfig):
             from migration_guard import testing
 
             testing.install()
-            if FOLDER in os.environ:
+            if usage.FOLDER in os.environ:
                 from migration_guard.usage.test_runner import join
 
                 join()

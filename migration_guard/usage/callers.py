@@ -6,11 +6,11 @@ the code's.
 """
 
 import re
-import sys
 from collections.abc import Collection
 from enum import Enum, auto
+from inspect import currentframe
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Final, NamedTuple
 
 
@@ -38,12 +38,12 @@ class Callers:
         # By id, since the hash of a code object reads all of it.
         self._seen: dict[int, _Seen] = {}
 
-    def find(self, depth: int = 1) -> str | None:
-        """Return ``path:function`` of the code that called ``depth`` frames above, None for none.
+    def find(self) -> str | None:
+        """Return ``path:function`` of the code whose call led here, None for none.
 
         Where a request or a command has no function of the project, it is the view or command.
         """
-        frame: FrameType | None = sys._getframe(depth + 1)  # noqa: SLF001
+        frame = currentframe()
         outermost = entry = ""
         while frame is not None:
             code = frame.f_code

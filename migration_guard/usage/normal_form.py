@@ -81,7 +81,7 @@ def _render(words: Iterable[str]) -> str:
             levels[-1].words.append(word)
     while len(levels) > 1:  # a bracket that never closes: the server refuses the statement
         level = levels.pop()
-        levels[-1].words += ["(", *level.words]
+        levels[-1].words.extend(["(", *level.words])
     return _join(levels[0])
 
 

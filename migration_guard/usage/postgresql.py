@@ -346,7 +346,7 @@ def _name_at(statement: Statement, error: DatabaseError) -> tuple[str, ...]:
     return tuple(filter(None, (name.schema, name.name))) if name is not None else ()
 
 
-def _state(error: DatabaseError) -> str:
+def _state(error: Exception) -> str:
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.creation import BaseDatabaseCreation
 
-from migration_guard.apps import FOLDER
+from migration_guard.usage import FOLDER
 from migration_guard.usage.merging import merge
 from migration_guard.usage.recorder import Recorder
 from migration_guard.usage.statement import Statement, dump, read
