@@ -1,5 +1,6 @@
 """MariaDB and MySQL: PREPARE, which knows names, and neither types nor required columns."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,4 +75,20 @@ def _explain(error: DatabaseError) -> Sequence[Finding] | Undecided:
         return []
     if number in _TRANSIENT:
         return Undecided(str(text))
-    return [Finding("usage-broken", "it to run", f"{text} ({number})")]
+    return [Finding("usage-broken", "it to run", f"{text} ({number})", _name_in(number, text))]
+
+
+# The errors whose first quoted word is a name, in any language of the server.
+_UNKNOWN_COLUMN: Final = 1054
+_UNKNOWN_TABLE: Final = 1146
+_QUOTED: Final = re.compile(r"'([^']+)'")
+
+
+def _name_in(number: Any, text: str) -> tuple[str, ...]:
+    """Return the qualified name that the server does not know, () for other errors."""
+    match = _QUOTED.search(str(text))
+    if match is None or number not in {_UNKNOWN_COLUMN, _UNKNOWN_TABLE}:
+        return ()
+    qualifier, _, name = match[1].rpartition(".")
+    # A table stands behind its database there.
+    return (qualifier, name) if qualifier and number == _UNKNOWN_COLUMN else (name,)

@@ -1,5 +1,6 @@
 """SQLite: EXPLAIN on Django's connection, which has its functions; it knows names and keys."""
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -78,5 +79,25 @@ class SQLiteSession(Session):
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT:
                 return Undecided(str(error))
-            return [Finding("usage-broken", "it to run", str(error))]
+            return [Finding("usage-broken", "it to run", str(error), _name_in(str(error)))]
         return []
+
+
+# SQLite's own messages, which no setting translates (resolve.c, build.c, insert.c).
+_MESSAGES: Final = (
+    re.compile(r"no such (?:table|column|function): (?P<name>.+)"),
+    re.compile(r"table (?P<table>.+) has no column named (?P<name>.+)"),
+)
+
+
+def _name_in(message: str) -> tuple[str, ...]:
+    """Return the qualified name that SQLite does not know, () for other messages."""
+    for pattern in _MESSAGES:
+        if match := pattern.fullmatch(message):
+            parts = match.groupdict()
+            return (parts["table"], parts["name"]) if "table" in parts else _split(parts["name"])
+    return ()
+
+
+def _split(label: str) -> tuple[str, ...]:
+    return tuple(label.rpartition(".")[::2]) if "." in label else (label,)

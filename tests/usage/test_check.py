@@ -40,8 +40,7 @@ def test_usage_when_a_migration_drops_a_column_names_caller_and_migration(
     assert "shop/view_0.py:ask" in run.out
     assert "view_0.py:2" in run.out
     assert "shop/view_1.py" not in run.out
-    if database.vendor == "postgresql":  # others tell no position of the name
-        assert "0002_less" in run.out
+    assert "0002_less" in run.out
 
 
 def test_usage_when_nothing_changed_is_kept(database, usage, migrations, guard):

@@ -6,6 +6,7 @@ from typing import Any
 
 from migration_guard import testing
 from migration_guard.management.base import command_behind
+from migration_guard.reports.text import count
 
 
 class Command(command_behind("test")):  # type: ignore[misc]
@@ -32,5 +33,5 @@ class Command(command_behind("test")):  # type: ignore[misc]
 
         with recording(path) as statements:
             result = super().execute(*args, **options)
-        self.stderr.write(f"Usage: {len(statements)} statements in {path}.")
+        self.stderr.write(f"Usage: {count(len(statements), 'statement')} in {path}.")
         return result
