@@ -42,8 +42,6 @@ _HEADER: Final = """\
 --   requires = app_label.0001_initial  a Django migration that must be applied first
 --   rerun = safe                       an interrupted statement may simply be run again
 --   allow = rule, reason               silences one rule of the guard
---   formerly = 0001_name               an id that this file had before
---   replaces = 0001_name               a migration that this file stands for, one a line
 """
 _PLACEHOLDER: Final = "-- Write the SQL below; until then the guard refuses this file as empty.\n"
 _EMPTY: Final = "-- guard: allow = empty\n"

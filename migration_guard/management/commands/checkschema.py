@@ -333,7 +333,7 @@ def rule_meanings() -> Mapping[str, str]:
     from migration_guard.fresh.upgrade import comparison, rows
     from migration_guard.usage.check import RULES as USAGE
 
-    of_fresh = drift.RULES | differences.RULES | comparison.RULES | rows.RULES
+    of_fresh = {**drift.RULES, **differences.RULES, **comparison.RULES, **rows.RULES}
     return {**RULES, **of_fresh, **USAGE}
 
 
