@@ -35,6 +35,22 @@ def details(database):
     return json.loads(text[0])
 
 
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_plan_when_the_project_is_in_another_zone_shows_the_recorded_times(
+    database, taken, guard, settings, use_tz
+):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "America/Chicago"
+    goose_ran(database, [(1, True), (2, True)])
+
+    foreseen = guard("runsqlmigrations", "--adopt", "--plan")
+    result = guard("runsqlmigrations", "--adopt")
+
+    assert result.code == 0, result.err
+    assert "00001_step_1 @ 20" in result.out
+    (line,) = (line for line in result.out.splitlines() if "00001_step_1 @ " in line)
+    assert line.split("@ ")[1].removesuffix(" (adopted)") in foreseen.out
+
+
 def test_two_commands_when_the_tool_ran_some_record_these_and_prove_it(database, taken, guard):
     goose_ran(database, [(1, True), (2, True)])
     before = database.execute("SELECT * FROM goose_db_version ORDER BY id")

@@ -1,7 +1,7 @@
 """Finding and reading the tables in which other tools keep their histories. Nothing is written."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from migration_guard.adopting import readers
@@ -9,6 +9,7 @@ from migration_guard.adopting.record import Source
 from migration_guard.adopting.tool import ForeignProblem, ForeignRow, ForeignTool
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.planning.foreign_tables import TABLES, ForeignTable, find_known, tables_of
+from migration_guard.running.adoption.times import as_moment
 from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
 
@@ -87,7 +88,8 @@ def read_source(
     reason = ""
     try:
         _check_side(connection, facts, tool)
-        return tool, found, tool.read_rows(read_table(connection, found), keys)
+        rows = tool.read_rows(read_table(connection, found), keys)
+        return tool, found, [_with_moment(connection, row) for row in rows]
     except ForeignProblem as problem:
         reason = str(problem)
     except (ValueError, TypeError, KeyError) as error:  # a value that the tool never writes
@@ -96,6 +98,13 @@ def read_source(
         f"{found.label}, the table of {tool.title}: {reason} Nothing was recorded.",
         f"Correct it with {tool.title}, and run --adopt again.",
     )
+
+
+def _with_moment(connection: Connection, row: ForeignRow) -> ForeignRow:
+    """Return a row whose time has a zone."""
+    if row.applied_at is None:
+        return row
+    return replace(row, applied_at=as_moment(connection, row.applied_at))
 
 
 def _check_side(connection: Connection, facts: Facts, tool: ForeignTool) -> None:

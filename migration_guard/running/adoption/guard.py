@@ -94,8 +94,8 @@ def _refuse_source(connection: Connection, facts: Facts, source: Source, pending
     twice = [ids[row.key] for row in rows if _has_run(row) and ids.get(row.key) in pending]
     if twice and found is not None:
         raise CannotTell(
-            f"{tool.title} has run {list_ids(twice)}, says {found.label}, and the history lacks "
-            "it: it would run a second time. Nothing was run.",
+            f"{found.label} says that {tool.title} has run {list_ids(twice)}. It is not in the "
+            "history of this app, so it would run a second time. Nothing was run.",
             "Adopt it: manage.py runsqlmigrations --adopt (with --plan it only shows).",
         )
 

@@ -18,7 +18,7 @@ from migration_guard.planning.digests import fingerprint
 from migration_guard.planning.files import FileSet
 from migration_guard.planning.names import number_of
 from migration_guard.running import own_tables, schema_of_history
-from migration_guard.running.adoption.times import as_parameter
+from migration_guard.running.adoption.times import as_moment, as_parameter
 from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
 
@@ -169,7 +169,7 @@ def _read(connection: Connection, facts: Facts, table: str) -> list[tuple[str, i
     for name, value in rows:
         migration_id = str(name).removesuffix(".sql")
         number = number_of(migration_id)
-        moment = _parse(value)
+        moment = _parse(connection, value)
         if number is None:
             wrong.append(f'the row "{name}", which is not the id of a migration (number_name)')
         elif migration_id in read:
@@ -187,6 +187,6 @@ def _read(connection: Connection, facts: Facts, table: str) -> list[tuple[str, i
     return [*read.values()]
 
 
-def _parse(value: Any) -> datetime | None:
-    moment = parse_datetime(value) if isinstance(value, str) else value
-    return moment if isinstance(moment, datetime) else None
+def _parse(connection: Connection, value: Any) -> datetime | None:
+    time = parse_datetime(value) if isinstance(value, str) else value
+    return as_moment(connection, time) if isinstance(time, datetime) else None
