@@ -466,7 +466,7 @@ def test_folder_when_it_is_not_there_is_made_for_files_that_build(
     ("args", "words"),
     [
         (["goos", "x"], "Did you mean goose?"),
-        (["goose"], "needs one folder"),
+        (["goose"], "Write --from goose DIR"),
         (["goose", "nowhere"], "is not a folder"),
         (["table", "."], "--table NAME"),
         (["table", ".", "--table", "applied_migrations"], "the name of our own table"),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fresh.support import templates
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -43,3 +45,11 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with (shared / "fresh.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture
+def dropped_templates(postgres: Database) -> Iterator[None]:
+    """Drop the template databases that a test leaves on the server."""
+    yield
+    for name in templates(postgres):
+        postgres.execute(f'DROP DATABASE "{name}"')

@@ -336,6 +336,7 @@ def test_replay_when_the_database_takes_no_writes_then_it_needs_none(postgres, m
     assert replayed(guard).code == 0
 
 
+@pytest.mark.usefixtures("dropped_templates")
 def test_replay_beside_a_template_when_nothing_differs_then_it_passes(postgres, migrations, guard):
     production(guard, migrations)
 

@@ -6,17 +6,12 @@ import pytest
 
 from tests.fresh.support import templates, throwaways
 
+pytestmark = pytest.mark.usefixtures("dropped_templates")
+
 FILES = {
     "0001_people.sql": "CREATE TABLE people (id integer PRIMARY KEY);",
     "0002_email.sql": "ALTER TABLE people ADD COLUMN email varchar(80);",
 }
-
-
-@pytest.fixture(autouse=True)
-def _drop_templates(postgres):
-    yield
-    for name in templates(postgres):
-        postgres.execute(f'DROP DATABASE "{name}"')
 
 
 @pytest.fixture

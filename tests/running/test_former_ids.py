@@ -151,7 +151,7 @@ def test_former_id_when_it_is_half_done_stops_before_anything_runs(mariadb, migr
     result = guard("runsqlmigrations")
 
     assert result.code == 1
-    assert "0001_a is half done" in result.out + result.err
+    assert "0001_a failed (1 of 2 statements are done)" in result.out + result.err
     assert ids(mariadb) == []
 
 

@@ -313,7 +313,7 @@ def test_requires_sql_when_the_history_is_of_another_schema_is_not_met(
     migrations({"0001_a.sql": A}, SEPARATE_SCHEMAS=separate)
     path(*schemas)
 
-    assert history.is_applied(connections[postgres.alias], 1) == is_applied
+    assert history.is_applied(connections[postgres.alias], 1, "1") == is_applied
 
 
 # -- stamps of version 0.1
@@ -328,7 +328,7 @@ def test_stamp_when_it_is_of_0_1_gets_the_schema_in_the_next_run(
         "SELECT environment, stamped_at, who FROM migration_guard_environment"
     )
 
-    assert history.is_applied(connections[postgres.alias], 1)
+    assert history.is_applied(connections[postgres.alias], 1, "1")
     plan = guard("runsqlmigrations", "--plan")
     result = guard("runsqlmigrations")
 
