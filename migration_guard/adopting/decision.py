@@ -4,7 +4,7 @@ Pure. Nothing is recorded where a single row speaks against it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -74,6 +74,7 @@ class Request:
 
 def decide(request: Request, rows: Sequence[ForeignRow]) -> Decision:
     """Return what to record. Raises Refused, which names each row that speaks against it."""
+    request = _with_current_names(request)
     faults = [*_find_faults(request, rows)]
     if faults:
         listed = [fault.text for fault in faults[:_LISTED]]
@@ -101,6 +102,13 @@ def decide(request: Request, rows: Sequence[ForeignRow]) -> Decision:
         tuple(new_id for new_id in all_ids if new_id not in ids and new_id not in request.recorded),
         tuple(sorted(edits & set(request.accepted))),
     )
+
+
+def _with_current_names(request: Request) -> Request:
+    """Return the request with the ids that renamed files have now."""
+    names = {old: file.id for file in request.files.values() for old in file.directives.formerly}
+    recorded = {names.get(name, name) for name in request.recorded}
+    return replace(request, source=request.source.renamed(names), recorded=recorded)
 
 
 def keep_order(entries: Sequence[Entry], times: Sequence[datetime]) -> list[datetime]:
@@ -182,10 +190,18 @@ def _find_edits(request: Request, migration: AdoptedFile, row: ForeignRow) -> It
     file = request.files.get(migration.id)
     vendor = request.source.vendor
     if file is None:
-        yield _Fault(
-            f"{migration.id} ({row.key}) is applied, and there is no such file.",
-            "Restore the file from version control.",
-        )
+        owners = (file.id for file in request.files.values() if migration.id in file.former_ids)
+        if owner := next(owners, ""):
+            yield _Fault(
+                f"{migration.id} ({row.key}) is applied, and {owner} has replaced its file.",
+                "Adopt with the release before the squash, which has that file; then deploy this "
+                "one.",
+            )
+        else:
+            yield _Fault(
+                f"{migration.id} ({row.key}) is applied, and there is no such file.",
+                "Restore the file from version control.",
+            )
     elif not is_fingerprint(migration.fingerprint, file.text, vendor):
         yield _Fault(
             f"{migration.id} is edited: it is not the text that was taken over.",

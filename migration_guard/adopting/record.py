@@ -4,7 +4,7 @@ It lies beside the files. The database step reads it instead of the tool's own f
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,11 @@ class Source:
     table: str = ""
     columns: tuple[str, ...] = ()
     migrations: tuple[AdoptedFile, ...] = ()
+
+    def renamed(self, names: Mapping[str, str]) -> "Source":
+        """Return the source with the ids that its migrations have now."""
+        migrations = (replace(item, id=names.get(item.id, item.id)) for item in self.migrations)
+        return replace(self, migrations=tuple(migrations))
 
     def is_like(self, other: "Source") -> bool:
         """Return whether both are of one tool's one table."""

@@ -1,5 +1,6 @@
 """What an adoption records, decided from rows, _adopted.json and files alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,6 +27,14 @@ def request(*, lets_edits_pass=False, accepted=(), recorded=(), text=TEXT):
     )
     source = Source("x", "postgresql", migrations=migrations)
     return Request(tool, source, "x_table", files, recorded, accepted)
+
+
+def changed(request_, name, text):
+    """Return the request with the file 1 as another file of this name."""
+    file_name = FileName(name, 9, None, f"{name}.sql")
+    file = parse(file_name, text.encode(), ())[0]
+    files = {name_: file_ for name_, file_ in request_.files.items() if name_ != "1_m"}
+    return replace(request_, files={**files, file.id: file})
 
 
 def row(key, checksum="sum", state=State.APPLIED, at=AT):
@@ -84,3 +93,23 @@ def test_entries_when_times_are_equal_keep_the_order_of_the_rows():
 
     assert recorded(decision) == ["2_m", "3_m", "1_m"]
     assert times == [AT - timedelta(days=1), AT, AT + timedelta(microseconds=1)]
+
+
+@pytest.mark.parametrize("recorded", [[], ["1_m"], ["9_new"]])
+def test_decide_when_a_file_was_renamed_records_it_once_under_its_name(recorded):
+    renamed = changed(request(recorded=recorded), "9_new", f"-- guard: formerly = 1_m\n{TEXT}")
+
+    chosen = decide(renamed, [row("1"), row("2")])
+
+    expected = ["9_new", "2_m"] if not recorded else ["2_m"]
+    assert sorted(entry.file.id for entry in chosen.entries) == sorted(expected)
+    assert chosen.known == (("9_new",) if recorded else ())
+
+
+def test_decide_when_a_squash_replaced_the_file_names_the_release_before():
+    squashed = changed(request(), "9_squash", f"-- guard: replaces = 1_m\n{TEXT}")
+
+    with pytest.raises(Refused, match="9_squash has replaced its file") as refusal:
+        decide(squashed, [row("1")])
+
+    assert "release before the squash" in refusal.value.hint
