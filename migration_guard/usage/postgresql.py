@@ -46,6 +46,14 @@ class PostgreSQLServer(Server):
             yield session
             transaction.set_rollback(True, connection.alias)
 
+    def text(self, sql: Any, cursor: Any) -> str:
+        """Return the text of a string, of bytes, or of what ``psycopg.sql`` composes."""
+        if isinstance(sql, str):
+            return sql
+        if isinstance(sql, bytes):
+            return sql.decode(errors="replace")
+        return str(sql.as_string(cursor.cursor))
+
     def columns(self, cursor: Any) -> tuple[tuple[str, Any], ...]:
         """Return names and type numbers of a result."""
         return tuple((column.name, column.type_code) for column in cursor.description or ())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -101,16 +101,24 @@ class Recorder:
         many: bool,
         context: Mapping[str, Any],
     ) -> Any:
-        result = execute(sql, params, many, context)
-        if isinstance(sql, str):
-            if sql not in self._texts:
-                self._learn(sql, takes_values=many or params is not None)
-            if (seen := self._texts[sql]) is not None:
-                record, text = seen
-                if (caller := self._callers.find()) is not None:
-                    record.callers.add(caller)
-                    self._sample(record, (sql, text), context["cursor"], params, many=many)
+        try:
+            result = execute(sql, params, many, context)
+        except IntegrityError:
+            # The values broke a constraint; the statement is one that the code sends.
+            self._note(sql, params, context["cursor"], many=many)
+            raise
+        self._note(sql, params, context["cursor"], many=many)
         return result
+
+    def _note(self, sql: Any, params: Any, cursor: Any, *, many: bool) -> None:
+        sql = self._server.text(sql, cursor)
+        if sql not in self._texts:
+            self._learn(sql, takes_values=many or params is not None)
+        if (seen := self._texts[sql]) is not None:
+            record, text = seen
+            if (caller := self._callers.find()) is not None:
+                record.callers.add(caller)
+                self._sample(record, (sql, text), cursor, params, many=many)
 
     def _learn(self, sql: str, *, takes_values: bool) -> None:
         if len(self._texts) >= _MOST_TEXTS:

@@ -78,6 +78,10 @@ class Server(ABC):
 
         return _PLACEHOLDER.sub(place, sql)
 
+    def text(self, sql: Any, _cursor: Any) -> str:
+        """Return the text of what was given to Django's cursor."""
+        return sql if isinstance(sql, str) else str(sql)
+
     def values(self, sql: str, params: Any) -> Sequence[Any]:
         """Return the values of a text's placeholders, in their order."""
         if not isinstance(params, Mapping):

@@ -5,7 +5,8 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
+from psycopg import sql
 
 from migration_guard.usage.recorder import record
 from migration_guard.usage.statement import Parameter, dump
@@ -151,3 +152,25 @@ def test_record_when_a_wrapper_of_a_test_ends_goes_on(sqlite, code):
 
     assert len(statements) == 2
     assert connection.execute_wrappers == []
+
+
+def test_record_when_a_value_breaks_a_constraint_keeps_the_statement(database, code):
+    database.execute(TABLE)
+    database.execute("INSERT INTO topics (id, title) VALUES (1, 'a')")
+    ask = code.sender()
+
+    with record("default", code.root) as statements, pytest.raises(IntegrityError):
+        ask("INSERT INTO topics (id, title) VALUES (%s, %s)", [1, "b"])
+
+    assert [statement.unchecked for statement in statements] == [""]
+
+
+def test_record_on_postgresql_when_sql_is_composed_keeps_its_text(postgres, code):
+    postgres.execute(TABLE)
+    query = sql.SQL("SELECT {} FROM {} WHERE id = {}").format(
+        sql.Identifier("title"), sql.Identifier("topics"), sql.Placeholder()
+    )
+
+    (statement,) = code.record((query, [1]))
+
+    assert statement.sql == 'SELECT "title" FROM "topics" WHERE id = $1'
