@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 from django.db import DatabaseError
@@ -11,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.usage.servers import Finding, Server, Session, Undecided
-from migration_guard.usage.statement import Column, Statement
+from migration_guard.usage.statement import Statement
 
 # Server errors about connections, locks and the limits of a session (mysqld_error.h).
 _TRANSIENT: Final = frozenset({1040, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1461, 1969, 3024})
@@ -42,19 +41,6 @@ class MySQLSession(Session):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
-
-    def complete(
-        self,
-        statement: Statement,
-        _samples: Sequence[tuple[Any, ...]],
-        columns: Sequence[tuple[str, Any]],
-    ) -> Statement:
-        """Return a statement with its columns' names."""
-        names = tuple(Column(name) for name, _type in columns)
-        named = replace(statement, columns=names)
-        answer = self.judge(named)
-        why = answer.why if isinstance(answer, Undecided) else "".join(f.actual for f in answer)
-        return replace(named, unchecked=f"the server does not prepare it: {why}" if why else "")
 
     def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
         """Prepare a statement."""

@@ -19,7 +19,7 @@ from django.db.utils import InterfaceError
 from migration_guard.exceptions import CannotTell
 from migration_guard.sql.cursor import read_tokens
 from migration_guard.sql.dialects import dialect
-from migration_guard.usage.servers import Finding, Server, Session, Undecided
+from migration_guard.usage.servers import NOT_PREPARED, Finding, Server, Session, Undecided
 from migration_guard.usage.statement import UNTYPED, Column, Parameter, Statement
 
 _NAME: Final = "migration_guard_usage"
@@ -121,7 +121,7 @@ class PostgreSQLSession(Session):
                 taken = [self._type_name(number) for number in numbers]
                 self._plan(len(taken))
         except DatabaseError as error:
-            return replace(typed, unchecked=f"the server does not prepare it: {_first_line(error)}")
+            return replace(typed, unchecked=f"{NOT_PREPARED}: {_first_line(error)}")
         pairs = zip_longest(sent[: len(taken)], taken, fillvalue=UNTYPED)
         return replace(typed, parameters=tuple(Parameter(*pair) for pair in pairs))
 

@@ -7,12 +7,15 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, ClassVar, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.usage.statement import Statement
+from migration_guard.usage.statement import Column, Statement
 from migration_guard.vendors import VENDORS, load
+
+NOT_PREPARED: Final = "the server does not prepare it"
 
 
 class Finding(NamedTuple):
@@ -36,17 +39,22 @@ class Undecided(NamedTuple):
 class Session(ABC):
     """A server that is asked; each statement for itself."""
 
-    @abstractmethod
     def complete(
         self,
         statement: Statement,
-        samples: Sequence[tuple[Any, ...]],
+        samples: Sequence[tuple[Any, ...]],  # noqa: ARG002 - for servers that tell types
         columns: Sequence[tuple[str, Any]],
     ) -> Statement:
-        """Return a recorded statement with the types that this server gives it.
+        """Return a recorded statement with what this server tells of it: here, names alone.
 
         Where the server cannot prepare it, it has the reason.
         """
+        named = replace(statement, columns=tuple(Column(name) for name, _type in columns))
+        answer = self.judge(named)
+        if isinstance(answer, Undecided):
+            return replace(named, unchecked=f"{NOT_PREPARED}: {answer.why}")
+        reasons = ", ".join(finding.actual for finding in answer)
+        return replace(named, unchecked=f"{NOT_PREPARED}: {reasons}" if reasons else "")
 
     @abstractmethod
     def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:

@@ -4,7 +4,6 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.normal_form import count_placeholders
 from migration_guard.usage.servers import Finding, Server, Session, Undecided
-from migration_guard.usage.statement import Column, Statement
+from migration_guard.usage.statement import Statement
 
 _NUMBERS: Final = count()
 _TRANSIENT: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR})
@@ -54,19 +53,6 @@ class SQLiteSession(Session):
         self._connection = connection
         with connection.cursor() as cursor:  # reads the schema anew if another process changed it
             cursor.execute("SELECT count(*) FROM sqlite_master")
-
-    def complete(
-        self,
-        statement: Statement,
-        _samples: Sequence[tuple[Any, ...]],
-        columns: Sequence[tuple[str, Any]],
-    ) -> Statement:
-        """Return a statement with its columns' names."""
-        names = tuple(Column(name) for name, _type in columns)
-        named = replace(statement, columns=names)
-        answer = self.judge(named)
-        why = answer.why if isinstance(answer, Undecided) else "".join(f.actual for f in answer)
-        return replace(named, unchecked=f"SQLite does not explain it: {why}" if why else "")
 
     def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
         """Explain a statement with NULL for each parameter."""
