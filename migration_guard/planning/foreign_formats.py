@@ -194,6 +194,30 @@ TOOLS: Final = (
 FOLDER_FILES: Final = ("migration.sql", "up.sql", "down.sql")
 
 
+# The tools whose files makesqlmigration --from takes over; ``adopting.readers`` has their readers.
+ADOPTABLE: Final = frozenset(
+    {
+        "dbmate",
+        "flyway",
+        "golang-migrate",
+        "goose",
+        "graphile-migrate",
+        "node-pg-migrate",
+        "prisma",
+        "sql-migrate",
+        "sqlx",
+    }
+)
+
+
+def takeover(tool: str) -> str:
+    """Return the command that takes all files of a tool over, "" for a tool without a reader."""
+    name = tool.partition(" (")[0].lower()
+    if name not in ADOPTABLE:
+        return ""
+    return f" Or take its whole folder over: manage.py makesqlmigration --from {name} DIR."
+
+
 def tool_of_name(name: str) -> str | None:
     """Return the tool whose grammar explains a file name, None if there is none.
 

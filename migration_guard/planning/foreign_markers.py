@@ -46,7 +46,8 @@ def foreign_format_problems(
             f"{foreign_formats.quote_markers(markers, file.text)}. Here the whole file would run, "
             "the part that takes the migration back with it",
             "Keep the statements that must run, and delete those that take them back and the "
-            f"lines of {markers[0].tool}. Nothing silences this.",
+            f"lines of {markers[0].tool}. Nothing silences this."
+            f"{foreign_formats.takeover(markers[0].tool)}",
             path=file.path,
             line=line,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.planning.foreign_formats import FOLDER_FILES, tool_of_name
+from migration_guard.planning.foreign_formats import FOLDER_FILES, takeover, tool_of_name
 from migration_guard.planning.regular_files import irregularity
 from migration_guard.problems import Problem
 from migration_guard.vendors import VENDORS
@@ -165,7 +165,7 @@ def _foreign_problem(folder: Path, tool: str, names: list[str]) -> Problem:
         "bad-name",
         f"{files} of {tool}, not of this app: {listed}",
         f"{_NAME_HINT} Take over the statements that must run, not those that take them back; a "
-        "file that must stay beside them gets a name that begins with _.",
+        f"file that must stay beside them gets a name that begins with _.{takeover(tool)}",
         path=folder / _escape(names[0]),
     )
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from migration_guard.adopting import readers
 from migration_guard.adopting.files import convert, writing
 from migration_guard.adopting.record import Source, read
 from migration_guard.adopting.tool import ForeignFile, ForeignProblem
 from migration_guard.exceptions import CannotTell
+from migration_guard.planning import foreign_formats
 from migration_guard.planning.names import FileName
 
 SQL = "CREATE TABLE t (id integer);"
@@ -162,3 +164,9 @@ def test_record_when_it_is_broken_is_named(tmp_path, text):
 
     with pytest.raises(CannotTell, match=r"_adopted\.json"):
         read([tmp_path])
+
+
+def test_takeover_when_a_file_is_another_tools_names_a_reader_that_is_there():
+    assert readers.MODULES.keys() >= foreign_formats.ADOPTABLE
+    assert "--from golang-migrate DIR" in foreign_formats.takeover("golang-migrate (or sqlx, bun)")
+    assert foreign_formats.takeover("Rambler") == ""
