@@ -230,7 +230,7 @@ class PostgreSQLSession(Session):
         findings = []
         for node in _inserts(plan):
             label = f"{node['Schema']}.{node['Relation Name']}"
-            output = node["Plans"][0].get("Output", [])
+            output = _rows(node).get("Output", [])
             for place, column in self._required_columns(label).items():
                 if place <= len(output) and _IS_NULL.match(output[place - 1]):
                     table = node["Relation Name"]
@@ -343,6 +343,12 @@ def _inserts(plan: Any) -> Iterator[Mapping[str, Any]]:
             yield from _inserts(plan.get(key))
 
 
+def _rows(insert: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the plan whose rows are inserted; those of WITH and of subqueries stand beside it."""
+    sources = (plan for plan in insert["Plans"] if plan["Parent Relationship"] in _SOURCES)
+    return next(sources, {})
+
+
 def _name_at(statement: Statement, error: DatabaseError) -> tuple[str, ...]:
     """Return the name at which the server stopped, with its qualifier; () where it tells none."""
     diagnosis = getattr(error.__cause__, "diag", None)
@@ -364,6 +370,7 @@ def _first_line(error: Exception) -> str:
 
 # The literals that psycopg writes without a cast: text and name.
 _TEXTS: Final = frozenset({25, 19, 1043})
+_SOURCES: Final = frozenset({"Outer", "Member"})  # PostgreSQL 13 writes Member
 _IS_NULL: Final = re.compile(r"NULL(?:::|\Z)")
 _NEXTVAL: Final = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
 _REQUIRED: Final = """

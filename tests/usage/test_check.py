@@ -241,3 +241,28 @@ def test_usage_when_role_does_not_exist_cannot_tell(postgres, usage, guard):
 
     assert run.code == 2
     assert "nobody_there" in run.err
+
+
+@pytest.mark.parametrize(
+    ("change", "code_"),
+    [("score SET NOT NULL", 1), ("title SET NOT NULL", 0)],
+    ids=["column left out", "column given"],
+)
+def test_usage_when_insert_reads_a_with_query_judges_its_rows(
+    postgres, usage, guard, change, code_
+):
+    postgres.execute("CREATE TABLE topics (id integer, title text, score integer)")
+    path = usage(
+        (
+            "WITH given AS MATERIALIZED (SELECT %s::integer AS id, NULL::text AS a, 1 AS b) "
+            "INSERT INTO topics (id, title) SELECT id, b::text FROM given",
+            [1],
+        )
+    )
+    postgres.execute("DELETE FROM topics")
+    postgres.execute(f"ALTER TABLE topics ALTER {change}")
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == code_, run.out + run.err
+    assert ("[usage-misses-required]" in run.out) == bool(code_)
