@@ -87,7 +87,8 @@ def _render(words: Iterable[str]) -> str:
 
 def _join(level: _Level) -> str:
     words = level.words
-    if level.before == "IN" or (level.before == "ARRAY" and words):
+    is_list = bool(words) and words[0] not in KINDS
+    if is_list and level.before in {"IN", "ARRAY"}:
         return " , ".join(_runs(_split(words, ",")))
     words = _collapse_cases(words)
     words = _collapse_rows(words)

@@ -59,6 +59,13 @@ def test_record_when_statement_is_no_query_keeps_nothing(sqlite, code, sql):
             ],
             1,
         ),
+        (
+            [
+                "SELECT 1 FROM t WHERE id IN (SELECT id FROM t WHERE id = %s OR id = %s LIMIT 5)",
+                "SELECT 1 FROM t WHERE id IN (SELECT id FROM t WHERE id = %s LIMIT 21)",
+            ],
+            1,
+        ),
     ],
 )
 def test_record_when_texts_differ_in_length_keeps_the_shortest(sqlite, code, texts, shortest):
