@@ -379,10 +379,20 @@ FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
-    AND a.attnotnull AND a.attgenerated = ''
+    AND a.attgenerated = ''
+    AND (a.attnotnull OR EXISTS (
+        WITH RECURSIVE domains AS (
+            SELECT typbasetype, typnotnull FROM pg_type WHERE oid = a.atttypid
+            UNION ALL
+            SELECT base.typbasetype, base.typnotnull
+            FROM pg_type base JOIN domains ON base.oid = domains.typbasetype
+        )
+        SELECT FROM domains WHERE typnotnull
+    ))
     AND NOT EXISTS (
         SELECT FROM pg_trigger t
-        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+        WHERE (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
+            AND NOT t.tgisinternal AND t.tgenabled <> 'D'
             AND t.tgtype & 1 = 1 AND t.tgtype & 2 = 2 AND t.tgtype & 4 = 4
     )
 """

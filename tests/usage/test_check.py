@@ -266,3 +266,60 @@ def test_usage_when_insert_reads_a_with_query_judges_its_rows(
 
     assert run.code == code_, run.out + run.err
     assert ("[usage-misses-required]" in run.out) == bool(code_)
+
+
+_FILLED = """
+CREATE TABLE parted (id integer, part integer, filled integer) PARTITION BY LIST (part);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN NEW.filled := 1; RETURN NEW; END';
+"""
+_TRIGGER = "CREATE TRIGGER fills BEFORE INSERT ON parted_1 FOR EACH ROW EXECUTE FUNCTION fill();"
+_DOMAINS = "CREATE DOMAIN inner_d AS integer; CREATE DOMAIN outer_d AS inner_d;"
+
+
+@pytest.mark.parametrize(
+    ("schema", "table", "sql", "change", "code_"),
+    [
+        (
+            _FILLED + _TRIGGER,
+            "parted",
+            "INSERT INTO parted (id, part) VALUES (%s, 1)",
+            "ALTER TABLE parted ALTER filled SET NOT NULL",
+            0,
+        ),
+        (
+            _FILLED,
+            "parted",
+            "INSERT INTO parted (id, part) VALUES (%s, 1)",
+            "ALTER TABLE parted ALTER filled SET NOT NULL",
+            1,
+        ),
+        (
+            _DOMAINS + "CREATE TABLE t (id integer, score outer_d)",
+            "t",
+            "INSERT INTO t (id) VALUES (%s)",
+            "ALTER DOMAIN outer_d SET NOT NULL",
+            1,
+        ),
+        (
+            _DOMAINS + "CREATE TABLE t (id integer, score outer_d)",
+            "t",
+            "INSERT INTO t (score) VALUES (%s)",
+            "ALTER DOMAIN inner_d SET NOT NULL",
+            0,
+        ),
+    ],
+    ids=["trigger of a partition", "partition", "domain", "domain given"],
+)
+def test_usage_when_a_value_becomes_required_finds_the_inserts_without(
+    postgres, usage, guard, schema, table, sql, change, code_
+):
+    postgres.execute(schema)
+    path = usage((sql, [1]))
+    postgres.execute(f"TRUNCATE {table}; {change}")
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == code_, run.out + run.err
+    assert ("[usage-misses-required]" in run.out) == bool(code_)
