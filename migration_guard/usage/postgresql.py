@@ -47,12 +47,13 @@ class PostgreSQLServer(Server):
             transaction.set_rollback(True, connection.alias)
 
     def text(self, sql: Any, cursor: Any) -> str:
-        """Return the text of a string, of bytes, or of what ``psycopg.sql`` composes."""
+        """Return the text of a statement, "" for a composed one that holds a Literal."""
         if isinstance(sql, str):
             return sql
         if isinstance(sql, bytes):
             return sql.decode(errors="replace")
-        return str(sql.as_string(cursor.cursor))
+        # A Literal is a value, and no value is kept.
+        return "" if _has_literal(sql) else str(sql.as_string(cursor.cursor))
 
     def columns(self, cursor: Any) -> tuple[tuple[str, Any], ...]:
         """Return names and type numbers of a result."""
@@ -341,6 +342,14 @@ def _inserts(plan: Any) -> Iterator[Mapping[str, Any]]:
             yield plan
         for key in ("Plan", "Plans"):
             yield from _inserts(plan.get(key))
+
+
+def _has_literal(part: Any) -> bool:
+    from psycopg.sql import Composed, Literal
+
+    return isinstance(part, Literal) or (
+        isinstance(part, Composed) and any(map(_has_literal, part))
+    )
 
 
 def _rows(insert: Mapping[str, Any]) -> Mapping[str, Any]:
