@@ -56,6 +56,10 @@ def count_placeholders(sql: str, lexis: Dialect) -> int:
 
 _GAPS: Final = frozenset({Kind.SPACE, Kind.COMMENT})
 _LITERALS: Final = frozenset({Kind.STRING, Kind.DOLLAR, Kind.NUMBER})
+_STRUCTURE: Final = frozenset(
+    {"IN", "ARRAY", "VALUES", "CASE", "WHEN", "ELSE", "END", "OR", "WHERE", "ON", "HAVING"}
+    | {"GROUP", "ORDER", "LIMIT", "OFFSET", "FOR", "UNION", "RETURNING", "WINDOW", "FETCH"}
+)
 _PLACEHOLDER: Final = "?"
 _LITERAL: Final = "'*'"
 
@@ -65,7 +69,9 @@ def _word(token: Token, *, masked: bool) -> str:
         return _PLACEHOLDER
     if masked and token.kind in _LITERALS:
         return _LITERAL
-    return token.text.upper() if token.kind is Kind.WORD else token.text
+    word = token.text.upper()
+    # Other words stay, since MySQL's names of tables may differ in case alone.
+    return word if token.kind is Kind.WORD and word in _STRUCTURE else token.text
 
 
 def _render(words: Iterable[str]) -> str:

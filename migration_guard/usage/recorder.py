@@ -25,6 +25,8 @@ from migration_guard.usage.statement import Statement, digest
 
 # Texts that are kept to be known again; more of them, and they are learned anew.
 _MOST_TEXTS: Final = 100_000
+# Stands for a text that was not seen; None stands for one that is no usage.
+_NEW: Final[Any] = object()
 _INT4: Final = range(-(2**31), 2**31)
 
 
@@ -112,22 +114,26 @@ class Recorder:
 
     def _note(self, sql: Any, params: Any, cursor: Any, *, many: bool) -> None:
         sql = self._server.text(sql, cursor)
-        if sql not in self._texts:
-            self._learn(sql, takes_values=many or params is not None)
-        if (seen := self._texts[sql]) is not None:
+        # One look-up, since another thread may forget all texts meanwhile.
+        seen = self._texts.get(sql, _NEW)
+        if seen is _NEW:
+            seen = self._learn(sql, takes_values=many or params is not None)
+        if seen is not None:
             record, text = seen
             if (caller := self._callers.find()) is not None:
                 record.callers.add(caller)
                 self._sample(record, (sql, text), cursor, params, many=many)
 
-    def _learn(self, sql: str, *, takes_values: bool) -> None:
+    def _learn(self, sql: str, *, takes_values: bool) -> tuple[_Record, str] | None:
         if len(self._texts) >= _MOST_TEXTS:
             self._texts.clear()
-        self._texts[sql] = None
+        seen = None
         if is_usage(sql, self._lexis):
             text = self._server.placeholders(sql) if takes_values else sql
             form = normal_form(text, self._lexis)
-            self._texts[sql] = self._records.setdefault(form.text, _Record(form)), text
+            seen = self._records.setdefault(form.text, _Record(form)), text
+        self._texts[sql] = seen
+        return seen
 
     def _sample(
         self, record: _Record, texts: tuple[str, str], cursor: Any, params: Any, *, many: bool
@@ -139,6 +145,8 @@ class Recorder:
                 return
             record.source, record.text = texts
             record.samples.clear()
+            record.columns = ()
+        if not record.columns and cursor.description:
             record.columns = self._server.columns(cursor)
         if many:
             if not isinstance(params, Sequence) or not params:  # an iterator is spent by now
