@@ -5,7 +5,7 @@ It lies beside the files. The database step reads it instead of the tool's own f
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ def _parse(path: Path, raw: bytes) -> list[Source]:
                 "Install the version of the app that wrote it, or a later one.",
             )
         return [_source(fields) for fields in document["sources"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CannotTell(
             f"{path} cannot be read: {error!r}.",
             "Restore it from version control; makesqlmigration --from wrote it.",
@@ -99,4 +99,12 @@ def _parse(path: Path, raw: bytes) -> list[Source]:
 
 def _source(fields: dict[str, Any]) -> Source:
     migrations = tuple(AdoptedFile(**migration) for migration in fields["migrations"])
-    return Source(**{**fields, "columns": tuple(fields["columns"]), "migrations": migrations})
+    source = Source(**{**fields, "columns": tuple(fields["columns"]), "migrations": migrations})
+    texts = [source.tool, source.vendor, source.table, *source.columns]
+    texts += [text for migration in migrations for text in astuple(migration)]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a value is not a text")
+    for names in ([item.key for item in migrations], [item.id for item in migrations]):
+        if len(set(names)) < len(names):  # a merge kept both; one of them would be passed over
+            raise ValueError(f"{max(names, key=names.count)} is in it twice")
+    return source

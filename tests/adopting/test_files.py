@@ -1,5 +1,6 @@
 """Files of another tool as ours: numbers, names and directives."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,23 @@ def test_takeover_when_a_file_is_another_tools_names_a_reader_that_is_there():
     assert readers.MODULES.keys() >= foreign_formats.ADOPTABLE
     assert "--from golang-migrate DIR" in foreign_formats.takeover("golang-migrate (or sqlx, bun)")
     assert foreign_formats.takeover("Rambler") == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ([{"checksum": None}], "not a text"),
+        ([{"fingerprint": 5}], "not a text"),
+        ([{}, {"id": "0002_b"}], "1 is in it twice"),
+        ([{}, {"key": "2"}], "0001_a is in it twice"),
+    ],
+)
+def test_record_when_a_value_is_wrong_or_twice_is_named(tmp_path, changes, reason):
+    migration = {"key": "1", "checksum": "", "id": "0001_a", "fingerprint": "x"}
+    source = {"tool": "goose", "vendor": "sqlite", "table": "", "columns": []}
+    source["migrations"] = [migration | change for change in changes]
+    text = json.dumps({"version": 1, "sources": [source]})
+    (tmp_path / "_adopted.json").write_text(text)
+
+    with pytest.raises(CannotTell, match=reason):
+        read([tmp_path])

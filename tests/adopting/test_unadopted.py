@@ -71,6 +71,15 @@ def test_run_beside_a_table_that_only_has_the_name_is_free(table, row, database,
     run_is_free(guard, database)
 
 
+@pytest.mark.parametrize("version", [None, "x"])
+def test_run_beside_goose_with_an_odd_version_stops(version, sqlite, migrations, guard):
+    sqlite.execute("CREATE TABLE goose_db_version (id int, version_id int, is_applied int)")
+    sqlite.execute("INSERT INTO goose_db_version VALUES (1, ?, 1)", [version])
+    migrations(FILES)
+
+    refused(guard, 2, "goose_db_version holds the history of goose")
+
+
 def test_run_beside_goose_without_a_migration_is_free(database, migrations, guard):
     make_table(database, "goose")
     goose_ran(database, [])

@@ -142,5 +142,5 @@ def _has_rows(connection: Connection, history: ForeignTable, table: FoundTable) 
     except StatementError:
         return True
     if "version_id" in history.columns:
-        return any(int(row["version_id"]) != 0 for row in rows)
+        return any(row["version_id"] not in (0, "0") for row in rows)
     return bool(rows)
