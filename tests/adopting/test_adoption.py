@@ -340,6 +340,16 @@ def test_flyway_when_a_row_speaks_against_it_records_nothing(
     assert tables(sqlite) == {"flyway_schema_history"}
 
 
+def test_flyway_when_a_number_has_no_end_names_the_row(sqlite, migrations, guard, tmp_path):
+    migrations({})
+    make_table(sqlite, "flyway")
+    assert guard("makesqlmigration", "--from", "flyway", flyway_folder(tmp_path)).code == 0
+    flyway_ran(sqlite, [{"version": "1"}])
+    sqlite.execute("UPDATE flyway_schema_history SET checksum = 9e999")
+
+    refused(guard, 1, "a row is none of Flyway", args=["--adopt"])
+
+
 @pytest.mark.parametrize("dirty", [False, True])
 def test_golang_migrate_when_its_row_is_dirty_is_refused_else_believed(
     dirty, database, migrations, guard, tmp_path

@@ -92,7 +92,8 @@ def read_source(
         return tool, found, [_with_moment(connection, row) for row in rows]
     except ForeignProblem as problem:
         reason = str(problem)
-    except (ValueError, TypeError, KeyError) as error:  # a value that the tool never writes
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        # A value that the tool never writes.
         reason = f"a row is none of {tool.title} ({error})."
     raise Refused(
         f"{found.label}, the table of {tool.title}: {reason} Nothing was recorded.",
