@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from migration_guard.exceptions import GuardError
-from migration_guard.planning.foreign_tables import names_of
+from migration_guard.planning.foreign_tables import names_beside, names_of
 from migration_guard.planning.history_rows import HistoryRow
 from migration_guard.planning.one_order import Step
 from migration_guard.planning.plan import Plan, Planned, State
@@ -50,7 +50,8 @@ class Adoption(NamedTuple):
     @property
     def own_names(self) -> tuple[str, ...]:
         """The tool's tables and schemas, as drift knows them."""
-        return tuple(dict.fromkeys((self.table, *names_of(self.tool))))
+        names = (self.table, *names_of(self.tool), *names_beside(self.table))
+        return tuple(dict.fromkeys(names))
 
 
 class TakenOver(NamedTuple):

@@ -45,6 +45,13 @@ def names_of(tool: str) -> tuple[str, ...]:
     return (*names, *dict.fromkeys(known.schema for known in tables if known.schema))
 
 
+def names_beside(table: str) -> tuple[str, ...]:
+    """Return the names of the tables of each tool that keeps one of this name."""
+    name = table.rpartition(".")[2].casefold()
+    tools = dict.fromkeys(known.tool for known in TABLES if known.table == name)
+    return tuple(other for tool in tools for other in names_of(tool))
+
+
 def find_known(table: str, columns: Iterable[str], schema: str = "") -> ForeignTable | None:
     """Return what a table of this name with these columns is, None for a table of nobody's.
 
