@@ -51,6 +51,11 @@ def take_over(request: TakeOver, observe: events.Observer = lambda _event: None)
     source = Source(request.tool, vendor, request.table, _columns(request))
     _refuse_table(request)
     tool = readers.load(request.tool, source.columns)
+    if not request.folder.is_dir():
+        raise CannotTell(
+            f"{request.folder} is not a folder. {_NOTHING}",
+            f"Name the folder that holds the files of {tool.title}.",
+        )
     folders = conf.load().folders(request.alias)
     with _present(folders), lock_folders(folders):
         names, _problems = scan(folders)
