@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from migration_guard.adopting.tool import ForeignProblem, read_text
+from migration_guard.adopting.tool import ForeignProblem
 from migration_guard.planning import regular_files
 from migration_guard.planning.names import MAX_DIGITS
 
@@ -17,10 +17,25 @@ _TIME: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([
 _LISTED: Final = 3  # names in one message
 
 
+def read_text(path: Path) -> str:
+    """Return a file with LF line ends and no byte order mark. Raises ForeignProblem."""
+    return read_source(path)[1]
+
+
 def read_source(path: Path) -> tuple[bytes, str]:
     """Return the bytes of a file, and its text as ``read_text`` does. Raises ForeignProblem."""
-    text = read_text(path)
-    return regular_files.read_bytes(str(path)), text
+    try:
+        content = regular_files.read_bytes(str(path))
+        return content, content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ForeignProblem(f"{path} is not UTF-8: {error.reason} at {error.start}.") from error
+    except OSError as error:
+        raise ForeignProblem(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def list_files(folder: Path, pattern: str = "*.sql") -> list[Path]:
+    """Return the files of a folder in the order of their names."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def sha256_of_line_ends(content: bytes) -> list[bytes]:

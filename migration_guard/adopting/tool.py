@@ -13,8 +13,6 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from migration_guard.planning import regular_files
-
 
 class State(StrEnum):
     """What the last word of a tool's table on a migration means."""
@@ -104,25 +102,3 @@ def is_true(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("1", "t", "true", "y", "yes")
     return bool(value)
-
-
-def read_text(path: Path) -> str:
-    """Return a file with LF line ends and no byte order mark. Raises ForeignProblem."""
-    try:
-        return (
-            regular_files.read_bytes(str(path))
-            .decode()
-            .removeprefix("\ufeff")
-            .replace("\r\n", "\n")
-        )
-    except UnicodeDecodeError as error:
-        raise ForeignProblem(f"{path} is not UTF-8: {error.reason} at {error.start}.") from error
-    except OSError as error:
-        raise ForeignProblem(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def list_files(folder: Path, pattern: str = "*.sql") -> list[Path]:
-    """Return the files of a folder in the order of their names. Raises ForeignProblem."""
-    if not folder.is_dir():
-        raise ForeignProblem(f"{folder} is not a folder.")
-    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))

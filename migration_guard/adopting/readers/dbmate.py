@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from migration_guard.adopting.source_text import list_files, read_text
 from migration_guard.adopting.tool import (
     ForeignFile,
     ForeignProblem,
     ForeignRow,
     ForeignTool,
     State,
-    list_files,
-    read_text,
 )
 
 _NAME: Final = re.compile(r"([0-9]+)(.*)\.sql")
@@ -34,9 +33,10 @@ def _read_file(path: Path, match: re.Match[str]) -> ForeignFile:
     starts = [found.start() for found in _UP.finditer(text)]
     if not starts:
         raise ForeignProblem(f"{path} has no -- migrate:up.")
-    if any(line.strip() and not line.lstrip().startswith("--") for line in _head(text, starts[0])):
+    head = text[: starts[0]].splitlines()
+    if any(line.strip() and not line.lstrip().startswith("--") for line in head):
         raise ForeignProblem(f"{path} has a statement above its -- migrate:up.")
-    parts, downs = [], 0
+    parts = []
     in_transaction = True
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         section = text[start:end]
@@ -46,7 +46,6 @@ def _read_file(path: Path, match: re.Match[str]) -> ForeignFile:
         first, _newline, body = section[: down.start()].partition("\n")
         in_transaction = in_transaction and "transaction:false" not in first.split()
         parts.append(body.strip("\n"))
-        downs += 1
     return ForeignFile(
         match[1],
         int(match[1]),
@@ -54,12 +53,8 @@ def _read_file(path: Path, match: re.Match[str]) -> ForeignFile:
         "\n\n".join([*_comments(text, starts[0]), *parts]),
         path,
         in_transaction=in_transaction,
-        down_parts=downs,
+        down_parts=len(parts),
     )
-
-
-def _head(text: str, end: int) -> list[str]:
-    return text[:end].splitlines()
 
 
 def _comments(text: str, end: int) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from migration_guard.adopting.source_text import (
     WAY_OUT,
     list_folder,
+    read_text,
     refuse_none,
 )
 from migration_guard.adopting.tool import (
@@ -20,7 +21,6 @@ from migration_guard.adopting.tool import (
     ForeignRow,
     ForeignTool,
     State,
-    read_text,
     read_time,
 )
 from migration_guard.planning.names import MAX_DIGITS

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from migration_guard.adopting.readers.flyway_settings import FlywaySettings, read_settings
+from migration_guard.adopting.source_text import list_files, read_text
 from migration_guard.adopting.tool import (
     ForeignFile,
     ForeignProblem,
@@ -19,8 +20,6 @@ from migration_guard.adopting.tool import (
     ForeignTool,
     State,
     is_true,
-    list_files,
-    read_text,
     read_time,
 )
 

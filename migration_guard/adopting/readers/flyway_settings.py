@@ -10,7 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from migration_guard.adopting.tool import ForeignProblem, read_text
+from migration_guard.adopting.source_text import read_text
+from migration_guard.adopting.tool import (
+    ForeignProblem,
+)
 
 _PREFIX: Final = "flyway."
 _PLACEHOLDERS: Final = "placeholders."

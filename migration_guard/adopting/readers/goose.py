@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from migration_guard.adopting.source_text import list_files, read_text
 from migration_guard.adopting.tool import (
     ForeignFile,
     ForeignProblem,
@@ -15,8 +16,6 @@ from migration_guard.adopting.tool import (
     ForeignTool,
     State,
     is_true,
-    list_files,
-    read_text,
     read_time,
 )
 

@@ -13,6 +13,7 @@ from migration_guard.adopting.source_text import (
     WAY_OUT,
     list_folder,
     read_source,
+    read_text,
     refuse_none,
 )
 from migration_guard.adopting.tool import (
@@ -21,7 +22,6 @@ from migration_guard.adopting.tool import (
     ForeignRow,
     ForeignTool,
     State,
-    read_text,
     read_time,
 )
 from migration_guard.planning.names import MAX_DIGITS

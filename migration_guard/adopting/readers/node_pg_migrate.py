@@ -11,6 +11,7 @@ from typing import Any, Final
 from migration_guard.adopting.collation import Key, numeric_locale_key
 from migration_guard.adopting.source_text import (
     list_folder,
+    read_text,
     refuse_code,
     refuse_none,
     split_number,
@@ -22,7 +23,6 @@ from migration_guard.adopting.tool import (
     ForeignRow,
     ForeignTool,
     State,
-    read_text,
     read_time,
 )
 

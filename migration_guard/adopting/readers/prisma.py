@@ -14,6 +14,7 @@ from migration_guard.adopting.collation import locale_key
 from migration_guard.adopting.source_text import (
     list_folder,
     read_source,
+    read_text,
     refuse_none,
     sha256_of_line_ends,
     split_number,
@@ -24,7 +25,6 @@ from migration_guard.adopting.tool import (
     ForeignRow,
     ForeignTool,
     State,
-    read_text,
     read_time,
 )
 

@@ -14,9 +14,15 @@ from typing import Any, Final
 
 from migration_guard.adopting.source_text import (
     list_folder,
+    read_text,
     refuse_none,
 )
-from migration_guard.adopting.tool import ForeignFile, ForeignRow, ForeignTool, State, read_text
+from migration_guard.adopting.tool import (
+    ForeignFile,
+    ForeignRow,
+    ForeignTool,
+    State,
+)
 from migration_guard.planning.names import MAX_DIGITS
 
 _NAME: Final = re.compile(r"([0-9]+)_(.*)\.sql")

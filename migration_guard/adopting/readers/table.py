@@ -6,14 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from migration_guard.adopting.source_text import list_files, read_text
 from migration_guard.adopting.tool import (
     ForeignFile,
     ForeignProblem,
     ForeignRow,
     ForeignTool,
     State,
-    list_files,
-    read_text,
     read_time,
 )
 
