@@ -26,6 +26,8 @@ from migration_guard.running.failures import Interrupted
 from migration_guard.running.garbage_collection import no_collection
 from migration_guard.running.options import Options
 from migration_guard.running.own_tables import APP
+from migration_guard.schema.diff.database import read_database
+from migration_guard.schema.objects import Snapshot
 from migration_guard.schema.read import read_snapshot
 from migration_guard.vendors import VENDORS
 
@@ -121,6 +123,12 @@ def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None =
     before = checked.examination or Examination(checked.database, connection.vendor, ())
     examination = replace(before, assertions=(*before.assertions, *assertions))
     return checked._replace(examination=examination, vendor=connection.vendor)
+
+
+def read_schema(alias: str) -> Snapshot:
+    """Return all that the database ``alias`` holds. Raises CannotTell."""
+    with open_for_reading(alias) as connection:
+        return read_database(connection)
 
 
 def read_plan(alias: str, environment: str | None = None) -> Outcome:

@@ -61,7 +61,7 @@ class FreshCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Actual:
-    """The configured database as it is now."""
+    """The configured database as it is now; ``applied`` where only that is built, else None."""
 
     snapshot: Snapshot
     plan: Plan | None
@@ -69,7 +69,7 @@ class _Actual:
     evidence: Evidence
     django: DjangoMigrations
     recorded: Recorded | None
-    applied: frozenset[str]
+    applied: frozenset[str] | None
 
 
 def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
@@ -95,7 +95,7 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
     environment = _environment(request, actual)
     with open_host(request.alias) as host:
         assertions: list[Assertion] = []
-        only = _only(request, actual)
+        only = actual.applied if actual is not None else None
         with _fresh_database(request, host, environment, observe, only) as fresh:
             checked = checked._replace(fresh=fresh._replace(seconds=perf_counter() - started))
             if request.contract is not None:
@@ -105,13 +105,14 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
                 assertions += contract_check.assertions
                 checked = checked._replace(migrations=contract_check.migrations)
             if request.usage is not None:
-                usage_check = schema_check.check_usage(Checked(request.alias), request.usage)
+                planned = Checked(request.alias, migrations=checked.migrations)
+                usage_check = schema_check.check_usage(planned, request.usage, environment)
                 if usage_check.error is not None:
                     return checked._replace(error=usage_check.error)
                 assertions += usage_check.assertions
             if actual is not None:
                 checked = checked._replace(migrations=actual.plan)
-                snapshot = _read_fresh(request.alias)
+                snapshot = schema_check.read_schema(request.alias)
                 assertions += _drift(request, actual, snapshot) if request.drift else ()
         if actual is not None and actual.recorded is not None and actual.plan is not None:
             replay, differences = check_replay(
@@ -203,7 +204,7 @@ def _read(request: FreshCheck) -> _Actual:
         snapshot = read_database(connection)
         # Now, since the alias leads to the throwaway database later.
         django = DjangoMigrations(connection).load()
-        applied = MigrationRecorder(connection).applied_migrations()
+        keys = MigrationRecorder(connection).applied_migrations() if request.only_applied else ()
     plan = outcome.plan if outcome.error is None else None
     if recorded is not None and not read_recorded(alias).has_rows_of(recorded):
         raise CannotTell(
@@ -212,17 +213,9 @@ def _read(request: FreshCheck) -> _Actual:
             "Run it again when no migration runs.",
         )
     acts = schema_check.read_acts(alias, plan)
-    names = frozenset((*(row.id for row in outcome.rows), *map(".".join, applied)))
-    return _Actual(snapshot, plan, outcome.stamp, acts, django, recorded, names)
-
-
-def _only(request: FreshCheck, actual: _Actual | None) -> frozenset[str] | None:
-    return actual.applied if request.only_applied and actual is not None else None
-
-
-def _read_fresh(alias: str) -> Snapshot:
-    with schema_check.open_for_reading(alias) as connection:
-        return read_database(connection)
+    names = frozenset((*(row.id for row in outcome.rows), *map(".".join, keys)))
+    applied = names if request.only_applied else None
+    return _Actual(snapshot, plan, outcome.stamp, acts, django, recorded, applied)
 
 
 def _drift(request: FreshCheck, actual: _Actual, fresh: Snapshot) -> tuple[Assertion, ...]:

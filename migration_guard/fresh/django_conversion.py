@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-
 from migration_guard import conf, schema_check
 from migration_guard.adopting.runsql.conversion import Conversion, carrying_out, plan_conversion
 from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.fresh import building, diagnosis
 from migration_guard.fresh.building import BuildFailed, BuildOptions
+from migration_guard.fresh.row_counts import Counts, count_rows
 from migration_guard.fresh.throwaway import open_host, throwaway
-from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.planning.names import scan
 from migration_guard.planning.new_migration import choose_folder, lock_folders
 from migration_guard.results import TakenOver
@@ -36,7 +34,7 @@ class _Built(NamedTuple):
     """What a fresh database has: its schema, and the number of rows in each table."""
 
     schema: Snapshot
-    rows: dict[str, int]
+    rows: Counts
 
 
 def convert(
@@ -107,17 +105,8 @@ def _build(alias: str, observe: events.Observer) -> _Built:
         except BuildFailed as error:
             raise diagnosis.explain(error, alias, host) from error
         with schema_check.open_for_reading(alias) as connection:
-            return _Built(read_database(connection), _count_rows(connection))
-
-
-def _count_rows(connection: BaseDatabaseWrapper) -> dict[str, int]:
-    counts = {}
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-        for table in sorted({*tables} - {*OWN_TABLES}):
-            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")
-            counts[table] = cursor.fetchone()[0]
-    return counts
+            schema = read_database(connection)
+            return _Built(schema, count_rows(connection, schema))
 
 
 def _refuse_difference(before: _Built, after: _Built) -> None:
@@ -128,9 +117,9 @@ def _refuse_difference(before: _Built, after: _Built) -> None:
         if comparison.change not in (Change.SAME, Change.UNKNOWN)
     ]
     differences += [
-        f"{table}: {before.rows[table]} rows before, {after.rows[table]} after"
-        for table in before.rows.keys() & after.rows.keys()
-        if before.rows[table] != after.rows[table]
+        f"{key[1]}: {before.rows[key]} rows before, {after.rows[key]} after"
+        for key in before.rows.keys() & after.rows.keys()
+        if before.rows[key] != after.rows[key]
     ]
     if differences:
         raise Refused(

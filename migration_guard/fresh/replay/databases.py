@@ -18,9 +18,8 @@ from migration_guard.problems import errors
 from migration_guard.running import connecting, events
 from migration_guard.running.django_graph import read_graph
 from migration_guard.running.recorded import Recorded
-from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
-from migration_guard.schema_check import open_for_reading
+from migration_guard.schema_check import read_schema
 
 _NAMED: Final = 3  # problems in one message
 
@@ -63,13 +62,13 @@ def build(
         order, is_whole = _read_order(recipe, files)
         try:
             building.build(replace(options, steps=order.steps))
-            recorded = _read(recipe.alias)
+            recorded = read_schema(recipe.alias)
             if is_whole and not pending:
                 return Built(order, recorded, recorded)
             building.build(replace(options, files=(*applied, *pending)))
         except BuildFailed as error:
             return Built(order, recorded, failure=_describe(error))
-        return Built(order, recorded, _read(recipe.alias))
+        return Built(order, recorded, read_schema(recipe.alias))
 
 
 def _describe(error: BuildFailed) -> str:
@@ -89,8 +88,3 @@ def _read_order(recipe: Recipe, files: Mapping[str, MigrationFile]) -> tuple[Rec
     order = recorded_order(graph.project, django, sql)
     names = {name for step in order.steps for name in step.names}
     return order, names.issuperset(map(str, graph.project.django))
-
-
-def _read(alias: str) -> Snapshot:
-    with open_for_reading(alias) as connection:
-        return read_database(connection)

@@ -19,6 +19,7 @@ from migration_guard.fresh import building
 from migration_guard.fresh.building import BuildFailed, BuildOptions
 from migration_guard.fresh.check import INTERRUPTED, apps_by_table, server_failed
 from migration_guard.fresh.host import Host
+from migration_guard.fresh.row_counts import Counts, count_rows
 from migration_guard.fresh.throwaway import open_host, throwaway, throwaway_folder
 from migration_guard.fresh.upgrade import child, comparison, process, release, rows
 from migration_guard.fresh.upgrade.comparison import Upgraded
@@ -139,10 +140,10 @@ def _upgrade(
     return Upgraded(after, plan, older.ref, edited), deployment.tables
 
 
-def _look(alias: str) -> tuple[Snapshot, rows.Counts]:
+def _look(alias: str) -> tuple[Snapshot, Counts]:
     with schema_check.open_for_reading(alias) as connection:
         snapshot = read_database(connection)
-        return snapshot, rows.count_rows(connection, snapshot)
+        return snapshot, count_rows(connection, snapshot)
 
 
 def _accept_edits(run: _Run) -> tuple[str, ...]:
@@ -235,4 +236,4 @@ def _build_fresh(run: _Run, host: Host) -> Snapshot:
             raise
         fresh = FreshDatabase(run.environment, django, history, seconds=perf_counter() - started)
         run.checked = run.checked._replace(fresh=fresh)
-        return _look(alias)[0]
+        return schema_check.read_schema(alias)

@@ -4,16 +4,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from django.apps import apps
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.fresh.row_counts import Counts
 from migration_guard.fresh.upgrade import child
 from migration_guard.planning import files
 from migration_guard.planning.files import MigrationFile
-from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.planning.names import FileName
 from migration_guard.planning.scripts import Script, Unit
 from migration_guard.problems import Violation, errors, place
@@ -28,11 +27,6 @@ from migration_guard.sql.statements import SQLError, split
 RULES: Final[Mapping[str, str]] = {
     "rows-lost": "A table has fewer rows than before the upgrade, and no migration names it.",
 }
-# The rows of a table are in the table itself: those of partitions are counted there.
-_ONLY: Final = {"postgresql": "ONLY ", "sqlite": "", "mysql": ""}
-
-# The number of rows by schema and name.
-Counts: TypeAlias = Mapping[tuple[str, str], int]
 
 
 def read_rows(path: Path, vendor: str) -> Script:
@@ -81,20 +75,6 @@ def plant(alias: str, script: Script) -> None:
                 "The tables are those of the release: write --rows for them. Only throwaway "
                 "databases were touched.",
             ) from error
-
-
-def count_rows(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Counts:
-    """Return the rows of each table but the app's own."""
-    quote, only = connection.ops.quote_name, _ONLY[connection.vendor]
-    counts = {}
-    with connection.cursor() as cursor:
-        for table in snapshot.tables:
-            if table.kind == "table" and table.name not in OWN_TABLES:
-                cursor.execute(
-                    f"SELECT count(*) FROM {only}{quote(table.schema)}.{quote(table.name)}"
-                )
-                counts[table.schema, table.name] = int(cursor.fetchone()[0])
-    return counts
 
 
 @dataclass(frozen=True, slots=True)
