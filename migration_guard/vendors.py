@@ -41,7 +41,7 @@ VENDORS: Final = {
         reader="migration_guard.schema.readers.postgresql.tables.read",
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
         writer="migration_guard.squashing.postgresql.PostgreSQLWriter",
-        usage="migration_guard.usage.postgresql.PostgreSQLServer",
+        usage="migration_guard.usage.postgresql.server.PostgreSQLServer",
     ),
     "sqlite": Vendor(
         "SQLite",

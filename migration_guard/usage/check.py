@@ -66,18 +66,6 @@ def examine(
         ]
 
 
-def limits(vendor: str, statements: Sequence[Statement]) -> str:
-    """Return what is not checked of these statements, for the end of a report."""
-    others = sum(statement.vendor != vendor for statement in statements)
-    unchecked = sum(bool(statement.unchecked) for statement in statements)
-    parts = [f"{server(vendor).limits} are not checked"]
-    if others:
-        parts.append(f"{others} statements are of another database")
-    if unchecked:
-        parts.append(f"{unchecked} cannot be checked, as their lines say")
-    return f"Usage: {'; '.join(parts)}."
-
-
 def _assertions(
     statement: Statement, answer: Sequence[Finding] | Undecided, root: Path, causes: Causes
 ) -> Iterator[Assertion]:

@@ -22,10 +22,6 @@ _DENIED: Final = frozenset({1044, 1142, 1143, 1370})
 class MySQLServer(Server):
     """The reading of statements that mysqlclient sends."""
 
-    limits = (
-        "types, required columns, rights, and procedures in CALL, which PREPARE does not look at"
-    )
-
     @contextmanager
     def session(self, connection: BaseDatabaseWrapper, role: str = "") -> Iterator["MySQLSession"]:
         """Ask on this connection. Raises CannotTell for a role."""

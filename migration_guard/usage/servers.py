@@ -65,8 +65,6 @@ class Server(ABC):
     """The reading of one vendor's statements."""
 
     placeholder: ClassVar[str] = "?"
-    # What the server cannot tell, for the last line of a report.
-    limits: ClassVar[str] = ""
 
     @abstractmethod
     def session(

@@ -22,8 +22,6 @@ _TRANSIENT: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlit
 class SQLiteServer(Server):
     """The reading of statements that sqlite3 sends."""
 
-    limits = "types and required columns, which EXPLAIN does not look at"
-
     @contextmanager
     def session(self, connection: BaseDatabaseWrapper, role: str = "") -> Iterator["SQLiteSession"]:
         """Ask on this connection; a word in double quotes is then a name and never a text.

@@ -1,0 +1,57 @@
+"""The statements that psycopg sends, as PostgreSQL takes them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.usage.postgresql.session import PostgreSQLSession
+from migration_guard.usage.postgresql.types import sent_types
+from migration_guard.usage.servers import Server
+
+
+class PostgreSQLServer(Server):
+    """The reading of statements that psycopg sends."""
+
+    placeholder = "${}"
+
+    @contextmanager
+    def session(
+        self, connection: BaseDatabaseWrapper, role: str = ""
+    ) -> Iterator[PostgreSQLSession]:
+        """Open a transaction that only reads, and undo it."""
+        with transaction.atomic(connection.alias):
+            session = PostgreSQLSession(connection)
+            session.begin(role)
+            yield session
+            transaction.set_rollback(True, connection.alias)
+
+    def text(self, sql: Any, cursor: Any) -> str:
+        """Return the text of a statement, "" for a composed one that holds a Literal."""
+        if isinstance(sql, str):
+            return sql
+        if isinstance(sql, bytes):
+            return sql.decode(errors="replace")
+        # A Literal is a value, and no value is kept.
+        return "" if _has_literal(sql) else str(sql.as_string(cursor.cursor))
+
+    def columns(self, cursor: Any) -> tuple[tuple[str, Any], ...]:
+        """Return names and type numbers of a result."""
+        return tuple((column.name, column.type_code) for column in cursor.description or ())
+
+    def sent_types(self, cursor: Any, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Return for each value the number of its type, or the name that its literal has."""
+        return sent_types(cursor.cursor, values)
+
+    def _order(self, names: Sequence[str]) -> Sequence[str]:
+        return list(dict.fromkeys(names))
+
+
+def _has_literal(part: Any) -> bool:
+    from psycopg.sql import Composed, Literal
+
+    return isinstance(part, Literal) or (
+        isinstance(part, Composed) and any(map(_has_literal, part))
+    )
