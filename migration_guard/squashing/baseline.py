@@ -5,6 +5,7 @@ migrations, and those in which other migration tools keep their history.
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,7 @@ def write_baseline(
     _refuse_others(folders)
     with connecting.open_connection(alias, read_only=True) as (connection, facts):
         foreign = find_key(connection, facts, key, table) if key else ""
-        writer = writer_of(alias)
-    try:
+    with closing(writer_of(alias)) as writer:
         writer.require_program()
         with open_host(alias) as host:
             tell("Building what Django's migrations make, which is left out.")
@@ -88,8 +88,6 @@ def write_baseline(
             )
             tell(f"Building {_ID} on a throwaway database, and comparing.")
             built = build_alone(alias, host, path.name, text)
-    finally:
-        writer.connection.close()
     differing = schema_differences(found.snapshot, built.snapshot, {*found.own.values()})
     if differing:
         raise Refused(

@@ -155,7 +155,7 @@ class _Watch:
         )
 
     def close(self) -> None:
-        self._writer.connection.close()
+        self._writer.close()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Only throwaway databases are written to, and the file is written when all is pro
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,7 +71,8 @@ def squash(
             f"There is a migration {migration_id} already; nothing was written.",
             "Give another name: makesqlmigration NAME --squash RANGE.",
         )
-    _require_program(alias)
+    with closing(writer_of(alias)) as writer:
+        writer.require_program()
     with open_host(alias) as host:
         _refuse_django_inside(alias, host, files, chosen)
         first, varying = _build_twice(alias, host, chosen[-1].number, tell)
@@ -128,14 +130,6 @@ def _needs_variant(alias: str, chosen: Sequence[MigrationFile], folders: Sequenc
     return any(file.name.vendor for file in chosen) or unshared_vendor(alias, folders)
 
 
-def _require_program(alias: str) -> None:
-    writer = writer_of(alias)
-    try:
-        writer.require_program()
-    finally:
-        writer.connection.close()
-
-
 def _refuse_django_inside(
     alias: str, host: Host, files: Sequence[MigrationFile], chosen: Sequence[MigrationFile]
 ) -> None:
@@ -187,8 +181,8 @@ def _build_twice(
             "Let the range end before the file that writes it, or write a fixed value.",
         )
     own_times = tuple(filter(is_own, varying.times))
-    of_django = tuple(name for name in find_differences(first.contents, second.contents))
-    return first, Varying(own_times, tuple(n for n in of_django if not is_own(n)))
+    of_django = (n for n in find_differences(first.contents, second.contents) if not is_own(n))
+    return first, Varying(own_times, tuple(of_django))
 
 
 def _is_own(built: Build, name: str) -> bool:

@@ -17,6 +17,10 @@ class Writer(ABC):
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
     @abstractmethod
     def require_program(self) -> None:
         """Raise CannotTell where what writes is missing, or the vendor cannot be written."""
