@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 
 from tests import site_settings
+from tests.admin import site as sites
 from tests.conftest import apps_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.http import HttpResponse
 
@@ -116,3 +117,12 @@ def many(database: Database, rows: int) -> None:
         f"SELECT {name}, {padded.format(40)}, NULL, NULL, '{'x' * 1000}', 'run', {at}, "
         f"CASE WHEN n % 500 = 0 THEN 60000 + n ELSE n % 90 END, 'app', 'production' FROM {numbers}"
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start the browser; skip the test where there is none."""
+    if reason := sites.missing():
+        pytest.skip(f"Browser: {reason}")
+    with sites.browser() as started:
+        yield started

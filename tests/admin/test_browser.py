@@ -11,7 +11,6 @@ import shutil
 
 import pytest
 
-from tests.admin import site as sites
 from tests.admin import story
 from tests.admin.site import ROOT, Site
 
@@ -29,14 +28,6 @@ IMAGES = ROOT / "docs" / "images"
 EDITABLE = """() => [...document.querySelectorAll(
     '#content input:not([type=hidden]), #content select, #content textarea, #content button:not(.mg-command button), [contenteditable]'
   )].map(one => one.type + ':' + (one.name || one.value))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if reason := sites.missing():
-        pytest.skip(f"Browser: {reason}")
-    with sites.browser() as started:
-        yield started
 
 
 def served(postgres_server, tmp_path_factory, name, tell):

@@ -12,7 +12,6 @@ from pathlib import Path
 import django
 import pytest
 
-from tests.admin import site as sites
 from tests.admin import story
 from tests.admin.site import Site
 
@@ -32,14 +31,6 @@ SWITCHES = {
     "jazzmin": "scheme => localStorage.setItem('jazzmin-theme-mode', scheme)",
 }
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if reason := sites.missing():
-        pytest.skip(f"Browser: {reason}")
-    with sites.browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -45,12 +45,12 @@ SITE = {
         from django.urls import path
         from migration_guard.views import readiness
 
-        def work(request):
+        def page(request):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT id FROM a")
                 return HttpResponse(str(cursor.fetchall()))
 
-        urlpatterns = [path("ready/", readiness), path("work/", work)]
+        urlpatterns = [path("ready/", readiness), path("page/", page)]
     """,
 }
 SETTINGS = '\nROOT_URLCONF = "site_urls"\nALLOWED_HOSTS = ["127.0.0.1"]\n'
@@ -201,7 +201,7 @@ def test_pods_when_images_roll_over_a_restarted_server_are_never_all_out(
         wait_until(lambda: waiting(database))
         (first,) = cluster.start(new)
         assert cluster.statuses() == [200] * PODS + [503]
-        assert cluster.statuses("/work/") == [200] * (PODS + 1)
+        assert cluster.statuses("/page/") == [200] * (PODS + 1)
 
         # The server crashes: the job fails, and no pod of the old image is taken out.
         server.stop("immediate")
@@ -213,7 +213,7 @@ def test_pods_when_images_roll_over_a_restarted_server_are_never_all_out(
         server.start()
         wait_until(lambda: late.get() == 200)
         assert first.get() == 503
-        assert cluster.statuses("/work/") == [200] * (PODS + 2)
+        assert cluster.statuses("/page/") == [200] * (PODS + 2)
 
         # The job again, and one pod after the other.
         cluster.stop(late)
@@ -225,7 +225,7 @@ def test_pods_when_images_roll_over_a_restarted_server_are_never_all_out(
 
         # Back to the old image, on a database that is ahead of it.
         cluster.replace(old)
-        assert cluster.statuses() == cluster.statuses("/work/") == [200] * PODS
+        assert cluster.statuses() == cluster.statuses("/page/") == [200] * PODS
 
     assert cluster.fewest == PODS
     assert not cluster.too_early
