@@ -29,6 +29,7 @@ FLOORS = {
     "adopting": 3,
     "squashing": 4,
     "usage": 3,
+    "impact": 3,
     "one_off": 3,
     "schema_check": 4,
     "health": 4,
