@@ -365,10 +365,10 @@ class NotRun(NamedTuple):
 
 
 class RulePage(NamedTuple):
-    """The page of a rule: Markdown, and its address in the documentation."""
+    """The page of a rule: Markdown, and its address where it has one."""
 
     text: str
-    uri: str
+    uri: str = ""
 
 
 class Edit(NamedTuple):

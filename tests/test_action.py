@@ -96,7 +96,6 @@ def test_action_when_a_merged_file_is_edited_points_at_it_from_the_root(change, 
     assert f"::error file={file},line=1,title=merged-edited" in out
     assert places(logs["files"]) == [("merged-edited", file, 1)]
     (rule,) = logs["files"]["runs"][0]["tool"]["driver"]["rules"]
-    assert rule["helpUri"].endswith("/reference/rules.html#merged-edited")
     assert rule["help"]["markdown"].startswith("# merged-edited")
 
 

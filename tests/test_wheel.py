@@ -1,6 +1,7 @@
 """The wheel and the sdist hold the app alone, build reproducibly, and work without the checkout."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -77,6 +78,13 @@ def build(target, project, folder, env=RELEASED):
     run(*command, cwd=project, env=env)
     (path,) = folder.iterdir()
     return path
+
+
+def metadata_of(wheel):
+    """Return the metadata that a wheel gives to pip and to the package index."""
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        return BytesParser().parsebytes(archive.read(path))
 
 
 def run(*command, cwd=None, env=None):
@@ -157,10 +165,27 @@ def test_build_when_the_date_is_another_takes_it_from_the_environment(sdist, tmp
     assert other.read_bytes() != sdist.read_bytes()
 
 
+def test_metadata_when_released_has_a_readme_whose_links_leave_the_package(tmp_path):
+    address = "https://example.org/team/guard"
+    released = build("wheel", ROOT, tmp_path, env={**RELEASED, "REPOSITORY_URL": address})
+
+    metadata = metadata_of(released)
+    targets = re.findall(r"\]\((?!#)([^)\s]+)\)", metadata.get_payload())
+    urls = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL"))
+
+    assert f"{address}/raw/v{metadata['Version']}/docs/images/layers.svg" in targets
+    assert all(target.startswith("https://") for target in targets)
+    assert urls["Source"] == address
+    assert sorted(urls) == ["Changelog", "Documentation", "Issues", "Source"]
+
+
+def test_metadata_when_built_by_anyone_names_no_address(wheel):
+    assert metadata_of(wheel).get_all("Project-URL") is None
+    assert "# migration_guard" in metadata_of(wheel).get_payload()
+
+
 def test_metadata_when_read_names_what_the_matrix_proves(wheel):
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
-        metadata = BytesParser().parsebytes(archive.read(name))
+    metadata = metadata_of(wheel)
     classifiers = set(metadata.get_all("Classifier"))
 
     assert {

@@ -406,7 +406,7 @@ def release(tmp_path):
     def run(changelog: str, tag: str) -> pipelines.Ended:
         repository = Repository(tmp_path / "repository")
         copy_project(repository.origin)
-        for name in ("README.md", "LICENSE"):
+        for name in ("README.md", "LICENSE", "hatch_build.py"):
             shutil.copy2(ROOT / name, repository.origin / name)
         (repository.origin / "CHANGELOG.md").write_text(changelog)
         repository.merge()

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import messages
 from django.core.management import load_command_class
 from django.core.management.base import DjangoHelpFormatter
 from sphinx.application import Sphinx
@@ -211,6 +212,7 @@ GENERATORS: Mapping[str, Callable[[str], str]] = {
     "contract-rules": contract_rules,
     "schema": schema,
     "contract": contract,
+    "messages": messages.render,
 }
 
 

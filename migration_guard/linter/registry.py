@@ -16,7 +16,6 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem
-from migration_guard.reports.sarif import DOCS
 from migration_guard.results import RulePage
 
 _PACKAGE: Final = "migration_guard.linter.rules"
@@ -69,9 +68,7 @@ def pages() -> dict[str, RulePage]:
     """Return the pages of our rules and of squawk's, for reports."""
     from migration_guard.linter.rules import squawk
 
-    ours = {
-        slug: RulePage(rule.page, f"{DOCS}/rules.html#{slug}") for slug, rule in rules().items()
-    }
+    ours = {slug: RulePage(rule.page) for slug, rule in rules().items()}
     theirs = {
         slug: RulePage(squawk.explain(slug, ours[squawk.SLUG].text), f"{squawk.DOCS}/{slug}")
         for slug in squawk.RULES

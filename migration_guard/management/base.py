@@ -80,6 +80,7 @@ class GuardCommand(BaseCommand):
     def say(self, text: str, palette: "Palette | None" = None) -> None:
         """Print a result to standard output, escaped; ``palette`` paints the pieces it marked."""
         self.stdout.write(palette.paint(text) if palette is not None else escape_text(text))
+        self.stdout.flush()  # so that a log of both streams has them in order
 
     def say_document(self, document: str) -> None:
         """Print JSON, XML or GitHub's commands to standard output; such a report escapes itself."""

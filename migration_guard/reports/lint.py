@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from django.core.management.color import no_style
+
 from migration_guard.problems import Problem, Severity
 from migration_guard.reports.escaping import escape_characters
 from migration_guard.reports.json import dump, error_fields, problem_fields
@@ -13,16 +15,28 @@ from migration_guard.results import Edit, Inspected, NotRun
 from migration_guard.sql.masking import mask_text
 
 _WIDEST: Final = 120  # characters
+_ROLES: Final = {
+    Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFO: "HTTP_INFO",
+}  # fmt: skip
 _WORDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def text(problems: Iterable[Problem]) -> str:
-    """Return each problem with the line of its file and a caret below the place."""
+def text(problems: Iterable[Problem], style: Any = None) -> str:
+    """Return each problem with the line of its file and a caret below the place.
+
+    ``style`` is Django's (``BaseCommand.style``), None for no colour.
+    """
+    style = style or no_style()
     files: dict[str, list[str]] = {}
     blocks = []
     for problem in problems:
+        paint = getattr(style, _ROLES[problem.severity])
         message, *rest = plain([problem]).split("\n")
-        blocks.append("\n".join([message, *_excerpt(problem, files), *rest]))
+        label, _, fact = message.partition(" ")
+        excerpt = _excerpt(problem, files)
+        if excerpt:
+            excerpt[-1] = f"{excerpt[-1][:-1]}{paint('^')}"
+        blocks.append("\n".join([f"{paint(label)} {fact}", *excerpt, *rest]))
     return "\n\n".join(blocks)
 
 

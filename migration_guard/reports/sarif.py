@@ -23,8 +23,6 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 DISTRIBUTION: Final = "django-migration-guard"
 UNKNOWN: Final = "unknown"
 EXPIRES: Final = "expires"
-DOCS: Final = "https://django-migration-guard.readthedocs.io/en/latest/reference"
-_VIOLATIONS: Final = f"{DOCS}/contract.html#what-a-violation-may-be"
 
 _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -103,7 +101,9 @@ def _rule(rule: str, sentence: str, page: RulePage | None) -> dict[str, Any]:
     descriptor: dict[str, Any] = {"id": rule, "shortDescription": {"text": sentence}}
     if page is not None and page.text:
         descriptor["help"] = {"text": page.text, "markdown": page.text}
-    return {**descriptor, "helpUri": page.uri if page is not None else _VIOLATIONS}
+    if page is not None and page.uri:
+        descriptor["helpUri"] = page.uri
+    return descriptor
 
 
 def _violation(violation: Violation) -> dict[str, Any]:

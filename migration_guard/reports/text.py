@@ -24,8 +24,8 @@ from migration_guard.results import (
     Verdict,
 )
 
-# More applied migrations than this are listed only with --verbosity 2.
-ORDER_CAP: Final = 100
+# A screenful: more applied migrations than this are listed only with --verbosity 2.
+ORDER_CAP: Final = 20
 # The rule of a clause that is stated after its day.
 EXPIRED: Final = "expired"
 # The rules of differences that a replay shows begin so.

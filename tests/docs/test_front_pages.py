@@ -1,37 +1,43 @@
 """README, CONTRIBUTING and the design: their commands run, their map is the code's, their links lead somewhere."""
 
-import os
 import re
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import migration_guard
-from migration_guard import conf
-from tests.docs.examples import Sandbox, blocks, check_syntax, commands, printed
+from tests.docs.examples import (
+    Sandbox,
+    blocks,
+    check_syntax,
+    commands,
+    printed,
+    project_files,
+)
 from tests.pipelines import ROOT, copy_project
 from tests.test_layers import FLOORS
 
+README = (ROOT / "README.md").read_text()
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 # What a test cannot do, and why.
 SHOWN_ONLY = {
-    r"^uv sync": "installs packages, which the tests have",
+    r"^uv sync|^pip install \"": "installs packages, which the tests have",
     r"uv run pytest( --groups all --cov)?$|^\.ci/run$": "this is it",
     r"pytest tests/planning": "runs with all the others",
     r"new_rule": "tests/linter/test_new_rule.py",
-    **({} if shutil.which("psql") else {r"dbshell": "needs psql"}),
-    r"^rm -rf \.pgdata": "the demo's own server; tests/test_demo_project.py starts one",
-    r"createsuperuser|runserver": "asks a person; tests/admin has a browser",
     r"sphinx-build": "tests/docs/test_build.py",
 }
 
 
-def lines_of(page: str) -> list[tuple[str, str]]:
+def section(title: str) -> str:
+    """Return a section of the README."""
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def lines_of(text: str) -> list[tuple[str, str]]:
     """Return the commands of a page, each with what it is said to print."""
     found = []
-    for block in blocks((ROOT / page).read_text()):
+    for block in blocks(text):
         if block.language != "console":
             continue
         if block.text.startswith("$ "):
@@ -45,14 +51,43 @@ def reason(command: str) -> str:
     return next((why for pattern, why in SHOWN_ONLY.items() if re.search(pattern, command)), "")
 
 
-def test_readme_when_its_commands_are_typed_in_order_prints_what_it_says(postgres, tmp_path):
+def test_readme_when_its_first_lines_are_read_says_what_it_is_in_few_words():
+    _, line, *_ = filter(None, README.splitlines())
+
+    assert len(line.split()) <= 12
+    assert len(README.splitlines()) <= 150
+
+
+def test_install_when_typed_in_an_empty_project_applies_a_migration(sqlite, tmp_path):
+    sandbox = Sandbox(tmp_path, {"DATABASE_URL": sqlite.url, "DJANGO_SETTINGS_MODULE": "settings"})
+    for name, text in project_files("sqlite", sqlite.url).items():
+        (tmp_path / name).write_text(text)
+    (settings,) = (b.text for b in blocks(section("Install")) if b.language == "python")
+    pasted = settings.replace('INSTALLED_APPS += ["migration_guard"]\n', "")
+    with (tmp_path / "settings.py").open("a") as file:
+        file.write(pasted)
+
+    for command, _ in lines_of(section("Install")):
+        if not reason(command):
+            code, out = sandbox.run(command.partition("  #")[0])
+            if "makesqlmigration" in command:
+                (tmp_path / "sql_migrations/0001_users.sql").write_text(
+                    "CREATE TABLE users (id int);"
+                )
+            assert code == 0, f"{command}\n{out}"
+
+    assert pasted != settings
+    assert "1. 0001_users @ " in out
+
+
+def test_demo_when_its_commands_are_typed_in_order_prints_what_readme_says(postgres, tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()
     copy_project(folder)
     sandbox = Sandbox(folder, {"DATABASE_URL": postgres.url})
     ran = []
 
-    for command, expected in lines_of("README.md"):
+    for command, expected in lines_of(section("Try the demo")):
         if reason(command):
             continue
         code, out = sandbox.run(re.sub("pip install uv && |uv run ", "", command))
@@ -62,7 +97,39 @@ def test_readme_when_its_commands_are_typed_in_order_prints_what_it_says(postgre
         assert printed(expected, out), f"{command}\nprints\n{out}\nREADME says\n{expected}"
 
     assert ran[0] == "pip install uv && uv run python manage.py runsqlmigrations"
-    assert len(ran) >= 7
+    assert len(ran) >= 5
+
+
+def examples_of(kind: str) -> list[dict[str, str]]:
+    """Return the files of each Bad or Good example of the README, by name."""
+    found = []
+    for block in blocks(section("Bad and good")):
+        parts = re.split(rf"^-- {kind}: (\S+)\n", block.text, flags=re.MULTILINE)
+        if len(parts) > 1:
+            found.append(dict(zip(parts[1::2], parts[2::2], strict=True)))
+    return found
+
+
+def lint_examples(files: list[dict[str, str]], migrations, guard, alias: str) -> list[str]:
+    """Return the rules that complain, with all examples up to each in the folder."""
+    folder: dict[str, str] = {}
+    slugs = []
+    for example in files:
+        folder |= example
+        migrations(folder)
+        report = guard("checksqlmigrations", "--format", "json", "--database", alias)
+        slugs += [p["rule"] for p in report.json["problems"] if p["severity"] == "error"]
+    return slugs
+
+
+def test_pairs_when_checked_find_each_bad_file_and_no_good_one(postgres, migrations, guard):
+    bad = [
+        lint_examples([files], migrations, guard, postgres.alias) for files in examples_of("Bad")
+    ]
+    good = lint_examples(examples_of("Good"), migrations, guard, postgres.alias)
+
+    assert [slugs[0] for slugs in bad] == ["alter-before-create", "near-miss", "mixed-concurrently"]
+    assert good == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -73,25 +140,14 @@ def test_page_when_its_other_blocks_are_read_is_well_formed(page):
 
 
 def test_commands_when_they_are_not_run_have_a_reason_that_still_applies():
-    elsewhere = [command for name in PAGES[1:] for command, _ in lines_of(name)]
-    given = [*elsewhere, *(command for command, _ in lines_of("README.md"))]
+    elsewhere = [
+        command for page in PAGES[1:] for command, _ in lines_of((ROOT / page).read_text())
+    ]
+    given = [*elsewhere, *(command for command, _ in lines_of(README))]
 
     assert [command for command in elsewhere if not reason(command)] == []
     for pattern in SHOWN_ONLY:
         assert any(re.search(pattern, command) for command in given), pattern
-
-
-def test_readme_when_its_settings_are_pasted_are_read_as_they_are_meant(settings, tmp_path):
-    code = [b.text for b in blocks((ROOT / "README.md").read_text()) if b.language == "python"]
-    names: dict[str, Any] = {"os": os, "BASE_DIR": tmp_path}
-
-    for text in code:
-        exec(compile(text, "README.md", "exec"), names)  # noqa: S102 - it is ours
-    settings.MIGRATION_GUARD = names["MIGRATION_GUARD"]
-
-    assert names["INSTALLED_APPS"][-1] == "migration_guard"
-    assert conf.load().folders("default") == (tmp_path / "sql_migrations",)
-    assert conf.unknown_keys() == {}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -101,7 +157,7 @@ def test_links_when_they_stay_in_the_repository_lead_to_a_file(page):
 
 
 def test_comparison_when_a_tool_is_named_links_its_own_pages():
-    table = (ROOT / "README.md").read_text().split("## Other tools")[1].split("\n## ")[0]
+    table = (ROOT / "docs/explanation/comparison.md").read_text()
     rows = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line]
     tools = [row.split("|")[1].strip() for row in rows[1:]]
 
@@ -144,8 +200,7 @@ def path_of(name: str) -> Path | None:
 
 
 def test_readme_when_it_shows_a_picture_has_the_file():
-    text = (ROOT / "README.md").read_text()
-    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
 
     assert "docs/images/layers.svg" in shown
     assert all((ROOT / path).is_file() for path in shown)

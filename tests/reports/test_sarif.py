@@ -8,7 +8,7 @@ import pytest
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import Problem, Severity
-from migration_guard.reports.sarif import DOCS, problems, schema_check
+from migration_guard.reports.sarif import problems, schema_check
 from tests.reporting import validate_sarif
 from tests.reports.examples import BROKEN, EVERY, FAILED
 
@@ -45,7 +45,6 @@ def test_sarif_when_something_is_violated_points_at_the_contract_and_at_the_rule
     assert rules[missing["ruleIndex"]] == {
         "id": "missing-column",
         "shortDescription": {"text": "A column is missing."},
-        "helpUri": f"{DOCS}/contract.html#what-a-violation-may-be",
     }
     physical = missing["locations"][0]["physicalLocation"]
     assert physical["artifactLocation"] == {"uri": "schema_contract.toml", "uriBaseId": "SRCROOT"}

@@ -177,7 +177,7 @@ class Command(GuardCommand):
 def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
     parts = []
     if checked.fresh is not None:
-        cap = text.ORDER_CAP if options["verbosity"] <= 1 else None
+        cap = fresh.ORDER_CAP if options["verbosity"] <= 1 else None
         parts.append(fresh.build_report(checked.fresh, cap, finished=checked.error is None))
     upgrade = checked.upgrade
     if upgrade is not None and (checked.fresh or upgrade.applied or upgrade.problems):

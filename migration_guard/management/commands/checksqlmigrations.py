@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
 from migration_guard.linter import lint, registry
-from migration_guard.management.base import GuardCommand
+from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.problems import Severity
 from migration_guard.reports import github, sarif
 from migration_guard.reports import lint as lint_report
@@ -108,7 +108,8 @@ class Command(GuardCommand):
             if least is Severity.INFO or problem in result.failing
         ]
         if problems:
-            self.say(lint_report.text(problems) + "\n")
+            palette = Palette(self.style)
+            self.say(lint_report.text(problems, palette) + "\n", palette)
         if verbosity:
             self.tell(lint_report.not_run(result.not_run))
         if verbosity and not result.returncode:

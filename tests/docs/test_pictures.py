@@ -1,0 +1,56 @@
+"""The pictures of terminals in the README show what the commands print now.
+
+`SCREENSHOTS=1` renews them in docs/images.
+"""
+
+import os
+
+from tests.docs import terminal
+from tests.docs.examples import Sandbox, project_files
+from tests.pipelines import ROOT
+
+PICTURE = ROOT / "docs/images/alter-before-create.svg"
+COLUMNS = 110
+RELATIONSHIP_TYPE = "ALTER TABLE IF EXISTS user_profiles\n    ADD COLUMN relationship_type text;\n"
+USER_PROFILES = """\
+CREATE TABLE IF NOT EXISTS user_profiles (
+    id bigint PRIMARY KEY
+);
+"""
+
+
+def check_picture(path, title, shown):
+    """Assert that a picture shows these lines; write it where pictures are to be renewed."""
+    svg = terminal.draw(title, shown, COLUMNS)
+    if os.environ.get("SCREENSHOTS"):
+        path.write_text(svg)
+
+    fresh = path.with_name(f".{path.name}")
+    try:
+        fresh.write_text(svg)
+        assert terminal.read(path) == terminal.read(fresh)
+    finally:
+        fresh.unlink()
+
+
+def test_picture_of_the_founding_error_when_drawn_now_shows_the_same(tmp_path):
+    sandbox = Sandbox(tmp_path, {"DATABASE_URL": "postgresql://localhost/library"})
+    for name, text in project_files("postgresql", "postgresql://localhost/library").items():
+        (tmp_path / name).write_text(text)
+    folder = tmp_path / "sql_migrations"
+    folder.mkdir()
+    sandbox.env["DJANGO_SETTINGS_MODULE"] = "settings"
+    (folder / "0004_users.sql").write_text("CREATE TABLE users (id bigint PRIMARY KEY);\n")
+    (folder / "max_migration.txt").write_text("0004_users\n")
+    for command in ("git init -q -b main .", "git add .", "git commit -qm Users"):
+        assert sandbox.run(command) == (0, "")
+    sandbox.run("git switch -qc profiles")
+    (folder / "0005_relationship_type.sql").write_text(RELATIONSHIP_TYPE)
+    (folder / "0006_user_profiles.sql").write_text(USER_PROFILES)
+    (folder / "max_migration.txt").write_text("0006_user_profiles\n")
+
+    command = "python manage.py checksqlmigrations --base main"
+    code, out = sandbox.run(f"{command} --force-color")
+
+    assert code == 1
+    check_picture(PICTURE, "a pull request", f"$ {command}\n{out}")
