@@ -222,10 +222,45 @@ def test_wheel_when_installed_elsewhere_runs_migrations_on_sqlite(python, tmp_pa
     assert "1. 0001_initial_schema @ " in out
 
 
-def test_wheel_when_the_tutorial_is_followed_with_it_does_what_the_page_says(python, tmp_path):
-    # The bin folder of the tests has django-admin, which only writes the files of a project.
-    path = os.pathsep.join(
-        [str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
-    )
+TUTORIAL = ROOT / "docs/tutorial/index.md"
+# What the page shows of SQLite, and PostgreSQL says in its own words or counts otherwise.
+ONLY_SQLITE = {
+    "(sqlite": "(postgresql",
+    "SQLITE_ERROR: no such table: loans": "…",
+    r"\d+ assertions": "… assertions",
+    r"\d+ kept": "… kept",
+}
 
-    follow(ROOT / "docs/tutorial/index.md", Sandbox(tmp_path, {"PATH": path}))
+
+def sandbox_of(python, folder, **env):
+    # The bin folder of the tests has django-admin, which only writes the files of a project.
+    path = [str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    return Sandbox(folder, {"PATH": os.pathsep.join(path), **env})
+
+
+def test_tutorial_when_followed_on_sqlite_with_the_wheel_is_true(python, tmp_path):
+    follow(TUTORIAL, sandbox_of(python, tmp_path))
+
+
+def test_tutorial_when_followed_on_postgresql_with_the_wheel_is_true(python, postgres, tmp_path):
+    text = TUTORIAL.read_text().replace(
+        '"NAME": "library"', f'"NAME": "{postgres.settings["NAME"]}"'
+    )
+    for shown, said in ONLY_SQLITE.items():
+        pattern = shown if "\\" in shown else re.escape(shown)
+        assert re.search(pattern, text), shown
+        text = re.sub(pattern, said, text)
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    folder = tmp_path / "library"
+    folder.mkdir()
+    server = {
+        f"PG{key}": str(postgres.settings[key] or "")
+        for key in ("HOST", "PORT", "USER", "PASSWORD")
+    }
+    sandbox = sandbox_of(python, folder, **{k: v for k, v in server.items() if v})
+    sandbox.vendor = "postgresql"
+
+    follow(page, sandbox)
+
+    assert postgres.execute("SELECT count(*) FROM applied_migrations") == [(4,)]

@@ -7,7 +7,8 @@ The convention, in comments that no reader sees:
 ``<!-- test: hidden … -->``        commands that set the scene, one a line after ``$``;
 ``<!-- test: shown only, WHY -->`` the next block is not run, but its syntax is checked.
 
-A block with a caption is a file, with ``(add)`` after its name the end of one. In a ``console`` block
+A block with a caption is a file, with ``(add)`` after its name the end of one, with ``(add, on
+PostgreSQL)`` only where the page is followed on PostgreSQL. In a ``console`` block
 each ``$ `` line is run, and the lines below it are what it prints: ``…`` stands for any text in a
 line, or on a line of its own for any lines; times and durations need not agree.
 """
@@ -62,6 +63,7 @@ class Sandbox:
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    vendor: str = ""
 
     def run(self, command: str) -> tuple[int, str]:
         """Run a command as a reader types it; return the exit code, and what it printed."""
@@ -146,7 +148,11 @@ class Page:
             assert word == "project", f"{self._at(block)}: {block.text} is no instruction"
 
     def _write(self, block: Block) -> None:
-        name, add, _ = block.caption.partition(" (add)")
+        name, add, only = re.fullmatch(
+            r"(\S+)( \(add(, on PostgreSQL)?\))?", block.caption
+        ).groups()
+        if only and self.sandbox.vendor != "postgresql":
+            return
         path = self.sandbox.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_text() if add else ""
