@@ -107,7 +107,8 @@ def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
     base = _read_base(request, folders)
     if base is None:
         raise CannotTell(
-            "--renumber needs to know what is merged.", "Add --base GITREF, such as origin/main."
+            "--renumber compares this branch with the branch that it merges into.",
+            "Add --base GITREF, such as origin/main.",
         )
     repository = _require_repository(folders)
     names, _ = scan(folders)

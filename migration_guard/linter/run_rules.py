@@ -53,7 +53,7 @@ def _unmet_need(rule: Rule, source: Source) -> tuple[str, str] | None:
     if Need.BASE in rule.needs and source.context.merge_base is None:
         return "they compare with a branch", "--base origin/main"
     if Need.SQUAWK in rule.needs and not source.context.knows_new:
-        return "which files are new is not known", "--base GITREF"
+        return "it is not known which files are new", "--base GITREF"
     return None
 
 

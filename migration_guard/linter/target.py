@@ -67,8 +67,8 @@ def find_target(repository: Repository, environ: Mapping[str, str]) -> str | Non
     if not named:
         reason = f"this checkout has a remote, but none of {', '.join(_MAIN)} is here"
     raise CannotTell(
-        f"What is new cannot be told: {reason}.",
-        f"{FETCH_HINT} Or name what is merged: --base GITREF.",
+        f"Cannot tell which files are new: {reason}.",
+        f"{FETCH_HINT} Or name the branch that they merge into: --base GITREF.",
     )
 
 
@@ -102,7 +102,7 @@ def _commit_of_submodule(
     commit = superproject.submodule_commit(superproject.merge_base(target), repository.root)
     if commit is not None and not repository.knows(commit):
         raise CannotTell(
-            f"What is new cannot be told: the submodule {repository.root} lacks {commit}, its "
+            f"Cannot tell which files are new: the submodule {repository.root} lacks {commit}, its "
             f"commit in {target}.",
             FETCH_HINT,
         )

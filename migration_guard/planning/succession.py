@@ -126,7 +126,7 @@ def _edited_problem(file: MigrationFile, former: str) -> Problem:
 def _order_problem(file: MigrationFile, row: HistoryRow, other: MigrationFile) -> Problem:
     return Problem(
         "renamed-order",
-        f"{file.id} was {row.id} before, and passes over {other.id}, which was applied before it: "
+        f"{file.id} was {row.id} before, and moves past {other.id}, which was applied before it: "
         "a new database would run them in another order",
         f"Give the file a number above {other.number}, or its old name.",
         path=file.path,

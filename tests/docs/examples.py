@@ -149,7 +149,7 @@ class Page:
 
     def _write(self, block: Block) -> None:
         name, add, only = re.fullmatch(
-            r"(\S+)( \(add(, on PostgreSQL)?\))?", block.caption
+            r"(.+?)( \(add(, on PostgreSQL)?\))?", block.caption
         ).groups()
         if only and self.sandbox.vendor != "postgresql":
             return

@@ -41,7 +41,7 @@ def check(source: Source) -> Iterator[Problem]:
                     file,
                     statement.start,
                     f"{{shorten(statement.text)}}: say what is wrong, and who is hurt",
-                    "Say what to write instead. If it is meant: "
+                    "Say what to write instead. If you mean it: "
                     "-- guard: allow = {slug}, <reason>.",
                 )
 '''

@@ -95,7 +95,7 @@ def _truncations(step: Step) -> Iterator[Loss]:
 def _drops(step: Step) -> Iterator[Loss]:
     ddl, words = step.ddl, step.part.words
     if words[1:2] == ["OWNED"]:
-        yield Loss("all that these roles own is lost, tables and their rows too")
+        yield Loss("everything that these roles own is lost, also tables with their rows")
     elif ddl is None or ddl.options & {"FOREIGN", "TEMPORARY"}:
         return
     elif ddl.kind == "TABLE":
@@ -165,7 +165,7 @@ def _reads(value: Sequence[Token], column: str, step: Step) -> bool:
 def _replacements(step: Step) -> Iterator[Loss]:
     ddl = step.ddl
     if ddl is not None and ddl.kind == "TABLE" and "REPLACE" in ddl.options and ddl.names:
-        yield Loss("the table that is there, and its rows, are lost", ddl.names[0])
+        yield Loss("the existing table and its rows are lost", ddl.names[0])
 
 
 def _merges(tokens: Sequence[Token], step: Step) -> Iterator[Loss]:

@@ -93,7 +93,7 @@ def _of_mysql(step: Step) -> Iterator[Rewrite]:
         elif options.get("ALGORITHM", "DEFAULT") == "DEFAULT" and options.get("LOCK") != "NONE":
             for clause in step.part.clauses:
                 if _may_copy([keyword(token) for token in clause]):
-                    yield Rewrite(table, f"where the server has to copy, {_NO_WRITER}", _ONLINE)
+                    yield Rewrite(table, f"if the server has to copy, {_NO_WRITER}", _ONLINE)
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:

@@ -28,5 +28,5 @@ def write(edits: Iterable[Edit]) -> None:
         except OSError as error:
             raise CannotTell(
                 f"{edit.path} cannot be changed: {error.strerror or error}.",
-                "Make it writable, and run the command again: it goes on where it stopped.",
+                "Make it writable, and run the command again: it continues where it stopped.",
             ) from error

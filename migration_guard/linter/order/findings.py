@@ -109,7 +109,7 @@ def judge_missing(
 
 
 def judge_drops(drops: Iterable[Drop], catalogue: Catalogue) -> tuple[StillUsed, ...]:
-    """Return the drops of what something uses that a later statement drops or defines anew."""
+    """Return the drops of what something uses that a later statement drops or redefines."""
     return tuple(
         StillUsed(drop.name, drop.user, drop.place, freed)
         for drop in drops

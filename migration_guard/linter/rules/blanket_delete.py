@@ -19,7 +19,7 @@ NEEDS = NOTHING
 
 _MEANT = "If no release needs it any more"
 _FIRST = dict.fromkeys(
-    (EVERY_ROW_DELETED, EVERY_ROW_CHANGED), "Restrict it with WHERE. If it is meant"
+    (EVERY_ROW_DELETED, EVERY_ROW_CHANGED), "Restrict it with WHERE. If you mean it"
 )
 # squawk's name for the loss of a column, which files may have silenced before.
 _FORMER = "ban-drop-column"

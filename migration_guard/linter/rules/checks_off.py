@@ -61,9 +61,9 @@ def _problem(source: Source, step: Step, switch: Switch) -> Problem:
         SEVERITY,
         step.file,
         step.part.offset,
-        f"{step.excerpt}: {switch.fault}, and nothing checks later what was written meanwhile"
+        f"{step.excerpt}: {switch.fault}, and nothing checks the rows that were written meanwhile"
         if switch.checks_rows
         else f"{step.excerpt}: {switch.fault}",
         "Write the rows with the checks on, or switch them on again in this file and prove the "
-        "rows. If it is meant: -- guard: allow = checks-off, <reason>.",
+        "rows. If you mean it: -- guard: allow = checks-off, <reason>.",
     )

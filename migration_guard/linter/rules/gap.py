@@ -25,8 +25,7 @@ def check(source: Source) -> Iterator[Problem]:
             yield Problem(
                 SLUG,
                 f"no migration has the number {missing}, between {before.id} and {after.id}",
-                "Harmless, unless a file was forgotten in a merge: look for it on the other "
-                "branches.",
+                "Usually harmless. If a merge lost a file, look for it on the other branches.",
                 SEVERITY,
                 after.path,
             )

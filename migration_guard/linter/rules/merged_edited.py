@@ -36,7 +36,7 @@ def _problem(file: MigrationFile, before: str, vendor: str) -> Problem:
             if is_cosmetic
             else "its SQL differs here: databases that applied it never get the change, new ones do"
         ),
-        "Restore it, and put the change into a new migration. If it is meant: "
+        "Restore it, and put the change into a new migration. If you mean it: "
         "-- guard: allow = merged-edited, <reason>.",
         Severity.WARNING if is_cosmetic else SEVERITY,
         file.path,

@@ -34,7 +34,7 @@ def check(source: Source) -> Iterator[Problem]:
         if passed is not None:
             yield _problem(
                 file,
-                f"{file.id} was {migration.id} before, and passes over {passed.id}, which is "
+                f"{file.id} was {migration.id} before, and moves past {passed.id}, which is "
                 "merged too: new databases would run the two in another order than others did",
                 f"Give it a number on the same side of {passed.id} as before.",
             )

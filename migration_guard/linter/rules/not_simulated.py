@@ -19,8 +19,8 @@ def check(source: Source) -> Iterator[Problem]:
             SEVERITY,
             effect.place.file,
             effect.place.offset,
-            f"what {effect.why} does is not known to the order rules: about what it names they "
-            "stay silent",
+            f"the order rules cannot follow {effect.why}, so they report nothing about the names "
+            "in it",
             "Prove the order on an empty database: manage.py checkschema --fresh.",
         )
         for findings in source.simulations

@@ -20,8 +20,8 @@ def check(source: Source) -> Iterator[Problem]:
         if other is not None:
             yield Problem(
                 SLUG,
-                f"{file.id} has the number of {other}, which is on {base.ref} since this branch "
-                "left it: merged, the two would run in an order that nobody chose",
+                f"{file.id} has the number of {other}, which {base.ref} has got since this branch "
+                "began: after a merge, only their names would decide the order",
                 f"manage.py checksqlmigrations --base {base.ref} --renumber",
                 SEVERITY,
                 file.path,

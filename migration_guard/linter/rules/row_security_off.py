@@ -12,8 +12,8 @@ SEVERITY = Severity.WARNING
 NEEDS = POSTGRESQL
 
 _FAULTS = {
-    "DISABLE": "from now on each role that may read the table reads the rows of all",
-    "NO": "from now on the table's owner, which is mostly the application, reads the rows of all",
+    "DISABLE": "from now on each role that may read the table reads all rows",
+    "NO": "from now on the table's owner, usually the application itself, reads all rows",
 }
 
 
@@ -27,7 +27,7 @@ def check(source: Source) -> Iterator[Problem]:
             off, file_id = {}, step.file.id
         if step.part.words[:2] in (["ALTER", "ROLE"], ["CREATE", "ROLE"], ["ALTER", "USER"]):
             if "BYPASSRLS" in step.part.words:
-                fault = "this role reads the rows of all, whatever the policies say"
+                fault = "this role reads all rows, whatever the policies say"
                 yield _problem(source, step, fault)
             continue
         ddl = step.ddl
@@ -51,6 +51,6 @@ def _problem(source: Source, step: Step, fault: str) -> Problem:
         step.file,
         step.part.offset,
         f"{step.excerpt}: {fault}",
-        "Keep it on and change the policies. If it is meant: "
+        "Keep it on and change the policies. If you mean it: "
         "-- guard: allow = row-security-off, <reason>.",
     )

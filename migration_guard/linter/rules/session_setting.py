@@ -30,6 +30,6 @@ def check(source: Source) -> Iterator[Problem]:
                     statement.start,
                     f"{shorten(statement.text)}: run by psql or behind a pooler, the setting stays "
                     "and changes what the next file, or another client, does",
-                    "Write SET LOCAL (set_config with true) behind BEGIN: it ends with this file's "
+                    "Write SET LOCAL (set_config with true) after BEGIN: it ends with this file's "
                     "transaction.",
                 )

@@ -34,7 +34,7 @@ def _problem(source: Source, drop: StillUsed) -> Problem:
         SEVERITY,
         drop.place.file,
         drop.place.offset,
-        f"{drop.name} is still used here by the {user}, which {where} drops or defines anew: "
+        f"{drop.name} is still used here by the {user}, which {where} drops or redefines: "
         "the deploy stops here",
         "Move this statement below that one."
         if is_same

@@ -21,7 +21,7 @@ def check(source: Source) -> Iterator[Problem]:
                     SEVERITY,
                     file,
                     parsed.statement.start + parsed.error_offset,
-                    f"{parsed.error}: the server would refuse the file here",
-                    "Correct it. If your server is newer than the installed grammar and takes it: "
-                    "-- guard: allow = syntax-error, <reason>.",
+                    f"{parsed.error}: the server refuses the file here",
+                    "Correct it. If your server is newer than the installed grammar and accepts "
+                    "it, write -- guard: allow = syntax-error, <reason>.",
                 )
