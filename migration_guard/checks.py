@@ -128,7 +128,7 @@ def _check_database(loaded: conf.Conf, alias: str) -> Iterator[Problem]:
 def _missing_folder_problem(folder: Path) -> Problem:
     return Problem(
         "missing-folder",
-        f"The migration folder {folder} is not there yet, and the app's commands need it",
+        f"The migration folder {folder} does not exist yet, and the app's commands need it",
         'Make the folder, or correct MIGRATION_GUARD["DIRS"].',
         severity=Severity.WARNING,
         path=folder,

@@ -192,7 +192,7 @@ def _pending_of_django(connection: Connection) -> Sequence[str]:
 
 def _reason(alias: str, error: Exception) -> str:
     """Return what may be shown to anybody; the log has the rest."""
-    _log.warning('Readiness of "%s" cannot be told: %s', alias, mask_text(str(error)))
+    _log.warning('The readiness of "%s" is not known: %s', alias, mask_text(str(error)))
     if isinstance(error, _NoAnswerError):
         return "the database gives no answer"
     return "the settings or the files of the migrations cannot be read"

@@ -329,7 +329,7 @@ class ContractTest(pytest.Function):
             pytest.fail(_escape("\n".join(messages)), pytrace=False)
         causes = [assertion.unknown for assertion in assertions if assertion.unknown]
         if causes or not assertions:
-            cause = ", ".join(causes) or "the contract does not state it any more"
+            cause = ", ".join(causes) or "the contract no longer has it"
             message = _escape(f"{self.assertion_id} could not be checked: {cause}")
             if allow_unknown:
                 pytest.skip(message)

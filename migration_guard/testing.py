@@ -208,8 +208,8 @@ def _not_migrated(alias: str, message: str, returncode: int) -> NotMigrated:
 
     return NotMigrated(
         f'The test database of "{alias}" did not get its SQL migrations.\n{escape_text(message)}\n'
-        "If it was kept from an earlier run, make it anew: pytest --create-db, or manage.py test "
-        "without --keepdb.",
+        "If it was kept from an earlier run, create it again: pytest --create-db, or "
+        "manage.py test without --keepdb.",
         returncode=returncode,
     )
 

@@ -91,7 +91,7 @@ class Glance:
         """One sentence: what stands against the next deploy."""
         to_run = len(self.outcome.to_run)
         if self.outcome.error is not None and not isinstance(self.outcome.error, Refused):
-            return _("It cannot be told whether a deploy would work.")
+            return _("It is not known whether a deploy would work.")
         if self.errors:
             text = ngettext(
                 "Deploys are blocked: %(count)d error",

@@ -180,7 +180,7 @@ def _find_faults(request: Request, rows: Sequence[ForeignRow]) -> Iterator[_Faul
         if migration is None:
             yield _Fault(
                 f"{row.key} is applied, says {table}, and _adopted.json does not have it.",
-                f"Take its file over too: manage.py makesqlmigration --from {tool.name} DIR",
+                f"Take over its file too: manage.py makesqlmigration --from {tool.name} DIR",
             )
         elif migration.id not in request.recorded:
             yield from _find_edits(request, migration, row)
@@ -199,13 +199,13 @@ def _find_edits(request: Request, migration: AdoptedFile, row: ForeignRow) -> It
             )
         else:
             yield _Fault(
-                f"{migration.id} ({row.key}) is applied, and there is no such file.",
+                f"{migration.id} ({row.key}) is applied, and its file is missing.",
                 "Restore the file from version control.",
             )
     elif not is_fingerprint(migration.fingerprint, file.text, vendor):
         yield _Fault(
-            f"{migration.id} is edited: it is not the text that was taken over.",
-            "Restore the file from version control, and write what must change into a new one.",
+            f"{migration.id} is edited: its text is not the one that was taken over.",
+            "Restore the file from version control, and write the change into a new one.",
         )
     elif _differs(migration, row) and migration.id not in request.accepted:
         tool = request.tool
@@ -215,6 +215,6 @@ def _find_edits(request: Request, migration: AdoptedFile, row: ForeignRow) -> It
             f"{tool.title} lets edits pass. If this one is right: manage.py runsqlmigrations "
             f"--adopt --accept-edit {migration.id} --reason TEXT"
             if tool.lets_edits_pass
-            else f"Restore the text that {tool.title} ran, take it over anew, or repair "
+            else f"Restore the text that {tool.title} ran, take it over again, or repair "
             f"{request.table} with {tool.title}; then run --adopt again.",
         )

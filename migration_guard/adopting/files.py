@@ -105,7 +105,7 @@ def writing(files: Sequence[NewFile], folder: Path, source: Source) -> Iterator[
         except OSError as error:
             raise CannotTell(
                 f"{error.filename} cannot be written: {error.strerror or error}.",
-                "Make the folder writable; nothing was left of the new files.",
+                "Make the folder writable; the new files were removed.",
             ) from error
         yield paths
         undo.pop_all()

@@ -91,7 +91,7 @@ def read_time(key: str, value: Any) -> datetime:
         with suppress(ValueError):
             moment = parse_datetime(value)
     if not isinstance(moment, datetime):
-        raise ForeignProblem(f"{key} has a time that is none: {value!r}.")
+        raise ForeignProblem(f"{key} has a time that cannot be read: {value!r}.")
     return moment
 
 

@@ -74,8 +74,8 @@ def check(
             f"  {assertion.id}: {assertion.unknown}" for assertion in examination.unknown[:20]
         )
         raise CannotTell(
-            f"{len(examination.unknown)} assertions could not be told:\n{lines}",
-            "Let the check see what it asks for, or pass allow_unknown=True.",
+            f"{len(examination.unknown)} assertions could not be checked:\n{lines}",
+            "Give the check the rights that it lacks, or pass allow_unknown=True.",
         )
     return examination.violations
 
@@ -83,6 +83,6 @@ def check(
 def _empty_contract() -> CannotTell:
     # Any database would keep it, and a check that cannot fail hides a mistake.
     return CannotTell(
-        "The contract says nothing, so any database would keep it.",
+        "The contract is empty, so any database would keep it.",
         "State a table, or leave the models on; [models] include may be too narrow.",
     )

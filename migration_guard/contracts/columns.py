@@ -25,7 +25,7 @@ def judges_of(clause: Column) -> Iterator[tuple[str, Judge]]:
 
 def judge_view_column(_context: TableContext, _clause: Column, _actual: objects.Column) -> Outcome:
     """Judge an aspect that no view tells: its columns have no default, key or NOT NULL."""
-    return Undecided("of a view's columns only the type can be told")
+    return Undecided("of a view's columns only the type is known")
 
 
 def describe(clause: Column) -> str:

@@ -106,7 +106,7 @@ class Contract:
         for name in sorted(chosen - self.names):
             suggestion = nearest(name, self.names)
             raise CannotTell(
-                f'No contract says anything of "{name}".',
+                f'No contract names "{name}".',
                 f'Did you mean "{suggestion}"?'
                 if suggestion
                 else "Name a table that a contract states.",

@@ -48,8 +48,8 @@ def _judge(requirement: Requirement, until: date, today: date | None) -> Asserti
             "expired",
             f"the clause to be settled by {until}",
             f"it still stated on {today} (UTC)",
-            "Remove the clause if nobody relies on it any more, or agree on a later day with who "
-            "does, and write that into until.",
+            "Remove the clause if nobody relies on it, or agree on a later day with those who do, "
+            "and write it into until.",
         )
     elif first_day_of_warning(until) <= today:
         return requirement.assertion(None)._replace(warning=_warn(until, today))

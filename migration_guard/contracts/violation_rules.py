@@ -17,7 +17,7 @@ RULES: Final[Mapping[str, str]] = {
     "wrong-identity": "The database does not number the rows as stated.",
     "wrong-generated": "A generated column is computed otherwise, or not at all.",
     "wrong-collation": "A column sorts and compares by another collation.",
-    "wrong-primary-key": "The primary key is over other columns, or there is none.",
+    "wrong-primary-key": "The primary key is over other columns, or missing.",
     "missing-unique": "No valid total unique key over just these columns, in this order.",
     "missing-index": "No valid index that serves a look-up by these columns.",
     "invalid-index": "The index is there and INVALID: the planner does not use it.",

@@ -139,8 +139,8 @@ def _select_new(
     ]
     if changed:
         raise Refused(
-            f"{changed[0]} is not the file any more that was taken over. {_NOTHING}",
-            "Restore it from version control; what must change comes into a new migration.",
+            f"{changed[0]} is no longer the file that was taken over. {_NOTHING}",
+            "Restore it from version control, and put the change into a new migration.",
         )
     return [file for file in originals if file.key not in known]
 

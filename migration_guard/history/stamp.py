@@ -43,7 +43,7 @@ class Stamp:
             names = self._access.wrapper.settings_dict
             database = str(names.get(PROJECT_NAME, names["NAME"]) or "DBNAME")
             command = stamp_command("NAME", database, self._access.wrapper.alias)
-            hint = " ".join(filter(None, (error.hint, f"To stamp it anew: {command}")))
+            hint = " ".join(filter(None, (error.hint, f"To stamp it again: {command}")))
             raise CannotTell(error.message, hint) from error
         return environment, rows[0].schema if rows else None
 

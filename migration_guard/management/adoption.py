@@ -91,7 +91,7 @@ def add_adopt(parser: ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="ID",
-        help="Adopt it although the tool, which lets edits pass, ran another text.",
+        help="Adopt it although the tool ran another text (for tools that accept edits).",
     )
     group.add_argument("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 

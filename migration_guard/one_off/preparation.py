@@ -68,7 +68,7 @@ def refuse_environment(script: Script, environment: str, source: str) -> None:
         raise Refused(
             f"{script.file.id} is for {named} only, and this is {environment} ({source}); "
             "nothing was run.",
-            "Check --database; or change the script's header, if it is meant for here too.",
+            "Check --database; or change the script's header, if it may run here too.",
         )
 
 
@@ -94,7 +94,7 @@ def _refuse_migration(path: Path, loaded: Conf) -> None:
     folders = {folder.resolve() for folders in loaded.dirs.values() for folder in folders}
     if path.resolve().parent in folders:
         raise Refused(
-            f"{place(path)} lies in a folder of migrations, so it is one; nothing was run.",
-            "manage.py runsqlmigrations applies it. A script that is no migration lies in another "
-            "folder.",
+            f"{place(path)} is in a folder of migrations, so it is a migration; nothing was run.",
+            "manage.py runsqlmigrations applies it. Put a script that is not a migration "
+            "into another folder.",
         )

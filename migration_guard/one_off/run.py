@@ -58,7 +58,7 @@ _LOOK: Final = (
 )
 _FIRST: Final = {
     Kind.LOCKED: "end the blocking session or wait for it, and run it again",
-    Kind.LOST: "see that the server is up, and run it again",
+    Kind.LOST: "check that the server is up, and run it again",
     Kind.READ_ONLY: "point DATABASES at a server that accepts writes, and run it again",
     Kind.ALONE: "a statement that no transaction can hold is for a migration, with "
     "-- guard: transaction = off",
@@ -285,7 +285,7 @@ class _Run:
         elif outcome.rows != expected:
             raise _RolledBack(
                 f"--expect-rows {expected}, and the statements wrote {outcome.rows}.",
-                f"Look why. If {outcome.rows} is right, that is the number to expect.",
+                f"Find out why. If {outcome.rows} is right, repeat the command with it.",
             )
         elif outcome.uncounted:
             raise _RolledBack(

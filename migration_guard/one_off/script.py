@@ -118,7 +118,7 @@ def notes(script: Script, vendor: str) -> Iterator[str]:
             )
         for function in _LASTING_FUNCTIONS[vendor]:
             if mentions(statement.text, function, vendor):
-                yield f"line {statement.line} names {function}(), which no rollback takes back."
+                yield f"line {statement.line} names {function}(), which no rollback undoes."
 
 
 def _outer_words(sql: str, vendor: str) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterato
         yield Problem(
             "no-rollback",
             f"a statement that cannot run inside a transaction, or that commits it: {beginning}",
-            "Nobody could take it back after seeing the numbers. Leave it out; changes of the "
+            "Nobody could undo it after seeing the numbers. Leave it out; changes of the "
             "schema and maintenance are for a migration: manage.py makesqlmigration NAME.",
             path=file.path,
             line=statement.line,
@@ -156,7 +156,7 @@ def _problems(file: MigrationFile, statement: Statement, vendor: str) -> Iterato
         yield Problem(
             "no-rollback",
             f"a statement that writes a file or starts a program on the server: {beginning}",
-            "Nobody could take it back after seeing the numbers. Leave it out.",
+            "Nobody could undo it after seeing the numbers. Leave it out.",
             path=file.path,
             line=statement.line,
         )
@@ -230,7 +230,7 @@ def _about_the_whole(file: MigrationFile, statements: Collection[Statement]) -> 
     for name in (name for name, value in is_set.items() if value):
         yield Problem(
             "bad-directive",
-            f'the directive "{name}" means nothing in a script that is no migration',
+            f'the directive "{name}" has no effect in a script that is not a migration',
             "Remove the line; environments, lock_timeout and statement_timeout hold here too.",
             path=file.path,
         )

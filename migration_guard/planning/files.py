@@ -76,7 +76,7 @@ def parse(
             Problem(
                 "nul-byte",
                 "the file contains a NUL byte",
-                "Remove it: no database accepts one in SQL text.",
+                "Remove it: no database accepts a NUL byte in SQL.",
                 path=name.path,
                 line=line,
             )
@@ -128,7 +128,7 @@ def _choose_variants(
                 f"{migration_id} has files for {', '.join(sorted(map(str, by_vendor)))} only, "
                 f"and this database is {vendor}",
                 f"Add {migration_id}.{vendor}.sql (with -- guard: allow = empty, "
-                "if there is nothing to do there).",
+                "if there is nothing to do on that vendor).",
                 path=next(iter(by_vendor.values())).path,
             )
         )

@@ -96,15 +96,15 @@ def _circle_problem(file: MigrationFile, replacer: MigrationFile) -> Problem:
 
 def _clash_problem(file: MigrationFile, migration_id: str, owner: MigrationFile) -> Problem:
     if migration_id == file.id:
-        fact = f"{file.id} names itself as what it was before"
+        fact = f"{file.id} names itself as its old id"
     elif owner.id == migration_id:
         fact = f"{file.id} says that it was {migration_id} before, and that file is here too"
     else:
-        fact = f"{file.id} and {owner.id} both name {migration_id} as what they were before"
+        fact = f"{file.id} and {owner.id} both name {migration_id} as their old id"
     return Problem(
         SLUG,
         f"{fact}: a row {migration_id} of a history would count for two files",
-        "Let one file alone name it (-- guard: formerly, -- guard: replaces), and delete the file "
+        "Let only one file name it (-- guard: formerly, -- guard: replaces), and delete the file "
         "that has another name now.",
         path=file.path,
     )

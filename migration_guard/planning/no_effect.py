@@ -25,10 +25,10 @@ _PRAGMAS: Final = {
     "synchronous": _BEFORE,
     "foreign_keys": f"{_BEFORE}. Without it, foreign keys are off while a migration runs, and "
     "rows without their parent are looked for before the commit",
-    "auto_vacuum": f"{_BEFORE}, with VACUUM behind it: a database that has tables changes with "
-    "VACUUM only",
-    "page_size": f"{_BEFORE}, with VACUUM behind it: a database that has tables changes with "
-    "VACUUM only, and not in WAL mode",
+    "auto_vacuum": f"{_BEFORE}, with VACUUM after it: a database that has tables changes only "
+    "with VACUUM",
+    "page_size": f"{_BEFORE}, with VACUUM after it: a database that has tables changes only "
+    "with VACUUM, and not in WAL mode",
     "encoding": "remove it: SQLite takes it only before the first table of a database, and the "
     "tables of this app are there already",
 }

@@ -232,16 +232,17 @@ def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
     fate, remedy = "is running, or was interrupted", "Run it again"
     if entry.failed:
         fate = f"failed: {entry.error}"
+        kept = "statement 1 as it is" if entry.done == 1 else "those before it as they are"
         remedy = (
-            "Correct the statement that failed, leave those before it as they are, run it again"
+            f"Fix statement {entry.done + 1} in {file.path.name}, leave {kept}, and run it again"
         )
-    then = "it goes on behind what is done."
+    then = "it continues after the finished statements."
     if entry.doubt:
-        then = f"it looks what became of statement {entry.doubt}, and goes on or asks."
+        then = f"it looks for the result of statement {entry.doubt}, and then continues or asks."
     elif not entry.done:
         # Nothing holds the file to what it was, be it one transaction or only begun.
         remedy = "Correct it and run it again" if entry.failed else "Run it again"
-        then = "nothing of it is done, so it begins anew."
+        then = "no statement of it is done, so it starts again."
     return Problem(
         HALF_DONE,
         f"{file.id} {fate} ({entry.done} of {entry.total} statements are done)",
@@ -272,7 +273,7 @@ def _missing_problem(row: HistoryRow, *, ahead: bool) -> Problem:
         )
     return Problem(
         "missing",
-        f"{row.id} is applied, and there is no such file",
+        f"{row.id} is applied, and its file is missing",
         "Restore the file from version control. If it was never meant to be there: "
         f"manage.py repairsqlmigrations {row.id} --forget --reason TEXT (not in production).",
     )

@@ -41,7 +41,7 @@ def parse_stamp(rows: Sequence[StampRow], environments: Collection[str]) -> str 
         near = conf.nearest_environment(name, environments)
         meant = f'Did you mean "{near}"? ' if near else ""
         raise CannotTell(
-            f"The database is stamped {name!r}, which is no environment of this project; known "
+            f"The database is stamped {name!r}, which is not an environment of this project; known "
             f"are {', '.join(sorted(environments))}.",
             f'{meant}If the name is right, add it to {conf.SETTING}["ENVIRONMENTS"].',
         ) from error

@@ -27,10 +27,10 @@ def recording(outcome: Outcome) -> str:
         if adoption.ids:
             lines.append(
                 f"Adopted {count(len(adoption.ids), 'migration')} from {adoption.tool} "
-                f"({adoption.table}), which was only read; it is in the audit."
+                f"({adoption.table}). Its table was only read. The audit has an entry."
             )
         else:
-            lines.append(f"Nothing to adopt from {adoption.tool} ({adoption.table}) any more.")
+            lines.append(f"Nothing left to adopt from {adoption.tool} ({adoption.table}).")
         if adoption.pending:
             lines.append(
                 f"Still pending, and not run: {list_ids(adoption.pending)}. "
@@ -64,19 +64,20 @@ def taken_over(taken: TakenOver) -> str:
     if not taken.paths:
         return "\n".join([f"All files of {taken.tool} were taken over before.", *taken.notes])
     lines = [
-        f"Took over {count(len(taken.paths), 'file')} of {taken.tool}, the parts that go up; "
-        f"{count(taken.down_parts, 'part')} that take them back left out.",
+        f"Took over {count(len(taken.paths), 'file')} of {taken.tool}. "
+        f"Left out: {count(taken.down_parts, 'down part')}.",
         *taken.notes,
     ]
     if taken.not_built is None:
-        lines.append("They were built on a throwaway database, which is dropped.")
+        lines.append("A throwaway database was built from them, and dropped.")
     else:
         lines.append(
             f"Written, not built: {taken.not_built.message}\n"
-            "Next, where a database can be had: manage.py checkschema --fresh"
+            "Next, where a database server is available: manage.py checkschema --fresh"
         )
     lines.append(
-        "Then on each database: manage.py runsqlmigrations --adopt (with --plan it only shows)."
+        "Then on each database: manage.py runsqlmigrations --adopt (--plan only shows what it "
+        "would do)."
     )
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@ def build_report(
     ended the build.
     """
     parts = [
-        _head(fresh) if finished else "Fresh database, as far as it came:",
+        _head(fresh) if finished else "Fresh database, up to the failure:",
         text.order(fresh.rows, cap),
         "" if fresh.timeline is None else _timeline(fresh.timeline),
         text.problems(fresh.problems),
@@ -47,13 +47,13 @@ def replay_report(replay: Replay) -> str:
     if replay.late:
         lines += ["Out of order in the history:", *map(_late, replay.late)]
     if replay.doubts:
-        lines.append("What the history does not tell in full:")
+        lines.append("What the history leaves open:")
         lines += [f"  {doubt.migration}: {doubt.why}" for doubt in replay.doubts]
     return "\n".join(lines) + "\n"
 
 
 def _late(late: Late) -> str:
-    why = "; ".join(late.why) or "the audit does not tell who and why"
+    why = "; ".join(late.why) or "the audit has no entry about it"
     return f"  {late.migration} was recorded after {list_ids(late.after)}: {why}"
 
 

@@ -214,7 +214,7 @@ def _broken(checked: Checked) -> str:
     if checked.drift:
         return (
             f'The database "{checked.database}" and what the files make differ: {broken}.\n'
-            "Each is named above, with the migration that speaks of it and what to do."
+            "Each is named above, with the migration that names it and what to do."
         )
     if checked.upgrade is not None:
         return (
@@ -295,8 +295,8 @@ def squash_notes(times: Sequence[str], replaced: Sequence[Path]) -> str:
         )
     names = " ".join(place(path) for path in replaced)
     lines.append(
-        "Nothing reads the files that it replaces any more. Delete them, commit both, and deploy "
-        f"it only where the release before was deployed: git rm {names}"
+        "No command reads the replaced files any more. Delete them in the same commit, and deploy "
+        f"the squash only where the release before it was deployed: git rm {names}"
     )
     return "\n".join(lines)
 
@@ -343,7 +343,7 @@ def _only_for(migration: Planned) -> str:
 
 
 _REPAIRS: Final = {
-    Action.ACCEPT_EDIT: "the file as it is now is the text of record",
+    Action.ACCEPT_EDIT: "the text of the file now counts as the applied one",
     Action.MARK_APPLIED: "recorded as applied, not run",
     Action.FORGET: "removed from history and journal",
 }

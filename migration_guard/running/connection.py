@@ -47,7 +47,7 @@ class Connection(ABC):
         "connections at once."
     )
     _lost_remedy: ClassVar = (
-        "Next: see that the server is up, and run the same command again; it finds out how far "
+        "Next: check that the server is up, and run the same command again; it finds out how far "
         "this one came."
     )
     # OPTIONS of another connection, which must not wait for the network's own limit of minutes.

@@ -17,7 +17,7 @@ from migration_guard.running.failures import Interrupted
 from migration_guard.sql.masking import mask_text
 
 _AGAIN: Final = "run manage.py runsqlmigrations --with-django again"
-_FIRST: Final = {Kind.LOCKED: "", Kind.LOST: "see that the server is up, and "}
+_FIRST: Final = {Kind.LOCKED: "", Kind.LOST: "check that the server is up, and "}
 _NO_ANSWER: Final = "The database gives no answer now. "
 
 
@@ -63,7 +63,7 @@ def django_interruption(connection: Connection, stop: Stop, applied: Sequence[st
     return Interrupted(
         f"Interrupted at {_subject(stop)}: {state} The run lock is released.\n"
         f"Applied before it in this run: {list_ids(applied) or 'none'}.",
-        f"Next: {next_step.removesuffix('.')}; it goes on where this run stopped.",
+        f"Next: {next_step.removesuffix('.')}; it continues where this run stopped.",
     )
 
 
@@ -82,10 +82,10 @@ def _state_and_next(connection: Connection, stop: Stop, kind: Kind | None) -> tu
         return _STATES[place], f"{first}{_AGAIN}."
     name = f"{place.app_label}.{place.name}"
     if stop.record is Record.PRESENT:
-        why = "only the answer was lost" if kind is Kind.LOST else "what stopped it came later"
+        why = "only the server's answer was lost" if kind is Kind.LOST else "it was stopped later"
         return f"{name} is applied and recorded; {why}.", f"{_AGAIN} for the rest."
     is_known = stop.record is Record.MISSING
-    first = first if is_known else "see that the server is up, and "
+    first = first if is_known else "check that the server is up, and "
     if place.atomic and connection.wrapper.features.can_rollback_ddl:
         if is_known:
             return f"{name} was rolled back as a whole, and is not applied.", f"{first}{_AGAIN}."
@@ -97,7 +97,10 @@ def _state_and_next(connection: Connection, stop: Stop, kind: Kind | None) -> tu
     )
     record = "is not recorded as applied" if is_known else "may be recorded as applied, or not"
     state = f"{name} {record}; what it did before may stay, since {why}. "
-    return f"{state}{'' if is_known else _NO_ANSWER}Look before it runs again.", f"{first}{_AGAIN}."
+    return (
+        f"{state}{'' if is_known else _NO_ANSWER}Look at the database before it runs again.",
+        f"{first}{_AGAIN}.",
+    )
 
 
 def _unrecorded(connection: Connection, place: Migration, *, is_known: bool) -> tuple[str, str]:
@@ -112,7 +115,8 @@ def _unrecorded(connection: Connection, place: Migration, *, is_known: bool) -> 
         )
     return (
         f"{state}; whether it is recorded is not known. {_NO_ANSWER}",
-        f"see that the server is up, and look: manage.py showmigrations {place.app_label}{option}. "
+        "check that the server is up, and look: "
+        f"manage.py showmigrations {place.app_label}{option}. "
         f"If its line has no [X], run {record}, which records it. Then {_AGAIN}.",
     )
 

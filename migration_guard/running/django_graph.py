@@ -67,7 +67,7 @@ def refuse_unusable(loader: MigrationLoader, wrapper: BaseDatabaseWrapper) -> No
     except InconsistentMigrationHistory as error:
         raise Refused(
             f"Django's own history is not consistent: {error}",
-            "manage.py migrate says the same; mend that history first.",
+            "manage.py migrate says the same; repair that history first.",
         ) from error
     conflicts = loader.detect_conflicts()
     if conflicts:

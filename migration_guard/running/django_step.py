@@ -115,7 +115,7 @@ class _Migrate:
         ]
         if not keys <= {key_of(one) for one, _ in plan} | loader.applied_migrations.keys():
             raise Refused(
-                "Django's graph is another one than when this run began: a squash was recorded.",
+                "Django's migration graph changed during this run: a squash was recorded.",
                 "Next: run manage.py runsqlmigrations --with-django again.",
             )
         if keys and not plan:

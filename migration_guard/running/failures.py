@@ -13,7 +13,7 @@ from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.failure_text import describe_failure, server_message
 from migration_guard.running.next_step import RUN_AGAIN, part, state_and_next
 
-_GOES_ON: Final = f"{RUN_AGAIN}; it goes on where this run stopped."
+_GOES_ON: Final = f"{RUN_AGAIN}; it continues where this run stopped."
 
 
 class MigrationFailed(Refused):
@@ -73,11 +73,12 @@ def step_failure(connection: Connection, error: StatementError) -> GuardError:
     answer = server_message(connection, error)
     if error.kind is Kind.LOST:
         return CannotTell(
-            f"{answer}\nIt was lost in a step of the run's own, in no statement of a migration.\n"
-            "State: what was applied stays applied; the next run finds out about the step.",
+            f"{answer}\nIt was lost in a step of the runner, not in a statement of a migration.\n"
+            "State: what was applied stays applied; the next run finds out whether the step took "
+            "effect.",
             connection.remedy(error.error, error.kind),
         )
-    message = f"The database refused a step of the run: {answer}"
+    message = f"The database refused a step of the runner: {answer}"
     if error.kind is Kind.READ_ONLY:
         return Refused(message, "Run against a database that accepts writes.")
     if error.kind is Kind.LOCKED:

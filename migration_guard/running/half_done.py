@@ -36,7 +36,7 @@ class HalfDoneError(Refused):
 
 def _finish_by_hand(file: MigrationFile) -> str:
     return (
-        "finish the migration by hand and say so: manage.py repairsqlmigrations "
+        "finish the migration by hand and record that: manage.py repairsqlmigrations "
         f"{file.id} --mark-applied --reason TEXT."
     )
 
@@ -46,7 +46,7 @@ def edited_error(file: MigrationFile, entry: JournalRow) -> HalfDoneError:
     return HalfDoneError(
         file,
         entry,
-        "Since then the part that is done was edited, so the run cannot go on behind it.",
+        "That part was edited since, so no run can continue after it.",
         f"restore those statements in {file.path} and run again; or {_finish_by_hand(file)}",
     )
 
@@ -58,8 +58,7 @@ def session_lost_error(
     return HalfDoneError(
         file,
         entry,
-        f"It {lost} (line {statement.line}), which went with its session, so the run cannot go "
-        "on behind it.",
+        f"It {lost} (line {statement.line}), which ended with its session, so no run can continue.",
         _finish_by_hand(file),
     )
 
@@ -72,7 +71,7 @@ def setting_error(
         file,
         entry,
         f"It made a setting (line {statement.line}), which went with its session and cannot be "
-        f"made again: {message}\nSo the run cannot go on behind it.",
+        f"made again: {message}\nSo no run can continue.",
         _finish_by_hand(file),
     )
 

@@ -98,7 +98,7 @@ def hold(lock: RunLock, wait: float, observe: Observer) -> Iterator[HeldLock]:
                 raise Refused(
                     f"Another run of the SQL migrations holds the run lock: {session}. "
                     f"Gave up after {wait:g} s; nothing was changed.",
-                    f"Wait for it, or look what it does{_ending(holder)}.",
+                    f"Wait for it, or check what it does{_ending(holder)}.",
                 )
             known_by = holder.ending or session
             if known_by != announced:

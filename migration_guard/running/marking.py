@@ -69,8 +69,8 @@ def _refuse_marking(planned: Planned) -> None:
         raise Refused(
             f"{planned.id} is half done ({planned.entry.done} of {planned.entry.total} "
             "statements); nothing was changed.",
-            f"Finish it, and say so: manage.py repairsqlmigrations {planned.id} --mark-applied "
-            "--reason TEXT.",
+            "Finish it by hand, and record that: "
+            f"manage.py repairsqlmigrations {planned.id} --mark-applied --reason TEXT.",
         )
     if planned.state is State.SKIPPED:
         raise Refused(

@@ -21,7 +21,7 @@ def state_and_next(
     name, vendor = script.file.id, connection.vendor
     failed = _failed_file(script, error, outlook, vendor)
     cause = "" if error.kind is Kind.LOST else connection.first_step(error.error, failed)
-    first = cause or ("see that the server is up" if error.kind is Kind.LOST else failed.edit)
+    first = cause or ("check that the server is up" if error.kind is Kind.LOST else failed.edit)
     entry = outlook.entry if outlook is not None else None
     at_work = ""
     if outlook is not None and not outlook.is_settled:
@@ -43,7 +43,7 @@ def state_and_next(
         return part(script, None, first)
     state = f"{name} was rolled back as a whole; nothing of it is in the database."
     if entry is not None:
-        state += " Its entry in the journal stays, as a claim; the next run begins it anew."
+        state += " Its entry in the journal stays, as a claim; the next run starts it again."
     elif not failed.in_transaction:
         state = f"nothing of {name} was done."
     return state, f"{first}, and {RUN_AGAIN}."
@@ -105,14 +105,14 @@ def part(script: Script, outlook: Outlook | None, first: str) -> tuple[str, str]
     """Return state and next step of a half-done migration; ``first`` comes before the next run."""
     if outlook is not None and outlook.is_applied:
         return (
-            f"{script.file.id} is applied and recorded; only the answer was lost.",
+            f"{script.file.id} is applied and recorded; only the server's answer was lost.",
             f"{RUN_AGAIN} for the rest.",
         )
     if outlook is None or outlook.entry is None:
         return (
             f"what of {script.file.id} is done stays done, and the journal knows how far it came; "
             "the database gives no answer now.",
-            f"see that the server is up, and {RUN_AGAIN}: it goes on there, or says why not.",
+            f"check that the server is up, and {RUN_AGAIN}: it continues there, or says why not.",
         )
     entry, obstacle = outlook.entry, outlook.obstacle
     state = (

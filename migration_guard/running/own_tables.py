@@ -136,7 +136,7 @@ def loader_error(error: Exception) -> CannotTell:
     """Build the error for Django migrations that cannot be loaded."""
     return CannotTell(
         f"Django's own migrations cannot be loaded: {error}",
-        "manage.py showmigrations shows the same; mend that app first.",
+        "manage.py showmigrations shows the same; correct that app first.",
     )
 
 

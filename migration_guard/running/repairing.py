@@ -145,7 +145,7 @@ def _lost_connection(connection: Connection, error: StatementError) -> CannotTel
     state = "the repair and its audit entry are there, or neither"
     return CannotTell(
         f"{server_message(connection, error)}\nState: {state if error.committing else _UNCHANGED}.",
-        f"Next: see that the server is up, and look: {_SHOW_STATES}",
+        f"Next: check that the server is up, and look: {_SHOW_STATES}",
     )
 
 

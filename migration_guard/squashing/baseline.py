@@ -109,7 +109,7 @@ def _refuse_others(folders: tuple[Path, ...]) -> None:
         raise CannotTell(
             f"A baseline is the first migration, and the folder has others ({first}). Nothing was "
             "written.",
-            "Point DIRS to an empty folder; or write what lacks with makesqlmigration NAME.",
+            "Point DIRS to an empty folder; or write what is missing with makesqlmigration NAME.",
         )
 
 

@@ -92,7 +92,7 @@ def build_alone(alias: str, host: Host, name: str, text: str) -> Build:
             return build(alias, host)
         except BuildFailed as error:
             raise Refused(
-                f"What was written does not build: {error.message} Nothing was kept.",
+                f"The new file cannot be built: {error.message} Nothing was kept.",
                 "Something in the files cannot be written as one migration; let the range end "
                 "before it.",
                 error.problems,

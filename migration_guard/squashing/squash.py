@@ -163,7 +163,7 @@ def _build_twice(
         raise Refused(
             "\n".join([f"The files do not build: {error.message}", *problems[:_LISTED]])
             + "\nNothing was written.",
-            error.hint or "manage.py checkschema --fresh says the same; mend that first.",
+            error.hint or "manage.py checkschema --fresh says the same; correct that first.",
             error.problems,
         ) from error
     tell("Building them a second time, to see which values differ.")

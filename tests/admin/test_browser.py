@@ -164,7 +164,7 @@ def test_status_when_things_went_wrong_names_each_with_its_remedy(site, visit):
 
     problems = page.locator(".mg-problems").inner_text()
     assert f"{story.EDITED} was edited" in problems
-    assert f"{story.MISSING} is applied, and there is no such file" in problems
+    assert f"{story.MISSING} is applied, and its file is missing" in problems
     assert 'column "author_name" does not exist' in problems
     assert "--accept-edit" in problems
     told = page.locator(".mg-note").first.inner_text()

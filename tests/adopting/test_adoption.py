@@ -78,7 +78,7 @@ def test_two_commands_when_the_tool_ran_some_record_these_and_prove_it(database,
 
     again = guard("runsqlmigrations", "--adopt")
     assert again.code == 0, again.err
-    assert "Nothing to adopt from goose (goose_db_version) any more" in again.err
+    assert "Nothing left to adopt from goose (goose_db_version)." in again.err
     assert len(audit(database)) == 1
     assert guard("runsqlmigrations").code == 0
     assert history(database) == IDS
@@ -236,7 +236,7 @@ def test_adopt_when_the_table_was_dropped_since_has_nothing_left_to_do(
     again = guard("runsqlmigrations", "--adopt")
 
     assert again.code == 0, again.err
-    assert "Nothing to adopt from goose" in again.err
+    assert "Nothing left to adopt from goose" in again.err
     assert guard("runsqlmigrations").code == 0
     assert history(sqlite) == IDS
 

@@ -56,7 +56,7 @@ DIFFERENCES = {
     ),
     "missing": (
         lambda folder: (folder / "0001_a.sql").unlink(),
-        ["missing", "0001_a is applied, and there is no such file", "Restore the file"],
+        ["missing", "0001_a is applied, and its file is missing", "Restore the file"],
     ),
     "out of order": (
         lambda folder: (folder / "0002_late.sql").write_text(C),
@@ -359,7 +359,7 @@ def test_adopt_when_a_row_has_no_file_keeps_the_row_and_then_says_missing(
     first = guard("runsqlmigrations", "--adopt")
 
     assert first.code == 1
-    assert "0001_a is applied, and there is no such file" in first.err
+    assert "0001_a is applied, and its file is missing" in first.err
     refused(guard, 1, "missing", "0001_a")
     assert history(database) == ["0001_a", "0002_b"]
     assert tables(database) == {SET_ASIDE}

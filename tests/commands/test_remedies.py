@@ -279,7 +279,7 @@ STATEMENTS = {
     ),
     "rows in the way": (
         "INSERT INTO a VALUES (1); ALTER TABLE a ADD CHECK (id > 1);",
-        "correct the rows that are in its way",
+        "correct the rows that prevent it",
     ),
     "a user's own error": (
         "DO $$ BEGIN RAISE EXCEPTION 'first run the backfill'; END $$;",

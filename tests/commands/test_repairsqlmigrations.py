@@ -101,7 +101,7 @@ def test_accept_edit_when_a_file_was_edited_makes_it_the_text_of_record(
     result = repair("0001_a", "--accept-edit")
 
     assert (result.code, result.err) == (0, "")
-    assert "0001_a: the file as it is now is the text of record" in result.out
+    assert "0001_a: the text of the file now counts as the applied one" in result.out
     assert "it was edited); now applied." in result.out
     assert states(guard) == {"0001_a": "applied", "0002_b": "applied"}
     assert AppliedMigration.objects.get(id="0001_a").sql == "CREATE TABLE a (id bigint);\n"

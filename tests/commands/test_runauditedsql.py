@@ -533,7 +533,7 @@ def test_sequence_when_it_is_set_is_noted_for_no_rollback_undoes_it(shop, run):
 
     result = run("SELECT setval('s', 100)", "--expect-rows", "0")
 
-    assert "line 1 names setval(), which no rollback takes back." in result.out
+    assert "line 1 names setval(), which no rollback undoes." in result.out
 
 
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)

@@ -314,7 +314,7 @@ def test_restart_when_it_comes_in_mid_run_is_told_and_the_next_run_converges(
 
     assert process.returncode == 1, err
     assert "The connection was lost" in err
-    assert "see that the server is up" in err or off
+    assert "check that the server is up" in err or off
     assert "Applied before it in this run: 1_a." in err
     assert "Traceback" not in err
     assert applied(database) == ["1_a"]

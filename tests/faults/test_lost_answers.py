@@ -49,7 +49,9 @@ def wipe(database) -> None:
 
 def told_truly(database, err):
     """Check that what is said of the state is what the database has; return the words for it."""
-    if match := re.search(r"State: (\w+) is applied and recorded; only the answer was lost\.", err):
+    if match := re.search(
+        r"State: (\w+) is applied and recorded; only the server's answer was lost\.", err
+    ):
         assert match[1] in applied(database)
         assert "Next: run manage.py runsqlmigrations again for the rest." in err
         return "applied"
@@ -179,7 +181,7 @@ def test_command_when_its_connection_is_lost_tells_the_state_and_what_to_do(
     assert result.code == code
     assert "The connection was lost" in result.err
     assert f"State: {state}" in result.err
-    assert "Next: see that the server is up" in result.err
+    assert "Next: check that the server is up" in result.err
     assert applied(database) == ["0_own"]
     assert runners(*command).code == 0
     tried(

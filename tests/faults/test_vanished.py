@@ -391,5 +391,5 @@ def test_runner_when_the_server_vanishes_says_so_within_two_minutes(run):
     assert run.process.returncode == 1
     assert "The connection was lost" in err
     assert "1_a was rolled back as a whole" in err
-    assert "Next: see that the server is up, and run manage.py runsqlmigrations again." in err
+    assert "Next: check that the server is up, and run manage.py runsqlmigrations again." in err
     assert "Traceback" not in err

@@ -116,7 +116,7 @@ def test_fresh_when_a_migration_fails_names_it_and_drops_the_database(database, 
     assert "0011_typo failed at" in done.err
     assert "0011_typo.sql:2" in done.err
     assert "The throwaway database is dropped, and nothing else was touched." in done.err
-    assert "Fresh database, as far as it came:" in done.out
+    assert "Fresh database, up to the failure:" in done.out
     assert "  3. 0010_pets @" in done.out
     assert "run manage.py runsqlmigrations again" not in done.err
     assert tables(database) == []

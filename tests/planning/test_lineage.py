@@ -136,7 +136,7 @@ def test_renamed_file_when_it_passes_over_what_was_applied_before_is_refused():
     made = plan(files, recorded(row("2_b"), row("3_a", A, place=1)))
 
     assert rules(made) == ["renamed-order"]
-    assert "passes over 2_b" in made.problems[0].message
+    assert "moves past 2_b" in made.problems[0].message
 
 
 @pytest.mark.parametrize("new", ["2_a", "3_a"])

@@ -154,7 +154,7 @@ def test_next_step_when_it_is_followed_goes_through(
     plan = guard("runsqlmigrations", "--plan")
     if "DROP ROLE" not in done:  # that the setting cannot be made again shows when it is tried
         assert ("--mark-applied" in plan.err) == (promised == BY_HAND)
-        assert ("it goes on behind what is done." in plan.err) == (promised == GOES_ON)
+        assert ("it continues after the finished statements." in plan.err) == (promised == GOES_ON)
     result = guard("runsqlmigrations")
     assert result.code == (0 if promised == GOES_ON else 1), result.err
     if promised == BY_HAND:
@@ -221,7 +221,9 @@ def test_next_step_when_only_the_answer_of_the_record_was_lost_says_applied(
         lost = StatementError(psycopg.OperationalError("gone"), Kind.LOST, None)
         failure = failures.migration_failure(connection, scripts["1_a"], lost, outlook, [])
 
-    assert "State: 1_a is applied and recorded; only the answer was lost." in failure.message
+    assert (
+        "State: 1_a is applied and recorded; only the server's answer was lost." in failure.message
+    )
     assert failure.hint == "Next: run manage.py runsqlmigrations again for the rest."
 
 

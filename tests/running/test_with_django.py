@@ -246,9 +246,7 @@ def test_hook_when_it_fails_behind_the_commit_is_told_as_applied_and_recorded(pr
 
     assert failed.code == 1, failed.out
     assert "shop.0002_code failed: ZeroDivisionError: division by zero" in failed.out
-    assert (
-        "State: shop.0002_code is applied and recorded; what stopped it came later." in failed.out
-    )
+    assert "State: shop.0002_code is applied and recorded; it was stopped later." in failed.out
     assert "Next: run manage.py runsqlmigrations --with-django again for the rest." in failed.out
     assert (again.code, "whole" in tables_of(project.database)) == (0, True), again.out
 

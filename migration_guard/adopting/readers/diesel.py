@@ -61,7 +61,7 @@ def _read(folder: Path) -> ForeignFile:
     if not path.exists():
         raise ForeignProblem(
             f"{folder} has no up.sql. If it is a migration in Rust, only SQL can be taken over: "
-            f"{WAY_OUT[0].lower()}{WAY_OUT[1:]}. If it is none, move it elsewhere."
+            f"{WAY_OUT[0].lower()}{WAY_OUT[1:]}. Otherwise move it elsewhere."
         )
     version = _version(folder)
     return ForeignFile(

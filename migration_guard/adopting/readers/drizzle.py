@@ -65,7 +65,7 @@ def _read_journal(folder: Path) -> list[ForeignFile]:
         journal = json.loads(read_text(path))
         entries = [(str(int(entry["when"])), str(entry["tag"])) for entry in journal["entries"]]
     except (ValueError, TypeError, KeyError) as error:
-        raise ForeignProblem(f"{path} is no journal of Drizzle: {error!r}.") from error
+        raise ForeignProblem(f"{path} is not a journal of Drizzle: {error!r}.") from error
     if (dialect := journal.get("dialect", "pg")) not in _SUPPORTED:
         raise ForeignProblem(f"{path} says {dialect}, which migration_guard cannot run.")
     return [_read(when, tag, folder / f"{tag}.sql") for when, tag in entries]

@@ -65,7 +65,7 @@ def describe_rest(folder: Path) -> list[str]:
     ]
     used = read_settings(folder).used_placeholders(read_text(name.path) for name in names)
     notes = [
-        ("Left out, since the versions that it stands for are here", baselines),
+        ("Left out, because the versions that it replaces are here", baselines),
         ("Left out, since nothing here runs it at each migration: callback", callbacks),
         ("Written into the files with its value now: placeholder", used),
     ]
@@ -89,7 +89,7 @@ def read_rows(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[Fo
         last[key] = _last_word(key, row, kind)
         if kind in _CODE and last[key].state is State.APPLIED:
             raise ForeignProblem(
-                f'"{row["script"]}" is no SQL ({kind}); makesqlmigration --from database takes '
+                f'"{row["script"]}" is not SQL ({kind}); makesqlmigration --from database takes '
                 "over what it made."
             )
     return _with_baselines(last, baseline, keys)

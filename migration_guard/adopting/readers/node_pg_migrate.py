@@ -87,7 +87,7 @@ def _milliseconds(digits: str, path: Path) -> float:
     time = time_of_digits(digits)
     if time is None:
         raise ForeignProblem(
-            f"{path}: node-pg-migrate takes 17 digits for a time, and {digits} is none."
+            f"{path}: node-pg-migrate reads 17 digits as a time, and {digits} is not a time."
         )
     return time.timestamp() * 1000 + int(digits[14:])
 

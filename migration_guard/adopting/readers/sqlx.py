@@ -68,7 +68,7 @@ def _version(prefix: str, path: Path) -> int:
     version = int(prefix) if _VERSION.fullmatch(prefix) else None
     if version is None or not -_MAX_VERSION <= version <= _MAX_VERSION:
         raise ForeignProblem(
-            f"{path}: sqlx stops at it, since {prefix!r} is no version. Rename or remove it."
+            f"{path}: sqlx stops at it, since {prefix!r} is not a version. Rename or remove it."
         )
     return version
 

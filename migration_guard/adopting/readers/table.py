@@ -46,7 +46,7 @@ def read_rows(
         key = value.rpartition("/")[2]
         key = key[:-4] if key.lower().endswith(".sql") else key
         if key not in keys:
-            wrong.append(f'"{value}" is the name of no file')
+            wrong.append(f'"{value}" is not the name of a file')
         elif key in applied:
             wrong.append(f'"{value}" stands there twice')
         try:

@@ -187,7 +187,7 @@ def _refuse_unshared(folder: Path, alias: str) -> None:
         if other != alias and folders and folder.resolve() not in map(Path.resolve, folders):
             raise CannotTell(
                 f'"{other}" has SQL migrations of its own. On it RequiresSQL would wait for files '
-                f"of {folder}, which are none of them.",
+                f"of {folder}, and no other database has them.",
                 f'Add {folder} to MIGRATION_GUARD["DIRS"]["{other}"]; nothing was written.',
             )
 

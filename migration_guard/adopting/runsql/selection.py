@@ -94,7 +94,7 @@ def _load(apps: Sequence[str]) -> MigrationLoader:
         if app not in known:
             near = conf.nearest(app, known)
             raise CannotTell(
-                f"{app} is no app with migrations in this project.",
+                f"{app} is not an app with migrations in this project.",
                 f"Did you mean django:{near}?" if near else "Is it in INSTALLED_APPS?",
             )
     return loader

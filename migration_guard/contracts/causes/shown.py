@@ -66,7 +66,7 @@ class ShownCauses:
             is_script = not act.migration_id and act.sql
             if is_script and all(mentions(act.sql, n, self._vendor) for n in bare_names(names)):
                 return (
-                    f"The audited script {act.file} ({act.circumstances}) speaks of it. Put what "
+                    f"The audited script {act.file} ({act.circumstances}) names it. Put what "
                     f"it changed into a new migration ({NEW_MIGRATION})."
                 )
         return ""

@@ -45,9 +45,9 @@ _PUT_BACK: Final = {
 # What to do about a migration in this state.
 _COMMANDS: Final = {
     State.PENDING: "(apply it: manage.py runsqlmigrations{}).",
-    State.FAILED: "(see manage.py runsqlmigrations --plan{}; the next run goes on where it "
+    State.FAILED: "(see manage.py runsqlmigrations --plan{}; the next run continues where it "
     "failed).",
-    State.RUNNING: "(or was interrupted: manage.py runsqlmigrations{} goes on where it stopped).",
+    State.RUNNING: "(or was interrupted: manage.py runsqlmigrations{} continues where it stopped).",
     State.SKIPPED: "(its environments exclude this database).",
     State.OUT_OF_ORDER: "(apply it: manage.py runsqlmigrations --allow-out-of-order{}).",
 }

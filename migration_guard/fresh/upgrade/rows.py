@@ -137,7 +137,7 @@ def find_lost_rows(
             f"{planted} as before the upgrade",
             str(kept),
             hint=f"No migration that runs since {release} names this table. Look for a foreign key "
-            "with ON DELETE CASCADE, a trigger, or code that a migration calls. If it is meant, "
+            "with ON DELETE CASCADE, a trigger, or code that a migration calls. If you mean it, "
             "let a statement of the migration name the table.",
         )
         yield Assertion(id_, table.label, "rows", "", Verdict.VIOLATED, violation)

@@ -27,7 +27,7 @@ class Command(GuardCommand):
 
     help = (
         "Compare a database with what code relies on: the models, and contract files. "
-        "Exit 0: kept; 1: violated; 2: it could not be told."
+        "Exit 0: kept; 1: violated; 2: it could not find out."
     )
     formats = ("text", "json", "junit", "github", "sarif")
 
@@ -55,7 +55,7 @@ class Command(GuardCommand):
         parser.add_argument(
             "--allow-unknown",
             action="store_true",
-            help="Let what could not be checked pass; it is still reported.",
+            help="Accept what could not be checked; it is still reported.",
         )
         parser.add_argument("--output", type=Path, metavar="FILE", help="Write the report there.")
         parser.add_argument(
@@ -199,7 +199,7 @@ def _add_fresh(parser: ArgumentParser) -> None:
     group.add_argument(
         "--timeline",
         action="store_true",
-        help="With --fresh: tell what each migration made, changed and removed.",
+        help="With --fresh: list what each migration made, changed and removed.",
     )
     group.add_argument(
         "--template",

@@ -22,7 +22,7 @@ from migration_guard.running.touched import touched_ids
 class Command(GuardCommand):
     """``manage.py checksqlmigrations``. It needs no database."""
 
-    help = "Check the SQL migrations before any database does: names, order, past and danger."
+    help = "Check the SQL migrations without a database: names, order, edits, dangerous statements."
     formats: ClassVar = ("text", "json", "github", "sarif")
     reports_settings = True
 

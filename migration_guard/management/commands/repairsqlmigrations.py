@@ -19,14 +19,14 @@ class Command(GuardCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the acts; exactly one must be chosen."""
         super().add_arguments(parser)
-        parser.add_argument("ids", nargs="*", metavar="ID", help="The migrations it is about.")
+        parser.add_argument("ids", nargs="*", metavar="ID", help="The ids of the migrations.")
         acts = parser.add_mutually_exclusive_group(required=True)
         acts.add_argument(
             "--accept-edit",
             dest="action",
             action="store_const",
             const=Action.ACCEPT_EDIT,
-            help="Make the file as it is now the text that was applied.",
+            help="Accept the file, as it is now, as the applied text.",
         )
         acts.add_argument(
             "--mark-applied",
@@ -43,7 +43,7 @@ class Command(GuardCommand):
             help="Remove from history and journal (not in production).",
         )
         acts.add_argument(
-            "--stamp", metavar="NAME", help="Say which environment the database is of."
+            "--stamp", metavar="NAME", help="Set the environment that the database carries."
         )
         parser.add_argument(
             "--confirm",

@@ -23,8 +23,8 @@ class Command(GuardCommand):
     """``manage.py runauditedsql``."""
 
     help = (
-        "Run a one-off SQL script that is no migration, in one transaction: show the rows that "
-        "each statement touched, ask, commit, and record it."
+        "Run a one-off SQL script, which is not a migration, in one transaction: show the rows "
+        "that each statement touched, ask, commit, and record it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

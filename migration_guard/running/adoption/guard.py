@@ -96,7 +96,7 @@ def _refuse_source(connection: Connection, facts: Facts, source: Source, pending
         raise CannotTell(
             f"{found.label} says that {tool.title} has run {list_ids(twice)}. It is not in the "
             "history of this app, so it would run a second time. Nothing was run.",
-            "Adopt it: manage.py runsqlmigrations --adopt (with --plan it only shows).",
+            "Adopt it: manage.py runsqlmigrations --adopt (--plan only shows what it would do).",
         )
 
 

@@ -108,7 +108,7 @@ def _refuse_second_adoption(shapes: own_tables.Shapes) -> None:
     """Raise CannotTell where the place for the team's table is taken by an earlier adoption."""
     if own_tables.SET_ASIDE in shapes:
         raise CannotTell(
-            f"The table {own_tables.TABLE} is none of the app's, and {own_tables.SET_ASIDE} is "
+            f"The table {own_tables.TABLE} is not the app's, and {own_tables.SET_ASIDE} is "
             "there from an earlier adoption. Nothing was changed.",
             f"Rename {own_tables.SET_ASIDE}, or {own_tables.TABLE} if another program made it "
             "since, and run --adopt again.",

@@ -20,14 +20,14 @@ from migration_guard.running.remedies import (
 
 _GRANT_ALL: Final = "have an administrator run: GRANT ALL ON {database}.* TO {role}"
 _LOCKED: Final = (
-    "give it longer in the first lines of {file} (-- guard: lock_timeout = 30s), or end the "
+    "allow more time in the first lines of {file} (-- guard: lock_timeout = 30s), or end the "
     "blocking session (SHOW PROCESSLIST) or wait for it"
 )
 _RIGHTS: Final = (
     Remedy(f"{_GRANT_ALL} (GRANT OPTION too, where the file grants)", "GRANT"),
     Remedy(_GRANT_ALL),
 )
-_ROWS: Final = (Remedy("correct the rows that are in its way, or {edit}"),)
+_ROWS: Final = (Remedy("correct the rows that prevent it, or {edit}"),)
 _WAIT_FOR_SERVER: Final = (
     "Check that the server runs, and host and port in DATABASES (localhost means its socket, "
     "127.0.0.1 the port)."

@@ -92,7 +92,7 @@ def _row_security_error(tables: Sequence[_Table]) -> CannotTell:
     policies = f"Or, as {owner}: {policies}\n" if all(t.admits_policy for t in tables) else ""
     connect = "" if verb == "NO FORCE" else f", or connect as {owner}"
     return CannotTell(
-        f"Row-level security may hide rows of {names} from the user {user}, so what is applied "
-        "cannot be told. Nothing was changed.",
+        f"Row-level security may hide rows of {names} from the user {user}, so it is not known "
+        "what is applied. Nothing was changed.",
         f"As {owner}: {lift}\n{policies}Or, as a superuser: ALTER ROLE {user} BYPASSRLS;{connect}",
     )

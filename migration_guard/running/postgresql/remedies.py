@@ -170,7 +170,7 @@ REMEDIES: Final[Table] = {
     "40001": (Remedy("wait for a quiet hour, since others changed the same rows meanwhile"),),
     "55P03": (
         Remedy(
-            "give it longer in the first lines of {file} (-- guard: lock_timeout = 30s), or end "
+            "allow more time in the first lines of {file} (-- guard: lock_timeout = 30s), or end "
             "the blocking session or wait for it"
         ),
     ),
@@ -182,7 +182,7 @@ REMEDIES: Final[Table] = {
     "25006": (Remedy("point DATABASES at a server that accepts writes"),),
     **dict.fromkeys(
         ("23502", "23503", "23505", "23514", "23P01"),
-        (Remedy("correct the rows that are in its way, or {edit}"),),
+        (Remedy("correct the rows that prevent it, or {edit}"),),
     ),
     "P0001": (Remedy("do what the message asks for, or {edit}"),),
 }

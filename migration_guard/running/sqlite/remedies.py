@@ -46,7 +46,7 @@ REMEDIES: Final[Table] = {
     sqlite3.SQLITE_IOERR: (Remedy(_DISK),),
     sqlite3.SQLITE_FULL: (Remedy("make room on the disk of the database"),),
     sqlite3.SQLITE_CORRUPT: (Remedy("restore the file from a copy"),),
-    sqlite3.SQLITE_CONSTRAINT: (Remedy("correct the rows that are in its way, or {edit}"),),
+    sqlite3.SQLITE_CONSTRAINT: (Remedy("correct the rows that prevent it, or {edit}"),),
 }
 # Those of them that a step of the runner's own may need.
 STEPS: Final = (

@@ -56,6 +56,6 @@ def test_rows_when_several_are_wrong_name_each():
         load("table").read_rows(rows, ["a"])
 
     assert str(refusal.value) == (
-        '"a.sql" stands there twice; "b" is the name of no file; "" is the name of no file; '
-        '"" has a time that is none: None.'
+        '"a.sql" stands there twice; "b" is not the name of a file; "" is not the name of a file; '
+        '"" has a time that cannot be read: None.'
     )

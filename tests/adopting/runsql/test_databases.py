@@ -136,7 +136,7 @@ def test_conversion_when_a_database_is_new_makes_what_django_made(project):
     )
 
     assert "shop.0002_books requires 0002_books.\nshop.0004_known requires 0004_known.\n" in out
-    assert "1 part that take them back left out" in out
+    assert "Left out: 1 down part." in out
     assert "No changes detected" in unchanged
     authors = project.database.execute("SELECT name, born FROM shop_author")
     assert authors == [("O'Neill", 1888)]

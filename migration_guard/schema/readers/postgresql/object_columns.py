@@ -133,7 +133,7 @@ UNREAD: Final[Mapping[str, str]] = {
     "pg_authid pg_auth_members pg_shdepend pg_shdescription pg_shseclabel pg_tablespace "
     "pg_replication_origin": "belong to the whole server",
     "pg_db_role_setting": "holds settings of the session, which a database has by its name",
-    "pg_seclabel": "is written for a module such as sepgsql, which every machine sets up anew",
+    "pg_seclabel": "is written for a module such as sepgsql, which each machine sets up for itself",
     "pg_largeobject pg_largeobject_metadata": "hold rows, not schema",
     "pg_statistic pg_statistic_ext_data": "hold what ANALYZE computed from the rows",
     "pg_subscription_rel": _STATE,
