@@ -119,7 +119,7 @@ def test_w004_when_the_folder_is_missing_lets_the_check_pass(migrations):
     call_command("check", fail_level="ERROR")
 
     assert warning.id == "migration_guard.W004"
-    assert f"{folder} is not there yet" in warning.msg
+    assert f"{folder} does not exist yet" in warning.msg
     assert "Make the folder" in warning.hint
 
 

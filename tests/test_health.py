@@ -150,7 +150,7 @@ def test_ready_when_the_server_is_gone_says_so_without_a_secret(postgres, migrat
 
     assert found == Readiness("default", reason="the database gives no answer")
     assert "swordfish" not in caplog.text
-    assert 'Readiness of "default" cannot be told' in caplog.text
+    assert 'The readiness of "default" is not known' in caplog.text
 
 
 @pytest.mark.parametrize("django", [True, False])

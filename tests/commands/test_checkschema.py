@@ -129,7 +129,7 @@ def test_checkschema_when_it_cannot_find_out_exits_2_with_the_remedy(users, guar
     [
         ("[tables.users\n", "schema_contract.toml:1"),
         ("[tabels.users]\n", "tables"),
-        ("", "says nothing"),
+        ("", "The contract is empty"),
     ],
 )
 def test_checkschema_when_the_contract_is_invalid_or_empty_exits_2(
@@ -179,7 +179,7 @@ def test_checkschema_when_models_are_on_checks_them_too(database, guard, migrati
     assert on.code == 0, on.out
     assert on.json["checked"] > 50
     assert off.code == 2
-    assert "says nothing" in off.json["error"]["message"]
+    assert "The contract is empty" in off.json["error"]["message"]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

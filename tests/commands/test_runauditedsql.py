@@ -231,10 +231,10 @@ def test_script_when_nobody_can_confirm_is_not_run(shop, run):
         ("DELETE FROM migration_guard_audit", "the script names migration_guard_audit"),
         ("DELETE FROM migration_guard_journal", "the script names migration_guard_journal"),
         ("DELETE FROM migration_guard_environment", "names migration_guard_environment"),
-        ("-- guard: transaction = off\nSELECT 1", 'directive "transaction = off" means nothing'),
-        ("-- guard: rerun = safe\nSELECT 1", 'directive "rerun" means nothing'),
-        ("-- guard: requires = a.b\nSELECT 1", 'directive "requires" means nothing'),
-        ("-- guard: allow = empty\n", 'directive "allow = empty" means nothing'),
+        ("-- guard: transaction = off\nSELECT 1", 'directive "transaction = off" has no effect'),
+        ("-- guard: rerun = safe\nSELECT 1", 'directive "rerun" has no effect'),
+        ("-- guard: requires = a.b\nSELECT 1", 'directive "requires" has no effect'),
+        ("-- guard: allow = empty\n", 'directive "allow = empty" has no effect'),
         ("-- guard: lock_timeot = 1s\nSELECT 1", 'did you mean "lock_timeout"?'),
         ("-- DEV/TEST ONLY\nDELETE FROM users", "is for dev, test only, and this is production"),
         ("-- DEV ONLY\nDELETE FROM users", "Write -- guard: environments = dev"),
@@ -317,7 +317,7 @@ def test_file_when_it_is_a_migration_is_refused(shop, guard, sql_dir, tmp_path):
         result = guard("runauditedsql", str(file), "--reason", "x", "--expect-rows", "10")
 
         assert result.code == 1
-        assert "lies in a folder of migrations" in result.err
+        assert "is in a folder of migrations" in result.err
         assert "manage.py runsqlmigrations applies it" in result.err
 
 

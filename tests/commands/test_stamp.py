@@ -213,8 +213,8 @@ def test_forget_and_one_off_sql_when_the_stamp_is_missing_are_as_in_production(
 # -- a stamp that cannot be understood
 
 UNCLEAR = {
-    "an unknown name": ([f"{SET}'qa'"], "stamped 'qa', which is no environment"),
-    "no name": ([f"{SET}' '"], "stamped ' ', which is no environment"),
+    "an unknown name": ([f"{SET}'qa'"], "stamped 'qa', which is not an environment"),
+    "no name": ([f"{SET}' '"], "stamped ' ', which is not an environment"),
     "a name that looks like production": ([f"{SET}'prodution'"], 'Did you mean "production"?'),
     "two rows": (
         [
@@ -241,7 +241,7 @@ def test_stamp_when_it_is_unclear_stops_every_run_and_the_named_command_mends_it
     migrations(FILES, ENVIRONMENT=environment)
     before = state(history)
 
-    message = refused(guard, 2, fact, "To stamp it anew")
+    message = refused(guard, 2, fact, "To stamp it again")
     plan = guard("runsqlmigrations", "--plan")
     forget = guard("repairsqlmigrations", "0001_a", "--forget", "--reason", "x")
 

@@ -53,7 +53,7 @@ def test_file_when_one_of_seven_statements_fails_goes_on_there_once_it_is_correc
         migrations({"1_a.sql": script(*edited)})
         refused = guard("runsqlmigrations")
         assert refused.code == 1
-        assert "the part that is done was edited" in refused.err
+        assert "That part was edited since" in refused.err
         assert "restore those statements in" in refused.err
         assert "repairsqlmigrations 1_a --mark-applied --reason TEXT" in refused.err
         assert state(database) == before

@@ -108,7 +108,7 @@ def test_next_run_when_the_part_done_was_edited_is_refused_and_changes_nothing(
 
     assert result.code == 1
     assert "1_a is half done: 3 of 7 statements" in result.err
-    assert "the part that is done was edited" in result.err
+    assert "That part was edited since" in result.err
     assert "restore those statements in" in result.err
     assert "repairsqlmigrations 1_a --mark-applied --reason TEXT" in result.err
     assert journal(mariadb) == [("1_a", "failed", 3, 7, 0)]
@@ -162,7 +162,7 @@ def test_next_run_when_the_session_knew_what_the_rest_needs_is_refused(
 
     assert result.code == 1
     assert told in result.err
-    assert "went with its session, so the run cannot go on behind it" in result.err
+    assert "ended with its session, so no run can continue" in result.err
     assert (mariadb.execute("SELECT * FROM p"), applied(mariadb)) == (before, [])
 
 

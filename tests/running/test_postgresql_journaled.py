@@ -76,7 +76,7 @@ def test_next_run_when_the_part_done_was_edited_is_refused(postgres, migrations,
     result = guard("runsqlmigrations")
 
     assert result.code == 1
-    assert "the part that is done was edited" in result.err
+    assert "That part was edited since" in result.err
     assert "--mark-applied" in result.err
     assert journal(postgres) == [("1_a", "failed", 3, 7, 0)]
     assert postgres.execute("SELECT id FROM a ORDER BY id") == [(1,), (2,)]

@@ -293,7 +293,7 @@ def test_off_when_the_part_done_was_edited_is_refused(sqlite, migrations, guard)
     result = guard("runsqlmigrations")
 
     assert result.code == 1
-    assert "the part that is done was edited" in result.err
+    assert "That part was edited since" in result.err
     assert journal(sqlite) == [("1_a", "failed", 1, 2)]
 
 

@@ -167,7 +167,9 @@ def test_file_when_it_fails_says_that_nothing_is_done_and_begins_anew(postgres, 
         assert "2_b.sql:1, statement 3 of 4" in result.err
         assert "2_b was rolled back as a whole; nothing of it is in the database." in result.err
         assert "Next: correct 2_b.sql (not applied, so it may be edited)" in result.err
-    assert "nothing of it is done, so it begins anew" in guard("runsqlmigrations", "--plan").err
+    assert (
+        "no statement of it is done, so it starts again" in guard("runsqlmigrations", "--plan").err
+    )
     assert journal(postgres) == [("2_b", "failed", 0, 4, 0)]
     assert (applied(postgres), levels(postgres)) == (["1_a"], [])
 
@@ -206,7 +208,7 @@ def test_next_run_when_the_runner_was_killed_runs_all_of_it(
 
     plan = guard("runsqlmigrations", "--plan")
     assert journal(postgres) == [("2_b", "running", 0, 4, 0)]
-    assert "nothing of it is done, so it begins anew" in plan.err
+    assert "no statement of it is done, so it starts again" in plan.err
     migrations({"1_a.sql": A, "2_b.sql": text.replace("60", "0")})
     assert guard("runsqlmigrations").code == 0
 

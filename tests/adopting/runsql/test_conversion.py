@@ -415,7 +415,7 @@ def test_command_when_asked_for_json_names_the_files_and_what_is_left(app, sqlit
     assert done.code == 0, done.err
     assert [Path(path).name for path in done.json["files"]] == ["0001_a.sql"]
     assert f"{app.label}.0002_b stays with Django: it also has RunPython" in done.err
-    assert "1 part that take" in done.err
+    assert "Left out: 1 down part." in done.err
 
 
 @pytest.mark.parametrize("origin", [["django"], ["django:"], ["django:shop", "shop"]])
