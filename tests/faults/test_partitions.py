@@ -105,7 +105,7 @@ def test_detach_when_it_ends_between_its_commits_is_finished_by_the_next_run(
         assert "1 of 3 statements of 1_a are done and stay done" in err
         assert "The partition public.ev1 is half detached from public.ev" in err
         assert "public.ev hides its rows, and inserts in its range fail" in err
-        assert "runsqlmigrations again: it goes on there" in err
+        assert "runsqlmigrations again: it continues there" in err
         assert "rolled back" not in err
         assert ("Blocked by:" in err) == (how == "a lock time-out")
     blocker.execute("COMMIT")

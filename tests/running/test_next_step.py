@@ -113,7 +113,7 @@ def write(migrations, *parts, header=OFF):
 def promise(message):
     """Return what the last line of a failure promises."""
     step = message.strip().rpartition("Next: ")[2]
-    if "again: it goes on there" in step:
+    if "again: it continues there" in step:
         return GOES_ON
     if "rerun = safe" in step:
         return ASKS
