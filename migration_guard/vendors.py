@@ -27,6 +27,7 @@ class Vendor(NamedTuple):
     host: str
     writer: str
     usage: str
+    sizes: str
 
 
 VENDORS: Final = {
@@ -42,6 +43,7 @@ VENDORS: Final = {
         host="migration_guard.fresh.postgresql.PostgreSQLHost",
         writer="migration_guard.squashing.postgresql.PostgreSQLWriter",
         usage="migration_guard.usage.postgresql.server.PostgreSQLServer",
+        sizes=f"{_RUNNING}.postgresql.sizes.read_sizes",
     ),
     "sqlite": Vendor(
         "SQLite",
@@ -55,6 +57,7 @@ VENDORS: Final = {
         host="migration_guard.fresh.sqlite.SQLiteHost",
         writer="migration_guard.squashing.sqlite.SQLiteWriter",
         usage="migration_guard.usage.sqlite.SQLiteServer",
+        sizes=f"{_RUNNING}.sqlite.sizes.read_sizes",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",
@@ -68,6 +71,7 @@ VENDORS: Final = {
         host="migration_guard.fresh.mysql.MySQLHost",
         writer="migration_guard.squashing.mysql.MySQLWriter",
         usage="migration_guard.usage.mysql.MySQLServer",
+        sizes=f"{_RUNNING}.mysql.sizes.read_sizes",
     ),
 }
 

@@ -12,7 +12,7 @@ from migration_guard import schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.management import usage
+from migration_guard.management import table_sizes, usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
@@ -66,12 +66,15 @@ class Command(GuardCommand):
             "or of all that no managed model has.",
         )
         usage.add_options(parser)
+        table_sizes.add_option(parser)
         _add_fresh(parser)
         _add_upgrade(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and return the exit code."""
         _refuse_nonsense(options)
+        if options["write_sizes"] is not None:
+            return table_sizes.write_file(self, options)
         if options["write"] is not None:
             return self._write(options)
         if options["upgrade_from"] is not None:
@@ -270,6 +273,7 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
             raise CannotTell(f"--{option} does nothing without --{needed}.", f"Add --{needed}.")
     if upgrades:
         _refuse_beside_upgrade(options)
+    table_sizes.refuse_beside(options)
     if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
         raise CannotTell(
             "--drift compares all tables, and asks no contract.",
