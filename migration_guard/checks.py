@@ -88,7 +88,7 @@ def _find_problems() -> Iterator[Problem]:
 
 def _report_unknown_keys(unknown: Iterable[conf.UnknownKey]) -> Iterator[Problem]:
     for key in unknown:
-        rule = "unknown-database" if key.parent else "unknown-setting"
+        rule = "unknown-database" if key.is_database else "unknown-setting"
         yield Problem(rule, key.fact, key.hint)
 
 

@@ -55,10 +55,26 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "APPLY_IN_TESTS": True,
     "SEPARATE_SCHEMAS": False,
     "SEPARATE_HISTORIES": (),
+    "IMPACT": {"large": "1GB", "read": "1s", "write": "5s"},
 }
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, None: 1.0}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
+_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(\w*)")
+# PostgreSQL's units: 1 kB has 1,024 bytes.
+_BYTES: Final = {"": 1, "B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+
+
+class ImpactLimits(NamedTuple):
+    """From where on it is an error that a table shuts others out; None is never.
+
+    ``large`` is the size in bytes of the table that is read or rewritten meanwhile. ``read`` and
+    ``write`` are the seconds that readers, and writers, were measured to wait.
+    """
+
+    large: int | None
+    read: float | None
+    write: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,7 @@ class Conf:
     wait: float
     apply_in_tests: bool
     contracts: Mapping[str, tuple[Path, ...]]
+    impact: ImpactLimits
 
     def folders(self, alias: str) -> tuple[Path, ...]:
         """Return the folders of a database alias. Raises CannotTell if none is set."""
@@ -106,6 +123,7 @@ def load() -> Conf:
         wait=_number("WAIT", values["WAIT"]),
         apply_in_tests=bool(values["APPLY_IN_TESTS"]),
         contracts=_paths("CONTRACTS", values["CONTRACTS"]),
+        impact=_impact(values["IMPACT"]),
     )
 
 
@@ -132,7 +150,8 @@ def separate_histories() -> frozenset[str]:
 class UnknownKey(NamedTuple):
     """A key that nobody knows: of the setting (``parent`` is ""), or of one of its dicts.
 
-    ``nearest`` is the most similar key that is known, or "".
+    ``nearest`` is the most similar key that is known, or "". ``is_database`` is True in a dict
+    whose keys are databases.
     """
 
     parent: str
@@ -141,14 +160,20 @@ class UnknownKey(NamedTuple):
     known: tuple[str, ...]
 
     @property
+    def is_database(self) -> bool:
+        """Whether the key should name a database."""
+        return self.parent in _PATHS
+
+    @property
     def fact(self) -> str:
         """What is wrong with the key."""
-        if self.parent:
+        if self.is_database:
             return (
                 f'{SETTING}["{self.parent}"] names a database "{self.key}", '
                 "which is not in DATABASES"
             )
-        return f'{SETTING} has a key "{self.key}", which the app does not know and would ignore'
+        place = f'{SETTING}["{self.parent}"]' if self.parent else SETTING
+        return f'{place} has a key "{self.key}", which the app does not know and would ignore'
 
     @property
     def hint(self) -> str:
@@ -163,11 +188,13 @@ def unknown_keys() -> dict[str, UnknownKey]:
 
 
 def unknown_names() -> list[UnknownKey]:
-    """Return these keys, and the databases in its dicts that the project does not have."""
+    """Return these keys, those of IMPACT, and databases that the project does not have."""
     values = _setting()
     parents = [parent for parent in _PATHS if isinstance(values.get(parent), Mapping)]
-    databases = (_unknown(parent, values[parent], sorted(connections)) for parent in parents)
-    return [*unknown_keys().values(), *(key for keys in databases for key in keys.values())]
+    inner = [_unknown(parent, values[parent], sorted(connections)) for parent in parents]
+    if isinstance(values.get("IMPACT"), Mapping):
+        inner.append(_unknown("IMPACT", values["IMPACT"], DEFAULTS["IMPACT"]))
+    return [*unknown_keys().values(), *(key for keys in inner for key in keys.values())]
 
 
 def _unknown(parent: str, keys: Iterable[Any], known: Iterable[str]) -> dict[str, UnknownKey]:
@@ -295,6 +322,46 @@ def _limit(key: str, value: Any) -> float | None:
             f'{SETTING}["{key}"] = {value!r} is not a time.', 'Write "5s", "500ms" or "2min".'
         )
     return limit or None
+
+
+def _impact(value: Any) -> ImpactLimits:
+    if not isinstance(value, Mapping):
+        raise CannotTell(
+            f'{SETTING}["IMPACT"] = {value!r} is not a dict.',
+            'Write "IMPACT": {"large": "1GB", "read": "1s", "write": "5s"}.',
+        )
+    limits = {**DEFAULTS["IMPACT"], **value}
+    large = _read_limit("large", limits["large"], _Quantity("size", _BYTES, "GB"))
+    read, write = (
+        _read_limit(key, limits[key], _Quantity("time", _SECONDS, "s")) for key in ("read", "write")
+    )
+    return ImpactLimits(None if large is None else int(large), read, write)
+
+
+class _Quantity(NamedTuple):
+    """A kind of quantity: its units with their factors, and the one that is meant without any."""
+
+    name: str
+    units: Mapping[str, float]
+    usual: str
+
+
+def _read_limit(key: str, value: Any, quantity: _Quantity) -> float | None:
+    """Return a limit of IMPACT, None for never; a unit that is unknown names the nearest."""
+    if value is None:
+        return None
+    match = _QUANTITY.fullmatch(str(value).strip())
+    factors = {unit.lower(): factor for unit, factor in quantity.units.items()}
+    if match and match[2].lower() in factors:
+        return float(match[1]) * factors[match[2].lower()]
+    number, unit = (match[1], match[2]) if match else ("1", "")
+    units = [unit for unit in quantity.units if unit]
+    by_letter = (known for known in units if known[0].lower() == unit[:1].lower())
+    near = nearest(unit, units) or next(by_letter, quantity.usual)
+    raise CannotTell(
+        f'{SETTING}["IMPACT"]["{key}"] = {value!r} is not a {quantity.name}.',
+        f'Did you mean "{number}{near}"? The units are {", ".join(units)}.',
+    )
 
 
 def _number(key: str, value: Any) -> float:

@@ -8,7 +8,7 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
 
-from migration_guard import checks
+from migration_guard import checks, conf
 from migration_guard.planning.max_migration import MAX_MIGRATION
 
 SQL = "SELECT 1;\n"
@@ -71,6 +71,9 @@ def test_checks_when_other_apps_are_asked_for_say_nothing(migrations):
         ({"WAIT": "5"}, "is not a number"),
         ({"DIRS": {"default": 5}}, "MIGRATION_GUARD"),
         ({"ENVIRONMENTS": 5}, "MIGRATION_GUARD"),
+        ({"IMPACT": "1GB"}, "MIGRATION_GUARD[\"IMPACT\"] = '1GB' is not a dict."),
+        ({"IMPACT": {"large": "big"}}, "[\"large\"] = 'big' is not a size."),
+        ({"IMPACT": {"read": True}}, '["read"] = True is not a time.'),
     ],
 )
 def test_e001_when_the_setting_cannot_be_read(settings, setting, message):
@@ -95,6 +98,52 @@ def test_e002_when_a_key_is_unknown_names_the_nearest(settings, key, hint):
     assert error.id == "migration_guard.E002"
     assert f'"{key}"' in error.msg
     assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("limits", "hint"),
+    [
+        ({"large": "1GiB"}, 'Did you mean "1GB"?'),
+        ({"large": "1.5 terabytes"}, 'Did you mean "1.5TB"?'),
+        ({"large": "-1GB"}, 'Did you mean "1GB"?'),
+        ({"read": "2 sec"}, 'Did you mean "2s"?'),
+        ({"write": "3 mins"}, 'Did you mean "3min"?'),
+        ({"write": "1 year"}, "The units are ms, s, min, h."),
+    ],
+)
+def test_e001_when_a_unit_of_impact_is_unknown_names_the_nearest(settings, limits, hint):
+    settings.MIGRATION_GUARD = {"IMPACT": limits}
+
+    (error,) = found()
+
+    assert error.id == "migration_guard.E001"
+    assert hint in error.hint
+
+
+def test_e002_when_a_key_of_impact_is_unknown_names_the_nearest(settings):
+    settings.MIGRATION_GUARD = {"IMPACT": {"lagre": "1GB"}}
+
+    (error,) = found()
+
+    assert error.id == "migration_guard.E002"
+    assert error.msg.startswith('MIGRATION_GUARD["IMPACT"] has a key "lagre"')
+    assert error.hint == 'Did you mean "large"?'
+
+
+@pytest.mark.parametrize(
+    ("limits", "values"),
+    [
+        ({}, (1 << 30, 1, 5)),
+        ({"large": "1.5 gb"}, (3 << 29, 1, 5)),
+        ({"large": 4096, "read": 2, "write": "1min"}, (4096, 2, 60)),
+        ({"large": None, "read": None, "write": "0"}, (None, None, 0)),
+        ({"read": "500ms"}, (1 << 30, 0.5, 5)),
+    ],
+)
+def test_limits_of_impact_when_set_stand_beside_the_defaults(settings, limits, values):
+    settings.MIGRATION_GUARD = {"IMPACT": limits}
+
+    assert conf.load().impact == values
 
 
 def test_e003_when_the_alias_is_not_in_databases_names_the_nearest(sound, settings):

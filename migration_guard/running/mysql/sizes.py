@@ -21,8 +21,8 @@ WHERE table_schema = DATABASE() AND table_type NOT IN ('VIEW', 'SEQUENCE', 'TEMP
 def read_sizes(connection: Connection) -> Sizes:
     """Return the sizes of the tables of the connection's database, partitions included."""
     tables = {
-        str(name): TableSize(*(None if number is None else int(number) for number in numbers))
-        for name, *numbers in connection.fetch(_TABLES)
+        str(name): TableSize(rows, None if size is None else int(size))
+        for name, rows, size in connection.fetch(_TABLES)
     }
     [(now,)] = connection.fetch("SELECT UTC_TIMESTAMP()")
     return Sizes(connection.vendor, now.replace(tzinfo=UTC), None, tables)
