@@ -1,0 +1,125 @@
+"""The words of the rules of impact: whom a table shuts out, because of what, and what helps."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Final
+
+from migration_guard.impact.closures import READERS, WRITERS, Cause, Closure
+from migration_guard.impact.sizes import UNKNOWN, TableSize
+from migration_guard.impact.trace import StatementTrace
+from migration_guard.sql.classify import words
+from migration_guard.sql.ddl import read_ddl
+
+_MOST: Final = 3  # tables, or statements, that a message names
+# Who waits, and what the message says of the others.
+_PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
+    READERS: ("readers and writers wait", ""),
+    WRITERS: ("writers wait", "; readers do not"),
+}
+# What to do instead, by the statement; "" for any other.
+_REMEDIES: Final[Mapping[str, Mapping[str, str]]] = {
+    "postgresql": {
+        "CREATE INDEX": "Use CREATE INDEX CONCURRENTLY, alone in a file with "
+        "-- guard: transaction = off.",
+        "ALTER TABLE": "Add a constraint NOT VALID and validate it in a later file; instead of "
+        "another type, add a column and fill it in batches.",
+        "": "Run it when nobody needs the table.",
+    },
+    "mysql": {
+        "ALTER TABLE": "Write the change so that ALGORITHM=INPLACE, LOCK=NONE is accepted, or copy "
+        "the table in the background.",
+        "": "Run it when nobody writes to the table.",
+    },
+    "sqlite": {"": "Run it when nobody needs the database."},
+}
+
+
+class ClosureText:
+    """The message and the hint of one closure; ``sizes`` has all of its tables."""
+
+    def __init__(self, closure: Closure, sizes: Mapping[str, TableSize], vendor: str) -> None:
+        self._closure = closure
+        self._sizes = sizes
+        self._vendor = vendor
+
+    @property
+    def message(self) -> str:
+        """Which tables are shut to whom, from when to when, and why."""
+        who, others = _PEOPLE[self._closure.rule]
+        return f"{self._tables()}: {who} {self._span()}{self._time()}{others}"
+
+    @property
+    def hint(self) -> str:
+        """What to do instead."""
+        closure = self._closure
+        later = [cause.trace.number for cause in closure.causes if cause.trace != closure.start]
+        parts = []
+        if len(later) < len(closure.causes):
+            remedies = _REMEDIES[self._vendor]
+            parts.append(remedies.get(self._head(closure.start), remedies[""]))
+        if later:
+            parts.append(
+                f"Move statement {later[0]} into a file of its own, so that the lock of statement "
+                f"{closure.start.number} is given back before."
+            )
+        parts.append(f"Or say when it may: -- guard: allow = {closure.rule}, REASON.")
+        return f"{' '.join(parts)} More: manage.py checksqlmigrations --explain {closure.rule}."
+
+    def _tables(self) -> str:
+        sizes = self._sizes
+        by_size = sorted(self._closure.tables, key=lambda name: (-(sizes[name].bytes or 0), name))
+        shown = [self._table(name) for name in by_size[:_MOST]]
+        more = len(by_size) - len(shown)
+        return f"{', '.join(shown)}{f' and {more} more' if more else ''}"
+
+    def _table(self, name: str) -> str:
+        size = self._sizes[name]
+        return name if size == UNKNOWN else f"{name} ({size})"
+
+    def _span(self) -> str:
+        closure = self._closure
+        start, end = closure.start, closure.end
+        own = [cause for cause in closure.causes if cause.trace == start]
+        if len(own) == len(closure.causes):
+            rest = "" if start == end else " and to the commit"
+            acts = f"{self._head(start)} {self._verbs(own)}"
+            return f"for all of statement {start.number} ({acts}){rest}"
+        return (
+            f"from statement {start.number} ({self._head(start)}) to the commit, while "
+            f"{self._later_acts()}"
+        )
+
+    def _later_acts(self) -> str:
+        by_statement = [
+            (trace, list(causes))
+            for trace, causes in groupby(self._closure.causes, key=lambda cause: cause.trace)
+        ]
+        start = self._closure.start
+        shown = [
+            f"statement {trace.number}{'' if trace == start else f' ({self._head(trace)})'} "
+            f"{self._verbs(causes)}"
+            for trace, causes in by_statement[:_MOST]
+        ]
+        more = len(by_statement) - len(shown)
+        return f"{', '.join(shown)}{f' and {more} more do so' if more else ''}"
+
+    def _verbs(self, causes: Sequence[Cause]) -> str:
+        shown = []
+        for cause in causes[:_MOST]:
+            verb = "rewrites" if cause.effect.rewrites else "reads"
+            name = cause.effect.table
+            is_known = name in self._closure.tables
+            same = "the table" if len(self._closure.tables) == 1 else name
+            shown.append(f"{verb} {same if is_known else self._table(name)}")
+        more = len(causes) - len(shown)
+        return f"{' and '.join(shown)}{f' and {more} more' if more else ''}"
+
+    def _time(self) -> str:
+        held = self._closure.held_ms
+        return f", {held / 1000:.1f} s as measured" if held is not None else ""
+
+    def _head(self, trace: StatementTrace) -> str:
+        ddl = read_ddl(trace.sql, self._vendor)
+        if ddl is not None and ddl.kind:
+            return f"{ddl.verb} {ddl.kind}"
+        return " ".join(words(trace.sql, self._vendor, 1)) or "it"

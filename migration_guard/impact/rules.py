@@ -1,0 +1,122 @@
+"""The two rules of impact: a lock shuts others out while a table is read or rewritten.
+
+Pure: traces, sizes and limits become problems. A lock is held to the end of its transaction, so
+that whatever a later statement of that transaction reads counts as well. Who only waits for an
+instant is no problem.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from migration_guard.conf import ImpactLimits
+from migration_guard.impact.closure_text import ClosureText
+from migration_guard.impact.closures import READERS, WRITERS, Cause, Closure
+from migration_guard.impact.sizes import UNKNOWN, Sizes, TableSize
+from migration_guard.impact.trace import Effect, StatementTrace
+from migration_guard.planning.files import MigrationFile
+from migration_guard.problems import Problem, Severity
+
+
+def find_closures(traces: Iterable[StatementTrace]) -> Iterator[Closure]:
+    """Yield the tables that are shut while a table is read or rewritten, in the order of traces."""
+    for _migration, statements in groupby(traces, key=lambda trace: trace.migration):
+        for transaction in _split_at_commits(statements):
+            yield from _closures_of(transaction)
+
+
+def find_problems(
+    traces: Iterable[StatementTrace],
+    files: Mapping[str, MigrationFile],
+    vendor: str,
+    limits: ImpactLimits,
+    sizes: Sizes | None = None,
+) -> list[Problem]:
+    """Return the problems that a file does not allow; an error from the limits on."""
+    look_up = sizes.of if sizes is not None else lambda _table: UNKNOWN
+    problems = []
+    for closure in find_closures(traces):
+        file = files.get(closure.start.migration)
+        if file is not None and closure.rule in file.directives.allow:
+            continue
+        tables = {table: look_up(table) for table in closure.all_tables}
+        text = ClosureText(closure, tables, vendor)
+        severity = Severity.ERROR if _is_error(closure, limits, tables) else Severity.WARNING
+        path, line = file.path if file is not None else None, closure.start.line or None
+        problems.append(Problem(closure.rule, text.message, text.hint, severity, path, line))
+    return problems
+
+
+def _split_at_commits(traces: Iterable[StatementTrace]) -> Iterator[list[StatementTrace]]:
+    transaction: list[StatementTrace] = []
+    for trace in traces:
+        transaction.append(trace)
+        if trace.commits:
+            yield transaction
+            transaction = []
+    if transaction:
+        yield transaction
+
+
+def _closures_of(transaction: Sequence[StatementTrace]) -> Iterator[Closure]:
+    """Yield the closures of a transaction, one for all tables that one statement shuts."""
+    total = len(transaction)
+    to_readers = _first_shut(transaction, lambda effect: effect.shuts_out_readers)
+    to_writers = _first_shut(transaction, lambda effect: effect.shuts_out_writers)
+    # What is shut to readers is shut to writers too, and both together are one problem.
+    spans = [
+        *((start, total, READERS, table) for table, start in to_readers.items()),
+        *(
+            (start, to_readers.get(table, total), WRITERS, table)
+            for table, start in to_writers.items()
+        ),
+    ]
+    for (start, end, rule), group in groupby(sorted(spans), key=lambda span: span[:3]):
+        tables = tuple(table for *_span, table in group)
+        if causes := _causes(transaction[start:end]):
+            held = _longest(transaction, rule, tables)
+            yield Closure(rule, transaction[start], transaction[-1], tables, causes, held)
+
+
+def _first_shut(
+    transaction: Sequence[StatementTrace], shuts_out: Callable[[Effect], bool]
+) -> dict[str, int]:
+    """Return the index of the first statement that shuts each table."""
+    first: dict[str, int] = {}
+    for index, trace in enumerate(transaction):
+        for effect in filter(shuts_out, trace.effects):
+            first.setdefault(effect.table, index)
+    return first
+
+
+def _longest(
+    transaction: Sequence[StatementTrace], rule: str, tables: Collection[str]
+) -> float | None:
+    """Return how long the tables were shut, in milliseconds; None where it was not measured."""
+    held = [
+        effect.held_ms
+        for trace in transaction
+        for effect in trace.effects
+        if effect.table in tables
+        and (effect.shuts_out_readers or (rule == WRITERS and effect.shuts_out_writers))
+        and effect.held_ms is not None
+    ]
+    return max(held, default=None)
+
+
+def _causes(traces: Sequence[StatementTrace]) -> tuple[Cause, ...]:
+    return tuple(
+        Cause(trace, effect)
+        for trace in traces
+        for effect in trace.effects
+        if effect.reads or effect.rewrites
+    )
+
+
+def _is_error(closure: Closure, limits: ImpactLimits, sizes: Mapping[str, TableSize]) -> bool:
+    limit = limits.read if closure.rule == READERS else limits.write
+    if limit is not None and closure.held_ms is not None and closure.held_ms >= limit * 1000:
+        return True
+    known = [sizes[cause.effect.table].bytes for cause in closure.causes]
+    return limits.large is not None and any(
+        size is not None and size >= limits.large for size in known
+    )
