@@ -28,6 +28,7 @@ class Vendor(NamedTuple):
     writer: str
     usage: str
     sizes: str
+    tracer: str
 
 
 VENDORS: Final = {
@@ -44,6 +45,7 @@ VENDORS: Final = {
         writer="migration_guard.squashing.postgresql.PostgreSQLWriter",
         usage="migration_guard.usage.postgresql.server.PostgreSQLServer",
         sizes=f"{_RUNNING}.postgresql.sizes.read_sizes",
+        tracer="migration_guard.impact.postgresql.tracer.PostgreSQLTracer",
     ),
     "sqlite": Vendor(
         "SQLite",
@@ -58,6 +60,7 @@ VENDORS: Final = {
         writer="migration_guard.squashing.sqlite.SQLiteWriter",
         usage="migration_guard.usage.sqlite.SQLiteServer",
         sizes=f"{_RUNNING}.sqlite.sizes.read_sizes",
+        tracer="migration_guard.impact.sqlite.SQLiteTracer",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",
@@ -72,6 +75,7 @@ VENDORS: Final = {
         writer="migration_guard.squashing.mysql.MySQLWriter",
         usage="migration_guard.usage.mysql.MySQLServer",
         sizes=f"{_RUNNING}.mysql.sizes.read_sizes",
+        tracer="",
     ),
 }
 

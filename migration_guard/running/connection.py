@@ -22,6 +22,7 @@ from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.facts import Facts, OtherHistory, TableShape
 from migration_guard.running.limits import Limits, StatementLimit
 from migration_guard.running.remedies import FailedFile
+from migration_guard.running.tracer import Tracer
 from migration_guard.running.wrapper_copy import copy_wrapper
 from migration_guard.sql.statements import Statement
 
@@ -36,6 +37,8 @@ class Connection(ABC):
 
     # Whether the session lasts from one transaction to the next; a pooler may end it.
     keeps_session = True
+    # Watches the statements of the migration that runs now, if it is traced.
+    tracer: Tracer | None = None
     # What to do about a connection that cannot be made, and about a step that is refused.
     _connect_remedy: ClassVar = (
         "Check that the server runs, and host, port, user and password in DATABASES."
@@ -216,10 +219,11 @@ class Connection(ABC):
         after: Answer = lambda _rows: None,
     ) -> None:
         """Run the statements of ``unit`` in order; raise StatementError for the one that fails."""
+        execute = self.execute if self.tracer is None else self.tracer.execute
         for statement in unit.statements:
             before(statement)
             with self.failing(statement):
-                rows = self.execute(statement, source)
+                rows = execute(statement, source)
             after(rows)
 
     @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from migration_guard.impact.trace import StatementTrace
 from migration_guard.planning.files import MigrationFile
 
 
@@ -84,6 +85,13 @@ class Cleared(NamedTuple):
     ids: tuple[str, ...]
 
 
+class Traced(NamedTuple):
+    """What the statements of a migration that was applied did to tables."""
+
+    id: str
+    traces: tuple[StatementTrace, ...]
+
+
 Event = (
     Waiting
     | Started
@@ -95,5 +103,6 @@ Event = (
     | Recorded
     | Retrying
     | Cleared
+    | Traced
 )
 Observer = Callable[[Event], None]

@@ -5,6 +5,7 @@ happens on the way. A partial failure is a value: what was applied, and what fai
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS
@@ -38,6 +39,7 @@ from migration_guard.running.options import Options
 from migration_guard.running.progress import Progress
 from migration_guard.running.survey import Survey
 from migration_guard.running.task import AppliedByAnotherError, HistoryChangedError, Task
+from migration_guard.running.tracer import Tracer, tracer_on
 
 
 def look(alias: str = DEFAULT_DB_ALIAS, options: Options = Options()) -> Outcome:
@@ -71,6 +73,7 @@ class _Run:
         self.interrupted: tuple[Script | None, Outlook | None] = (None, None)
         self.lock: RunLock
         self.has_migrated = False
+        self.tracer: Tracer | None = None
 
     def look(self) -> Outcome:
         return self._guard(self._look)
@@ -169,6 +172,7 @@ class _Run:
         Every round gets further than the one before, so the rounds come to an end.
         """
         progress = Progress()
+        self.tracer = tracer_on(survey.connection, self.options.trace)
         while True:
             survey.stop_at(survey.outcome.problems)
             steps = survey.find_steps()
@@ -202,17 +206,25 @@ class _Run:
             yield DjangoStep(())  # ``migrate`` sends its signals where nothing is pending, too
 
     def _migrate(self, survey: Survey, step: DjangoStep, lock: HeldLock) -> None:
+        tracer = self.tracer
+
         def observe(name: str, is_applied: bool) -> None:
             if is_applied:
                 survey.applied.append(name)
                 self.observe(events.DjangoApplied(name))
+                if tracer is not None:
+                    tracer.end()
+                    tracer.commit()
+                self._tell_traces(name)
             else:
                 lock.check()  # Django's migrations have no claim
                 self.observe(events.DjangoStarted(name))
+                self._start_trace(name, None)
 
         self.has_migrated = True
         survey.connection.renew()
-        run_step(survey.connection, step, survey.conf.lock_timeout, survey.applied, observe)
+        with tracer.watch_django() if tracer is not None else nullcontext():
+            run_step(survey.connection, step, survey.conf.lock_timeout, survey.applied, observe)
         survey.connection.renew()
 
     def _apply(self, survey: Survey, planned: Planned, script: Script) -> bool:
@@ -221,6 +233,7 @@ class _Run:
         self.current = planned.id
         self.observe(events.Started(planned.id, entry.done if entry else 0, script.total))
         task = self._task(survey, planned, script)
+        survey.connection.tracer = self._start_trace(planned.id, script)
         try:
             # An entry of the journal that an earlier run left must be closed.
             if entry is not None or is_journaled(script, survey.connection.vendor):
@@ -239,13 +252,27 @@ class _Run:
             raise failures.migration_failure(
                 survey.connection, script, error, outlook, survey.applied
             ) from error
+        finally:
+            survey.connection.tracer = None
         self.last = done.applied_at
         survey.applied.append(planned.id)
         self.observe(events.Applied(planned.id, done.applied_at, done.duration_ms, script.file))
+        self._tell_traces(planned.id)
         acts.follow_move(survey, script)
         if done.cleared:
             self.observe(events.Cleared(planned.id, done.cleared))
         return bool(done.cleared)
+
+    def _start_trace(self, name: str, script: Script | None) -> Tracer | None:
+        """Watch a migration if that was asked for."""
+        if self.tracer is None or not self.tracer.request.covers(name):
+            return None
+        self.tracer.start(name, script)
+        return self.tracer
+
+    def _tell_traces(self, name: str) -> None:
+        if self.tracer is not None and self.tracer.request.covers(name):
+            self.observe(events.Traced(name, self.tracer.take()))
 
     def _task(self, survey: Survey, planned: Planned, script: Script) -> Task:
         connection, total = survey.connection, len(script.source)

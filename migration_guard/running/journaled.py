@@ -192,7 +192,7 @@ class _Run:
         self._run_alone(unit)
 
     def _run_in_transaction(self, unit: Unit) -> None:
-        digest, done = self._digest.copy(), self._done
+        digest, done, tracer = self._digest.copy(), self._done, self.connection.tracer
         with self.connection.failing():
             outlives = self.work.outlives_rollback(unit)
         if outlives:
@@ -206,15 +206,23 @@ class _Run:
                     self._lock_entry()
             with self.connection.failing():
                 before = self._ids()
+                if tracer is not None and unit.modes is not None:
+                    tracer.begin()  # within, it would take the snapshot
                 self.work.begin(unit)
+                if tracer is not None and unit.modes is None:
+                    tracer.begin()
             self.work.run(unit, self.file.text, self.task.step)
             with self.connection.failing():
+                if tracer is not None:
+                    tracer.end()
                 self._cleared += self._check_changes(self.work.changes(), before)
                 self._count_row(unit)
                 if unit.modes is not None and unit.last == self.task.script.total:
                     self._recorded = self._record()
                 with self.connection.committing():
                     self.connection.commit()
+            if tracer is not None:
+                tracer.commit()
         except BaseException as error:
             self._digest, self._done = digest, done
             with suppress(Exception):

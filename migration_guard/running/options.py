@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.one_order import Step
+from migration_guard.running.tracer import TraceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Options:
     over both kinds of migrations. ``files`` run in place of those of the folders, and ``steps`` in
     place of the one order. ``accept_edit`` are ids whose text may differ from what the
     other tool ran, for a ``reason``. With ``only``, nothing else runs: ids, and ``app.name``.
+    With ``trace``, the observer gets what the statements of migrations did to tables.
     """
 
     target: int | None = None
@@ -34,6 +36,7 @@ class Options:
     accept_edit: tuple[str, ...] = ()
     reason: str = ""
     only: frozenset[str] | None = None
+    trace: TraceRequest | None = None
 
     @property
     def marks(self) -> bool:

@@ -27,13 +27,17 @@ def apply(task: Task) -> Done:
 
 
 def _attempt(task: Task, transaction: MigrationTransaction) -> Done:
+    tracer = task.connection.tracer
     try:
         with task.connection.failing():
             done = _work(task, transaction)
         _commit(task, transaction)
+        if tracer is not None:
+            tracer.commit()
     except StatementError as error:
+        is_fault_of_tracer = tracer is not None and tracer.is_at_fault()
         transaction.rollback()
-        if transaction.is_ours_to_retry(error):
+        if transaction.is_ours_to_retry(error) or is_fault_of_tracer:
             return _attempt(task, transaction)
         # A duplicate is the claim, unless it was a deferred constraint of the file's own.
         is_claim = error.kind is Kind.DUPLICATE and error.statement is None
@@ -54,7 +58,12 @@ def _work(task: Task, transaction: MigrationTransaction) -> Done:
     transaction.open(limits, together=script.small and not task.stepwise)
     transaction.claim(script.file, task.fingerprint, task.environment)
     before = history.ids() if reads_history(script) else set()
+    tracer = task.connection.tracer
+    if tracer is not None:
+        tracer.begin()
     transaction.run(script, task.step)
+    if tracer is not None:
+        tracer.end()
     completed = transaction.complete(script.file.id, task.after)
     if completed is None:
         raise HistoryChangedError(_CLAIM_GONE)

@@ -38,7 +38,7 @@ from migration_guard.running.postgresql import (
     unread_rows,
 )
 from migration_guard.running.postgresql.facts import can_look_for_client, fetch_facts
-from migration_guard.running.postgresql.pipeline import Pipeline, Prepared
+from migration_guard.running.postgresql.pipeline import Command, Pipeline, Prepared
 from migration_guard.running.postgresql.pooler import Pooling
 from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import index_if_missing
@@ -251,9 +251,12 @@ class PostgreSQLConnection(Connection):
         if self.pipeline is None:
             rows = self.fetch(sql, params)
             return lambda: rows
+        return partial(self.pipeline.rows, self.add_prepared(self.pipeline, sql, params))
+
+    def add_prepared(self, pipeline: Pipeline, sql: str, params: Sequence[Any] = ()) -> Command:
+        """Let a statement wait in a pipeline, prepared where the session is surely this one."""
         prepares = self.may_prepare and self.pooling is Pooling.DIRECT
-        add = self.pipeline.add_prepared if prepares else self.pipeline.add
-        return partial(self.pipeline.rows, add(sql, params))
+        return (pipeline.add_prepared if prepares else pipeline.add)(sql, params)
 
     def flush(self) -> None:
         """Send what waits; the error names the statement that failed."""

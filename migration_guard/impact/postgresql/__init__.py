@@ -1,0 +1,1 @@
+"""PostgreSQL: the locks of a session, as it and others see them."""

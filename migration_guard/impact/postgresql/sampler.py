@@ -1,0 +1,106 @@
+"""Looking at a statement that commits by itself, from another connection, while it runs.
+
+Not from the run lock's: its transaction stays open, and CREATE INDEX CONCURRENTLY would wait for it
+if it looked while a query there has a snapshot. In a throwaway database this is of use: there the
+statement waits for the first look. Source: PostgreSQL manual, "Building Indexes Concurrently".
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Final
+
+import psycopg
+from django.db import DatabaseError
+
+from migration_guard.impact.postgresql import queries
+from migration_guard.impact.postgresql.queries import Look, Relation
+
+# In seconds: without a pause at first, since most statements are short.
+_EAGER: Final = 0.1
+_PAUSE: Final = 0.05
+
+
+class Samples:
+    """What was seen of a statement; ``unknown`` says why it was not looked at to its end."""
+
+    def __init__(self) -> None:
+        self.start: Look | None = None
+        self.before: dict[int, Relation] = {}
+        self.looks: list[Look] = []
+        self.after: dict[int, Relation] = {}
+        self.unknown = ""
+
+
+@contextmanager
+def sample(connection: Any, pid: int, *, is_awaited: bool) -> Iterator[Samples]:
+    """Look at the locks of the session ``pid`` again and again while the block runs.
+
+    ``is_awaited`` lets a statement wait that waits for snapshots, until it was seen.
+    """
+    samples = Samples()
+    with ExitStack() as stack:
+        try:
+            driver = stack.enter_context(connection.another()).driver
+            if is_awaited:
+                driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            samples.start, samples.before = queries.read_inventory(
+                _fetch(driver, queries.INVENTORY)
+            )
+        except (psycopg.Error, DatabaseError) as error:
+            samples.unknown = f"no second connection could look: {str(error).strip()}"
+        else:
+            _look_once(driver, pid, samples)  # the server plans the query now
+            stop = threading.Event()
+            thread = threading.Thread(
+                target=_look,
+                args=(driver, pid, samples, stop),
+                name="migration_guard trace",
+                daemon=True,
+            )
+            thread.start()
+            stack.callback(_end, driver, samples, stop, thread)
+        yield samples
+
+
+def _look(driver: Any, pid: int, samples: Samples, stop: threading.Event) -> None:
+    eager_until = time.monotonic() + _EAGER
+    while not samples.unknown and not stop.wait(0 if time.monotonic() < eager_until else _PAUSE):
+        _look_once(driver, pid, samples)
+        if any(look.relations for look in samples.looks) or time.monotonic() > eager_until:
+            _let_go(driver)
+    _let_go(driver)
+
+
+def _let_go(driver: Any) -> None:
+    """End the transaction whose snapshot a statement waits for."""
+    with suppress(psycopg.Error):
+        driver.rollback()
+
+
+def _end(driver: Any, samples: Samples, stop: threading.Event, thread: threading.Thread) -> None:
+    stop.set()
+    thread.join()
+    try:
+        samples.after = queries.read_inventory(_fetch(driver, queries.INVENTORY))[1]
+    except psycopg.Error as error:
+        samples.unknown = samples.unknown or _explain(error)
+
+
+def _look_once(driver: Any, pid: int, samples: Samples) -> None:
+    try:
+        look = queries.read_look(_fetch(driver, queries.look_at(pid)))
+    except psycopg.Error as error:
+        samples.unknown = _explain(error)
+    else:
+        samples.looks.append(look)
+
+
+def _explain(error: Exception) -> str:
+    return f"looking from another connection failed: {str(error).strip()}"
+
+
+def _fetch(driver: Any, sql: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = psycopg.Cursor(driver).execute(sql, prepare=True).fetchone() or ()
+    return row

@@ -1,0 +1,333 @@
+"""PostgreSQL: one look at the session's own locks after each statement of a migration.
+
+Within a transaction the server keeps every lock to the end, so a look behind each statement misses
+none but those that the statement gave back itself. Sources: PostgreSQL manual, "pg_locks",
+"Table-Level Locks", "SAVEPOINT".
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import perf_counter
+from typing import Any, Final, NamedTuple, cast
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from migration_guard.impact.postgresql import queries
+from migration_guard.impact.postgresql.effects import NAMED, Known, Transaction, merge_samples
+from migration_guard.impact.postgresql.queries import Look, Relation
+from migration_guard.impact.postgresql.sampler import Samples, sample
+from migration_guard.impact.trace import Effect, StatementTrace
+from migration_guard.planning.history_rows import OWN_TABLES
+from migration_guard.planning.scripts import Script
+from migration_guard.running.postgresql.connection import PostgreSQLConnection
+from migration_guard.running.postgresql.pipeline import Command, Pipeline
+from migration_guard.running.postgresql.pooler import Pooling
+from migration_guard.running.tracer import Tracer
+from migration_guard.sql.classify import is_session, show_statement
+from migration_guard.sql.excerpt import shorten
+from migration_guard.sql.statements import Statement
+
+_SHOWN: Final = 200  # characters of a statement
+_NOT_COUNTED: Final = "track_counts is off, so what it reads was not seen"
+_GUARD: Final = "migration_guard_look"
+_OWN: Final = {queries.INVENTORY, queries.LOOK, queries.CLOCK}
+Answer = Callable[[], tuple[Any, ...]]  # raises _UnseenError
+
+
+class _UnseenError(Exception):
+    """A look that was not answered; the transaction goes on."""
+
+
+class _Place(NamedTuple):
+    """A statement of a file, or of Django's."""
+
+    number: int
+    line: int
+    text: str
+
+
+class _Open:
+    """A transaction that is not committed yet: its answers are read at its end."""
+
+    def __init__(self, inventory: Answer, pipeline: Pipeline | None) -> None:
+        self.inventory = inventory
+        self.pipeline = pipeline
+        self.commands: list[Command] = []
+        self.looks: list[tuple[_Place, Answer]] = []
+        self.clock: Answer | None = None
+
+
+class PostgreSQLTracer(Tracer):
+    """Traces by ``pg_locks``, the files of tables and the session's counters."""
+
+    _connection: PostgreSQLConnection
+
+    def __init__(self, connection: Any, request: Any) -> None:
+        super().__init__(connection, request)
+        self._name = ""
+        self._script: Script | None = None
+        self._count = 0  # of Django's statements
+        self._open: _Open | None = None
+        self._traces: list[StatementTrace] = []
+        self._unknown = ""  # why this migration is not traced any more
+        self._made: set[int] = set()  # by the migrations that were traced
+
+    def start(self, name: str, script: Script | None) -> None:
+        """Watch a migration from now on."""
+        self._name, self._script, self._count = name, script, 0
+        self._open, self._traces, self._unknown = None, [], ""
+
+    def take(self) -> tuple[StatementTrace, ...]:
+        """Return what was seen, and forget it."""
+        traces, self._traces, self._name = tuple(self._traces), [], ""
+        return traces
+
+    # -- a transaction
+
+    def begin(self) -> None:
+        """Read the relations; their counters begin anew where no transaction is open yet."""
+        pipeline = self._connection.pipeline
+        if pipeline is None and not self._is_in_transaction:
+            with suppress(psycopg.Error):
+                psycopg.Cursor(self._connection.driver).execute(queries.FLUSH)
+        opened = _Open(_unseen(self._unknown), pipeline)
+        opened.inventory = self._ask(queries.INVENTORY, opened)
+        self._open = opened
+
+    def execute(self, statement: Statement, source: str) -> int | None:
+        """Run a statement and look."""
+        opened = self._open
+        if opened is None or not (opened.pipeline or self._is_in_transaction):
+            self._open = None
+            return self._execute_alone(statement, source)
+        rows = self._connection.execute(statement, source)
+        opened.looks.append((self._place_of(statement), self._ask(queries.LOOK, opened)))
+        return rows
+
+    def end(self) -> None:
+        """Ask for the time."""
+        if self._open is not None:
+            self._open.clock = self._ask(queries.CLOCK, self._open)
+
+    def commit(self) -> None:
+        """Turn the answers into traces."""
+        opened, self._open = self._open, None
+        if opened is None or not opened.looks:
+            return
+        try:
+            self._traces += self._read(opened)
+        except _UnseenError as error:
+            places = [place for place, _look in opened.looks]
+            self._traces += _end(self._trace(place, unknown=str(error)) for place in places)
+
+    def is_at_fault(self) -> bool:
+        """Return whether a look failed within a pipeline, which ends the transaction."""
+        opened = self._open
+        stopped = opened.pipeline.stopped_at if opened and opened.pipeline else None
+        if opened is None or stopped is None or self._unknown:
+            return False
+        is_own: bool = stopped in opened.commands or (stopped.prepares or ("",))[0] in _OWN
+        if is_own:
+            message = stopped.result.error_message if stopped.result is not None else b""
+            self._unknown = _explain(message.decode(errors="replace"))
+        return is_own
+
+    def _read(self, opened: _Open) -> list[StatementTrace]:
+        """Return the traces of a transaction; raise _UnseenError where a look has no answer."""
+        start, inventory = queries.read_inventory(opened.inventory())
+        transaction = Transaction(self._know(inventory), start)
+        end = queries.read_look(opened.clock()) if opened.clock is not None else None
+        seen: list[tuple[_Place, Look, float, list[tuple[int, Effect]]]] = []
+        for place, answer in opened.looks:
+            look = queries.read_look(answer())
+            self._note_made(look, inventory)
+            seen.append((place, look, *transaction.add(look)))
+        # Without rows, the time that reading takes says nothing.
+        measures = self.request.measures and (transaction.has_read_data or not transaction.has_read)
+        ended = end.started if end is not None and measures else None
+        return _end(
+            self._trace(
+                place,
+                own_ms if measures else None,
+                tuple(
+                    effect._replace(held_ms=(ended - taken) / 1000 if ended is not None else None)
+                    for taken, effect in effects
+                ),
+                unknown="" if look.counts else _NOT_COUNTED,
+            )
+            for place, look, own_ms, effects in seen
+        )
+
+    # -- a look
+
+    @property
+    def _is_in_transaction(self) -> bool:
+        return self._connection.driver.info.transaction_status == TransactionStatus.INTRANS
+
+    def _ask(self, sql: str, opened: _Open) -> Answer:
+        """Send a query with what waits, or by itself; return what reads its answer."""
+        if self._unknown:
+            return _unseen(self._unknown)
+        pipeline = opened.pipeline
+        if pipeline is None:
+            return self._ask_guarded(sql)
+        command = self._connection.add_prepared(pipeline, sql)
+        opened.commands.append(command)
+        return lambda: pipeline.rows(command)[0]
+
+    def _ask_guarded(self, sql: str) -> Answer:
+        """Ask so that an error does not end the transaction."""
+        driver = self._connection.driver
+        is_open = self._is_in_transaction
+        message = f"SAVEPOINT {_GUARD}; {sql}; RELEASE SAVEPOINT {_GUARD}" if is_open else sql
+        cursor = psycopg.Cursor(driver)
+        try:
+            with self._connection.closing_on_signal():
+                cursor.execute(message.encode(), prepare=False)
+            if is_open:
+                cursor.nextset()
+            row = cursor.fetchone() or ()
+        except psycopg.Error as error:
+            if is_open:
+                with suppress(psycopg.Error):
+                    back = f"ROLLBACK TO SAVEPOINT {_GUARD}; RELEASE SAVEPOINT {_GUARD}"
+                    psycopg.Cursor(driver).execute(back.encode())
+            return _unseen(_explain(str(error)))
+        return lambda: row
+
+    # -- what commits by itself
+
+    def _execute_alone(self, statement: Statement, source: str) -> int | None:
+        connection = self._connection
+        if self._unknown or is_session(statement.text, connection.vendor):
+            return connection.execute(statement, source)
+        with self._sample(self._place_of(statement)):
+            return connection.execute(statement, source)
+
+    @contextmanager
+    def _sample(self, place: _Place) -> Iterator[None]:
+        """Trace a statement by what another connection sees of it."""
+        connection = self._connection
+        if connection.pooling is Pooling.TRANSACTION:
+            yield
+            why = "a pooler chooses its session, so no other connection could look"
+            self._traces.append(self._trace(place, unknown=why)._replace(commits=True))
+            return
+        is_awaited = not self.request.measures and self._waits_without_limit()
+        with sample(connection, connection.pid, is_awaited=is_awaited) as samples:
+            before = perf_counter()
+            yield
+            own_ms = (perf_counter() - before) * 1000
+        self._traces.append(self._read_samples(place, samples, own_ms))
+
+    def _waits_without_limit(self) -> bool:
+        """Return whether a statement may wait for the sampler, and no time-out ends it."""
+        with suppress(psycopg.Error):
+            limits = self._connection.fetch(
+                "SELECT pg_catalog.current_setting('lock_timeout'), "
+                "pg_catalog.current_setting('statement_timeout')"
+            )
+            return limits == [("0", "0")]
+        return False
+
+    def _read_samples(self, place: _Place, samples: Samples, own_ms: float) -> StatementTrace:
+        unknown, has_data = samples.unknown, False
+        effects: tuple[Effect, ...] = ()
+        if samples.start is not None and samples.looks and samples.after:
+            merged = merge_samples(samples.looks, samples.before, samples.after)
+            transaction = Transaction(self._know(samples.before), samples.start)
+            _own, seen = transaction.add(merged, is_sampled=True)
+            effects = tuple(effect for _taken, effect in seen)
+            has_data = transaction.has_read_data or not transaction.has_read
+            self._made.update(samples.after.keys() - samples.before.keys())
+        if not effects and not unknown:
+            unknown = "it held no lock at a moment when another connection looked"
+        measured = own_ms if self.request.measures and has_data else None
+        trace = self._trace(place, measured, effects, unknown=unknown)
+        return trace._replace(is_sampled=True, commits=True)
+
+    # -- Django
+
+    @contextmanager
+    def watch_django(self) -> Iterator[None]:
+        """Look at each statement that Django sends in the block."""
+
+        def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            self._count += 1
+            place = _Place(self._count, 0, str(sql))
+            if not self._name or not context["connection"].in_atomic_block:
+                if not self._name or is_session(place.text, self._connection.vendor):
+                    return execute(sql, params, many, context)
+                self.end()
+                self.commit()
+                with self._sample(place):
+                    return execute(sql, params, many, context)
+            if self._open is None:
+                self.begin()
+            answer = execute(sql, params, many, context)
+            opened = cast(_Open, self._open)
+            opened.looks.append((place, self._ask(queries.LOOK, opened)))
+            return answer
+
+        with self._connection.wrapper.execute_wrapper(look):
+            yield
+
+    # -- helpers
+
+    def _place_of(self, statement: Statement) -> _Place:
+        number = self._script.number_of(statement) if self._script is not None else 0
+        return _Place(number, statement.line, statement.text)
+
+    def _trace(
+        self,
+        place: _Place,
+        own_ms: float | None = None,
+        effects: tuple[Effect, ...] = (),
+        *,
+        unknown: str = "",
+    ) -> StatementTrace:
+        text = shorten(show_statement(place.text, self._connection.vendor), _SHOWN)
+        return StatementTrace(
+            self._name, place.number, place.line, text, own_ms, effects, unknown=unknown
+        )
+
+    def _know(self, inventory: dict[int, Relation]) -> Known:
+        """Return the relations that are not the app's own, nor made by what was traced."""
+        relations: dict[int, Relation] = {}
+        for oid, relation in inventory.items():
+            table = inventory.get(relation.table)
+            if table is not None and table.kind == "t":  # an index of a table's large values
+                relation = relation._replace(table=table.table)  # noqa: PLW2901
+            if oid not in self._made:
+                relations[oid] = relation
+        schema = self._connection.schema
+        names = {
+            oid: relation.name
+            if relation.schema == schema
+            else f"{relation.schema}.{relation.name}"
+            for oid, relation in relations.items()
+            if relation.kind in NAMED
+            and not (relation.schema == schema and relation.name in OWN_TABLES)
+        }
+        return Known(relations, names)
+
+    def _note_made(self, look: Look, inventory: dict[int, Relation]) -> None:
+        self._made.update(lock.oid for lock in look.relations if lock.oid not in inventory)
+
+
+def _unseen(why: str) -> Answer:
+    def answer() -> tuple[Any, ...]:
+        raise _UnseenError(why)
+
+    return answer
+
+
+def _explain(message: str) -> str:
+    return f"the look at its locks failed: {message.strip().splitlines()[0] if message else ''}"
+
+
+def _end(traces: Any) -> list[StatementTrace]:
+    """Return the traces of a transaction, the last of which commits."""
+    *before, last = traces
+    return [*before, last._replace(commits=True)]

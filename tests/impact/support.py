@@ -1,0 +1,32 @@
+"""Run migrations with a trace, and write it down shortly."""
+
+from collections.abc import Iterable
+
+from migration_guard.impact.trace import Effect, StatementTrace
+from migration_guard.results import Outcome
+from migration_guard.running import events, executor
+from migration_guard.running.options import Options
+from migration_guard.running.tracer import TraceRequest
+
+
+def run_traced(*, measures: bool = True, **options: object) -> tuple[Outcome, list[StatementTrace]]:
+    """Run what is pending; return the outcome and what was seen of each statement."""
+    traces: list[StatementTrace] = []
+
+    def observe(event: events.Event) -> None:
+        if isinstance(event, events.Traced):
+            traces.extend(event.traces)
+
+    run_options = Options(trace=TraceRequest(measures=measures), **options)  # type: ignore[arg-type]
+    return executor.run(options=run_options, observe=observe), traces
+
+
+def describe(effect: Effect) -> str:
+    """Return the lock of an effect, and what was read or rewritten."""
+    acts = [("rewrites", effect.rewrites), ("reads", effect.reads and not effect.rewrites)]
+    return ", ".join([effect.mode, *(word for word, is_done in acts if is_done)])
+
+
+def effects_of(traces: Iterable[StatementTrace]) -> dict[str, str]:
+    """Return by table what the last of these statements that touched it did."""
+    return {effect.table: describe(effect) for trace in traces for effect in trace.effects}
