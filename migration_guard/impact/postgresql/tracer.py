@@ -163,7 +163,8 @@ class PostgreSQLTracer(Tracer):
 
     @property
     def _is_in_transaction(self) -> bool:
-        return self._connection.driver.info.transaction_status == TransactionStatus.INTRANS
+        status: TransactionStatus = self._connection.driver.info.transaction_status
+        return status is TransactionStatus.INTRANS
 
     def _ask(self, sql: str, opened: _Open) -> Answer:
         """Send a query with what waits, or by itself; return what reads its answer."""
