@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from migration_guard.exceptions import GuardError
 from migration_guard.planning.foreign_tables import names_beside, names_of
@@ -67,6 +67,17 @@ class TakenOver(NamedTuple):
     not_built: GuardError | None = None
 
 
+class Impact(NamedTuple):
+    """What traced statements did to tables: for people, and as JSON has it.
+
+    ``failing`` is the number of problems that are errors.
+    """
+
+    text: str
+    fields: Mapping[str, Any]
+    failing: int = 0
+
+
 class Outcome(NamedTuple):
     """What a run did, or what it would do.
 
@@ -74,7 +85,8 @@ class Outcome(NamedTuple):
     in order of time. ``stamp`` is the environment that the database counts as, None
     before its first run; ``stamped`` is the stamp that this run wrote. ``steps`` is what a run over
     both kinds of migrations carries out, None for a run of the SQL ones alone. ``adoptions`` has
-    what --adopt records, one for each table.
+    what --adopt records, one for each table. ``impact`` is None
+    unless statements were traced.
     ``error`` ended the run early.
     """
 
@@ -90,6 +102,7 @@ class Outcome(NamedTuple):
     stamped: Stamped | None = None
     steps: tuple[Step, ...] | None = None
     adoptions: tuple[Adoption, ...] = ()
+    impact: Impact | None = None
 
     @property
     def to_run(self) -> list[Planned]:
@@ -302,7 +315,7 @@ class Checked(NamedTuple):
     ``migrations`` is the plan that the hints use, or None. ``error`` is the reason why nothing was
     checked. Unknown assertions make the check fail unless ``allow_unknown``. ``fresh`` is the
     fresh database that was checked; with ``drift`` or ``upgrade``, the one that was compared with.
-    ``replay`` is None unless a history was replayed.
+    ``replay`` is None unless a history was replayed. ``impact`` is that of an outcome.
     """
 
     database: str
@@ -315,6 +328,7 @@ class Checked(NamedTuple):
     drift: bool = False
     upgrade: Upgrade | None = None
     replay: Replay | None = None
+    impact: Impact | None = None
 
     @property
     def assertions(self) -> tuple[Assertion, ...]:
@@ -351,7 +365,7 @@ class Checked(NamedTuple):
         """The exit code: 0 if all is kept, 1 if violated, 2 if it could not find out."""
         if self.error is not None:
             return self.error.returncode
-        if self.violations:
+        if self.violations or (self.impact is not None and self.impact.failing):
             return 1
         return 2 if self.examination is None or (self.unknown and not self.allow_unknown) else 0
 

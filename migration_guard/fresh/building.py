@@ -18,6 +18,7 @@ from migration_guard.running import events, executor
 from migration_guard.running.django_failures import DjangoFailed
 from migration_guard.running.failures import Interrupted, MigrationFailed
 from migration_guard.running.options import Options
+from migration_guard.running.tracer import TraceRequest
 
 # It is called after each migration with the name, and with the file of an SQL migration.
 Watch: TypeAlias = Callable[[str, MigrationFile | None], None]
@@ -49,7 +50,8 @@ class BuildOptions:
 
     ``files`` and ``steps`` are those of ``running.options``: another order, or other SQL.
     With ``only``, no other migration runs: ids, and Django's as ``app.name``.
-    ``target`` leaves out the SQL migrations above that number, and what needs them.
+    ``target`` leaves out the SQL migrations above that number, and what needs them. ``trace`` is
+    that of ``running.options``.
     """
 
     alias: str
@@ -61,6 +63,7 @@ class BuildOptions:
     steps: tuple[Step, ...] | None = None
     only: frozenset[str] | None = None
     target: int | None = None
+    trace: TraceRequest | None = None
 
 
 def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...]]:
@@ -88,6 +91,7 @@ def build(options: BuildOptions) -> tuple[tuple[str, ...], tuple[HistoryRow, ...
         steps=options.steps,
         only=options.only,
         target=options.target,
+        trace=options.trace,
     )
     outcome = executor.run(options.alias, run_options, observe)
     if isinstance(outcome.error, Interrupted):

@@ -30,6 +30,7 @@ from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Checked, Examination, FreshDatabase
 from migration_guard.running import connecting, events
 from migration_guard.running.recorded import Recorded, read_recorded
+from migration_guard.running.tracer import TraceRequest
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 from migration_guard.usage.check import UsageCheck
@@ -43,7 +44,8 @@ class FreshCheck:
     ``environment`` is that of the fresh database. None stands for the setting; for drift, for the
     stamp of the configured database. ``ignore`` has patterns of names that may differ. With
     ``only_applied``, what is pending in the configured database is left out of the fresh one.
-    ``usage`` are statements that the fresh database must not break, None for none.
+    ``usage`` are statements that the fresh database must not break, None for none. ``trace`` says
+    which migrations to trace while it is built.
     """
 
     alias: str
@@ -57,6 +59,7 @@ class FreshCheck:
     allow_unknown: bool = False
     only_applied: bool = False
     usage: UsageCheck | None = None
+    trace: TraceRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,9 @@ def _build(
     observe: events.Observer,
     only: frozenset[str] | None,
 ) -> FreshDatabase:
-    options = BuildOptions(request.alias, environment, observe=observe, only=only)
+    options = BuildOptions(
+        request.alias, environment, observe=observe, only=only, trace=request.trace
+    )
     try:
         if not request.timeline:
             django, rows = building.build(options)

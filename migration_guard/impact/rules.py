@@ -32,18 +32,28 @@ def find_problems(
     sizes: Sizes | None = None,
 ) -> list[Problem]:
     """Return the problems that a file does not allow; an error from the limits on."""
-    look_up = sizes.of if sizes is not None else lambda _table: UNKNOWN
-    problems = []
-    for closure in find_closures(traces):
-        file = files.get(closure.start.migration)
-        if file is not None and closure.rule in file.directives.allow:
-            continue
-        tables = {table: look_up(table) for table in closure.all_tables}
-        text = ClosureText(closure, tables, vendor)
-        severity = Severity.ERROR if _is_error(closure, limits, tables) else Severity.WARNING
-        path, line = file.path if file is not None else None, closure.start.line or None
-        problems.append(Problem(closure.rule, text.message, text.hint, severity, path, line))
-    return problems
+    judged = (judge(closure, files, vendor, limits, sizes) for closure in find_closures(traces))
+    return [problem for problem in judged if problem is not None]
+
+
+def judge(
+    closure: Closure,
+    files: Mapping[str, MigrationFile],
+    vendor: str,
+    limits: ImpactLimits,
+    sizes: Sizes | None,
+) -> Problem | None:
+    """Return the problem that a closure is, None where its file allows it."""
+    file = files.get(closure.start.migration)
+    if file is not None and closure.rule in file.directives.allow:
+        return None
+    tables = {
+        table: sizes.of(table) if sizes is not None else UNKNOWN for table in closure.all_tables
+    }
+    text = ClosureText(closure, tables, vendor)
+    severity = Severity.ERROR if _is_error(closure, limits, tables) else Severity.WARNING
+    path, line = file.path if file is not None else None, closure.start.line or None
+    return Problem(closure.rule, text.message, text.hint, severity, path, line)
 
 
 def _split_at_commits(traces: Iterable[StatementTrace]) -> Iterator[list[StatementTrace]]:

@@ -133,6 +133,18 @@ def renumber(conf: Conf, request: LintRequest, now: datetime) -> Iterator[str]:
         yield "No migration of this branch needs another number."
 
 
+def find_own_ids(conf: Conf, request: LintRequest) -> frozenset[str]:
+    """Return the ids of the migrations that only this branch has; all where nothing is merged.
+
+    Raises CannotTell if files or git cannot be read.
+    """
+    folders = conf.folders(request.database)
+    files = planning_files.read(folders, request.vendor, conf.environments).files
+    base = _read_base(request, folders)
+    own = files if base is None else base.own_files(files)
+    return frozenset(file.id for file in own)
+
+
 def _read_base(request: LintRequest, folders: tuple[Path, ...]) -> merge_base.MergeBase | None:
     """Return what the files are compared with, None if all of them are new."""
     if request.base is not None:

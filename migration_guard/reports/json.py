@@ -31,7 +31,7 @@ def run(outcome: Outcome) -> str:
     error = outcome.error
     if error and all(problem.message != error.message for problem in outcome.problems):
         problems.append(error_fields(error))
-    fields = {
+    fields: dict[str, Any] = {
         "database": outcome.database,
         "vendor": outcome.vendor,
         "environment": outcome.environment,
@@ -46,6 +46,8 @@ def run(outcome: Outcome) -> str:
         ]
     if outcome.adoptions:
         fields["adoptions"] = [_adoption(adoption) for adoption in outcome.adoptions]
+    if outcome.impact is not None:
+        fields["impact"] = outcome.impact.fields
     return dump(fields)
 
 
@@ -109,6 +111,8 @@ def schema_check(checked: Checked) -> str:
         fields["upgrade"] = _upgrade(checked.upgrade)
     if checked.replay is not None:
         fields["replay"] = _replay(checked.replay)
+    if checked.impact is not None:
+        fields["impact"] = checked.impact.fields
     if checked.error is not None:
         fields["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(fields)

@@ -19,6 +19,7 @@ from migration_guard.results import (
     Assertion,
     Change,
     Checked,
+    Impact,
     Outcome,
     Repaired,
     Verdict,
@@ -193,6 +194,8 @@ def verdict(checked: Checked) -> str:
         others = [problem for problem in causes if problem.rule != MIGRATION_FAILED]
         return failure(checked.error, others)
     if checked.returncode == 1:
+        if checked.impact is not None and not checked.violations:
+            return impact_verdict(checked.impact)
         return _broken(checked)
     if checked.returncode:
         unknown = count(len(checked.unknown), "assertion")
@@ -201,6 +204,14 @@ def verdict(checked: Checked) -> str:
             "Remove the cause that is named above, or accept it: --allow-unknown."
         )
     return ""
+
+
+def impact_verdict(impact: Impact) -> str:
+    """Return why a trace fails."""
+    return (
+        f"{count(impact.failing, 'problem')} of impact, from the limits of "
+        'MIGRATION_GUARD["IMPACT"] on: each is named above, with what to do.'
+    )
 
 
 def _broken(checked: Checked) -> str:

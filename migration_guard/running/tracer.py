@@ -69,6 +69,13 @@ class Tracer(ABC):
         """Return what was seen of the migration, statement by statement."""
 
 
+def note_of(vendor: str) -> str:
+    """Return what a report says of a vendor before all else."""
+    path = VENDORS[vendor].tracer
+    note: str = load(path).note if path else "Statements of this vendor are not traced."
+    return note
+
+
 def tracer_on(connection: Any, request: TraceRequest | None) -> Tracer | None:
     """Return the tracer of this vendor if something is to be traced and can be."""
     path = VENDORS[connection.vendor].tracer

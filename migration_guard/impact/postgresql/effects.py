@@ -40,24 +40,12 @@ class Known(NamedTuple):
     names: Mapping[int, str]
 
 
-class _Held:
-    """What a transaction holds of one table."""
+class _Shut(NamedTuple):
+    """The strongest lock on a table by its rank, and whom it shuts out."""
 
-    def __init__(self) -> None:
-        self.rank = -1
-        self.taken: dict[int, int] = {}  # the first time at which the rank was reached, in µs
-        self.readers = self.writers = False
-
-    def take(self, rank: int, started: int, *, is_sequence: bool) -> bool:
-        """Add a lock; return whether it is a stronger one."""
-        # A reader needs no sequence, and a writer the next value of one.
-        self.readers = self.readers or (rank >= _SHUTS_OUT_READERS and not is_sequence)
-        self.writers = self.writers or rank >= _SHUTS_OUT_WRITERS
-        if rank <= self.rank:
-            return False
-        self.rank = rank
-        self.taken[rank] = started
-        return True
+    rank: int
+    readers: bool
+    writers: bool
 
 
 class Transaction:
@@ -66,85 +54,97 @@ class Transaction:
     def __init__(self, known: Known, start: Look) -> None:
         self._known = known
         self._last_ended = start.ended
-        self._held: dict[int, _Held] = {}
+        # By table and rank: the start of the statement that took the lock, in µs.
+        self._times: dict[int, dict[int, int]] = {}
         self._seen: dict[int, Relation] = dict(known.relations)
         self._gone: set[int] = set()
         self.has_read = self.has_read_data = False
 
-    def add(
-        self, look: Look, *, is_sampled: bool = False
-    ) -> tuple[float, list[tuple[int, Effect]]]:
+    def add(self, look: Look, *, is_sampled: bool = False) -> tuple[float, list[Timed]]:
         """Return the own time of a statement in ms, and its effects with the times in µs.
 
         The times are those at which the locks of these modes were taken.
         """
         started, self._last_ended = self._last_ended, look.ended
-        gone = {lock.oid for lock in look.relations if lock.filenode is None}
-        # TRUNCATE gives a table a new file too, but none through a relation of its own.
-        makes_heap = is_sampled or bool(gone - self._gone - self._seen.keys())
-        self._gone |= gone
-        changed: set[int] = set()
-        read: set[int] = set()
-        rewritten: set[int] = set()
-        scanned = {lock.oid for lock in look.relations if self._has_scanned(lock)}
-        for lock in look.relations:
-            relation = self._seen.get(lock.oid)
-            if relation is None or relation.table not in self._known.names:
-                continue
-            held = self._held.setdefault(relation.table, _Held())
-            rank = max(_RANKS[mode] for mode in lock.modes)
-            if held.take(rank, started, is_sequence=relation.kind == _SEQUENCE):
-                changed.add(relation.table)
-            is_replaced = relation.kind in _TABLES and lock.filenode not in (
-                None,
-                relation.filenode,
-            )
-            if self._is_rewritten(lock, relation, is_replaced=is_replaced, makes_heap=makes_heap):
-                rewritten.add(relation.table)
-            elif lock.oid in scanned and relation.kind in _TABLES and not is_replaced:
-                read.add(relation.table)
-            self._note_data(lock, relation, read | rewritten)
-            self._remember(lock, relation)
-        own_ms = (look.started - started) / 1000
-        return own_ms, [
-            self._effect(table, table in read | rewritten, table in rewritten)
-            for table in sorted(changed | read | rewritten, key=self._known.names.__getitem__)
-        ]
+        locks = [(lock, self._seen[lock.oid]) for lock in look.relations if self._is_known(lock)]
+        shut: dict[int, _Shut] = {}
+        for lock, relation in locks:
+            shut[relation.table] = _add_lock(shut.get(relation.table), lock, relation)
+        read, rewritten = self._find_acts(locks, makes_heap=self._makes_heap(look) or is_sampled)
+        touched = self._find_stronger(shut, started) | read | rewritten
+        self._remember(locks, read | rewritten)
+        effects = []
+        for table in sorted(touched, key=self._known.names.__getitem__):
+            rank, readers, writers = shut[table]
+            name, reads = self._known.names[table], table in read | rewritten
+            effect = Effect(name, _WORDS[rank], readers, writers, reads, table in rewritten)
+            effects.append((self._times[table][rank], effect))
+        return (look.started - started) / 1000, effects
 
-    def _has_scanned(self, lock: Locked) -> bool:
+    def _is_known(self, lock: Locked) -> bool:
         relation = self._seen.get(lock.oid)
-        return relation is not None and lock.scans > relation.scans
+        return relation is not None and relation.table in self._known.names
 
-    def _is_rewritten(
-        self, lock: Locked, relation: Relation, *, is_replaced: bool, makes_heap: bool
-    ) -> bool:
-        """Return whether all rows were written anew, or copied to another place."""
-        if lock.filenode is not None and lock.tablespace != relation.tablespace:
-            return True
-        return is_replaced and makes_heap
+    def _makes_heap(self, look: Look) -> bool:
+        """Return whether a relation was made and dropped: a table that is written anew is one."""
+        gone = {lock.oid for lock in look.relations if lock.filenode is None}
+        new, self._gone = gone - self._gone, gone
+        return bool(new - self._seen.keys())
 
-    def _note_data(self, lock: Locked, relation: Relation, used: set[int]) -> None:
-        if relation.table in used:
-            self.has_read = True
-            self.has_read_data = self.has_read_data or bool(lock.has_data)
+    def _find_acts(
+        self, locks: Iterable[tuple[Locked, Relation]], *, makes_heap: bool
+    ) -> tuple[set[int], set[int]]:
+        """Return the tables that were read as a whole, and those that were written anew."""
+        read, rewritten = set(), set()
+        for lock, relation in locks:
+            is_table = relation.kind in _TABLES
+            # TRUNCATE too gives a table a new file, and reads that one for its indexes.
+            is_replaced = is_table and lock.filenode not in (None, relation.filenode)
+            is_moved = lock.filenode is not None and lock.tablespace != relation.tablespace
+            if is_moved or (is_replaced and makes_heap):
+                rewritten.add(relation.table)
+            elif is_table and lock.scans > relation.scans and not is_replaced:
+                read.add(relation.table)
+        return read, rewritten
 
-    def _remember(self, lock: Locked, relation: Relation) -> None:
-        if lock.filenode is not None:
-            self._seen[lock.oid] = relation._replace(
-                filenode=lock.filenode, tablespace=lock.tablespace or 0, scans=lock.scans
-            )
+    def _find_stronger(self, shut: Mapping[int, _Shut], started: int) -> set[int]:
+        """Return the tables with a stronger lock than before, and note when it was taken.
 
-    def _effect(self, table: int, reads: bool, rewrites: bool) -> tuple[int, Effect]:
-        held = self._held[table]
-        effect = Effect(
-            self._known.names[table],
-            _WORDS[held.rank],
-            shuts_out_readers=held.readers,
-            shuts_out_writers=held.writers,
-            reads=reads,
-            rewrites=rewrites,
-        )
-        return held.taken[held.rank], effect
+        ROLLBACK TO SAVEPOINT gives locks back.
+        """
+        before, self._times = self._times, {}
+        for table, (rank, *_who) in shut.items():
+            times = before.get(table, {})
+            self._times[table] = {
+                rank: started,
+                **{taken: start for taken, start in times.items() if taken <= rank},
+            }
+        return {
+            table
+            for table, (rank, *_who) in shut.items()
+            if rank > max(before.get(table, {}), default=-1)
+        }
+
+    def _remember(self, locks: Iterable[tuple[Locked, Relation]], used: set[int]) -> None:
+        for lock, relation in locks:
+            if relation.table in used:
+                self.has_read = True
+                self.has_read_data = self.has_read_data or bool(lock.has_data)
+            if lock.filenode is not None:
+                self._seen[lock.oid] = relation._replace(
+                    filenode=lock.filenode, tablespace=lock.tablespace or 0, scans=lock.scans
+                )
+
+
+def _add_lock(shut: _Shut | None, lock: Locked, relation: Relation) -> _Shut:
+    rank = max(_RANKS[mode] for mode in lock.modes)
+    before = shut or _Shut(-1, readers=False, writers=False)
+    return _Shut(
+        max(rank, before.rank),
+        # A reader needs no sequence, and a writer the next value of one.
+        before.readers or (rank >= _SHUTS_OUT_READERS and relation.kind != _SEQUENCE),
+        before.writers or rank >= _SHUTS_OUT_WRITERS,
+    )
 
 
 def merge_samples(

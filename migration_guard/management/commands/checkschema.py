@@ -12,7 +12,7 @@ from migration_guard import schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.management import table_sizes, usage
+from migration_guard.management import impact, table_sizes, usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
@@ -124,6 +124,7 @@ class Command(GuardCommand):
         try:
             contract = _contract(options) if options["fresh"] else None
             statements = usage.read_request(options)
+            trace = impact.of_check(options)
         except GuardError as error:
             return Checked(alias, error=error)
         proof = FreshCheck(
@@ -137,10 +138,13 @@ class Command(GuardCommand):
             ignore=tuple(options["ignore"]),
             allow_unknown=options["allow_unknown"],
             usage=statements,
+            trace=trace.request if trace is not None else None,
         )
         # Without a line for each migration: the report lists them.
         with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
-            return check_fresh(proof, observe)
+            if trace is None:
+                return check_fresh(proof, observe)
+            return trace.add_to_checked(check_fresh(proof, trace.observing(observe)))
 
     def _upgrade(self, options: dict[str, Any]) -> Checked:
         from migration_guard.fresh.upgrade.check import UpgradeCheck, check_upgrade
@@ -181,7 +185,11 @@ def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
     parts = []
     if checked.fresh is not None:
         cap = fresh.ORDER_CAP if options["verbosity"] <= 1 else None
-        parts.append(fresh.build_report(checked.fresh, cap, finished=checked.error is None))
+        built = checked.fresh
+        if checked.impact is not None:
+            built = built._replace(problems=impact.without_own(built.problems))
+        parts.append(fresh.build_report(built, cap, finished=checked.error is None))
+        parts += [f"{checked.impact.text}\n"] if checked.impact is not None else []
     upgrade = checked.upgrade
     if upgrade is not None and (checked.fresh or upgrade.applied or upgrade.problems):
         parts.insert(0, fresh.upgrade_report(upgrade))
@@ -209,6 +217,7 @@ def _add_fresh(parser: ArgumentParser) -> None:
         action="store_true",
         help="Keep what was built as a PostgreSQL template, and copy it while no file changes.",
     )
+    impact.add_fresh_options(group)
     group.add_argument(
         "--replay",
         action="store_true",
@@ -274,6 +283,7 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
     if upgrades:
         _refuse_beside_upgrade(options)
     table_sizes.refuse_beside(options)
+    impact.refuse_nonsense(options)
     if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
         raise CannotTell(
             "--drift compares all tables, and asks no contract.",

@@ -2,11 +2,12 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell
-from migration_guard.management import adoption
+from migration_guard.management import adoption, impact
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.planning.names import list_ids
@@ -63,10 +64,13 @@ class Command(GuardCommand):
             help='Instead of MIGRATION_GUARD["ENVIRONMENT"]; the database\'s own stamp holds too.',
         )
         adoption.add_adopt(parser)
+        impact.add_option(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Run or look, report, and return the exit code."""
         run_options = self._read_options(options)
+        if options["impact"]:
+            return self._trace(options, run_options)
         if options["check"] and options["wait"]:
             return self._await_ready(options)
         only_look = options["plan"] or options["check"]
@@ -80,6 +84,26 @@ class Command(GuardCommand):
         if options["adopt"] and not only_look and outcome.error is None and outcome.adoptions:
             return adoption.finish(self, outcome, options)
         return code, message
+
+    def _trace(self, options: dict[str, Any], run_options: Options) -> tuple[int, str]:
+        """Run as ever with a trace, which is told first, and report what it saw."""
+        trace = impact.of_run(options)
+        self.tell(impact.ANNOUNCEMENT.format(options["database"]))
+        traced = replace(run_options, trace=trace.request)
+        with Progress(self.stderr, options["verbosity"]) as observe:
+            outcome = executor.run(options["database"], traced, trace.observing(observe))
+        report = trace.report()
+        if options["format"] == "json":
+            problems = (*outcome.problems, *report.problems)
+            seen = outcome._replace(impact=report.result, problems=problems)
+            self._report(seen, options, only_look=False)
+        else:
+            self._report(outcome, options, only_look=False)
+            self.say(report.result.text)
+        code, message = self._judge(outcome, check=False)
+        if code or not report.result.failing:
+            return code, message
+        return 1, f"{text.impact_verdict(report.result)}\n{impact.APPLIED}"
 
     def _read_options(self, options: dict[str, Any]) -> Options:
         return Options(
