@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import commands, fresh_run, nothing_to_do, schema_check, splitting
+from benchmarks import commands, fresh_run, impact, nothing_to_do, schema_check, splitting
 from benchmarks.markdown import Table, replace_between
 from benchmarks.measuring import ENOUGH, say
 from benchmarks.options import Options
@@ -12,6 +12,7 @@ from benchmarks.versions import machine
 
 ALL: dict[str, Callable[[Options], Iterable[Table]]] = {
     "fresh-run": fresh_run.tables,
+    "impact": impact.tables,
     "nothing-to-do": nothing_to_do.tables,
     "schema-check": schema_check.tables,
     "splitting": splitting.tables,
