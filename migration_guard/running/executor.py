@@ -265,7 +265,10 @@ class _Run:
 
     def _start_trace(self, name: str, script: Script | None) -> Tracer | None:
         """Watch a migration if that was asked for."""
-        if self.tracer is None or not self.tracer.request.covers(name):
+        if self.tracer is None:
+            return None
+        if not self.tracer.request.covers(name):
+            self.tracer.forget()
             return None
         self.tracer.start(name, script)
         return self.tracer

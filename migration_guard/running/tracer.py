@@ -42,6 +42,9 @@ class Tracer(ABC):
     def start(self, name: str, script: Script | None) -> None:
         """Watch a migration from now on; Django's have no ``script``."""
 
+    def forget(self) -> None:
+        """Take nothing for known any more: a migration runs that is not traced."""
+
     @abstractmethod
     def execute(self, statement: Statement, source: str) -> int | None:
         """Run a statement as the connection does, and look at what it did."""

@@ -7,7 +7,7 @@ rewrite calls and TRUNCATE does not.
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from migration_guard.impact.postgresql.queries import Locked, Look, Relation
+from migration_guard.impact.postgresql.queries import Locked, Look, Relation, Start
 from migration_guard.impact.trace import Effect
 
 # From the weakest to the strongest, as pg_locks writes them.
@@ -51,14 +51,17 @@ class _Shut(NamedTuple):
 class Transaction:
     """What the statements of one transaction did, look by look."""
 
-    def __init__(self, known: Known, start: Look) -> None:
+    def __init__(self, known: Known, start: Start) -> None:
         self._known = known
+        self._scans = start.scans
         self._last_ended = start.ended
         # By table and rank: the start of the statement that took the lock, in µs.
         self._times: dict[int, dict[int, int]] = {}
-        self._seen: dict[int, Relation] = dict(known.relations)
         self._gone: set[int] = set()
-        self.has_read = self.has_read_data = False
+        # The relations as the last look saw them; their names are those of before.
+        self.relations = dict(known.relations)
+        self.made: set[int] = set()
+        self.has_renamed = self.has_read = self.has_read_data = False
 
     def add(self, look: Look, *, is_sampled: bool = False) -> tuple[float, list[Timed]]:
         """Return the own time of a statement in ms, and its effects with the times in µs.
@@ -66,7 +69,9 @@ class Transaction:
         The times are those at which the locks of these modes were taken.
         """
         started, self._last_ended = self._last_ended, look.ended
-        locks = [(lock, self._seen[lock.oid]) for lock in look.relations if self._is_known(lock)]
+        relations = self.relations
+        self.made.update(lock.oid for lock in look.relations if lock.oid not in relations)
+        locks = [(lock, relations[lock.oid]) for lock in look.relations if self._is_known(lock)]
         shut: dict[int, _Shut] = {}
         for lock, relation in locks:
             shut[relation.table] = _add_lock(shut.get(relation.table), lock, relation)
@@ -82,14 +87,14 @@ class Transaction:
         return (look.started - started) / 1000, effects
 
     def _is_known(self, lock: Locked) -> bool:
-        relation = self._seen.get(lock.oid)
+        relation = self.relations.get(lock.oid)
         return relation is not None and relation.table in self._known.names
 
     def _makes_heap(self, look: Look) -> bool:
         """Return whether a relation was made and dropped: a table that is written anew is one."""
         gone = {lock.oid for lock in look.relations if lock.filenode is None}
         new, self._gone = gone - self._gone, gone
-        return bool(new - self._seen.keys())
+        return bool(new - self.relations.keys())
 
     def _find_acts(
         self, locks: Iterable[tuple[Locked, Relation]], *, makes_heap: bool
@@ -103,7 +108,7 @@ class Transaction:
             is_moved = lock.filenode is not None and lock.tablespace != relation.tablespace
             if is_moved or (is_replaced and makes_heap):
                 rewritten.add(relation.table)
-            elif is_table and lock.scans > relation.scans and not is_replaced:
+            elif is_table and lock.scans > self._scans.get(lock.oid, 0) and not is_replaced:
                 read.add(relation.table)
         return read, rewritten
 
@@ -130,9 +135,12 @@ class Transaction:
             if relation.table in used:
                 self.has_read = True
                 self.has_read_data = self.has_read_data or bool(lock.has_data)
+            self._scans[lock.oid] = lock.scans
             if lock.filenode is not None:
-                self._seen[lock.oid] = relation._replace(
-                    filenode=lock.filenode, tablespace=lock.tablespace or 0, scans=lock.scans
+                names = lock.namespace, lock.name
+                self.has_renamed = self.has_renamed or names != (relation.namespace, relation.name)
+                self.relations[lock.oid] = relation._replace(
+                    filenode=lock.filenode, tablespace=lock.tablespace or 0
                 )
 
 

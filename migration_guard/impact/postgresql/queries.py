@@ -9,22 +9,31 @@ from typing import Any, Final, NamedTuple
 
 _MICROSECONDS: Final = "(pg_catalog.date_part('epoch', pg_catalog.{}()) * 1000000)::pg_catalog.int8"
 _FIRST_OWN: Final = 16384  # oids below are those of the catalogue
+_SHOWN: Final = f"c.oid >= {_FIRST_OWN} AND c.relpersistence <> 't' AND c.relkind <> 'c'"
 # Tables and what belongs to one; a sequence belongs to the table of its column.
-_RELATIONS: Final = """(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid,
-    n.nspname, c.relname, c.relkind::pg_catalog.text,
-    COALESCE(i.indrelid, t.oid, d.refobjid, c.oid), c.relfilenode, c.reltablespace,
-    pg_catalog.pg_stat_get_xact_numscans(c.oid)))::pg_catalog.text
+_RELATIONS: Final = f"""(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid,
+    c.relnamespace, n.nspname, c.relname, c.relkind::pg_catalog.text,
+    COALESCE(i.indrelid, t.oid, CASE WHEN c.relkind = 'S' THEN (
+      SELECT d.refobjid FROM pg_catalog.pg_depend d
+      WHERE d.objid = c.oid AND d.objsubid = 0 AND d.deptype IN ('a', 'i')
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) END, c.oid),
+    c.relfilenode, c.reltablespace))::pg_catalog.text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
   LEFT JOIN pg_catalog.pg_class t ON t.reltoastrelid = c.oid AND c.relkind = 't'
-  LEFT JOIN pg_catalog.pg_depend d ON c.relkind = 'S' AND d.objid = c.oid AND d.objsubid = 0
-    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
-  WHERE c.oid >= {first} AND c.relpersistence <> 't' AND c.relkind <> 'c')"""
+  WHERE {_SHOWN})"""
+# Which relations there are; it is another where one was made or dropped.
+_FINGERPRINT: Final = f"""(SELECT pg_catalog.concat(pg_catalog.count(*), ' ',
+    pg_catalog.sum(c.oid::pg_catalog.int8)) FROM pg_catalog.pg_class c WHERE {_SHOWN})"""
+# The counters also hold what earlier transactions of the session did.
+_SCANS: Final = f"""(SELECT pg_catalog.json_object_agg(c.oid, s.scans)::pg_catalog.text
+  FROM pg_catalog.pg_class c, pg_catalog.pg_stat_get_xact_numscans(c.oid) AS s (scans)
+  WHERE c.relkind IN ('r', 'p', 'm') AND {_SHOWN} AND s.scans > 0)"""
 # The relations that a session has locked. What it dropped has no row in pg_class any more.
 _LOCKED: Final = """(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.relation, l.modes,
-    c.relfilenode, c.reltablespace, {scans},
+    c.relnamespace, c.relname, c.relfilenode, c.reltablespace, {scans},
     c.relkind IN ('r', 'm', 't') AND pg_catalog.pg_relation_size(c.oid) > 0))::pg_catalog.text
   FROM (SELECT relation, pg_catalog.array_agg(DISTINCT mode) AS modes FROM pg_catalog.pg_locks
     WHERE pid = {pid} AND locktype = 'relation' AND granted AND relation >= {first}
@@ -33,7 +42,7 @@ _LOCKED: Final = """(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.re
     GROUP BY relation) AS l
   LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation)"""
 _ANSWER: Final = (
-    f"SELECT {_MICROSECONDS.format('statement_timestamp')}, %s, "
+    f"SELECT {_MICROSECONDS.format('statement_timestamp')}, {{}}, {{}}, "
     "pg_catalog.current_setting('track_counts') = 'on', "
     f"{_MICROSECONDS.format('clock_timestamp')}"
 )
@@ -45,37 +54,41 @@ _WORKS: Final = (
     "WHERE p.pid = {pid} AND p.relid = l.relation)"
 )
 
-
-def _ask(relations: str) -> str:
-    return _ANSWER.replace("%s", relations)
-
-
-INVENTORY: Final = _ask(_RELATIONS.format(first=_FIRST_OWN))
-LOOK: Final = _ask(
-    _LOCKED.format(first=_FIRST_OWN, pid="pg_catalog.pg_backend_pid()", scans=_OWN_SCANS)
+# For a transaction that begins: its parameter is a fingerprint by which all relations are known.
+BEGIN: Final = _ANSWER.format(
+    _SCANS, f"CASE WHEN {_FINGERPRINT} = %s THEN NULL ELSE {_RELATIONS} END"
 )
-CLOCK: Final = _ask("NULL")
+LOOK: Final = _ANSWER.format(
+    _LOCKED.format(first=_FIRST_OWN, pid="pg_catalog.pg_backend_pid()", scans=_OWN_SCANS), "NULL"
+)
+END: Final = _ANSWER.format("NULL", _FINGERPRINT)
 # Lets the counters of this session begin anew with its next transaction.
 FLUSH: Final = "SELECT pg_catalog.pg_stat_force_next_flush()"
+UNKNOWN: Final = ""  # a fingerprint of no database
+
+
+def begin(fingerprint: str) -> str:
+    """Return ``BEGIN`` with its parameter, which has digits alone."""
+    return BEGIN.replace("%s", f"'{fingerprint}'")
 
 
 def look_at(pid: int) -> str:
     """Return the query for the locks of another session."""
     scans = _WORKS.format(pid=pid)
-    return _ask(_LOCKED.format(first=_FIRST_OWN, pid=pid, scans=scans))
+    return _ANSWER.format(_LOCKED.format(first=_FIRST_OWN, pid=pid, scans=scans), "NULL")
 
 
 class Relation(NamedTuple):
     """A relation before a transaction; ``table`` is the oid of the table that it belongs to."""
 
     oid: int
+    namespace: int
     schema: str
     name: str
     kind: str
     table: int
     filenode: int
     tablespace: int
-    scans: int
 
 
 class Locked(NamedTuple):
@@ -86,33 +99,61 @@ class Locked(NamedTuple):
 
     oid: int
     modes: list[str]
+    namespace: int | None
+    name: str | None
     filenode: int | None
     tablespace: int | None
     scans: int
     has_data: bool | None
 
 
+class Start(NamedTuple):
+    """The time of the server in microseconds, the counters by oid, and the relations.
+
+    The relations are None where they are those of the fingerprint.
+    """
+
+    ended: int
+    scans: dict[int, int]
+    relations: dict[int, Relation] | None
+
+
 class Look(NamedTuple):
-    """An answer, with the times at its start and its end in microseconds of the server's clock."""
+    """Locks, with the times at the start and the end of the answer in microseconds."""
 
     started: int
-    relations: tuple[Any, ...]
+    relations: tuple[Locked, ...]
     counts: bool
     ended: int
 
 
-def read_inventory(row: tuple[Any, ...]) -> tuple[Look, dict[int, Relation]]:
-    """Return the answer to ``INVENTORY``, and the relations by oid."""
-    look = _read(row)
-    return look, {fields[0]: Relation(*fields) for fields in look.relations}
+class End(NamedTuple):
+    """The time behind the last statement, and the fingerprint of the relations there are then."""
+
+    started: int
+    fingerprint: str
+
+
+def read_start(row: tuple[Any, ...]) -> Start:
+    """Return the answer to ``BEGIN``."""
+    _started, scans, relations, _counts, ended = row
+    return Start(
+        ended,
+        {int(oid): count for oid, count in json.loads(scans or "{}").items()},
+        None
+        if relations is None
+        else {fields[0]: Relation(*fields) for fields in json.loads(relations)},
+    )
 
 
 def read_look(row: tuple[Any, ...]) -> Look:
-    """Return the answer to ``LOOK``, with its relations as ``Locked``."""
-    look = _read(row)
-    return look._replace(relations=tuple(Locked(*fields) for fields in look.relations))
+    """Return the answer to ``LOOK``."""
+    started, relations, _none, counts, ended = row
+    locked = (Locked(*fields) for fields in json.loads(relations or "[]"))
+    return Look(started, tuple(locked), counts, ended)
 
 
-def _read(row: tuple[Any, ...]) -> Look:
-    started, relations, counts, ended = row
-    return Look(started, tuple(json.loads(relations)) if relations else (), counts, ended)
+def read_end(row: tuple[Any, ...]) -> End:
+    """Return the answer to ``END``."""
+    started, _none, fingerprint, _counts, _ended = row
+    return End(started, fingerprint)

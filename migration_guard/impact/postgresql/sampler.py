@@ -15,21 +15,21 @@ import psycopg
 from django.db import DatabaseError
 
 from migration_guard.impact.postgresql import queries
-from migration_guard.impact.postgresql.queries import Look, Relation
+from migration_guard.impact.postgresql.queries import Look, Start
 
 # In seconds: without a pause at first, since most statements are short.
 _EAGER: Final = 0.1
 _PAUSE: Final = 0.05
+_RELATIONS: Final = queries.begin(queries.UNKNOWN)
 
 
 class Samples:
     """What was seen of a statement; ``unknown`` says why it was not looked at to its end."""
 
     def __init__(self) -> None:
-        self.start: Look | None = None
-        self.before: dict[int, Relation] = {}
+        self.before: Start | None = None
         self.looks: list[Look] = []
-        self.after: dict[int, Relation] = {}
+        self.after: Start | None = None
         self.unknown = ""
 
 
@@ -45,9 +45,7 @@ def sample(connection: Any, pid: int, *, is_awaited: bool) -> Iterator[Samples]:
             driver = stack.enter_context(connection.another()).driver
             if is_awaited:
                 driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            samples.start, samples.before = queries.read_inventory(
-                _fetch(driver, queries.INVENTORY)
-            )
+            samples.before = queries.read_start(_fetch(driver, _RELATIONS))
         except (psycopg.Error, DatabaseError) as error:
             samples.unknown = f"no second connection could look: {str(error).strip()}"
         else:
@@ -83,7 +81,7 @@ def _end(driver: Any, samples: Samples, stop: threading.Event, thread: threading
     stop.set()
     thread.join()
     try:
-        samples.after = queries.read_inventory(_fetch(driver, queries.INVENTORY))[1]
+        samples.after = queries.read_start(_fetch(driver, _RELATIONS))
     except psycopg.Error as error:
         samples.unknown = samples.unknown or _explain(error)
 

@@ -14,7 +14,13 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from migration_guard.impact.postgresql import queries
-from migration_guard.impact.postgresql.effects import NAMED, Known, Transaction, merge_samples
+from migration_guard.impact.postgresql.effects import (
+    NAMED,
+    Known,
+    Timed,
+    Transaction,
+    merge_samples,
+)
 from migration_guard.impact.postgresql.queries import Look, Relation
 from migration_guard.impact.postgresql.sampler import Samples, sample
 from migration_guard.impact.trace import Effect, StatementTrace
@@ -31,7 +37,7 @@ from migration_guard.sql.statements import Statement
 _SHOWN: Final = 200  # characters of a statement
 _NOT_COUNTED: Final = "track_counts is off, so what it reads was not seen"
 _GUARD: Final = "migration_guard_look"
-_OWN: Final = {queries.INVENTORY, queries.LOOK, queries.CLOCK}
+_OWN: Final = {queries.BEGIN, queries.LOOK, queries.END}
 Answer = Callable[[], tuple[Any, ...]]  # raises _UnseenError
 
 
@@ -50,12 +56,12 @@ class _Place(NamedTuple):
 class _Open:
     """A transaction that is not committed yet: its answers are read at its end."""
 
-    def __init__(self, inventory: Answer, pipeline: Pipeline | None) -> None:
-        self.inventory = inventory
+    def __init__(self, pipeline: Pipeline | None) -> None:
         self.pipeline = pipeline
+        self.start: Answer | None = None
         self.commands: list[Command] = []
         self.looks: list[tuple[_Place, Answer]] = []
-        self.clock: Answer | None = None
+        self.end: Answer | None = None
 
 
 class PostgreSQLTracer(Tracer):
@@ -72,11 +78,18 @@ class PostgreSQLTracer(Tracer):
         self._traces: list[StatementTrace] = []
         self._unknown = ""  # why this migration is not traced any more
         self._made: set[int] = set()  # by the migrations that were traced
+        # What there is, and the fingerprint by which the server tells that it is still so.
+        self._known = Known({}, {})
+        self._fingerprint = queries.UNKNOWN
 
     def start(self, name: str, script: Script | None) -> None:
         """Watch a migration from now on."""
         self._name, self._script, self._count = name, script, 0
         self._open, self._traces, self._unknown = None, [], ""
+
+    def forget(self) -> None:
+        """Take nothing for known: something runs that is not traced."""
+        self._fingerprint = queries.UNKNOWN
 
     def take(self) -> tuple[StatementTrace, ...]:
         """Return what was seen, and forget it."""
@@ -91,9 +104,8 @@ class PostgreSQLTracer(Tracer):
         if pipeline is None and not self._is_in_transaction:
             with suppress(psycopg.Error):
                 psycopg.Cursor(self._connection.driver).execute(queries.FLUSH)
-        opened = _Open(_unseen(self._unknown), pipeline)
-        opened.inventory = self._ask(queries.INVENTORY, opened)
-        self._open = opened
+        self._open = _Open(pipeline)
+        self._open.start = self._ask(queries.BEGIN, self._open)
 
     def execute(self, statement: Statement, source: str) -> int | None:
         """Run a statement and look."""
@@ -108,7 +120,7 @@ class PostgreSQLTracer(Tracer):
     def end(self) -> None:
         """Ask for the time."""
         if self._open is not None:
-            self._open.clock = self._ask(queries.CLOCK, self._open)
+            self._open.end = self._ask(queries.END, self._open)
 
     def commit(self) -> None:
         """Turn the answers into traces."""
@@ -117,7 +129,8 @@ class PostgreSQLTracer(Tracer):
             return
         try:
             self._traces += self._read(opened)
-        except _UnseenError as error:
+        except Exception as error:  # noqa: BLE001, the transaction is committed, whatever it is
+            self.forget()
             places = [place for place, _look in opened.looks]
             self._traces += _end(self._trace(place, unknown=str(error)) for place in places)
 
@@ -135,17 +148,21 @@ class PostgreSQLTracer(Tracer):
 
     def _read(self, opened: _Open) -> list[StatementTrace]:
         """Return the traces of a transaction; raise _UnseenError where a look has no answer."""
-        start, inventory = queries.read_inventory(opened.inventory())
-        transaction = Transaction(self._know(inventory), start)
-        end = queries.read_look(opened.clock()) if opened.clock is not None else None
-        seen: list[tuple[_Place, Look, float, list[tuple[int, Effect]]]] = []
+        start = queries.read_start(opened.start() if opened.start is not None else ())
+        end = queries.read_end(opened.end() if opened.end is not None else ())
+        if start.relations is not None:
+            self._known = self._know(start.relations)
+        transaction = Transaction(self._known, start)
+        seen: list[tuple[_Place, Look, float, list[Timed]]] = []
         for place, answer in opened.looks:
             look = queries.read_look(answer())
-            self._note_made(look, inventory)
             seen.append((place, look, *transaction.add(look)))
+        self._made |= transaction.made
+        self._known = self._known._replace(relations=transaction.relations)
+        self._fingerprint = queries.UNKNOWN if transaction.has_renamed else end.fingerprint
         # Without rows, the time that reading takes says nothing.
         measures = self.request.measures and (transaction.has_read_data or not transaction.has_read)
-        ended = end.started if end is not None and measures else None
+        ended = end.started if measures else None
         return _end(
             self._trace(
                 place,
@@ -172,8 +189,10 @@ class PostgreSQLTracer(Tracer):
             return _unseen(self._unknown)
         pipeline = opened.pipeline
         if pipeline is None:
-            return self._ask_guarded(sql)
-        command = self._connection.add_prepared(pipeline, sql)
+            is_start = sql == queries.BEGIN
+            return self._ask_guarded(queries.begin(self._fingerprint) if is_start else sql)
+        params = (self._fingerprint,) if sql == queries.BEGIN else ()
+        command = self._connection.add_prepared(pipeline, sql, params)
         opened.commands.append(command)
         return lambda: pipeline.rows(command)[0]
 
@@ -235,13 +254,16 @@ class PostgreSQLTracer(Tracer):
     def _read_samples(self, place: _Place, samples: Samples, own_ms: float) -> StatementTrace:
         unknown, has_data = samples.unknown, False
         effects: tuple[Effect, ...] = ()
-        if samples.start is not None and samples.looks and samples.after:
-            merged = merge_samples(samples.looks, samples.before, samples.after)
-            transaction = Transaction(self._know(samples.before), samples.start)
+        self.forget()
+        before = samples.before and samples.before.relations
+        after = samples.after and samples.after.relations
+        if samples.before and before is not None and after is not None and samples.looks:
+            merged = merge_samples(samples.looks, before, after)
+            transaction = Transaction(self._know(before), samples.before)
             _own, seen = transaction.add(merged, is_sampled=True)
             effects = tuple(effect for _taken, effect in seen)
             has_data = transaction.has_read_data or not transaction.has_read
-            self._made.update(samples.after.keys() - samples.before.keys())
+            self._made.update(after.keys() - before.keys())
         if not effects and not unknown:
             unknown = "it held no lock at a moment when another connection looked"
         measured = own_ms if self.request.measures and has_data else None
@@ -312,9 +334,6 @@ class PostgreSQLTracer(Tracer):
             and not (relation.schema == schema and relation.name in OWN_TABLES)
         }
         return Known(relations, names)
-
-    def _note_made(self, look: Look, inventory: dict[int, Relation]) -> None:
-        self._made.update(lock.oid for lock in look.relations if lock.oid not in inventory)
 
 
 def _unseen(why: str) -> Answer:
