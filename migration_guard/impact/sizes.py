@@ -50,19 +50,18 @@ class Sizes:
     """The sizes of a database's tables by name, with the schema where the vendor has schemas.
 
     ``counted_since`` is when the server began to count writes, None if it does not say.
+    ``schema`` is that of a name without one.
     """
 
     vendor: str
     read_at: datetime
     counted_since: datetime | None = None
     tables: Mapping[str, TableSize] = field(default_factory=dict)
+    schema: str = ""
 
     def of(self, table: str) -> TableSize:
-        """Return the size of a table; without its schema, of the only one of that name."""
-        if table in self.tables:
-            return self.tables[table]
-        named = [name for name in self.tables if name.rpartition(".")[2] == table]
-        return self.tables[named[0]] if len(named) == 1 else UNKNOWN
+        """Return the size of a table; a name without a schema is in that of the connection."""
+        return self.tables.get(f"{self.schema}.{table}") or self.tables.get(table, UNKNOWN)
 
 
 def add_up(
@@ -115,6 +114,7 @@ def dump(sizes: Sizes) -> str:
     head = {
         _KEY: VERSION,
         "vendor": sizes.vendor,
+        "schema": sizes.schema,
         "read_at": sizes.read_at.isoformat(timespec="seconds"),
         "counted_since": sizes.counted_since and sizes.counted_since.isoformat(timespec="seconds"),
     }
@@ -164,7 +164,7 @@ def parse(text: str) -> Sizes:
         raise ValueError(f'it lacks "{_KEY}": {VERSION}')
     if document[_KEY] != VERSION:
         raise ValueError(f"it has version {document[_KEY]!r}, and this release reads {VERSION}")
-    _require_keys(document, (_KEY, "vendor", "read_at", "counted_since", "tables"), "it")
+    _require_keys(document, (_KEY, "vendor", "schema", "read_at", "counted_since", "tables"), "it")
     tables = document["tables"]
     if not isinstance(tables, dict):
         raise ValueError('"tables" is no object')  # noqa: TRY004 - of the file, not of a caller
@@ -174,6 +174,7 @@ def parse(text: str) -> Sizes:
         _time("read_at", document["read_at"]),
         None if since is None else _time("counted_since", since),
         {name: _size(f'"tables"."{name}"', value) for name, value in tables.items()},
+        str(document["schema"]),
     )
 
 

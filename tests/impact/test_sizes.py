@@ -56,7 +56,7 @@ def test_sizes_of_postgresql_when_analyzed_are_rows_bytes_and_sums(postgres, wri
         *(1000, 499, 501, 501)
     ]
     assert list(tables) == sorted(tables)
-    assert head["vendor"] == "postgresql"
+    assert (head["vendor"], head["schema"]) == ("postgresql", "public")
     assert "such as public.never: ANALYZE" in told
 
 
@@ -231,18 +231,13 @@ def test_file_when_missing_says_how_to_write_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("table", "rows"),
-    [
-        ("public.t", 1),
-        ("t", 1),
-        ("shop.u", 2),
-        ("u", None),  # there are two
-        ("none", None),
-    ],
+    [("public.t", 1), ("t", 1), ("shop.u", 2), ("u", 3), ("none", None), ("s", None)],
 )
-def test_size_when_looked_up_is_that_of_the_only_such_table(table, rows):
+def test_size_when_looked_up_without_schema_is_in_that_of_the_connection(table, rows):
     tables = {"public.t": TableSize(1), "shop.u": TableSize(2), "public.u": TableSize(3)}
+    sizes = Sizes("postgresql", NOW, None, {**tables, "shop.s": TableSize(4)}, "public")
 
-    assert Sizes("postgresql", NOW, None, tables).of(table).rows == rows
+    assert sizes.of(table).rows == rows
 
 
 # Units

@@ -59,4 +59,4 @@ def read_sizes(connection: Connection) -> Sizes:
         known = TableSize(rows, size, rate, is_at_least)
         own[str(name)] = known if rows >= 0 else TableSize(writes_per_second=rate)
     tables = add_up(own, connection.fetch(_PARENTS))
-    return Sizes(connection.vendor, now, since, tables)
+    return Sizes(connection.vendor, now, since, tables, connection.current_schema() or "")

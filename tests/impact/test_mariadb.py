@@ -1,0 +1,145 @@
+"""MariaDB: which algorithm it accepts for a statement, and what that does to tables."""
+
+import pytest
+
+from migration_guard.impact.mysql.asking import run_as_accepted
+from migration_guard.impact.mysql.effects import effects_of, of_rebuild
+from migration_guard.impact.mysql.trials import optimized_tables, rebuild_trials, trials
+from tests.impact.mariadb_statements import GOLDEN, INSTANT, SCHEMA
+
+TABLE_IDS = (
+    "SELECT SUBSTRING_INDEX(name, '/', -1), table_id FROM information_schema.innodb_sys_tables "
+    "WHERE name LIKE CONCAT(DATABASE(), '/%')"
+)
+
+
+@pytest.fixture
+def run(mariadb):
+    """Give a function that makes the schema anew and runs a statement by the trials.
+
+    It returns the effects, and the tables whose number changed.
+    """
+    driver_error = pytest.importorskip("MySQLdb").Error
+
+    def run(sql):
+        remake(mariadb)
+        before = dict(mariadb.execute(TABLE_IDS))
+        optimized = {
+            table: run_as_accepted("DO 0", rebuild_trials(table), mariadb.execute, driver_error)[1]
+            for table in optimized_tables(sql)
+        }
+        _rows, trial = run_as_accepted(sql, trials(sql), mariadb.execute, driver_error)
+        mariadb.execute("UNLOCK TABLES")
+        assert (trial is not None) == bool(trials(sql)), sql
+        after = dict(mariadb.execute(TABLE_IDS))
+        effects = [of_rebuild(*pair) for pair in optimized.items()] or effects_of(sql, trial)
+        return effects, {name for name in before if before[name] != after.get(name)}
+
+    return run
+
+
+def remake(mariadb):
+    (name,) = mariadb.execute("SELECT DATABASE()")[0]
+    mariadb.execute(f"DROP DATABASE `{name}`")
+    mariadb.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+    mariadb.execute(f"USE `{name}`")
+    for sql in SCHEMA:
+        mariadb.execute(sql)
+
+
+def in_words(effect):
+    acts = "rewrites" if effect.rewrites else "reads" if effect.reads else ""
+    if effect.shuts_out_readers and not acts:
+        return INSTANT
+    words = (acts, effect.shuts_out_readers and "readers", effect.shuts_out_writers and "writers")
+    return " ".join(filter(None, words))
+
+
+def test_effects_of_each_statement_are_those_of_the_golden_table(run):
+    effects = {sql: {effect.table: in_words(effect) for effect in run(sql)[0]} for sql in GOLDEN}
+
+    assert effects == GOLDEN
+
+
+def test_rewrites_of_each_statement_are_the_tables_that_innodb_makes_anew(run):
+    """InnoDB gives a table that it rebuilt or copied another number, without any row too."""
+    has_other_number = {}
+    for sql in filter(trials, GOLDEN):
+        effects, renumbered = run(sql)
+        if " RENAME TO " not in sql and "PARTITION" not in sql:  # whose names change
+            rewritten = {effect.table for effect in effects if effect.rewrites}
+            has_other_number[sql] = (rewritten, renumbered)
+
+    assert {sql: sides for sql, sides in has_other_number.items() if sides[0] != sides[1]} == {}
+    assert len(has_other_number) > 40
+
+
+# The trials change no outcome
+
+REFUSED = (
+    "ALTER TABLE t ADD COLUMN a int",
+    "ALTER TABLE t ADD COLUMN",
+    "ALTER TABLE nowhere ADD COLUMN a int",
+    "ALTER TABLE t MODIFY b bigint NOT NULL, ALGORITHM=INSTANT",
+    "ALTER TABLE t MODIFY b bigint NOT NULL, LOCK=NONE",
+    "ALTER TABLE full ADD UNIQUE (v)",
+    "ALTER TABLE full MODIFY v varchar(1)",
+    "ALTER TABLE full ADD CHECK (v < 'b')",
+    "CREATE INDEX by_c ON t (c)",
+    "DROP INDEX nothing ON t",
+    "OPTIMIZE TABLE nowhere",
+)
+ROWS = (
+    "CREATE TABLE full (id int PRIMARY KEY, v varchar(9))",
+    "INSERT INTO full VALUES (1, 'aa'), (2, 'aa'), (3, 'bb')",
+)
+
+
+def outcome(mariadb, execute):
+    """Return the error of a statement, and then all definitions and rows."""
+    remake(mariadb)
+    for sql in ROWS:
+        mariadb.execute(sql)
+    error = None
+    try:
+        execute()
+    except pytest.importorskip("MySQLdb").Error as raised:
+        error = raised.args
+    mariadb.execute("UNLOCK TABLES")
+    tables = [name for (name, *_) in mariadb.execute("SHOW TABLES")]
+    definitions = [mariadb.execute(f"SHOW CREATE TABLE `{name}`")[0][1] for name in tables]
+    triggers = [row[:4] for row in mariadb.execute("SHOW TRIGGERS")]
+    rows = mariadb.execute("SELECT * FROM full ORDER BY id")
+    return error, definitions, triggers, rows
+
+
+@pytest.mark.parametrize("statements", [GOLDEN, REFUSED], ids=["accepted", "refused"])
+def test_outcome_of_each_statement_is_the_same_without_trials(mariadb, statements):
+    driver_error = pytest.importorskip("MySQLdb").Error
+    others = {}
+    for sql in statements:
+        plain = outcome(mariadb, lambda sql=sql: mariadb.execute(sql))
+        tried = outcome(
+            mariadb,
+            lambda sql=sql: run_as_accepted(sql, trials(sql), mariadb.execute, driver_error),
+        )
+        if tried != plain:
+            others[sql] = (plain, tried)
+
+    assert others == {}
+
+
+@pytest.mark.parametrize("sql", REFUSED[:1])
+def test_trials_when_the_statement_is_wrong_end_at_the_first(mariadb, sql):
+    driver_error = pytest.importorskip("MySQLdb").Error
+    remake(mariadb)
+    sent = []
+
+    def execute(text):
+        sent.append(text)
+        return mariadb.execute(text)
+
+    with pytest.raises(driver_error):
+        run_as_accepted(sql, trials(sql), execute, driver_error)
+
+    assert sent == [trials(sql)[0].sql, sql]
