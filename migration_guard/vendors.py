@@ -75,7 +75,7 @@ VENDORS: Final = {
         writer="migration_guard.squashing.mysql.MySQLWriter",
         usage="migration_guard.usage.mysql.MySQLServer",
         sizes=f"{_RUNNING}.mysql.sizes.read_sizes",
-        tracer="",
+        tracer="migration_guard.impact.mysql.tracer.MySQLTracer",
     ),
 }
 

@@ -6,6 +6,7 @@ from migration_guard.impact.mysql.asking import run_as_accepted
 from migration_guard.impact.mysql.effects import effects_of, of_rebuild
 from migration_guard.impact.mysql.trials import optimized_tables, rebuild_trials, trials
 from tests.impact.mariadb_statements import GOLDEN, INSTANT, SCHEMA
+from tests.impact.support import run_traced
 
 TABLE_IDS = (
     "SELECT SUBSTRING_INDEX(name, '/', -1), table_id FROM information_schema.innodb_sys_tables "
@@ -106,6 +107,7 @@ def outcome(mariadb, execute):
     except pytest.importorskip("MySQLdb").Error as raised:
         error = raised.args
     mariadb.execute("UNLOCK TABLES")
+    mariadb.execute("DROP TEMPORARY TABLE IF EXISTS brief")
     tables = [name for (name, *_) in mariadb.execute("SHOW TABLES")]
     definitions = [mariadb.execute(f"SHOW CREATE TABLE `{name}`")[0][1] for name in tables]
     triggers = [row[:4] for row in mariadb.execute("SHOW TRIGGERS")]
@@ -143,3 +145,91 @@ def test_trials_when_the_statement_is_wrong_end_at_the_first(mariadb, sql):
         run_as_accepted(sql, trials(sql), execute, driver_error)
 
     assert sent == [trials(sql)[0].sql, sql]
+
+
+# The tracer
+
+
+def write(migrations, *statements):
+    return migrations({"0001_a.sql": "".join(f"{sql};\n" for sql in statements)})
+
+
+def test_trace_in_a_throwaway_database_has_what_the_server_accepts(mariadb, migrations):
+    remake(mariadb)
+    write(migrations, "ALTER TABLE t MODIFY b bigint", "CREATE INDEX i ON t (a)", "DROP TABLE ex")
+
+    outcome, traces = run_traced(measures=False)
+
+    assert outcome.error is None
+    assert [(trace.number, trace.line, trace.commits, trace.unknown) for trace in traces] == [
+        *((1, 1, True, ""), (2, 2, True, ""), (3, 3, True, ""))
+    ]
+    assert [
+        (effect.table, effect.mode, in_words(effect)) for (effect,) in map(effects, traces)
+    ] == [
+        ("t", "ALGORITHM=COPY, LOCK=SHARED", "rewrites writers"),
+        ("t", "ALGORITHM=NOCOPY, LOCK=NONE", "reads"),
+        ("ex", "MDL_EXCLUSIVE", INSTANT),
+    ]
+    assert all(trace.own_ms is None for trace in traces)
+
+
+def effects(trace):
+    return trace.effects
+
+
+def test_trace_where_rows_are_at_stake_tries_nothing_and_measures(mariadb, migrations):
+    remake(mariadb)
+    write(migrations, "ALTER TABLE t MODIFY b bigint", "UPDATE t SET b = 1", "DROP TABLE ex")
+
+    outcome, (altered, updated, dropped) = run_traced()
+
+    assert outcome.error is None
+    assert (altered.effects, updated.effects, updated.unknown) == ((), (), "")
+    assert "checkschema --fresh --impact" in altered.unknown
+    assert altered.own_ms > 0
+    (effect,) = dropped.effects
+    assert (in_words(effect), effect.held_ms) == (INSTANT, dropped.own_ms)
+
+
+def test_trace_when_a_table_is_made_by_what_is_traced_leaves_it_out(mariadb, migrations):
+    remake(mariadb)
+    write(
+        migrations,
+        "CREATE TABLE fresh (a int, b int)",
+        "CREATE INDEX i ON fresh (a)",
+        "RENAME TABLE fresh TO newer",
+        "ALTER TABLE newer MODIFY a bigint",
+        "ALTER TABLE t DROP COLUMN d",
+    )
+
+    outcome, traces = run_traced(measures=False)
+
+    assert outcome.error is None
+    assert [effect.table for trace in traces for effect in trace.effects] == ["t"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["CALL nothing()", "EXECUTE IMMEDIATE 'DROP TABLE ex'", "BEGIN NOT ATOMIC DROP TABLE ex; END"],
+)
+def test_trace_of_code_when_it_may_lock_anything_is_unknown(mariadb, migrations, sql):
+    remake(mariadb)
+    mariadb.execute("CREATE PROCEDURE nothing() SELECT 1")
+    write(migrations, sql)
+
+    outcome, (trace,) = run_traced(measures=False)
+
+    assert outcome.error is None
+    assert trace.unknown.startswith("it is code")
+
+
+def test_trace_of_django_when_in_a_throwaway_database_tries_too(mariadb, migrations, site_apps):
+    migrations({})
+
+    outcome, traces = run_traced(measures=False, with_django=True)
+
+    assert outcome.error is None
+    assert {trace.line for trace in traces} == {0}
+    assert [trace for trace in traces if trace.unknown] == []
+    assert all(not effect.rewrites for trace in traces for effect in trace.effects)

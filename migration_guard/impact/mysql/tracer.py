@@ -90,7 +90,8 @@ class MySQLTracer(Tracer):
         before = perf_counter()
         answer, trial = run_as_accepted(sql, candidates, run, error)
         own_ms = (perf_counter() - before) * 1000
-        effects, unknown = self._read(sql, trial, optimized)
+        seen, unknown = self._read(sql, trial, optimized)
+        effects = tuple(effect for effect in seen if effect.table not in self._made)
         if self.request.measures:
             effects = tuple(effect._replace(held_ms=own_ms) for effect in effects)
         self._note_tables(sql)
@@ -101,7 +102,7 @@ class MySQLTracer(Tracer):
             line,
             shorten(show_statement(sql, "mysql"), _SHOWN),
             own_ms if self.request.measures else None,
-            tuple(effect for effect in effects if effect.table not in self._made),
+            effects,
             commits=True,
             unknown=unknown,
         )
