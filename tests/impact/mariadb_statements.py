@@ -11,6 +11,7 @@ SCHEMA = (
     "CREATE TABLE child (id int PRIMARY KEY, t_id int, n int, "
     "CONSTRAINT child_fk FOREIGN KEY (t_id) REFERENCES t (id))",
     "CREATE TABLE ex (id int PRIMARY KEY, v int)",
+    "CREATE TABLE bare (id int NOT NULL, v int)",
     "CREATE TABLE parts (id int PRIMARY KEY, v int) PARTITION BY RANGE (id) "
     "(PARTITION p0 VALUES LESS THAN (100), PARTITION p1 VALUES LESS THAN (200))",
     "CREATE TABLE hashed (id int PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2",
@@ -38,6 +39,9 @@ GOLDEN = {
     "ALTER TABLE t ADD FULLTEXT i (a)": {"t": "rewrites writers"},
     "ALTER TABLE t DROP INDEX by_c": {"t": INSTANT},
     "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, b)": {"t": "rewrites"},
+    "ALTER TABLE p DROP PRIMARY KEY": {"p": "rewrites writers"},
+    "ALTER TABLE bare ADD PRIMARY KEY (id)": {"bare": "rewrites"},
+    "ALTER TABLE bare ADD n int AUTO_INCREMENT UNIQUE": {"bare": "rewrites writers"},
     "ALTER TABLE t ADD CHECK (b > 0)": {"t": "rewrites writers"},
     "ALTER TABLE t ADD FOREIGN KEY (c) REFERENCES p (id)": {
         "t": "rewrites writers",

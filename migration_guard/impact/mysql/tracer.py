@@ -7,7 +7,7 @@ runs as it is written: then its time is known, and its locks where its kind alon
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from django.db import DatabaseError
 
@@ -59,12 +59,14 @@ class MySQLTracer(Tracer):
         """Run a statement, by the first algorithm that is accepted where no row is at stake."""
 
         def run(sql: str) -> int | None:
-            rows: int | None = self._connection.execute(statement._replace(text=sql), source)
-            return rows
+            return cast(
+                "int | None", self._connection.execute(statement._replace(text=sql), source)
+            )
 
         number = self._script.number_of(statement) if self._script is not None else 0
-        error = self._connection.driver_error
-        return self._run(statement.text, (number, statement.line), run, error)
+        place, error = (number, statement.line), self._connection.driver_error
+        rows: int | None = self._run(statement.text, place, run, error)
+        return rows
 
     @contextmanager
     def watch_django(self) -> Iterator[None]:

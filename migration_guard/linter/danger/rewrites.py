@@ -6,7 +6,7 @@ knowledge base, "InnoDB Online DDL Overview"; sqlite.org, "VACUUM".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from migration_guard.linter.danger.clauses import take_target
@@ -14,6 +14,7 @@ from migration_guard.sql.cursor import Cursor, Name, keyword
 
 if TYPE_CHECKING:
     from migration_guard.linter.danger.walk import Step
+    from migration_guard.sql.scanner import Token
 
 _NOBODY: Final = "nobody reads or writes the table while it is rewritten"
 _NO_WRITER: Final = "nobody writes to the table while the server copies it"
@@ -58,6 +59,20 @@ def _of_postgresql(step: Step) -> Iterator[Rewrite]:
             for beginning, (fault, hint) in _POSTGRESQL.items():
                 if clause_words[: len(beginning)] == beginning:
                     yield Rewrite(step.ddl.names[0], fault, hint)
+            if _adds_serial(clause):
+                hint = "Add an integer column, and fill it in batches"
+                yield Rewrite(step.ddl.names[0], _NOBODY, hint)
+
+
+_SERIAL: Final = frozenset({"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL2", "SERIAL4", "SERIAL8"})
+
+
+def _adds_serial(clause: Sequence[Token]) -> bool:
+    """Return whether a column is added whose default is another value in each row."""
+    words = [keyword(token) for token in clause if keyword(token) != "COLUMN"]
+    if words[1:4] == ["IF", "NOT", "EXISTS"]:
+        del words[1:4]
+    return words[0] == "ADD" and words[2:3] != [] and words[2] in _SERIAL
 
 
 _POSTGRESQL: Final = {
@@ -82,18 +97,29 @@ def _of_mysql(step: Step) -> Iterator[Rewrite]:
     if verb in {"OPTIMIZE", "REPAIR"} and {"TABLE", "TABLES"} & set(words[:4]):
         while cursor.take() not in {"TABLE", "TABLES"}:
             pass
-        yield Rewrite(take_target(cursor), _NO_WRITER, "Run it in a quiet hour, outside a deploy")
+        fault = f"it is rewritten; unless InnoDB can do that online, {_NO_WRITER}"
+        yield Rewrite(take_target(cursor), fault, "Run it in a quiet hour, outside a deploy")
+    elif verb == "CREATE" and step.ddl is not None and step.ddl.kind == "INDEX":
+        if "FULLTEXT" in step.ddl.options or _options(words).get("ALGORITHM") == "COPY":
+            yield Rewrite(step.ddl.table, _NO_WRITER, "Run it when nobody writes to the table")
     elif verb == "ALTER" and step.ddl is not None and step.ddl.kind == "TABLE" and step.ddl.names:
-        table = step.ddl.names[0]
-        options = _options(words)
-        if options.get("ALGORITHM") == "COPY":
-            yield Rewrite(table, _NO_WRITER, _ONLINE)
-        elif options.get("LOCK") in {"SHARED", "EXCLUSIVE"}:
-            yield Rewrite(table, "others wait until it is done", "Write LOCK=NONE")
-        elif options.get("ALGORITHM", "DEFAULT") == "DEFAULT" and options.get("LOCK") != "NONE":
-            for clause in step.part.clauses:
-                if _may_copy([keyword(token) for token in clause]):
-                    yield Rewrite(table, f"if the server has to copy, {_NO_WRITER}", _ONLINE)
+        clauses = [[keyword(token) for token in clause] for clause in step.part.clauses]
+        yield from _of_alter(step.ddl.names[0], clauses, _options(words))
+
+
+def _of_alter(
+    table: Name, clauses: Sequence[list[str]], options: Mapping[str, str]
+) -> Iterator[Rewrite]:
+    if options.get("ALGORITHM") == "COPY":
+        yield Rewrite(table, _NO_WRITER, _ONLINE)
+    elif options.get("LOCK") in {"SHARED", "EXCLUSIVE"}:
+        yield Rewrite(table, "others wait until it is done", "Write LOCK=NONE")
+    elif options.get("ALGORITHM", "DEFAULT") == "DEFAULT" and options.get("LOCK") != "NONE":
+        drops_key = not any(clause[:2] == ["ADD", "PRIMARY"] for clause in clauses)
+        for clause in clauses:
+            # A new key may take the place of the old one online.
+            if _may_copy(clause) or (clause[:2] == ["DROP", "PRIMARY"] and drops_key):
+                yield Rewrite(table, f"if the server has to copy, {_NO_WRITER}", _ONLINE)
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:
@@ -112,10 +138,7 @@ _MAY_COPY: Final = frozenset(
         "CHANGE",
         "CONVERT",
         "ENGINE",
-        "FORCE",
         "ORDER",
-        "ROW_FORMAT",
-        "KEY_BLOCK_SIZE",
         "REORGANIZE",
         "COALESCE",
         "REBUILD",
@@ -125,15 +148,20 @@ _MAY_COPY: Final = frozenset(
 )
 
 
+# What an ADD names in its first words, and what gives each row a value.
+_ADDED_BY_COPY: Final = frozenset({"FOREIGN", "CHECK", "FULLTEXT", "SYSTEM", "PARTITIONS"})
+_COMPUTED: Final = frozenset({"STORED", "PERSISTENT", "AUTO_INCREMENT"})
+
+
 def _may_copy(words: Sequence[str]) -> bool:
     if words[0] == "CONVERT":
         return words[1:2] == ["TO"]
     if words[0] == "PARTITION":
         return words[1:2] == ["BY"]
-    pair = words[0] in {"ADD", "DROP"} and "PRIMARY" in words[1:4]
-    key = words[0] == "ADD" and "FOREIGN" in words[1:4]
-    stored = words[0] == "ADD" and bool({"STORED", "PERSISTENT"} & set(words))
-    return words[0] in _MAY_COPY or pair or key or stored
+    adds = words[0] == "ADD" and (
+        not _ADDED_BY_COPY.isdisjoint(words[1:4]) or not _COMPUTED.isdisjoint(words[2:])
+    )
+    return words[0] in _MAY_COPY or adds
 
 
 def _of_sqlite(step: Step) -> Iterator[Rewrite]:
@@ -145,8 +173,11 @@ def _of_sqlite(step: Step) -> Iterator[Rewrite]:
 
 # Without one of these words nothing is rewritten.
 WORDS: Final = {
-    "postgresql": ("CLUSTER", "VACUUM", "REFRESH", "UNLOGGED", "LOGGED", "TABLESPACE", "METHOD"),
-    "mysql": ("ALTER", "OPTIMIZE", "REPAIR"),
+    "postgresql": (
+        *("CLUSTER", "VACUUM", "REFRESH", "UNLOGGED", "LOGGED", "TABLESPACE", "METHOD"),
+        *_SERIAL,
+    ),
+    "mysql": ("ALTER", "OPTIMIZE", "REPAIR", "INDEX"),
     "sqlite": ("VACUUM",),
 }
 _READERS: Final = {"postgresql": _of_postgresql, "mysql": _of_mysql, "sqlite": _of_sqlite}
