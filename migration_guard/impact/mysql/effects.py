@@ -1,7 +1,7 @@
 """What a statement of MariaDB does to tables, by the algorithm that the server accepted.
 
-Pure. What takes no algorithm is known by its kind; ``tests/impact`` holds that against sessions
-that read and write meanwhile. Statements that change rows lock rows and no table.
+Pure. What takes no algorithm is known by its kind; ``tests/laws/test_mariadb_sessions.py`` holds
+that against sessions. Statements that change rows lock rows and no table.
 
 Sources: MariaDB knowledge base, "InnoDB Online DDL Overview", "Metadata Locking".
 """
