@@ -7,6 +7,7 @@ from migration_guard.impact.mysql.effects import effects_of, of_rebuild
 from migration_guard.impact.mysql.trials import optimized_tables, rebuild_trials, trials
 from tests.impact.mariadb_statements import GOLDEN, INSTANT, SCHEMA
 from tests.impact.support import run_traced
+from tests.linter.checkout import Checkout
 
 TABLE_IDS = (
     "SELECT SUBSTRING_INDEX(name, '/', -1), table_id FROM information_schema.innodb_sys_tables "
@@ -233,3 +234,48 @@ def test_trace_of_django_when_in_a_throwaway_database_tries_too(mariadb, migrati
     assert {trace.line for trace in traces} == {0}
     assert [trace for trace in traces if trace.unknown] == []
     assert all(not effect.rewrites for trace in traces for effect in trace.effects)
+
+
+# The commands
+
+TABLES = "CREATE TABLE messages (id int PRIMARY KEY, body varchar(40));\n"
+BRANCH = {
+    "0002_shorter.sql": "ALTER TABLE messages MODIFY body varchar(30);\n",
+    "0003_topic.sql": "ALTER TABLE messages ADD COLUMN topic varchar(40);\n",
+    "0004_index.sql": "CREATE INDEX by_topic ON messages (topic);\n",
+}
+
+
+def test_fresh_when_traced_names_what_mariadb_copies_and_builds_the_same(
+    mariadb, migrations, sql_dir, tmp_path, guard
+):
+    migrations({"0001_messages.sql": TABLES})
+    checkout = Checkout(tmp_path, sql_dir)
+    checkout.commit({})
+    checkout.branch("topic")
+    checkout.commit(BRANCH)
+
+    result = guard("checkschema", "--fresh", "--no-models", "--impact", "--base", "main")
+
+    assert result.code == 0, result.err
+    assert (
+        "  0002_shorter: messages: writers wait for all of statement 1 (ALTER TABLE rewrites the "
+        "table); readers do not. [warning: shuts-out-writers]"
+    ) in result.out
+    assert "  0003_topic, 0004_index: nobody waits while a table is read or rewritten." in (
+        result.out
+    )
+
+
+def test_run_when_traced_on_mariadb_says_what_it_cannot_know(mariadb, migrations, guard):
+    migrations({"0001_messages.sql": TABLES})
+    assert guard("runsqlmigrations").code == 0
+    migrations({"0001_messages.sql": TABLES, **BRANCH})
+
+    result = guard("runsqlmigrations", "--impact")
+
+    assert result.code == 0, result.err
+    assert "MariaDB does not tell its locks: in a throwaway database" in result.out
+    assert "0002_shorter: statement 1 (ALTER TABLE messages MODIFY body varchar(30)) was not" in (
+        result.out
+    )

@@ -35,8 +35,8 @@ class MySQLTracer(Tracer):
     """Traces DDL. Each statement that locks a table commits by itself."""
 
     note: ClassVar = (
-        "MariaDB: which algorithm it accepts was tried on tables without rows. Statements that "
-        "change rows lock rows, and no table."
+        "MariaDB does not tell its locks: in a throwaway database each algorithm of a statement is "
+        "tried, and elsewhere its time alone is known. What changes rows locks rows, and no table."
     )
 
     def __init__(self, connection: Any, request: TraceRequest) -> None:
