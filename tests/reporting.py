@@ -23,7 +23,7 @@ SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOL
 # ships it.
 SARIF = Path(__file__).parent / "reports" / "sarif-2.1.0.json"
 # What makes no report, whatever the format, and so prints none.
-WITHOUT_REPORT = {"--write", "--explain", "--output"}
+WITHOUT_REPORT = {"--write", "--write-sizes", "--explain", "--output"}
 
 
 def validate(command: str, value: Any) -> None:

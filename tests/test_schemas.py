@@ -55,7 +55,7 @@ def test_schemas_when_read_are_schemas_and_each_command_that_speaks_json_has_one
     speaking = {
         name for name in COMMANDS if "json" in load_command_class("migration_guard", name).formats
     }
-    assert set(SCHEMAS) == {*speaking, "common", "contract", "readiness"}
+    assert set(SCHEMAS) == {*speaking, "common", "contract", "readiness", "sizes"}
 
 
 def test_schemas_when_they_list_names_list_those_of_the_code():

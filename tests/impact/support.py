@@ -9,7 +9,9 @@ from migration_guard.running.options import Options
 from migration_guard.running.tracer import TraceRequest
 
 
-def run_traced(*, measures: bool = True, **options: object) -> tuple[Outcome, list[StatementTrace]]:
+def run_traced(
+    *, measures: bool = True, names: frozenset[str] | None = None, **options: object
+) -> tuple[Outcome, list[StatementTrace]]:
     """Run what is pending; return the outcome and what was seen of each statement."""
     traces: list[StatementTrace] = []
 
@@ -17,7 +19,8 @@ def run_traced(*, measures: bool = True, **options: object) -> tuple[Outcome, li
         if isinstance(event, events.Traced):
             traces.extend(event.traces)
 
-    run_options = Options(trace=TraceRequest(measures=measures), **options)  # type: ignore[arg-type]
+    request = TraceRequest(names, measures)
+    run_options = Options(trace=request, **options)  # type: ignore[arg-type]
     return executor.run(options=run_options, observe=observe), traces
 
 

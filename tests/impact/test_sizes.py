@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from migration_guard.exceptions import CannotTell
 from migration_guard.impact.sizes import Sizes, TableSize, add_up, dump, parse, read
 from migration_guard.reports.quantities import format_bytes, format_rows
+from tests.reporting import validate
 
 NOW = datetime(2026, 12, 1, 4, tzinfo=UTC)
 NUMBERS = st.none() | st.integers(0, 10**15)
@@ -29,6 +30,7 @@ def written(guard, tmp_path):
         result = guard("checkschema", "--write-sizes", str(path))
         assert (result.code, result.out) == (0, ""), result.err
         document = json.loads(path.read_text())
+        validate("sizes", document)
         return document.pop("tables"), document, result.err
 
     return write
