@@ -10,6 +10,7 @@ from migration_guard.impact.trace import StatementTrace
 from migration_guard.sql.classify import words
 from migration_guard.sql.ddl import read_ddl
 
+_SECOND: Final = 1000  # milliseconds
 _MOST: Final = 3  # tables, or statements, that a message names
 # Who waits, and what the message says of the others.
 _PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
@@ -116,7 +117,13 @@ class ClosureText:
 
     def _time(self) -> str:
         held = self._closure.held_ms
-        return f", {held / 1000:.1f} s as measured" if held is not None else ""
+        if held is None:
+            return ""
+        return (
+            f", {held / 1000:.1f} s as measured"
+            if held >= _SECOND
+            else f", {held:.0f} ms as measured"
+        )
 
     def _head(self, trace: StatementTrace) -> str:
         ddl = read_ddl(trace.sql, self._vendor)

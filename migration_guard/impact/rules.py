@@ -24,18 +24,6 @@ def find_closures(traces: Iterable[StatementTrace]) -> Iterator[Closure]:
             yield from _closures_of(transaction)
 
 
-def find_problems(
-    traces: Iterable[StatementTrace],
-    files: Mapping[str, MigrationFile],
-    vendor: str,
-    limits: ImpactLimits,
-    sizes: Sizes | None = None,
-) -> list[Problem]:
-    """Return the problems that a file does not allow; an error from the limits on."""
-    judged = (judge(closure, files, vendor, limits, sizes) for closure in find_closures(traces))
-    return [problem for problem in judged if problem is not None]
-
-
 def judge(
     closure: Closure,
     files: Mapping[str, MigrationFile],

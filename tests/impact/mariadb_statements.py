@@ -11,6 +11,7 @@ SCHEMA = (
     "CREATE TABLE child (id int PRIMARY KEY, t_id int, n int, "
     "CONSTRAINT child_fk FOREIGN KEY (t_id) REFERENCES t (id))",
     "CREATE TABLE ex (id int PRIMARY KEY, v int)",
+    "CREATE TABLE legacy (id int PRIMARY KEY, v int) ENGINE = MyISAM",
     "CREATE TABLE bare (id int NOT NULL, v int)",
     "CREATE TABLE parts (id int PRIMARY KEY, v int) PARTITION BY RANGE (id) "
     "(PARTITION p0 VALUES LESS THAN (100), PARTITION p1 VALUES LESS THAN (200))",
@@ -67,6 +68,11 @@ GOLDEN = {
     "ALTER TABLE t MODIFY b int NULL, LOCK = EXCLUSIVE": {"t": "rewrites readers writers"},
     "ALTER ONLINE TABLE t ADD INDEX i (a)": {"t": "reads"},
     "SET STATEMENT max_statement_time = 60 FOR ALTER TABLE t ADD INDEX i (a)": {"t": "reads"},
+    # another engine
+    "ALTER TABLE legacy ADD COLUMN e int": {"legacy": "rewrites writers"},
+    "ALTER TABLE legacy COMMENT = 'x'": {"legacy": INSTANT},
+    "CREATE INDEX i ON legacy (v)": {"legacy": "rewrites writers"},
+    "OPTIMIZE TABLE legacy": {"legacy": "rewrites writers"},
     # indexes
     "CREATE INDEX i ON t (a)": {"t": "reads"},
     "CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a) COMMENT 'x'": {"t": "reads"},
