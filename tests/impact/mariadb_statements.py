@@ -66,6 +66,11 @@ GOLDEN = {
     "ALTER TABLE t ALGORITHM = INPLACE, ADD COLUMN e int": {"t": INSTANT},
     "ALTER TABLE t MODIFY b int NULL, ALGORITHM=INPLACE, LOCK=SHARED": {"t": "rewrites writers"},
     "ALTER TABLE t MODIFY b int NULL, LOCK = EXCLUSIVE": {"t": "rewrites readers writers"},
+    "ALTER TABLE t ADD COLUMN `lock` int, LOCK=DEFAULT, ALGORITHM=DEFAULT": {"t": INSTANT},
+    "ALTER TABLE p ALGORITHM=COPY, LOCK=SHARED PARTITION BY HASH (id) PARTITIONS 2": {
+        "p": "rewrites writers"
+    },
+    "ALTER TABLE parts ALGORITHM = COPY REMOVE PARTITIONING": {"parts": "rewrites writers"},
     "ALTER ONLINE TABLE t ADD INDEX i (a)": {"t": "reads"},
     "SET STATEMENT max_statement_time = 60 FOR ALTER TABLE t ADD INDEX i (a)": {"t": "reads"},
     # another engine
@@ -77,6 +82,8 @@ GOLDEN = {
     "CREATE INDEX i ON t (a)": {"t": "reads"},
     "CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a) COMMENT 'x'": {"t": "reads"},
     "CREATE INDEX i ON t (a) ALGORITHM=COPY": {"t": "rewrites writers"},
+    "CREATE INDEX i ON t (a) COMMENT 'x' ALGORITHM = INPLACE LOCK=DEFAULT": {"t": "reads"},
+    "CREATE INDEX `algorithm` USING BTREE ON t (a, b) LOCK=SHARED": {"t": "reads writers"},
     "CREATE FULLTEXT INDEX i ON t (a)": {"t": "rewrites writers"},
     "DROP INDEX by_c ON t": {"t": INSTANT},
     "DROP INDEX IF EXISTS by_c ON t WAIT 3": {"t": INSTANT},

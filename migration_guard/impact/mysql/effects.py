@@ -12,7 +12,7 @@ from typing import Final
 from migration_guard.impact.mysql.trials import Trial
 from migration_guard.impact.trace import Effect
 from migration_guard.running.mysql.lone_statements import innermost
-from migration_guard.sql.cursor import Cursor, Name, read_tokens, split_at_commas
+from migration_guard.sql.cursor import Cursor, Name, keyword, read_tokens, split_at_commas
 from migration_guard.sql.ddl import DDL, Clause, read_ddl
 from migration_guard.sql.dialects import MYSQL
 from migration_guard.usage.tables import tables_of
@@ -41,6 +41,14 @@ def of_rebuild(table: str, trial: Trial | None) -> Effect:
     """Return the effect of OPTIMIZE TABLE, which rebuilds a table as ``trial`` does."""
     name = read_tokens(table, MYSQL).take_name()
     return _tried(_label(name) if name is not None else table, trial, reads=True)
+
+
+def locks_until_told(sql: str) -> bool:
+    """Return whether a statement locks tables of any number until UNLOCK TABLES or the like."""
+    words = [keyword(token) for token in read_tokens(innermost(sql), MYSQL).tokens[:20]]
+    return words[:1] == ["BACKUP"] or (
+        words[:1] == ["FLUSH"] and not {"LOCK", "EXPORT"}.isdisjoint(words)
+    )
 
 
 def made_by(sql: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ from migration_guard.sql.statements import Statement
 
 _SHOWN: Final = 200  # characters of a statement
 _IS_CODE: Final = "it is code, and which tables it locks is not seen"
+_LOCKS_ALL: Final = "it locks tables until another statement gives them back"
 _NOT_TRIED: Final = (
     "MariaDB does not tell its locks afterwards; checkschema --fresh --impact tries its algorithm"
 )
@@ -119,6 +120,8 @@ class MySQLTracer(Tracer):
             return tuple(effects_of_ddl.of_rebuild(*pair) for pair in by_table), ""
         if implicit_commit(sql) is Commit.MAY:
             return (), _IS_CODE
+        if effects_of_ddl.locks_until_told(sql):
+            return (), _LOCKS_ALL
         if trial is None and (trials(sql) or optimized_tables(sql)):
             if not self._connection.is_mariadb:
                 return (), _NOT_MARIADB

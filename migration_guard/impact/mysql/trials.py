@@ -6,7 +6,7 @@ then, so that the first one it accepts is the one it would have chosen itself.
 Source: MariaDB knowledge base, "InnoDB Online DDL Overview".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -31,7 +31,7 @@ _PAIRS_OF_PARTITIONS: Final = (
 )
 # These follow the options without a comma.
 _WITHOUT_COMMA: Final = frozenset({"PARTITION", "REMOVE"})
-_OPTION_WORDS: Final = 3  # ALGORITHM = COPY
+_OPTIONS: Final = frozenset({"ALGORITHM", "LOCK"})
 
 
 class Trial(NamedTuple):
@@ -86,30 +86,24 @@ def _of_alter(sql: str, cursor: Cursor, *, is_online: bool) -> list[Trial]:
     cursor.accept("IF", "EXISTS")
     cursor.take_name()
     _pass_wait(cursor)
-    parts = split_at_commas(cursor.rest)
-    if cursor.is_at_end or _is_of_partitions(parts[0]):
+    if cursor.is_at_end or _is_of_partitions(split_at_commas(cursor.rest)[0]):
         return []
-    start = cursor.rest[0].start
-    algorithm, lock = _named(parts, "ALGORITHM"), _named(parts, "LOCK")
-    kept = [part for part in parts if not _is_option(part, {"ALGORITHM"} | _default_lock(lock))]
-    if any(len(part) > _OPTION_WORDS and keyword(part[0]) == "ALGORITHM" for part in kept):
-        return []
-    lock = "NONE" if is_online else lock
-    head, tail = sql[:start], ", ".join(source_of(sql, part) for part in kept)
-    if len(kept) == len(parts):
-        tail = sql[start:]
-    comma = "" if not kept or keyword(kept[0][0]) in _WITHOUT_COMMA else ","
-    least = "INPLACE" if _has_engine(kept) else ""
+    head = sql[: cursor.rest[0].start]
+    named: dict[str, str] = {}
+    parts: list[Sequence[Token]] = []
+    for part in split_at_commas(cursor.rest):
+        options, rest = _split_options(part)
+        named |= options
+        parts += [rest] if rest else []
+    if is_online:
+        named["LOCK"] = "NONE"
+    tail = ", ".join(source_of(sql, part) for part in parts)
+    comma = "" if not parts or keyword(parts[0][0]) in _WITHOUT_COMMA else ","
+    least = "INPLACE" if _has_engine(parts) else "INSTANT"
     return [
-        Trial(f"{head}{_options(algorithm, at, lock)}{comma} {tail}", algorithm, at)
-        for algorithm, at in _choices(algorithm, lock, least)
+        Trial(f"{head}ALGORITHM={algorithm}, LOCK={lock}{comma} {tail}", algorithm, lock)
+        for algorithm, lock in _choices(named, least)
     ]
-
-
-def _options(algorithm: str, lock: str, named_lock: str) -> str:
-    """Return the options to write; a lock that the statement names stands there already."""
-    is_named = named_lock not in ("", "DEFAULT")
-    return f"ALGORITHM={algorithm}{'' if is_named else f', LOCK={lock}'}"
 
 
 def _of_create_index(sql: str, cursor: Cursor) -> list[Trial]:
@@ -117,20 +111,22 @@ def _of_create_index(sql: str, cursor: Cursor) -> list[Trial]:
         pass
     if not cursor.accept("INDEX"):
         return []
-    words = [keyword(token) for token in cursor.rest]
-    algorithm, lock = _word_behind(words, "ALGORITHM"), _word_behind(words, "LOCK")
-    if "DEFAULT" in (algorithm, lock):
-        return []
-    choices = _choices(algorithm, lock, "")
-    if algorithm:
-        choices = [choice for choice in choices if choice[0] == algorithm]
+    while not (cursor.is_at_end or cursor.peek() == "("):
+        cursor.take()
+    cursor.take_group()
+    tokens: Sequence[Token] = cursor.rest
+    head = sql[: tokens[0].start] if tokens else f"{sql} "
+    named: dict[str, str] = {}
+    kept: list[str] = []
+    while tokens:
+        options, tokens = _split_options(tokens)
+        named |= options
+        kept += (token.text for token in tokens[:1])
+        tokens = tokens[1:]
+    tail = " ".join(kept)
     return [
-        Trial(
-            f"{sql}{'' if algorithm else f' ALGORITHM={at_best}'}{'' if lock else f' LOCK={at}'}",
-            at_best,
-            at,
-        )
-        for at_best, at in choices
+        Trial(f"{head}{tail} ALGORITHM={algorithm} LOCK={lock}", algorithm, lock)
+        for algorithm, lock in _choices(named)
     ]
 
 
@@ -146,9 +142,19 @@ def _of_drop_index(sql: str, cursor: Cursor) -> list[Trial]:
     return _trials(f"ALTER TABLE {table} DROP INDEX {condition}{name}")
 
 
-def _choices(algorithm: str, lock: str, least: str) -> list[tuple[str, str]]:
+def _split_options(tokens: Sequence[Token]) -> tuple[dict[str, str], Sequence[Token]]:
+    """Return the algorithm and the lock that tokens begin with, and the rest of them."""
+    options = {}
+    while tokens and (name := keyword(tokens[0])) in _OPTIONS:
+        skipped = 2 if [token.text for token in tokens[1:2]] == ["="] else 1
+        options[name] = "".join(map(keyword, tokens[skipped : skipped + 1]))
+        tokens = tokens[skipped + 1 :]
+    return options, tokens
+
+
+def _choices(named: Mapping[str, str], least: str = "INSTANT") -> list[tuple[str, str]]:
     """Return algorithms and locks in turn; a named algorithm allows what costs less, too."""
-    first = ALGORITHMS.index(least) if least else 0
+    first, algorithm, lock = ALGORITHMS.index(least), named.get("ALGORITHM"), named.get("LOCK")
     last = ALGORITHMS.index(algorithm) if algorithm in ALGORITHMS else len(ALGORITHMS)
     first = last if algorithm == "COPY" else first
     return list(product(ALGORITHMS[first : last + 1], (lock,) if lock in LOCKS else LOCKS))
@@ -167,25 +173,3 @@ def _is_of_partitions(part: Sequence[Token]) -> bool:
 def _has_engine(parts: Sequence[Sequence[Token]]) -> bool:
     """Return whether a table's engine is named: MariaDB accepts INSTANT for that, and copies."""
     return any(keyword(part[0]) in {"ENGINE", "TYPE"} for part in parts)
-
-
-def _is_option(part: Sequence[Token], names: set[str]) -> bool:
-    return len(part) <= _OPTION_WORDS and keyword(part[0]) in names
-
-
-def _default_lock(lock: str) -> set[str]:
-    return {"LOCK"} if lock == "DEFAULT" else set()
-
-
-def _named(parts: Sequence[Sequence[Token]], option: str) -> str:
-    return next(
-        (keyword(part[-1]) for part in parts if _is_option(part, {option})),
-        "",
-    )
-
-
-def _word_behind(words: Sequence[str], option: str) -> str:
-    for index, word in enumerate(words):
-        if word == option:
-            return next((value for value in words[index + 1 :] if value != "="), "")
-    return ""

@@ -91,6 +91,9 @@ def _is_off(words: Sequence[str], option: str) -> bool:
     return words[at + 1 : at + 2] in (["FALSE"], ["OFF"], ["0"])
 
 
+_LOCKED: Final = frozenset({"SHARED", "EXCLUSIVE"})
+
+
 def _of_mysql(step: Step) -> Iterator[Rewrite]:
     cursor = Cursor(step.part.tokens, step.lexis)
     verb, words = cursor.take(), step.part.words
@@ -100,7 +103,9 @@ def _of_mysql(step: Step) -> Iterator[Rewrite]:
         fault = f"it is rewritten; unless InnoDB can do that online, {_NO_WRITER}"
         yield Rewrite(take_target(cursor), fault, "Run it in a quiet hour, outside a deploy")
     elif verb == "CREATE" and step.ddl is not None and step.ddl.kind == "INDEX":
-        if "FULLTEXT" in step.ddl.options or _options(words).get("ALGORITHM") == "COPY":
+        options = _options(words)
+        is_locked = options.get("LOCK") in _LOCKED
+        if "FULLTEXT" in step.ddl.options or options.get("ALGORITHM") == "COPY" or is_locked:
             yield Rewrite(step.ddl.table, _NO_WRITER, "Run it when nobody writes to the table")
     elif verb == "ALTER" and step.ddl is not None and step.ddl.kind == "TABLE" and step.ddl.names:
         clauses = [[keyword(token) for token in clause] for clause in step.part.clauses]
@@ -112,7 +117,7 @@ def _of_alter(
 ) -> Iterator[Rewrite]:
     if options.get("ALGORITHM") == "COPY":
         yield Rewrite(table, _NO_WRITER, _ONLINE)
-    elif options.get("LOCK") in {"SHARED", "EXCLUSIVE"}:
+    elif options.get("LOCK") in _LOCKED:
         yield Rewrite(table, "others wait until it is done", "Write LOCK=NONE")
     elif options.get("ALGORITHM", "DEFAULT") == "DEFAULT" and options.get("LOCK") != "NONE":
         drops_key = not any(clause[:2] == ["ADD", "PRIMARY"] for clause in clauses)
