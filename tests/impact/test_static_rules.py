@@ -17,8 +17,8 @@ from migration_guard.impact.trace import Effect, StatementTrace
 from migration_guard.linter import registry
 from migration_guard.linter.danger.calm import OF_TABLES
 from tests.impact.mariadb_statements import GOLDEN, SCHEMA
+from tests.impact.statements import CASES, CONCURRENT, TABLES
 from tests.impact.support import run_traced
-from tests.impact.test_golden import CASES, CONCURRENT, TABLES
 from tests.linter.cases import found
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/locks.md"
