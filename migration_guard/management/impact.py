@@ -79,7 +79,8 @@ class Trace:
             if isinstance(event, events.Traced):
                 self._names.append(event.id)
                 self._traces += event.traces
-            observe(event)
+            else:
+                observe(event)
 
         return hear
 

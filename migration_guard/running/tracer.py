@@ -74,15 +74,13 @@ class Tracer(ABC):
 
 def note_of(vendor: str) -> str:
     """Return what a report says of a vendor before all else."""
-    path = VENDORS[vendor].tracer
-    note: str = load(path).note if path else "Statements of this vendor are not traced."
+    note: str = load(VENDORS[vendor].tracer).note
     return note
 
 
 def tracer_on(connection: Any, request: TraceRequest | None) -> Tracer | None:
-    """Return the tracer of this vendor if something is to be traced and can be."""
-    path = VENDORS[connection.vendor].tracer
-    if request is None or not path:
+    """Return the tracer of this vendor if something is to be traced."""
+    if request is None:
         return None
-    tracer: Tracer = load(path)(connection, request)
+    tracer: Tracer = load(VENDORS[connection.vendor].tracer)(connection, request)
     return tracer

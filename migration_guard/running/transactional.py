@@ -35,7 +35,8 @@ def _attempt(task: Task, transaction: MigrationTransaction) -> Done:
         if tracer is not None:
             tracer.commit()
     except StatementError as error:
-        is_fault_of_tracer = tracer is not None and tracer.is_at_fault()
+        is_lost = error.kind is Kind.LOST
+        is_fault_of_tracer = tracer is not None and not is_lost and tracer.is_at_fault()
         transaction.rollback()
         if transaction.is_ours_to_retry(error) or is_fault_of_tracer:
             return _attempt(task, transaction)

@@ -13,6 +13,7 @@ import pytest
 from migration_guard.running.postgresql import pooler as pooler_module
 from tests.faults.record import rounds
 from tests.faults.support import empty
+from tests.impact.support import describe, run_traced
 from tests.running.support import applied, sleeping, wait_until
 from tests.servers import free_port
 
@@ -509,3 +510,29 @@ def test_lock_when_it_is_not_granted_behind_a_small_pool_names_the_blocker(
     assert f"pid {blocker.info.backend_pid}" in result.err
     assert "SELECT * FROM a" in result.err
     tried(f"a table is locked, pool of two, {mode} mode", item=3, result="names the blocker")
+
+
+# A trace
+
+
+@every_mode
+def test_trace_when_it_goes_through_a_pooler_sees_what_a_transaction_locks(
+    postgres, migrations, pool, tried, mode
+):
+    pool(mode)
+    migrations({"0001_a.sql": "CREATE TABLE users (id int)"})
+    assert run_traced()[0].error is None
+    files = {"0001_a.sql": "CREATE TABLE users (id int)", "0002_b.sql": "DROP TABLE users"}
+    seen = ["ACCESS EXCLUSIVE"]
+    if mode == "session":  # the other one refuses it
+        concurrently = "CREATE INDEX CONCURRENTLY a ON users (id)"
+        files["0002_b.sql"] = f"-- guard: transaction = off\n{concurrently}; DROP TABLE users"
+        seen.insert(0, "SHARE UPDATE EXCLUSIVE, reads")
+    migrations(files)
+
+    outcome, traces = run_traced(measures=False)
+
+    assert outcome.error is None
+    assert [describe(effect) for trace in traces for effect in trace.effects] == seen
+    assert applied(postgres) == ["0001_a", "0002_b"]
+    tried(f"a trace, {mode} mode", item=3, result="the locks are seen, and the run goes on")

@@ -129,6 +129,26 @@ def test_run_when_a_statement_cannot_be_in_a_transaction_is_sampled(users, postg
     assert effects_of([trace]) == {"users": "SHARE UPDATE EXCLUSIVE, reads"}
 
 
+def test_run_when_no_connection_is_left_to_sample_from_runs_and_calls_it_unknown(
+    postgres, migrations, guard
+):
+    concurrently = "-- guard: transaction = off\n" + INDEX.replace("INDEX", "INDEX CONCURRENTLY", 1)
+    with role(postgres) as name:
+        postgres.execute(f"GRANT ALL ON DATABASE {postgres.settings['NAME']} TO {name}")
+        postgres.execute(f"GRANT ALL ON SCHEMA public TO {name}")
+        postgres.execute(f"ALTER ROLE {name} CONNECTION LIMIT 2")
+        with acting(postgres, name):
+            migrations({"0001_users.sql": BEFORE})
+            assert guard("runsqlmigrations").code == 0
+            migrations({"0001_users.sql": BEFORE, "0002_index.sql": concurrently})
+            outcome, (trace,) = run_traced()
+
+        assert outcome.error is None
+        assert trace.is_sampled
+        assert "too many connections for role" in trace.unknown
+        assert applied(postgres) == ["0001_users", "0002_index"]
+
+
 def test_run_when_the_file_sets_its_isolation_is_traced_and_keeps_its_snapshot(
     users, postgres, migrations
 ):
@@ -149,3 +169,26 @@ def test_run_when_counting_is_off_calls_the_reading_unknown(users, postgres, mig
     assert outcome.error is None
     assert traces[-1].unknown == "track_counts is off, so what it reads was not seen"
     assert effects_of(traces) == {"users": "SHARE"}
+
+
+def test_run_when_an_earlier_migration_read_a_table_does_not_count_that_again(
+    users, postgres, migrations
+):
+    migrations(
+        {
+            "0001_users.sql": BEFORE,
+            "0002_read.sql": "SELECT count(age) FROM users;\n",
+            "0003_write.sql": "INSERT INTO users VALUES (1, 1);\n",
+            "0004_modes.sql": "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n"
+            "INSERT INTO users VALUES (2, 2);\n",
+        }
+    )
+
+    outcome, traces = run_traced()
+
+    assert outcome.error is None
+    assert [describe(effect) for trace in traces for effect in trace.effects] == [
+        "ACCESS SHARE, reads",
+        "ROW EXCLUSIVE",
+        "ROW EXCLUSIVE",
+    ]

@@ -11,14 +11,15 @@ _MICROSECONDS: Final = "(pg_catalog.date_part('epoch', pg_catalog.{}()) * 100000
 _FIRST_OWN: Final = 16384  # oids below are those of the catalogue
 _SHOWN: Final = f"c.oid >= {_FIRST_OWN} AND c.relpersistence <> 't' AND c.relkind <> 'c'"
 # Tables and what belongs to one; a sequence belongs to the table of its column.
-_RELATIONS: Final = f"""(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid,
-    c.relnamespace, n.nspname, c.relname, c.relkind::pg_catalog.text,
+_RELATIONS: Final = f"""(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+    c.oid::pg_catalog.int8, c.relnamespace::pg_catalog.int8, n.nspname, c.relname,
+    c.relkind::pg_catalog.text,
     COALESCE(i.indrelid, t.oid, CASE WHEN c.relkind = 'S' THEN (
       SELECT d.refobjid FROM pg_catalog.pg_depend d
       WHERE d.objid = c.oid AND d.objsubid = 0 AND d.deptype IN ('a', 'i')
       AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) END, c.oid),
-    c.relfilenode, c.reltablespace))::pg_catalog.text
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) END, c.oid)::pg_catalog.int8,
+    c.relfilenode::pg_catalog.int8, c.reltablespace::pg_catalog.int8))::pg_catalog.text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
@@ -32,8 +33,9 @@ _SCANS: Final = f"""(SELECT pg_catalog.json_object_agg(c.oid, s.scans)::pg_catal
   FROM pg_catalog.pg_class c, pg_catalog.pg_stat_get_xact_numscans(c.oid) AS s (scans)
   WHERE c.relkind IN ('r', 'p', 'm') AND {_SHOWN} AND s.scans > 0)"""
 # The relations that a session has locked. What it dropped has no row in pg_class any more.
-_LOCKED: Final = """(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.relation, l.modes,
-    c.relnamespace, c.relname, c.relfilenode, c.reltablespace, {scans},
+_LOCKED: Final = """(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+    l.relation::pg_catalog.int8, l.modes, c.relnamespace::pg_catalog.int8, c.relname,
+    c.relfilenode::pg_catalog.int8, c.reltablespace::pg_catalog.int8, {scans},
     c.relkind IN ('r', 'm', 't') AND pg_catalog.pg_relation_size(c.oid) > 0))::pg_catalog.text
   FROM (SELECT relation, pg_catalog.array_agg(DISTINCT mode) AS modes FROM pg_catalog.pg_locks
     WHERE pid = {pid} AND locktype = 'relation' AND granted AND relation >= {first}

@@ -43,6 +43,7 @@ def sample(connection: Any, pid: int, *, is_awaited: bool) -> Iterator[Samples]:
     with ExitStack() as stack:
         try:
             driver = stack.enter_context(connection.another()).driver
+            driver.execute("SET statement_timeout = '10s'")  # so that the run is not kept waiting
             if is_awaited:
                 driver.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             samples.before = queries.read_start(_fetch(driver, _RELATIONS))

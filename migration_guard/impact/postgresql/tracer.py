@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple, cast
 
 import psycopg
+from django.db.migrations.recorder import MigrationRecorder
 from psycopg.pq import TransactionStatus
 
 from migration_guard.impact.postgresql import queries
@@ -30,12 +31,15 @@ from migration_guard.running.postgresql.connection import PostgreSQLConnection
 from migration_guard.running.postgresql.pipeline import Command, Pipeline
 from migration_guard.running.postgresql.pooler import Pooling
 from migration_guard.running.tracer import Tracer
-from migration_guard.sql.classify import is_session, show_statement
+from migration_guard.sql.classify import is_session, show_statement, words
 from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.statements import Statement
 
 _SHOWN: Final = 200  # characters of a statement
 _NOT_COUNTED: Final = "track_counts is off, so what it reads was not seen"
+_OF_ROWS: Final = {("SELECT",), ("INSERT",), ("UPDATE",), ("DELETE",)}
+# Written to by whoever records a migration.
+_BOOKKEEPING: Final = {*OWN_TABLES, MigrationRecorder.Migration._meta.db_table}
 _GUARD: Final = "migration_guard_look"
 _OWN: Final = {queries.BEGIN, queries.LOOK, queries.END}
 Answer = Callable[[], tuple[Any, ...]]  # raises _UnseenError
@@ -101,7 +105,7 @@ class PostgreSQLTracer(Tracer):
     def begin(self) -> None:
         """Read the relations; their counters begin anew where no transaction is open yet."""
         pipeline = self._connection.pipeline
-        if pipeline is None and not self._is_in_transaction:
+        if pipeline is None and not self._is_in_transaction:  # its first look must not be ours
             with suppress(psycopg.Error):
                 psycopg.Cursor(self._connection.driver).execute(queries.FLUSH)
         self._open = _Open(pipeline)
@@ -180,8 +184,9 @@ class PostgreSQLTracer(Tracer):
 
     @property
     def _is_in_transaction(self) -> bool:
-        status: TransactionStatus = self._connection.driver.info.transaction_status
-        return status is TransactionStatus.INTRANS
+        driver = self._connection.driver
+        # Where Django has begun a transaction, the first statement opens it.
+        return not driver.autocommit or driver.info.transaction_status != TransactionStatus.IDLE
 
     def _ask(self, sql: str, opened: _Open) -> Answer:
         """Send a query with what waits, or by itself; return what reads its answer."""
@@ -220,10 +225,15 @@ class PostgreSQLTracer(Tracer):
 
     def _execute_alone(self, statement: Statement, source: str) -> int | None:
         connection = self._connection
-        if self._unknown or is_session(statement.text, connection.vendor):
+        if self._unknown or self._shuts_nobody_out(statement.text):
             return connection.execute(statement, source)
         with self._sample(self._place_of(statement)):
             return connection.execute(statement, source)
+
+    def _shuts_nobody_out(self, sql: str) -> bool:
+        """Return whether a statement by itself locks rows at most, or changes only its session."""
+        vendor = self._connection.vendor
+        return is_session(sql, vendor) or words(sql, vendor, 1) in _OF_ROWS
 
     @contextmanager
     def _sample(self, place: _Place) -> Iterator[None]:
@@ -279,8 +289,10 @@ class PostgreSQLTracer(Tracer):
         def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
             self._count += 1
             place = _Place(self._count, 0, str(sql))
-            if not self._name or not context["connection"].in_atomic_block:
-                if not self._name or is_session(place.text, self._connection.vendor):
+            if not self._name:
+                return execute(sql, params, many, context)
+            if not context["connection"].in_atomic_block:
+                if self._shuts_nobody_out(place.text):
                     return execute(sql, params, many, context)
                 self.end()
                 self.commit()
@@ -331,7 +343,7 @@ class PostgreSQLTracer(Tracer):
             else f"{relation.schema}.{relation.name}"
             for oid, relation in relations.items()
             if relation.kind in NAMED
-            and not (relation.schema == schema and relation.name in OWN_TABLES)
+            and not (relation.schema == schema and relation.name in _BOOKKEEPING)
         }
         return Known(relations, names)
 

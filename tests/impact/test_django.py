@@ -1,0 +1,62 @@
+"""Django's migrations of a traced run, in one order with the SQL ones."""
+
+import json
+
+import pytest
+
+from tests.projects import Project
+
+FILES = {
+    "shop/migrations/__init__.py": "",
+    "shop/migrations/0001_book.py": """\
+        from django.db import migrations
+
+        class Migration(migrations.Migration):
+            operations = [
+                migrations.RunSQL("ALTER TABLE books ADD COLUMN title text"),
+                migrations.RunSQL("CREATE INDEX books_title ON books (title)"),
+                migrations.RunSQL("CREATE TABLE made (id integer)"),
+            ]
+    """,
+    "shop/migrations/0002_apart.py": """\
+        from django.db import migrations
+
+        class Migration(migrations.Migration):
+            atomic = False
+            dependencies = [("shop", "0001_book")]
+            operations = [
+                migrations.RunSQL("SELECT 1"),
+                migrations.RunSQL("CREATE INDEX CONCURRENTLY books_apart ON books (title)"),
+            ]
+    """,
+}
+SQL = {"0001_genre.sql": "ALTER TABLE made ADD COLUMN x integer; TRUNCATE books;\n"}
+
+
+@pytest.fixture
+def project(postgres, tmp_path):
+    project = Project(tmp_path / "site", postgres)
+    project.write({**FILES, **{f"sql_migrations/{name}": text for name, text in SQL.items()}})
+    return project
+
+
+def test_django_when_traced_tells_locks_by_statement_and_leaves_out_what_it_made(project, postgres):
+    postgres.execute("CREATE TABLE books AS SELECT g AS id FROM generate_series(1, 100000) g")
+
+    result = project.manage("runsqlmigrations", "--with-django", "--impact", "--format", "json")
+
+    assert result.code == 0, result.err
+    statements = json.loads(result.out[result.out.index("{\n") :])["impact"]["statements"]
+    assert [
+        (statement["migration"], statement["sampled"], table["lock"], table["reads"])
+        for statement in statements
+        for table in statement["tables"]
+        if table["table"] == "books"
+    ] == [
+        ("shop.0001_book", False, "ACCESS EXCLUSIVE", False),
+        ("shop.0001_book", False, "ACCESS EXCLUSIVE", True),
+        ("shop.0002_apart", True, "SHARE UPDATE EXCLUSIVE", True),
+        ("0001_genre", False, "ACCESS EXCLUSIVE", False),
+    ]
+    tables = {table["table"] for statement in statements for table in statement["tables"]}
+    assert tables == {"books"}
