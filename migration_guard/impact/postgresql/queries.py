@@ -141,7 +141,8 @@ def read_start(row: tuple[Any, ...]) -> Start:
     _started, scans, relations, _counts, ended = row
     return Start(
         ended,
-        json.loads(scans or "{}"),  # by oid as text, as JSON has an oid everywhere
+        # The keys of an object are texts.
+        {int(oid): count for oid, count in json.loads(scans or "{}").items()},
         None
         if relations is None
         else {fields[0]: Relation(*fields) for fields in json.loads(relations)},
