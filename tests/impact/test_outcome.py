@@ -129,6 +129,22 @@ def test_run_when_a_statement_cannot_be_in_a_transaction_is_sampled(users, postg
     assert effects_of([trace]) == {"users": "SHARE UPDATE EXCLUSIVE, reads"}
 
 
+def test_run_when_a_sampled_statement_reads_rows_measures_it(users, postgres, migrations):
+    postgres.execute("INSERT INTO users SELECT g, g FROM generate_series(1, 200000) g")
+    migrations(
+        {
+            "0001_users.sql": BEFORE,
+            "0002_a.sql": "-- guard: transaction = off\nVACUUM FULL users;\n",
+        }
+    )
+
+    outcome, (trace,) = run_traced()
+
+    assert outcome.error is None
+    assert effects_of([trace]) == {"users": "ACCESS EXCLUSIVE, rewrites"}
+    assert 0 < trace.effects[0].held_ms <= trace.own_ms
+
+
 def test_run_when_no_connection_is_left_to_sample_from_runs_and_calls_it_unknown(
     postgres, migrations, guard
 ):

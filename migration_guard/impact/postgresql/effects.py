@@ -177,3 +177,23 @@ def merge_samples(
             tablespace=left.tablespace if left else None,
         )
     return looks[-1]._replace(relations=tuple(merged.values()))
+
+
+def measure_samples(
+    looks: Iterable[Look], known: Known, effects: Iterable[Effect]
+) -> tuple[Effect, ...]:
+    """Return the effects with the time from the first look at their locks to the last one."""
+    spans: dict[tuple[str, str], tuple[int, int]] = {}
+    for look in looks:
+        shut: dict[int, _Shut] = {}
+        for lock in look.relations:
+            relation = known.relations.get(lock.oid)
+            if relation is not None and relation.table in known.names:
+                shut[relation.table] = _add_lock(shut.get(relation.table), lock, relation)
+        for table, (rank, *_who) in shut.items():
+            key = known.names[table], _WORDS[rank]
+            spans[key] = spans.get(key, (look.started, 0))[0], look.ended
+    times = {key: (last - first) / 1000 for key, (first, last) in spans.items()}
+    return tuple(
+        effect._replace(held_ms=times.get((effect.table, effect.mode))) for effect in effects
+    )

@@ -20,6 +20,7 @@ from migration_guard.impact.postgresql.effects import (
     Known,
     Timed,
     Transaction,
+    measure_samples,
     merge_samples,
 )
 from migration_guard.impact.postgresql.queries import Look, Relation
@@ -135,8 +136,9 @@ class PostgreSQLTracer(Tracer):
             self._traces += self._read(opened)
         except Exception as error:  # noqa: BLE001, the transaction is committed, whatever it is
             self.forget()
+            why = str(error) if isinstance(error, _UnseenError) else f"the trace failed: {error!r}"
             places = [place for place, _look in opened.looks]
-            self._traces += _end(self._trace(place, unknown=str(error)) for place in places)
+            self._traces += _end(self._trace(place, unknown=why) for place in places)
 
     def is_at_fault(self) -> bool:
         """Return whether a look failed within a pipeline, which ends the transaction."""
@@ -225,7 +227,7 @@ class PostgreSQLTracer(Tracer):
 
     def _execute_alone(self, statement: Statement, source: str) -> int | None:
         connection = self._connection
-        if self._unknown or self._shuts_nobody_out(statement.text):
+        if self._shuts_nobody_out(statement.text):
             return connection.execute(statement, source)
         with self._sample(self._place_of(statement)):
             return connection.execute(statement, source)
@@ -262,21 +264,24 @@ class PostgreSQLTracer(Tracer):
         return False
 
     def _read_samples(self, place: _Place, samples: Samples, own_ms: float) -> StatementTrace:
-        unknown, has_data = samples.unknown, False
+        unknown, measured = samples.unknown, None
         effects: tuple[Effect, ...] = ()
         self.forget()
         before = samples.before and samples.before.relations
         after = samples.after and samples.after.relations
         if samples.before and before is not None and after is not None and samples.looks:
+            known = self._know(before)
+            transaction = Transaction(known, samples.before)
             merged = merge_samples(samples.looks, before, after)
-            transaction = Transaction(self._know(before), samples.before)
-            _own, seen = transaction.add(merged, is_sampled=True)
-            effects = tuple(effect for _taken, effect in seen)
-            has_data = transaction.has_read_data or not transaction.has_read
-            self._made.update(after.keys() - before.keys())
+            effects = tuple(
+                effect for _taken, effect in transaction.add(merged, is_sampled=True)[1]
+            )
+            self._made |= transaction.made
+            if self.request.measures and (transaction.has_read_data or not transaction.has_read):
+                measured = own_ms
+                effects = measure_samples(samples.looks, known, effects)
         if not effects and not unknown:
             unknown = "it held no lock at a moment when another connection looked"
-        measured = own_ms if self.request.measures and has_data else None
         trace = self._trace(place, measured, effects, unknown=unknown)
         return trace._replace(is_sampled=True, commits=True)
 
