@@ -20,6 +20,7 @@ LITTLE = ("--rounds", "1", "--size", "1")
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {
     "fresh-run": "**runsqlmigrations**",
+    "impact": "**runsqlmigrations**",
     "nothing-to-do": "**runsqlmigrations**",
     "schema-check": "**checkschema**",
     "splitting": "INSERTs of one row",
