@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from migration_guard.exceptions import Refused
-from migration_guard.problems import Problem, split_place
+from migration_guard.problems import Problem, errors, split_place
 from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.places import in_repository
@@ -87,11 +87,12 @@ def _failed_migration(checked: Checked) -> Problem | None:
 
 def _build(checked: Checked, fresh: FreshDatabase, failed: Problem | None) -> ET.Element:
     """Return a suite with the migrations in the order of the run; the last one may have failed."""
+    failures = [*errors(fresh.problems), *([failed] if failed is not None else [])]
     suite = ET.Element(
         "testsuite",
         name=_text(f"fresh database of {checked.database}"),
-        tests=str(len(fresh.rows) + (failed is not None)),
-        failures=str(int(failed is not None)),
+        tests=str(len(fresh.rows) + len(failures)),
+        failures=str(len(failures)),
         errors="0",
         skipped="0",
         time=f"{fresh.seconds:.3f}",
@@ -103,17 +104,24 @@ def _build(checked: Checked, fresh: FreshDatabase, failed: Problem | None) -> ET
         )
         output = ET.SubElement(case, "system-out")
         output.text = f"applied at {row.applied_at.isoformat(timespec='milliseconds')}"
-    if failed is not None and failed.path is not None:
-        name = _text(failed.path.stem)
-        case = ET.SubElement(suite, "testcase", classname="migrations", name=name)
-        case.set("file", _text(str(in_repository(failed.path))))
-        if failed.line is not None:
-            case.set("line", str(failed.line))
-        _add(case, "failure", failed.message, verdict(checked), failed.rule)
+    for problem in failures:
+        _add_problem(suite, problem, verdict(checked) if problem is failed else problem.hint)
     for problem in fresh.problems:
         output = ET.SubElement(suite, "system-err")
-        output.text = _text(f"{problem.place}: {problem.message}\n{problem.detail}")
+        output.text = _text(
+            f"{problem.place}: {problem.message} [{problem.rule}]\n{problem.detail}"
+        )
     return suite
+
+
+def _add_problem(suite: ET.Element, problem: Problem, body: str) -> None:
+    name = problem.path.stem if problem.path is not None else problem.rule
+    case = ET.SubElement(suite, "testcase", classname="migrations", name=_text(name))
+    if problem.path is not None:
+        case.set("file", _text(str(in_repository(problem.path))))
+    if problem.line is not None:
+        case.set("line", str(problem.line))
+    _add(case, "failure", problem.message, body, problem.rule)
 
 
 def _upgrade(database: str, upgrade: Upgrade) -> ET.Element:

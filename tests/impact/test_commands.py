@@ -143,6 +143,30 @@ def test_fresh_when_a_table_is_large_by_the_sizes_file_is_an_error(
     assert "0003_index: messages (412 M rows, " in result.out
 
 
+@pytest.mark.parametrize("is_error", [False, True])
+@pytest.mark.parametrize("report", ["text", "json", "github", "junit", "sarif"])
+def test_fresh_when_reported_has_the_problem_at_its_place_and_fails_for_an_error(
+    postgres, branch, guard, settings, tmp_path, report, is_error
+):
+    sizes = tmp_path / "sizes.json"
+    postgres.execute(f"{TABLES}; ANALYZE")
+    assert guard("checkschema", "--write-sizes", str(sizes)).code == 0
+    limit = "1kB" if is_error else "1TB"
+    settings.MIGRATION_GUARD = {**settings.MIGRATION_GUARD, "IMPACT": {"large": limit}}
+    options = ["--base", "main", "--sizes", str(sizes), "--format", report]
+
+    result = guard("checkschema", "--fresh", "--no-models", "--impact", *options)
+
+    assert result.code == int(is_error)
+    assert "shuts-out-writers" in result.out
+    assert "0003_index" in result.out
+    assert ("1 problem of impact" in result.err) == is_error
+    if report == "json":
+        assert result.json["ok"] is not is_error
+    if report == "junit":
+        assert ('failures="1"' in result.out) == is_error
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
