@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 from django.db import DatabaseError
+from psycopg.pq import TransactionStatus
 
 from migration_guard.impact.postgresql import queries
 from migration_guard.impact.postgresql.queries import Look, Start
@@ -20,6 +21,9 @@ from migration_guard.impact.postgresql.queries import Look, Start
 # In seconds: without a pause at first, since most statements are short.
 _EAGER: Final = 0.1
 _PAUSE: Final = 0.05
+# How long a statement is awaited that holds a lock and reads nothing, or holds none.
+_ENOUGH: Final = 0.5
+_PATIENCE: Final = 5.0
 _RELATIONS: Final = queries.begin(queries.UNKNOWN)
 
 
@@ -64,12 +68,29 @@ def sample(connection: Any, pid: int, *, is_awaited: bool) -> Iterator[Samples]:
 
 
 def _look(driver: Any, pid: int, samples: Samples, stop: threading.Event) -> None:
-    eager_until = time.monotonic() + _EAGER
-    while not samples.unknown and not stop.wait(0 if time.monotonic() < eager_until else _PAUSE):
+    began = time.monotonic()
+    pause = 0.0
+    while not samples.unknown and not stop.wait(pause):
+        is_awaited = driver.info.transaction_status != TransactionStatus.IDLE
+        if is_awaited:  # within a transaction the server reads activities once
+            _clear_snapshot(driver)
         _look_once(driver, pid, samples)
-        if any(look.relations for look in samples.looks) or time.monotonic() > eager_until:
+        elapsed = time.monotonic() - began
+        if is_awaited and _has_seen(samples, elapsed):
             _let_go(driver)
+        is_eager = is_awaited or elapsed < _EAGER
+        pause = 0.0 if is_eager else max(_PAUSE, elapsed / 100)  # of a long one, not all is kept
     _let_go(driver)
+
+
+def _has_seen(samples: Samples, elapsed: float) -> bool:
+    locks = [lock for look in samples.looks for lock in look.relations]
+    return any(lock.scans for lock in locks) or elapsed > (_ENOUGH if locks else _PATIENCE)
+
+
+def _clear_snapshot(driver: Any) -> None:
+    with suppress(psycopg.Error):  # which the look behind it meets too
+        driver.execute("SELECT pg_catalog.pg_stat_clear_snapshot()")
 
 
 def _let_go(driver: Any) -> None:
