@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.reports.quantities import format_bytes, format_rows
+from migration_guard.reports.text import count
 
 VERSION: Final = 1
 _KEY: Final = "migration_guard_sizes"
@@ -34,11 +35,13 @@ class TableSize(NamedTuple):
     is_at_least: bool = False
 
     def __str__(self) -> str:
-        """Return ``412 M rows, 96 GB``, or that the size is not known."""
+        """Return ``412 M rows, 96 GB, 31 writes a second``, as far as it is known."""
         if self.rows is None and self.bytes is None:
             return "size unknown"
         parts = [format_rows(self.rows)] if self.rows is not None else []
         parts += [format_bytes(self.bytes)] if self.bytes is not None else []
+        if self.writes_per_second is not None and self.writes_per_second >= 1:
+            parts.append(f"{count(int(self.writes_per_second), 'write')} a second")
         return f"{'at least ' if self.is_at_least else ''}{', '.join(parts)}"
 
 

@@ -102,6 +102,19 @@ def test_sizes_of_postgresql_when_asked_by_a_plain_role_are_the_same(postgres, w
     assert "secret" not in str((tables, head))
 
 
+def test_sizes_of_postgresql_when_the_session_writes_dates_oddly_are_the_same(postgres, written):
+    postgres.execute("CREATE TABLE t (a int)")
+    postgres.execute("SELECT pg_stat_reset()")
+    options = "-c datestyle=German -c timezone=Asia/Kathmandu -c search_path=pg_catalog"
+    postgres.configure(OPTIONS={"options": options})
+
+    tables, head, _told = written()
+
+    assert "public.t" in tables
+    assert datetime.fromisoformat(head["counted_since"]) <= datetime.fromisoformat(head["read_at"])
+    assert head["read_at"].endswith("+00:00")
+
+
 def test_writes_a_second_when_the_server_says_since_when_are_their_mean(postgres, written):
     postgres.execute("CREATE TABLE t (a int)")
     _tables, head, told = written()
@@ -162,6 +175,25 @@ def test_write_sizes_when_beside_a_check_is_refused(sqlite, guard, tmp_path, opt
     assert result.code == 2
     assert "Leave " in result.err
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "cannot be read"), ("{", "sizes.json:1 is no JSON"), ("{}", "has no sizes: it lacks")],
+)
+def test_sizes_when_the_file_is_wrong_are_exit_2(
+    sqlite, migrations, guard, tmp_path, text, message
+):
+    migrations({"0001_a.sql": "CREATE TABLE a (b int);"})
+    path = tmp_path / "sizes.json"
+    if text is not None:
+        path.write_text(text)
+
+    result = guard("checkschema", "--fresh", "--impact", "--sizes", str(path))
+
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert "--write-sizes" in result.err
 
 
 # Sums
@@ -273,6 +305,9 @@ def test_bytes_when_shown_have_units_of_1024(size, text):
     [
         (TableSize(412_000_000, 96 << 30), "412 M rows, 96 GB"),
         (TableSize(412_000_000, 96 << 30, None, True), "at least 412 M rows, 96 GB"),
+        (TableSize(412_000_000, 96 << 30, 31.5), "412 M rows, 96 GB, 31 writes a second"),
+        (TableSize(5, 8192, 1.2), "5 rows, 8 kB, 1 write a second"),
+        (TableSize(5, 8192, 0.9), "5 rows, 8 kB"),
         (TableSize(None, 96 << 30), "96 GB"),
         (TableSize(5), "5 rows"),
         (TableSize(), "size unknown"),

@@ -56,7 +56,7 @@ MISMATCHES = {
         "ALTER TABLE topics DETACH PARTITION topics_1",
     },
     "mysql": {
-        # The type before decides, and the rule says "where the server has to copy".
+        # The type before decides, and the rule says "if the server has to copy".
         "ALTER TABLE t CHANGE a aa varchar(20)",
         "ALTER TABLE t MODIFY a varchar(40)",
         "ALTER TABLE t MODIFY c int NOT NULL",

@@ -6,14 +6,17 @@ No table is opened, so that nothing waits for a lock and any role may ask. ``rel
 Source: PostgreSQL manual, "pg_class", "The Cumulative Statistics System".
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 from migration_guard.impact.sizes import Sizes, TableSize, add_up
 from migration_guard.running.connection import Connection
 
-# The time, since when writes are counted here, and whether they are.
+# The time, since when writes are counted here, and whether they are; in seconds, whatever the
+# session's DateStyle.
 _CLOCK: Final = """
-SELECT pg_catalog.clock_timestamp(), d.stats_reset,
+SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()),
+    pg_catalog.date_part('epoch', d.stats_reset),
     pg_catalog.current_setting('track_counts') = 'on' AND NOT pg_catalog.pg_is_in_recovery()
 FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()
 """
@@ -49,9 +52,8 @@ WHERE c.relkind IN ('r', 'p') AND p.relkind IN ('r', 'p')
 def read_sizes(connection: Connection) -> Sizes:
     """Return the sizes of all tables, a parent's with those of its partitions."""
     [(now, since, counts)] = connection.fetch(_CLOCK)
-    if not counts:
-        since = None
-    seconds = (now - since).total_seconds() if since is not None else 0.0
+    since = since if counts else None
+    seconds = now - since if since is not None else 0.0
     own = {}
     for name, rows, size, writes, is_at_least in connection.fetch(_TABLES):
         rate = round(writes / seconds, 3) if seconds > 0 else None
@@ -59,4 +61,7 @@ def read_sizes(connection: Connection) -> Sizes:
         known = TableSize(rows, size, rate, is_at_least)
         own[str(name)] = known if rows >= 0 else TableSize(writes_per_second=rate)
     tables = add_up(own, connection.fetch(_PARENTS))
-    return Sizes(connection.vendor, now, since, tables, connection.current_schema() or "")
+    read_at = datetime.fromtimestamp(now, UTC)
+    counted_since = datetime.fromtimestamp(since, UTC) if since is not None else None
+    schema = connection.current_schema() or ""
+    return Sizes(connection.vendor, read_at, counted_since, tables, schema)
