@@ -68,7 +68,7 @@ _BYTES: Final = {"": 1, "B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB
 class ImpactLimits(NamedTuple):
     """From where on it is an error that a table shuts others out; None is never.
 
-    ``large`` is the size in bytes of the table that is read or rewritten meanwhile. ``read`` and
+    ``large`` is the size in bytes of the tables that are read or rewritten meanwhile. ``read`` and
     ``write`` are the seconds that readers, and writers, were measured to wait.
     """
 

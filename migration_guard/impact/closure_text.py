@@ -36,7 +36,7 @@ _REMEDIES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 class ClosureText:
-    """The message and the hint of one closure; ``sizes`` has all of its tables."""
+    """The message and the hint of one closure; ``sizes`` has all of its tables, or none."""
 
     def __init__(self, closure: Closure, sizes: Mapping[str, TableSize], vendor: str) -> None:
         self._closure = closure
@@ -67,15 +67,15 @@ class ClosureText:
         return f"{' '.join(parts)} More: manage.py checksqlmigrations --explain {closure.rule}."
 
     def _tables(self) -> str:
-        sizes = self._sizes
+        sizes = {name: self._sizes.get(name, UNKNOWN) for name in self._closure.tables}
         by_size = sorted(self._closure.tables, key=lambda name: (-(sizes[name].bytes or 0), name))
         shown = [self._table(name) for name in by_size[:_MOST]]
         more = len(by_size) - len(shown)
         return f"{', '.join(shown)}{f' and {more} more' if more else ''}"
 
     def _table(self, name: str) -> str:
-        size = self._sizes[name]
-        return name if size == UNKNOWN else f"{name} ({size})"
+        size = self._sizes.get(name)
+        return name if size is None else f"{name} ({size})"
 
     def _span(self) -> str:
         closure = self._closure

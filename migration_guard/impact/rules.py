@@ -11,7 +11,7 @@ from itertools import groupby
 from migration_guard.conf import ImpactLimits
 from migration_guard.impact.closure_text import ClosureText
 from migration_guard.impact.closures import READERS, WRITERS, Cause, Closure
-from migration_guard.impact.sizes import UNKNOWN, Sizes, TableSize
+from migration_guard.impact.sizes import Sizes, TableSize
 from migration_guard.impact.trace import Effect, StatementTrace
 from migration_guard.planning.files import MigrationFile
 from migration_guard.problems import Problem, Severity
@@ -35,9 +35,7 @@ def judge(
     file = files.get(closure.start.migration)
     if file is not None and closure.rule in file.directives.allow:
         return None
-    tables = {
-        table: sizes.of(table) if sizes is not None else UNKNOWN for table in closure.all_tables
-    }
+    tables = {table: sizes.of(table) for table in closure.all_tables} if sizes is not None else {}
     text = ClosureText(closure, tables, vendor)
     severity = Severity.ERROR if _is_error(closure, limits, tables) else Severity.WARNING
     path, line = file.path if file is not None else None, closure.start.line or None
@@ -114,7 +112,7 @@ def _is_error(closure: Closure, limits: ImpactLimits, sizes: Mapping[str, TableS
     limit = limits.read if closure.rule == READERS else limits.write
     if limit is not None and closure.held_ms is not None and closure.held_ms >= limit * 1000:
         return True
-    known = [sizes[cause.effect.table].bytes for cause in closure.causes]
-    return limits.large is not None and any(
-        size is not None and size >= limits.large for size in known
-    )
+    # Together, as those of a partitioned table are read one after the other.
+    tables = {cause.effect.table for cause in closure.causes} & sizes.keys()
+    total = sum(sizes[table].bytes or 0 for table in tables)
+    return limits.large is not None and total >= limits.large

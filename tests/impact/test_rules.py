@@ -116,7 +116,7 @@ def find(*statements, header="", sizes=SIZES, limits=LIMITS, vendor="postgresql"
         (
             [(INDEX, locks("unheard_of", "reads", to="writers", held_ms=412))],
             *(WRITERS, 10),
-            "unheard_of: writers wait for all of statement 1 (CREATE INDEX reads the table), 412 ms "
+            "unheard_of (size unknown): writers wait for all of statement 1 (CREATE INDEX reads the table), 412 ms "
             "as measured; readers do not",
         ),
     ],
@@ -161,7 +161,7 @@ def test_message_when_much_is_locked_and_read_names_three_of_each():
         *((f"UPDATE {name}", locks(name, "reads")) for name in names),
     )
 
-    assert problem.message.startswith("part_0, part_1, part_2 and 6 more: writers wait")
+    assert problem.message.startswith("part_0 (size unknown), part_1 (size unknown), part_2")
     assert "and 7 more do so" in problem.message
 
 
@@ -194,6 +194,7 @@ def test_hint_when_a_lock_is_held_says_what_avoids_it(statements, hint):
         ("events", None, LIMITS, Severity.WARNING),
         ("unheard_of", None, LIMITS, Severity.WARNING),
         ("messages", None, LIMITS._replace(large=None), Severity.WARNING),
+        ("unheard_of", None, LIMITS._replace(large=0), Severity.ERROR),
         ("events", 5000, LIMITS, Severity.ERROR),
         ("events", 4999, LIMITS, Severity.WARNING),
         ("events", 5000, LIMITS._replace(write=None), Severity.WARNING),
@@ -204,6 +205,27 @@ def test_severity_when_a_limit_is_reached_is_error(table, held_ms, limits, sever
     (problem,) = find((INDEX, locks(table, "reads", to="writers", held_ms=held_ms)), limits=limits)
 
     assert problem.severity is severity
+
+
+def test_severity_when_several_tables_are_read_is_that_of_all_of_them():
+    """A partitioned table is read partition by partition, and shut meanwhile."""
+    half = TableSize(1000, 1 << 29)
+    sizes = Sizes(
+        "postgresql", NOW, None, {"part_1": half, "part_2": half, "whole": TableSize(0, 0)}
+    )
+    parts = [locks(name, "reads", to="writers") for name in ("part_1", "part_2")]
+
+    (both,) = find((INDEX, locks("whole", to="writers"), *parts), sizes=sizes)
+    (single,) = find((INDEX, parts[0]), (INDEX, parts[0]), sizes=sizes)
+
+    assert (both.severity, single.severity) == (Severity.ERROR, Severity.WARNING)
+
+
+def test_message_when_no_sizes_are_given_has_none():
+    (problem,) = find((INDEX, locks("messages", "reads", to="writers")), sizes=None)
+
+    assert problem.message.startswith("messages: writers wait")
+    assert problem.severity is Severity.WARNING
 
 
 def test_severity_when_readers_wait_has_a_limit_of_its_own():
