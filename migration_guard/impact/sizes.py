@@ -1,6 +1,6 @@
 """The sizes of a database's tables, as a file carries them from production to where SQL is traced.
 
-Pure but for ``write`` and ``read``. The file names tables and holds numbers: no row, no host, no
+Pure but for ``read``. The file names tables and holds numbers: no row, no host, no
 user.
 """
 
@@ -99,17 +99,6 @@ def _sum(own: Mapping[str, TableSize], names: list[str]) -> TableSize:
         round(sum(writes), 3) if len(writes) == len(sizes) else None,
         bool(rows or counts) and (not is_whole or any(size.is_at_least for size in sizes)),
     )
-
-
-def write(sizes: Sizes, path: Path) -> None:
-    """Write the file. Raises CannotTell where it cannot be written."""
-    try:
-        path.write_text(dump(sizes), encoding="utf-8")
-    except OSError as error:
-        raise CannotTell(
-            f"{path} cannot be written: {error.strerror}.",
-            "Name a file in a folder that exists and that you may write to.",
-        ) from error
 
 
 def dump(sizes: Sizes) -> str:

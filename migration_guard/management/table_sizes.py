@@ -1,6 +1,7 @@
 """The option of ``checkschema`` that writes the sizes of the tables, and its work."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +47,16 @@ def refuse_beside(options: dict[str, Any]) -> None:
         )
 
 
-def write_file(command: "GuardCommand", options: dict[str, Any]) -> tuple[int, str]:
+def write_file(
+    command: "GuardCommand", options: dict[str, Any], save: Callable[[Path, str], None]
+) -> tuple[int, str]:
     """Write the file, and tell what the server did not say."""
     # Imported late: a plain check reads no sizes.
     from migration_guard.impact.reading import read_sizes
-    from migration_guard.impact.sizes import write
+    from migration_guard.impact.sizes import dump
 
     sizes = read_sizes(options["database"])
-    write(sizes, options["write_sizes"])
+    save(options["write_sizes"], dump(sizes))
     command.tell(f"Wrote {options['write_sizes']}: {count(len(sizes.tables), 'table')}.")
     unknown = [name for name, size in sizes.tables.items() if size.bytes is None]
     if unknown:

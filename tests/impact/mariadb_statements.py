@@ -71,6 +71,16 @@ GOLDEN = {
         "p": "rewrites writers"
     },
     "ALTER TABLE parts ALGORITHM = COPY REMOVE PARTITIONING": {"parts": "rewrites writers"},
+    "ALTER TABLE t ADD COLUMN e int, LOCK=SHARED": {"t": INSTANT},
+    "ALTER TABLE t ADD COLUMN e int, LOCK=EXCLUSIVE": {"t": INSTANT},
+    "ALTER TABLE p ADD COLUMN e int, LOCK=EXCLUSIVE PARTITION BY HASH (id) PARTITIONS 2": {
+        "p": "rewrites readers writers"
+    },
+    "ALTER TABLE p LOCK=SHARED, ORDER BY v": {"p": "rewrites writers"},
+    "ALTER TABLE p ENGINE = MyISAM, ALGORITHM = INSTANT": {"p": "rewrites writers"},
+    "ALTER TABLE p ALGORITHM = NOCOPY, LOCK = EXCLUSIVE, ORDER BY v": {
+        "p": "rewrites readers writers"
+    },
     "ALTER ONLINE TABLE t ADD INDEX i (a)": {"t": "reads"},
     "SET STATEMENT max_statement_time = 60 FOR ALTER TABLE t ADD INDEX i (a)": {"t": "reads"},
     # another engine

@@ -85,11 +85,16 @@ REFUSED = (
     "ALTER TABLE nowhere ADD COLUMN a int",
     "ALTER TABLE t MODIFY b bigint NOT NULL, ALGORITHM=INSTANT",
     "ALTER TABLE t MODIFY b bigint NOT NULL, LOCK=NONE",
+    "ALTER TABLE p ORDER BY v, LOCK=SHARED",
+    "ALTER TABLE t ADD COLUMN e int LOCK=NONE, ALGORITHM",
+    "CREATE INDEX i ON t (a) LOCK",
     "ALTER TABLE full ADD UNIQUE (v)",
     "ALTER TABLE full MODIFY v varchar(1)",
     "ALTER TABLE full ADD CHECK (v < 'b')",
     "CREATE INDEX by_c ON t (c)",
+    "ALTER TABLE t ENGINE = InnoDB, ALGORITHM = INSTANT",
     "DROP INDEX nothing ON t",
+    "DROP INDEX by_c ON t ADD COLUMN e int,",
     "OPTIMIZE TABLE nowhere",
 )
 ROWS = (

@@ -61,6 +61,9 @@ MISMATCHES = {
         "ALTER TABLE t MODIFY a varchar(40)",
         "ALTER TABLE t MODIFY c int NOT NULL",
         "ALTER TABLE t MODIFY b int NULL",
+        # A lock that is asked for, and over at once.
+        "ALTER TABLE t ADD COLUMN e int, LOCK=EXCLUSIVE",
+        "ALTER TABLE t ADD COLUMN e int, LOCK=SHARED",
         # Of InnoDB, a rebuild online; of any other engine, a copy.
         "ALTER TABLE t ENGINE = InnoDB",
         "OPTIMIZE TABLE t, p",
@@ -72,6 +75,8 @@ TRACE_ONLY = {
         # MyISAM copies for these, and InnoDB does not.
         "ALTER TABLE legacy ADD COLUMN e int",
         "CREATE INDEX i ON legacy (v)",
+        # The server accepts INSTANT, and copies.
+        "ALTER TABLE p ENGINE = MyISAM, ALGORITHM = INSTANT",
         "ALTER IGNORE TABLE t ADD UNIQUE i (a)",
         "CREATE TABLE kids (id int PRIMARY KEY, c int, FOREIGN KEY (c) REFERENCES p (id)) "
         "SELECT id, c FROM t",

@@ -52,7 +52,7 @@ def locks_until_told(sql: str) -> bool:
 
 
 def made_by(sql: str) -> Iterator[str]:
-    """Yield the tables that a statement makes, or gives another name."""
+    """Yield the tables that a statement makes."""
     change = read_ddl(innermost(sql), "mysql")
     if change is not None and (change.verb, change.kind) == ("CREATE", "TABLE"):
         yield from map(_label, change.names)
@@ -113,8 +113,6 @@ def _of_alter(sql: str, change: DDL, trial: Trial | None) -> Iterator[Effect]:
 def _tried(table: str, trial: Trial | None, *, reads: bool) -> Effect:
     """Return the effect of the algorithm that was accepted; what was not tried is a copy."""
     algorithm, lock = (trial.algorithm, trial.lock) if trial is not None else ("COPY", "SHARED")
-    if (algorithm, lock) == ("INSTANT", "SHARED"):
-        algorithm = "COPY"  # accepted for what the server then copies: PARTITION BY, ORDER BY
     rewrites = algorithm in ("INPLACE", "COPY")
     mode = f"ALGORITHM={algorithm}, LOCK={lock}"
     if algorithm == "INSTANT" or not (rewrites or reads):
@@ -140,9 +138,7 @@ def _of_partitions(sql: str, table: str, clause: Clause) -> Iterator[Effect]:
             cursor.take()
         if (partner := cursor.take_name()) is not None:
             yield Effect(_label(partner), _NO_WRITE, False, True, True, False)
-    elif (
-        verb in ("REORGANIZE", "COALESCE", "REBUILD", "OPTIMIZE", "REPAIR") or "PARTITIONS" in words
-    ):
+    elif verb in _COPY_PARTITIONS or "PARTITIONS" in words:  # ADD PARTITION PARTITIONS 4
         yield Effect(table, _NO_WRITE, False, True, True, True)
     else:
         yield _instant(table)

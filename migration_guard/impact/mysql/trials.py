@@ -6,8 +6,8 @@ then, so that the first one it accepts is the one it would have chosen itself.
 Source: MariaDB knowledge base, "InnoDB Online DDL Overview".
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 from migration_guard.running.mysql.ddl_targets import quote
@@ -31,6 +31,9 @@ _PAIRS_OF_PARTITIONS: Final = (
 )
 # These follow the options without a comma.
 _WITHOUT_COMMA: Final = frozenset({"PARTITION", "REMOVE"})
+# What a server accepts INSTANT for, and copies.
+_COPIED: Final = frozenset({"ENGINE", "TYPE", "ORDER"})
+_COPIED_PAIRS: Final = frozenset({("PARTITION", "BY"), ("REMOVE", "PARTITIONING")})
 _OPTIONS: Final = frozenset({"ALGORITHM", "LOCK"})
 
 
@@ -88,22 +91,20 @@ def _of_alter(sql: str, cursor: Cursor, *, is_online: bool) -> list[Trial]:
     _pass_wait(cursor)
     if cursor.is_at_end or _is_of_partitions(split_at_commas(cursor.rest)[0]):
         return []
-    head = sql[: cursor.rest[0].start]
-    named: dict[str, str] = {}
-    parts: list[Sequence[Token]] = []
-    for part in split_at_commas(cursor.rest):
-        options, rest = _split_options(part)
-        named |= options
-        parts += [rest] if rest else []
-    if is_online:
-        named["LOCK"] = "NONE"
-    tail = ", ".join(source_of(sql, part) for part in parts)
-    comma = "" if not parts or keyword(parts[0][0]) in _WITHOUT_COMMA else ","
-    least = "INPLACE" if _has_engine(parts) else "INSTANT"
-    return [
-        Trial(f"{head}ALGORITHM={algorithm}, LOCK={lock}{comma} {tail}", algorithm, lock)
-        for algorithm, lock in _choices(named, least)
-    ]
+    start = cursor.rest[0].start
+    comma = "" if cursor.peek() in _WITHOUT_COMMA else ","
+    parts = split_at_commas(cursor.rest)
+    named = {option: value for part in parts for option, value in _options_of(part)}
+    locks = ("NONE",) if is_online else _locks(named)
+    algorithms = _algorithms(named, "INPLACE" if any(map(_makes_anew, parts)) else "INSTANT")
+    if not algorithms:  # INSTANT is named, and where a server accepts it, it copies
+        return [Trial(sql, "COPY", lock) for lock in locks if lock != "NONE"][:1]
+    result = []
+    for algorithm, lock in product(algorithms, locks):
+        added, text = _fill(sql, named, algorithm, lock)
+        options = f"{', '.join(added)}{comma} " if added else ""
+        result.append(Trial(text[:start] + options + text[start:], algorithm, lock))
+    return result
 
 
 def _of_create_index(sql: str, cursor: Cursor) -> list[Trial]:
@@ -114,20 +115,14 @@ def _of_create_index(sql: str, cursor: Cursor) -> list[Trial]:
     while not (cursor.is_at_end or cursor.peek() == "("):
         cursor.take()
     cursor.take_group()
-    tokens: Sequence[Token] = cursor.rest
-    head = sql[: tokens[0].start] if tokens else f"{sql} "
-    named: dict[str, str] = {}
-    kept: list[str] = []
-    while tokens:
-        options, tokens = _split_options(tokens)
-        named |= options
-        kept += (token.text for token in tokens[:1])
-        tokens = tokens[1:]
-    tail = " ".join(kept)
-    return [
-        Trial(f"{head}{tail} ALGORITHM={algorithm} LOCK={lock}", algorithm, lock)
-        for algorithm, lock in _choices(named)
-    ]
+    named: dict[str, Token] = {}
+    for index in range(len(cursor.rest)):
+        named |= dict(_options_of(cursor.rest[index:]))
+    result = []
+    for algorithm, lock in product(_algorithms(named), _locks(named)):
+        added, text = _fill(sql, named, algorithm, lock)
+        result.append(Trial(" ".join([text, *added]), algorithm, lock))
+    return result
 
 
 def _of_drop_index(sql: str, cursor: Cursor) -> list[Trial]:
@@ -139,25 +134,47 @@ def _of_drop_index(sql: str, cursor: Cursor) -> list[Trial]:
     if not cursor.accept("ON"):
         return []
     table = source_of(sql, cursor.rest)
+    cursor.take_name()
+    _pass_wait(cursor)
+    if not cursor.is_at_end:
+        return []
     return _trials(f"ALTER TABLE {table} DROP INDEX {condition}{name}")
 
 
-def _split_options(tokens: Sequence[Token]) -> tuple[dict[str, str], Sequence[Token]]:
-    """Return the algorithm and the lock that tokens begin with, and the rest of them."""
-    options = {}
-    while tokens and (name := keyword(tokens[0])) in _OPTIONS:
+def _options_of(tokens: Sequence[Token]) -> Iterator[tuple[str, Token]]:
+    """Yield the algorithm or the lock that tokens begin with, and the token of its value."""
+    if tokens and keyword(tokens[0]) in _OPTIONS:
         skipped = 2 if [token.text for token in tokens[1:2]] == ["="] else 1
-        options[name] = "".join(map(keyword, tokens[skipped : skipped + 1]))
-        tokens = tokens[skipped + 1 :]
-    return options, tokens
+        yield from ((keyword(tokens[0]), value) for value in tokens[skipped : skipped + 1])
 
 
-def _choices(named: Mapping[str, str], least: str = "INSTANT") -> list[tuple[str, str]]:
-    """Return algorithms and locks in turn; a named algorithm allows what costs less, too."""
-    first, algorithm, lock = ALGORITHMS.index(least), named.get("ALGORITHM"), named.get("LOCK")
+def _fill(sql: str, named: Mapping[str, Token], algorithm: str, lock: str) -> tuple[list[str], str]:
+    """Return the options to add, and the statement with those that it names in their places."""
+    added = []
+    # From the end, so that places before stay where they are.
+    for option, value in sorted(
+        {"ALGORITHM": algorithm, "LOCK": lock}.items(),
+        key=lambda pair: -named[pair[0]].start if pair[0] in named else 0,
+    ):
+        if option in named:
+            token = named[option]
+            sql = sql[: token.start] + value + sql[token.start + len(token.text) :]
+        else:
+            added.append(f"{option}={value}")
+    return added, sql
+
+
+def _algorithms(named: Mapping[str, Token], least: str = "INSTANT") -> Sequence[str]:
+    """Return the algorithms in turn; a named one allows what costs less, too."""
+    algorithm = keyword(named["ALGORITHM"]) if "ALGORITHM" in named else "DEFAULT"
     last = ALGORITHMS.index(algorithm) if algorithm in ALGORITHMS else len(ALGORITHMS)
-    first = last if algorithm == "COPY" else first
-    return list(product(ALGORITHMS[first : last + 1], (lock,) if lock in LOCKS else LOCKS))
+    first = last if algorithm == "COPY" else ALGORITHMS.index(least)
+    return ALGORITHMS[first : last + 1]
+
+
+def _locks(named: Mapping[str, Token]) -> Sequence[str]:
+    lock = keyword(named["LOCK"]) if "LOCK" in named else "DEFAULT"
+    return (lock,) if lock in LOCKS else LOCKS
 
 
 def _pass_wait(cursor: Cursor) -> None:
@@ -170,6 +187,7 @@ def _is_of_partitions(part: Sequence[Token]) -> bool:
     return words[0] in _OF_PARTITIONS or words in _PAIRS_OF_PARTITIONS
 
 
-def _has_engine(parts: Sequence[Sequence[Token]]) -> bool:
-    """Return whether a table's engine is named: MariaDB accepts INSTANT for that, and copies."""
-    return any(keyword(part[0]) in {"ENGINE", "TYPE"} for part in parts)
+def _makes_anew(part: Sequence[Token]) -> bool:
+    """Return whether a clause makes a table anew: MariaDB accepts INSTANT, and copies."""
+    words = [keyword(token) for token in part]
+    return words[0] in _COPIED or any(pair in _COPIED_PAIRS for pair in pairwise(words))

@@ -74,7 +74,7 @@ class Command(GuardCommand):
         """Check or write, report, and return the exit code."""
         _refuse_nonsense(options)
         if options["write_sizes"] is not None:
-            return table_sizes.write_file(self, options)
+            return table_sizes.write_file(self, options, _save)
         if options["write"] is not None:
             return self._write(options)
         if options["upgrade_from"] is not None:
