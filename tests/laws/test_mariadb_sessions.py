@@ -10,6 +10,7 @@ from migration_guard.impact.mysql.asking import run_as_accepted
 from migration_guard.impact.mysql.effects import effects_of
 from migration_guard.impact.mysql.trials import trials
 from tests.impact.mariadb_statements import GOLDEN, SCHEMA
+from tests.impact.test_mariadb import find_other_outcomes
 
 ROWS = 50_000
 FILL = (
@@ -103,3 +104,7 @@ def test_who_waits_for_a_statement_is_who_the_effects_name(mariadb, sql):
         if waits
     }
     assert {key for key, prober in probers.items() if prober.waits} == told
+
+
+def test_outcome_of_each_statement_is_the_same_without_trials(mariadb):
+    assert find_other_outcomes(mariadb, GOLDEN) == {}
