@@ -20,7 +20,7 @@ from migration_guard.fresh.building import BuildFailed, BuildOptions
 from migration_guard.fresh.check import INTERRUPTED, apps_by_table, server_failed
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.row_counts import Counts, count_rows
-from migration_guard.fresh.throwaway import open_host, throwaway, throwaway_folder
+from migration_guard.fresh.throwaway import open_host, throwaway
 from migration_guard.fresh.upgrade import child, comparison, process, release, rows
 from migration_guard.fresh.upgrade.comparison import Upgraded
 from migration_guard.fresh.upgrade.process import Deployment
@@ -94,7 +94,7 @@ def _check(run: _Run) -> None:
         request.environment or settings.environment, settings.environments
     )
     settings.folders(request.alias)
-    older = release.find_release(request.ref)
+    older = release.find_release(request.ref, "--upgrade-from")
     run.checked = run.checked._replace(upgrade=Upgrade(older.ref, older.commit))
     script = rows.read_rows(request.rows, vendor) if request.rows is not None else None
     with open_host(request.alias) as host:
@@ -122,11 +122,7 @@ def _upgrade(
     run: _Run, older: Release, host: Host, script: Script | None
 ) -> tuple[Upgraded, Mapping[str, Sequence[str]]]:
     alias = run.request.alias
-    with throwaway_folder() as work:
-        folder = work / "release"
-        folder.mkdir()
-        checkout = release.check_out(older, folder)
-        deployment = process.deploy(checkout, alias, host, run.environment, work)
+    deployment = process.deploy(older, alias, host, run.environment)
     if script is not None:
         rows.plant(alias, script)
         _set_upgrade(run, planted=str(run.request.rows))

@@ -19,8 +19,9 @@ from django.db import connections
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import Host
+from migration_guard.fresh.throwaway import throwaway_folder
 from migration_guard.fresh.upgrade import child
-from migration_guard.fresh.upgrade.release import Checkout, project_script
+from migration_guard.fresh.upgrade.release import Checkout, Release, check_out, project_script
 from migration_guard.running import connecting
 
 # Seconds that an interrupted process has to end by itself.
@@ -43,12 +44,19 @@ class Deployment(NamedTuple):
     digests: Mapping[str, str]
 
 
-def deploy(checkout: Checkout, alias: str, host: Host, environment: str, work: Path) -> Deployment:
+def deploy(release: Release, alias: str, host: Host, environment: str) -> Deployment:
     """Migrate the throwaway database that ``alias`` is now, by the release's own code.
 
-    ``work`` is a folder for files beside the release. Raises CannotTell where that code does not
-    start, has no SQL migrations, or fails.
+    Raises CannotTell where that code does not start, has no SQL migrations, or fails.
     """
+    with throwaway_folder() as work:
+        folder = work / "release"
+        folder.mkdir()
+        return _deploy(check_out(release, folder), alias, host, environment, work)
+
+
+def _deploy(checkout: Checkout, alias: str, host: Host, environment: str, work: Path) -> Deployment:
+    """Do so with the files of the release; ``work`` is a folder for other files."""
     report, output = work / "report.json", work / "output.txt"
     request = {
         **_entry_point(checkout),
@@ -202,7 +210,7 @@ def _failure(checkout: Checkout, alias: str, answer: Mapping[str, Any]) -> Canno
         lines.append(answer["hint"])
     hints = [
         "It runs with today's packages, and without files that git does not have (.env). Remove "
-        "the cause, or name another release: --upgrade-from GITREF.",
+        f"the cause, or name another release: {checkout.release.option} GITREF.",
     ]
     if checkout.absent:
         lines.append(f"Not here: the submodule {', '.join(checkout.absent)}.")

@@ -12,11 +12,12 @@ _POINTER: Final = b"version https://git-lfs.github.com/spec/"
 
 
 class Release(NamedTuple):
-    """A commit of the project's repository, and what it was called."""
+    """A commit of the project's repository, and what it was called by the option of a command."""
 
     ref: str
     commit: str
     repository: Repository
+    option: str
 
     @property
     def name(self) -> str:
@@ -32,8 +33,11 @@ class Checkout(NamedTuple):
     absent: tuple[str, ...]
 
 
-def find_release(ref: str) -> Release:
-    """Return the release that a git reference names. Raises CannotTell."""
+def find_release(ref: str, option: str) -> Release:
+    """Return the release that a git reference names, as the value of ``option``.
+
+    Raises CannotTell.
+    """
     script = project_script()
     folder = script.parent if script is not None else Path.cwd()
     repository = find_repository([folder])
@@ -42,7 +46,7 @@ def find_release(ref: str) -> Release:
             f"git finds no repository at {folder}, so there is no older release.",
             "git status tells why. In a container: it needs git, and the folder .git.",
         )
-    return Release(ref, repository.commit(ref), repository)
+    return Release(ref, repository.commit(ref), repository, option)
 
 
 def check_out(release: Release, folder: Path) -> Checkout:
