@@ -1,9 +1,9 @@
 """Which recorded statements a database breaks, as assertions for every report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -25,8 +25,8 @@ RULES: Final = {
     "usage-result": "A result that code reads lacks a column, or has it otherwise.",
     "usage-denied": "The role may not run a statement that code sends.",
 }
-_WARNINGS: Final = frozenset({"usage-parameter", "usage-result"})
-_WAY_OUT: Final = (
+WARNINGS: Final = frozenset({"usage-parameter", "usage-result"})
+WAY_OUT: Final = (
     "Keep what it uses until no running release sends it: add the new form first, and remove the "
     "old one in a later release."
 )
@@ -44,54 +44,96 @@ class UsageCheck:
     role: str = ""
 
 
+class Answer(NamedTuple):
+    """A statement, and what a schema does to it."""
+
+    statement: Statement
+    result: Sequence[Finding] | Undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How assertions speak of answers.
+
+    Ids begin with ``kind``, ``side`` follows the caller. ``place`` is where a statement is looked
+    at, ``explain`` returns the cause of a finding, "" for none, and the place to look at.
+    """
+
+    kind: str
+    side: str
+    way_out: str
+    place: Callable[[Statement], str]
+    explain: Callable[[Statement, Finding], tuple[str, str]]
+
+
 def examine(
     connection: BaseDatabaseWrapper, request: UsageCheck, plan: Plan | None
 ) -> list[Assertion]:
     """Return an assertion for each statement, and one more for each further finding.
 
-    Statements of another vendor, and those that nothing can check, make none. Raises CannotTell
+    Raises as ``judge`` does.
+    """
+    causes = Causes(plan, connection.vendor)
+
+    def place_here(statement: Statement) -> str:
+        return place(caller_of(statement), request.root)
+
+    def explain(statement: Statement, finding: Finding) -> tuple[str, str]:
+        return _cause(statement, finding, causes), place_here(statement)
+
+    return assertions_of(
+        judge(connection, request), Account("usage", "", WAY_OUT, place_here, explain)
+    )
+
+
+def judge(connection: BaseDatabaseWrapper, request: UsageCheck) -> list[Answer]:
+    """Return what the schema of a connection does to each statement.
+
+    Statements of another vendor, and those that nothing can check, are left out. Raises CannotTell
     where the server is lost, or the role cannot be taken.
     """
-    statements = [
-        statement
-        for statement in request.statements
-        if statement.vendor == connection.vendor and not statement.unchecked
-    ]
-    causes = Causes(plan, connection.vendor)
     with server(connection.vendor).session(connection, request.role) as session:
         return [
-            assertion
-            for statement in statements
-            for assertion in _assertions(statement, session.judge(statement), request.root, causes)
+            Answer(statement, session.judge(statement))
+            for statement in request.statements
+            if statement.can_be_asked(connection.vendor)
         ]
 
 
-def _assertions(
-    statement: Statement, answer: Sequence[Finding] | Undecided, root: Path, causes: Causes
-) -> Iterator[Assertion]:
-    caller = statement.callers[0] if statement.callers else statement.digest
-    id_ = f"usage::{statement.digest}"
-    source = place(caller, root)
-    if isinstance(answer, Undecided):
-        yield Assertion(id_, caller, "", source, Verdict.UNKNOWN, unknown=answer.why)
+def assertions_of(answers: Iterable[Answer], account: Account) -> list[Assertion]:
+    """Return the assertions that answers make. Pure."""
+    return [assertion for answer in answers for assertion in _assertions(answer, account)]
+
+
+def caller_of(statement: Statement) -> str:
+    """Return the first function that sends a statement."""
+    return statement.callers[0] if statement.callers else statement.digest
+
+
+def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
+    statement, result = answer
+    subject = f"{caller_of(statement)}{account.side}"
+    id_ = f"{account.kind}::{statement.digest}"
+    if isinstance(result, Undecided):
+        source = account.place(statement)
+        yield Assertion(id_, subject, "", source, Verdict.UNKNOWN, unknown=result.why)
         return
-    if not answer:
-        yield Assertion(id_, caller, "", source, Verdict.KEPT)
-    for finding in answer:
+    if not result:
+        yield Assertion(id_, subject, "", account.place(statement), Verdict.KEPT)
+    for finding in result:
         quoted = excerpt(statement.sql, statement.vendor)
-        if finding.rule in _WARNINGS:
+        cause, source = account.explain(statement, finding)
+        if finding.rule in WARNINGS:
             text = f"expected {finding.expected}, found {finding.actual}: {quoted}"
             yield Assertion(
-                id_, caller, "", source, Verdict.KEPT, warning=text, warning_rule=finding.rule
+                id_, subject, "", source, Verdict.KEPT, warning=text, warning_rule=finding.rule
             )
             continue
-        hint = "\n".join(
-            filter(None, (*_others(statement), _cause(statement, finding, causes), _WAY_OUT))
-        )
+        hint = "\n".join(filter(None, (*_others(statement), cause, account.way_out)))
         violation = Violation(
-            finding.rule, caller, "", f"{finding.expected}: {quoted}", finding.actual, source, hint
+            finding.rule, subject, "", f"{finding.expected}: {quoted}", finding.actual, source, hint
         )
-        yield Assertion(id_, caller, "", source, Verdict.VIOLATED, violation)
+        yield Assertion(id_, subject, "", source, Verdict.VIOLATED, violation)
 
 
 def _others(statement: Statement) -> list[str]:

@@ -55,6 +55,10 @@ class Statement:
         """The sort key of a file: its lines keep their places when another is added."""
         return self.vendor, self.digest
 
+    def can_be_asked(self, vendor: str) -> bool:
+        """Return True if a server of this vendor can tell something of it."""
+        return self.vendor == vendor and not self.unchecked
+
 
 def digest(vendor: str, normal_form: str) -> str:
     """Return the id of a statement: 16 hexadecimal digits."""
