@@ -43,6 +43,8 @@ ENVIRONMENT_SYNONYMS: Final = {
     "nonprod": "",
     "nonproduction": "",
 }
+SCHEMA_FIRST: Final = "schema-first"
+DEPLOY_ORDERS: Final = (SCHEMA_FIRST, "code-first")
 DEFAULTS: Final[Mapping[str, Any]] = {
     "DIRS": {},
     "ENVIRONMENT": PRODUCTION,
@@ -56,6 +58,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "SEPARATE_SCHEMAS": False,
     "SEPARATE_HISTORIES": (),
     "IMPACT": {"large": "1GB", "read": "1s", "write": "5s"},
+    "DEPLOY": SCHEMA_FIRST,
 }
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)")
@@ -110,6 +113,7 @@ def load() -> Conf:
     values = {**DEFAULTS, **_setting()}
     uses_separate_schemas()  # whose value is refused here too
     separate_histories()
+    deploy_order()
     environments = frozenset(
         (*BUILT_IN_ENVIRONMENTS, *_names("ENVIRONMENTS", values["ENVIRONMENTS"], "qa"))
     )
@@ -145,6 +149,18 @@ def separate_histories() -> frozenset[str]:
     """Return the tables of other tools whose files are none of ours, in lower case."""
     key = "SEPARATE_HISTORIES"
     return frozenset(_names(key, _setting().get(key, DEFAULTS[key]), "schema_migrations"))
+
+
+def deploy_order() -> str:
+    """Return what a deploy brings first, ``schema-first`` or ``code-first``. Raises CannotTell."""
+    value = _setting().get("DEPLOY", DEFAULTS["DEPLOY"])
+    if value not in DEPLOY_ORDERS:
+        raise CannotTell(
+            f'{SETTING}["DEPLOY"] = {value!r} is none of {", ".join(DEPLOY_ORDERS)}.',
+            'Write "DEPLOY": "schema-first" where migrations run before the new code starts, else '
+            '"code-first".',
+        )
+    return str(value)
 
 
 class UnknownKey(NamedTuple):

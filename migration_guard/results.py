@@ -1,5 +1,6 @@
 """What the commands find or do, as values for every report."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -309,13 +310,60 @@ class Replay(NamedTuple):
     seconds: float = 0.0
 
 
+class Cell(NamedTuple):
+    """What a schema does to the statements of code that is not its own.
+
+    ``code`` and ``schema`` name the sides, ``moment`` when a deploy has both together. Only a cell
+    that ``is_lived`` through by the order of deploys fails the check.
+    """
+
+    code: str
+    schema: str
+    moment: str
+    is_lived: bool
+    assertions: tuple[Assertion, ...]
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What is broken, in the order of the statements."""
+        return tuple(filter(None, (assertion.violation for assertion in self.assertions)))
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        """The number of statements of each verdict; a broken one is counted once."""
+        verdicts = {assertion.id: Verdict.KEPT for assertion in self.assertions}
+        verdicts |= {a.id: a.verdict for a in self.assertions if a.verdict is not Verdict.KEPT}
+        return Counter(verdicts.values())
+
+
+class Matrix(NamedTuple):
+    """A rolling deploy from the release ``ref``, in the order ``deploy``: both cells."""
+
+    ref: str
+    commit: str
+    deploy: str
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def lived(self) -> tuple[Cell, ...]:
+        """The cells that fail the check."""
+        return tuple(cell for cell in self.cells if cell.is_lived)
+
+    @property
+    def spared(self) -> tuple[Cell, ...]:
+        """The cells that are shown and fail nothing."""
+        return tuple(cell for cell in self.cells if not cell.is_lived)
+
+
 class Checked(NamedTuple):
     """The result of ``checkschema``.
 
     ``migrations`` is the plan that the hints use, or None. ``error`` is the reason why nothing was
     checked. Unknown assertions make the check fail unless ``allow_unknown``. ``fresh`` is the
     fresh database that was checked; with ``drift`` or ``upgrade``, the one that was compared with.
-    ``replay`` is None unless a history was replayed. ``impact`` is that of an outcome.
+    ``replay`` is None unless a history was replayed, ``matrix`` unless a release was compared with;
+    the assertions of its cell that fails the check are among those of the examination. ``impact``
+    is that of an outcome.
     """
 
     database: str
@@ -329,6 +377,7 @@ class Checked(NamedTuple):
     upgrade: Upgrade | None = None
     replay: Replay | None = None
     impact: Impact | None = None
+    matrix: Matrix | None = None
 
     @property
     def assertions(self) -> tuple[Assertion, ...]:
@@ -357,6 +406,8 @@ class Checked(NamedTuple):
             return f"{self.database} upgraded from {self.upgrade.ref}, and a fresh one"
         if self.fresh is None:
             return self.database
+        if self.matrix is not None:
+            return f"a fresh {self.database}, and one of {self.matrix.ref}"
         is_compared = self.drift or self.replay is not None
         return f"{self.database}, and a fresh one" if is_compared else f"a fresh {self.database}"
 

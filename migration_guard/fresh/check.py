@@ -21,6 +21,7 @@ from migration_guard.fresh import building, diagnosis, template
 from migration_guard.fresh.building import BuildFailed, BuildOptions
 from migration_guard.fresh.drift import drift
 from migration_guard.fresh.host import Host
+from migration_guard.fresh.matrix import MatrixCheck, RollingDeploy
 from migration_guard.fresh.replay.check import Sides, check_replay
 from migration_guard.fresh.replay.databases import Recipe
 from migration_guard.fresh.throwaway import open_host, throwaway
@@ -45,7 +46,8 @@ class FreshCheck:
     stamp of the configured database. ``ignore`` has patterns of names that may differ. With
     ``only_applied``, what is pending in the configured database is left out of the fresh one.
     ``usage`` are statements that the fresh database must not break, None for none. ``trace`` says
-    which migrations to trace while it is built.
+    which migrations to trace while it is built. ``matrix`` is the release that a rolling deploy
+    replaces.
     """
 
     alias: str
@@ -60,6 +62,7 @@ class FreshCheck:
     only_applied: bool = False
     usage: UsageCheck | None = None
     trace: TraceRequest | None = None
+    matrix: MatrixCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
     checked = checked._replace(vendor=connecting.supported_connection(request.alias).vendor)
     actual = _read(request) if request.drift or request.replay else None
     environment = _environment(request, actual)
+    deploy = RollingDeploy(request.alias, request.matrix) if request.matrix is not None else None
     with open_host(request.alias) as host:
         assertions: list[Assertion] = []
         only = actual.applied if actual is not None else None
@@ -113,6 +117,8 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
                 if usage_check.error is not None:
                     return checked._replace(error=usage_check.error)
                 assertions += usage_check.assertions
+            if deploy is not None:
+                deploy.look_at_today()
             if actual is not None:
                 checked = checked._replace(migrations=actual.plan)
                 snapshot = schema_check.read_schema(request.alias)
@@ -124,6 +130,10 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
             )
             checked = checked._replace(replay=replay)
             assertions += differences
+        if deploy is not None:
+            matrix = deploy.compare(host, environment, observe)
+            checked = checked._replace(matrix=matrix)
+            assertions += [a for cell in matrix.lived for a in cell.assertions]
     seconds = perf_counter() - started
     examination = Examination(request.alias, checked.vendor, tuple(assertions), seconds)
     return checked._replace(examination=examination)

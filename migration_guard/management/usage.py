@@ -1,12 +1,15 @@
 """The options of ``checkschema`` about the statements that code sends."""
 
+import shlex
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migration_guard.exceptions import CannotTell
 
 if TYPE_CHECKING:
+    from migration_guard.fresh.matrix import MatrixCheck
     from migration_guard.usage.check import UsageCheck
 
 
@@ -31,16 +34,70 @@ def add_options(parser: ArgumentParser) -> None:
     )
 
 
+def add_matrix(parser: ArgumentParser) -> None:
+    """Add the options about a rolling deploy."""
+    group = parser.add_argument_group("a rolling deploy, in which old and new code and schema meet")
+    group.add_argument(
+        "--matrix",
+        metavar="GITREF",
+        help="With --fresh and --usage: tell what today's schema breaks of the code of that "
+        "commit, which is what production runs, and what its schema breaks of today's code.",
+    )
+    group.add_argument(
+        "--usage-of-ref",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="With --matrix: the statements that the code of that commit sends, recorded there.",
+    )
+
+
 def read_request(options: dict[str, Any]) -> "UsageCheck | None":
     """Read the usage files, None without any. Raises CannotTell."""
     if not options["usage"]:
         if options["role"]:
             raise CannotTell("--as does nothing without --usage.", "Add --usage FILE.")
         return None
+    return _read(options["usage"], options)
+
+
+def read_matrix(options: dict[str, Any], of_today: "UsageCheck | None") -> "MatrixCheck | None":
+    """Read what a rolling deploy compares, None without --matrix. Raises CannotTell."""
+    from migration_guard.fresh.matrix import MatrixCheck
+
+    ref = options["matrix"]
+    if ref is None:
+        return None
+    if of_today is None:
+        raise CannotTell("--matrix does nothing without --usage.", "Add --usage FILE.")
+    if not options["usage_of_ref"]:
+        raise CannotTell(
+            f"--matrix {ref} needs what the code of {ref} sends: --usage-of-ref FILE.",
+            f"Take the file that CI kept of that commit, or record it in a checkout of it: git "
+            f"worktree add ../of-ref {shlex.quote(ref)}, and there pytest --record-usage "
+            "usage-of-ref.jsonl.",
+        )
+    return MatrixCheck(ref, _read(options["usage_of_ref"], options), of_today)
+
+
+def _read(paths: Sequence[Path], options: dict[str, Any]) -> "UsageCheck":
+    """Read usage files. Raises CannotTell where they have nothing for the database."""
     # Imported late: a check without usage needs none of it.
+    from migration_guard.running.connecting import project_connection
     from migration_guard.usage.check import UsageCheck
     from migration_guard.usage.merging import merge
     from migration_guard.usage.statement import read
 
-    statements = merge(statement for path in options["usage"] for statement in read(path))
+    statements = merge(statement for path in paths for statement in read(path))
+    vendor = project_connection(options["database"]).vendor
+    if not any(statement.can_be_asked(vendor) for statement in statements):
+        names = ", ".join(map(str, paths))
+        others = sorted({statement.vendor for statement in statements} - {vendor})
+        of_others = f"; it has some of {', '.join(others)}" if others else ""
+        raise CannotTell(
+            f"{names} has no statement that {vendor} can check{of_others}.",
+            f"Record it while the tests run on {vendor}: pytest --record-usage FILE.",
+        )
     return UsageCheck(tuple(statements), Path.cwd(), options["role"])

@@ -18,8 +18,9 @@ from migration_guard.problems import (
 from migration_guard.reports import text
 from migration_guard.reports.escaping import escape_characters, escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
+from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
-from migration_guard.results import Assertion, Checked, FreshDatabase
+from migration_guard.results import Assertion, Checked, FreshDatabase, Matrix
 from migration_guard.sql.masking import mask_text
 
 _COMMANDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -38,6 +39,8 @@ def schema_check(checked: Checked) -> str:
         fresh += [notice, problems(checked.upgrade.problems)]
     if checked.replay is not None and (checked.replay.late or checked.replay.doubts):
         fresh.append(_command("notice", "replay", replay_report(checked.replay)))
+    if checked.matrix is not None:
+        fresh += _matrix(checked.matrix)
     command = "warning" if checked.allow_unknown else "error"
     lines = [
         *filter(None, fresh),
@@ -79,11 +82,21 @@ def _error(error: GuardError) -> str:
     return "\n".join(filter(None, (others, _command("error", rule, str(error), path, line))))
 
 
-def _violation(violation: Violation) -> str:
+def _matrix(matrix: Matrix) -> list[str]:
+    """Return the counts as a notice, and a warning for what is broken and fails nothing."""
+    broken = (violation for cell in matrix.spared for violation in cell.violations)
+    title = f"rolling deploy from {matrix.ref}"
+    return [
+        _command("notice", title, counts(matrix)),
+        *(_violation(violation, "warning", spare(matrix)) for violation in broken),
+    ]
+
+
+def _violation(violation: Violation, command: str = "error", note: str = "") -> str:
     path, line = split_place(violation.source) or (None, None)
     source = "" if path is not None else violation.source
-    message = "\n".join(filter(None, (violation.explanation, source)))
-    return _command("error", violation.rule, message, path, line)
+    message = "\n".join(filter(None, (violation.explanation, source, note)))
+    return _command(command, violation.rule, message, path, line)
 
 
 def _unknown(assertion: Assertion, command: str) -> str:

@@ -14,14 +14,17 @@ from migration_guard.reports.escaping import escape_json, mask_values
 from migration_guard.results import (
     Adoption,
     Assertion,
+    Cell,
     Checked,
     FreshDatabase,
+    Matrix,
     Outcome,
     Readiness,
     Repaired,
     Replay,
     TakenOver,
     Upgrade,
+    Verdict,
 )
 
 
@@ -113,6 +116,8 @@ def schema_check(checked: Checked) -> str:
         fields["replay"] = _replay(checked.replay)
     if checked.impact is not None:
         fields["impact"] = checked.impact.fields
+    if checked.matrix is not None:
+        fields["matrix"] = _matrix(checked.matrix)
     if checked.error is not None:
         fields["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(fields)
@@ -220,6 +225,28 @@ def _replay(replay: Replay) -> dict[str, Any]:
             for late in replay.late
         ],
         "doubts": [{"id": doubt.migration, "why": doubt.why} for doubt in replay.doubts],
+    }
+
+
+def _matrix(matrix: Matrix) -> dict[str, Any]:
+    return {
+        "from": matrix.ref,
+        "commit": matrix.commit,
+        "deploy": matrix.deploy,
+        "cells": [_cell(cell) for cell in matrix.cells],
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    counts = cell.counts
+    return {
+        "code": cell.code,
+        "schema": cell.schema,
+        "fails": cell.is_lived,
+        "kept": counts[Verdict.KEPT],
+        "broken": counts[Verdict.VIOLATED],
+        "unknown": counts[Verdict.UNKNOWN],
+        "violations": [asdict(violation) for violation in cell.violations],
     }
 
 

@@ -9,9 +9,10 @@ from migration_guard.exceptions import Refused
 from migration_guard.problems import Problem, errors, split_place
 from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
+from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import verdict
-from migration_guard.results import Assertion, Checked, FreshDatabase, Upgrade, Verdict
+from migration_guard.results import Assertion, Checked, FreshDatabase, Matrix, Upgrade, Verdict
 
 # Characters that XML 1.0 forbids, even as entities (https://www.w3.org/TR/xml/#charsets).
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,6 +39,8 @@ def schema_check(checked: Checked) -> str:
         suite.attrib |= dict.fromkeys(("tests", "failures", "errors", "skipped"), "0")
         suite.set("time", f"{checked.replay.seconds:.3f}")
         ET.SubElement(suite, "system-out").text = _text(replay_report(checked.replay))
+    if checked.matrix is not None:
+        root.append(_matrix(checked.database, checked.matrix))
     # One look at the database serves all of them, so the first one has its time.
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
     for owner in sorted(by_owner, key=lambda owner: (owner == "", owner)):
@@ -137,6 +140,20 @@ def _upgrade(database: str, upgrade: Upgrade) -> ET.Element:
     for name in upgrade.applied:
         ET.SubElement(suite, "testcase", classname="upgrade", name=_text(name))
     ET.SubElement(suite, "system-out").text = _text(upgrade_report(upgrade))
+    return suite
+
+
+def _matrix(database: str, matrix: Matrix) -> ET.Element:
+    """Return a suite with what is broken and fails nothing: each is a case that is skipped."""
+    broken = [violation for cell in matrix.spared for violation in cell.violations]
+    suite = ET.Element("testsuite", name=_text(f"rolling deploy of {database} from {matrix.ref}"))
+    suite.attrib |= dict.fromkeys(("failures", "errors"), "0")
+    suite.attrib |= dict.fromkeys(("tests", "skipped"), str(len(broken)))
+    for violation in broken:
+        case = ET.SubElement(suite, "testcase", classname="matrix", name=_text(violation.subject))
+        message = f"{violation.message}: {spare(matrix)}"
+        _add(case, "skipped", message, violation.explanation, violation.rule)
+    ET.SubElement(suite, "system-out").text = _text(counts(matrix))
     return suite
 
 

@@ -15,6 +15,7 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, split_place
 from migration_guard.reports.fresh import replay_report
 from migration_guard.reports.json import dump
+from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import moment, warning
 from migration_guard.results import Assertion, Checked, RulePage
@@ -50,6 +51,10 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
         properties["appliedMigrations"] = order
     if checked.replay is not None:
         properties["replay"] = replay_report(checked.replay).splitlines()
+    if checked.matrix is not None:
+        properties["matrix"] = counts(checked.matrix).splitlines()
+        broken = (violation for cell in checked.matrix.spared for violation in cell.violations)
+        results += [_violation(v, "note", spare(checked.matrix)) for v in broken]
     return _log(results, sentences, checked.error, properties)
 
 
@@ -106,10 +111,11 @@ def _rule(rule: str, sentence: str, page: RulePage | None) -> dict[str, Any]:
     return descriptor
 
 
-def _violation(violation: Violation) -> dict[str, Any]:
+def _violation(violation: Violation, level: str = "error", note: str = "") -> dict[str, Any]:
     locations = _locations(violation.source, violation.table, violation.object)
     fingerprint = f"{violation.rule}:{violation.subject}:{violation.expected}"
-    return _result(violation.rule, "error", violation.explanation, locations, fingerprint)
+    text = "\n".join(filter(None, (violation.explanation, note)))
+    return _result(violation.rule, level, text, locations, fingerprint)
 
 
 def _unknown(assertion: Assertion, level: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ ORDER_CAP: Final = 20
 EXPIRED: Final = "expired"
 # The rules of differences that a replay shows begin so.
 REPLAY_RULES: Final = "replay-"
+# The rules of statements that code sends begin so.
+USAGE_RULES: Final = "usage-"
 _INDENT: Final = "    "
 
 
@@ -144,20 +146,23 @@ def schema_check(checked: Checked, style: Any = None, *, kept: bool = False) -> 
     tables whose assertions are all kept.
     """
     style = style or no_style()
-    listed = {
-        assertion.table
-        for assertion in checked.assertions
-        if kept or assertion.verdict is not Verdict.KEPT or assertion.warning
-    }
-    tables: dict[str, list[Assertion]] = {}
-    for assertion in checked.assertions:
-        if assertion.table in listed:
-            tables.setdefault(assertion.table, []).append(assertion)
-    blocks = [_table(name, assertions, style) for name, assertions in tables.items()]
+    blocks = table_blocks(checked.assertions, style, kept=kept)
     plan = checked.migrations
     waits = checked.fresh is None and plan is not None and plan.to_run()
     pending = [f"Migrations: {summary(plan)}"] if plan is not None and waits else []
     return "\n".join([*blocks, *pending, tally(checked, style)])
+
+
+def table_blocks(assertions: Iterable[Assertion], style: Any, *, kept: bool = False) -> list[str]:
+    """Return a block for each table in which something deserves a look, or for all if ``kept``."""
+    tables: dict[str, list[Assertion]] = {}
+    for assertion in assertions:
+        tables.setdefault(assertion.table, []).append(assertion)
+    return [
+        _table(name, of_table, style)
+        for name, of_table in tables.items()
+        if kept or any(a.verdict is not Verdict.KEPT or a.warning for a in of_table)
+    ]
 
 
 def tally(checked: Checked, style: Any = None) -> str:
@@ -239,15 +244,24 @@ def _broken(checked: Checked) -> str:
             "Each is named above, with what made it as far as that is known."
         )
     if checked.fresh is not None:
-        return (
-            f"A database that is built from the files does not keep the contract: {broken}.\n"
-            "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
-            "contract is wrong, correct it where it says so."
-        )
+        return _broken_fresh(checked, broken)
     return (
         f'The database "{checked.database}" does not keep its contract: {broken}.\n'
         "Apply what is pending (manage.py runsqlmigrations), or add a migration that makes it "
         "so; or, if the contract is wrong, correct it where it says so."
+    )
+
+
+def _broken_fresh(checked: Checked, broken: str) -> str:
+    if checked.matrix is not None and any(cell.violations for cell in checked.matrix.lived):
+        return (
+            f"A rolling deploy from {checked.matrix.ref} breaks statements: {broken}.\n"
+            "Each is named above, with what makes the difference and the way out."
+        )
+    return (
+        f"A database that is built from the files does not keep the contract: {broken}.\n"
+        "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
+        "contract is wrong, correct it where it says so."
     )
 
 
@@ -279,7 +293,7 @@ def _table(name: str, assertions: Sequence[Assertion], style: Any) -> str:
     for violation in violations:
         subject = f"{violation.object}: " if violation.object else ""
         lines.append(f"  {style.ERROR(f'[{violation.rule}]')} {subject}{violation.message}")
-        source = f"stated by {violation.source}" if violation.source else ""
+        source = _source(violation.rule, violation.source)
         lines += [f"{_INDENT}{line}" for line in (source, violation.reliance) if line]
         lines += [f"{_INDENT}{line}" for line in violation.hint.splitlines()]
     for assertion in assertions:
@@ -288,12 +302,18 @@ def _table(name: str, assertions: Sequence[Assertion], style: Any) -> str:
         if assertion.warning:
             rule = style.WARNING(f"[{assertion.warning_rule}]")
             lines.append(f"  {rule} {assertion.id}: {assertion.warning}")
-            source = f"stated by {assertion.source}" if assertion.source else ""
+            source = _source(assertion.warning_rule, assertion.source)
             owner = f"{assertion.owner} relies on it" if assertion.owner else ""
             lines += [f"{_INDENT}{line}" for line in (source, owner) if line]
     if all(assertion.verdict is Verdict.KEPT for assertion in assertions) and len(lines) == 1:
         lines.append(f"  {count(len(assertions), 'assertion')} kept")
     return "\n".join(lines)
+
+
+def _source(rule: str, source: str) -> str:
+    """Return the place of a rule's finding: code sends a statement, and a contract states."""
+    word = "at" if rule.startswith(USAGE_RULES) else "stated by"
+    return f"{word} {source}" if source else ""
 
 
 def squash_notes(times: Sequence[str], replaced: Sequence[Path]) -> str:

@@ -16,7 +16,7 @@ from migration_guard.management import impact, table_sizes, usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
-from migration_guard.reports import fresh, text
+from migration_guard.reports import fresh, matrix, text
 from migration_guard.reports.escaping import escape_text
 from migration_guard.results import Checked
 from migration_guard.running.garbage_collection import no_collection
@@ -68,6 +68,7 @@ class Command(GuardCommand):
         usage.add_options(parser)
         table_sizes.add_option(parser)
         _add_fresh(parser)
+        usage.add_matrix(parser)
         _add_upgrade(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
@@ -125,6 +126,7 @@ class Command(GuardCommand):
             contract = _contract(options) if options["fresh"] else None
             statements = usage.read_request(options)
             trace = impact.of_check(options)
+            deploy = usage.read_matrix(options, statements)
         except GuardError as error:
             return Checked(alias, error=error)
         proof = FreshCheck(
@@ -139,6 +141,7 @@ class Command(GuardCommand):
             allow_unknown=options["allow_unknown"],
             usage=statements,
             trace=trace.request if trace is not None else None,
+            matrix=deploy,
         )
         # Without a line for each migration: the report lists them.
         with Progress(self.stderr, min(options["verbosity"], 1), applied=False) as observe:
@@ -195,6 +198,8 @@ def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
         parts.insert(0, fresh.upgrade_report(upgrade))
     if checked.replay is not None:
         parts.append(fresh.replay_report(checked.replay))
+    if checked.matrix is not None:
+        parts.append(matrix.matrix_report(checked.matrix, style))
     if checked.error is None:
         parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
     return "\n".join(parts)
@@ -276,10 +281,13 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
         ("environment", "fresh", _needs_fresh(options) or upgrades),
         ("ignore", "drift", options["drift"] or options["replay"] or upgrades),
         ("rows", "upgrade-from", upgrades),
+        ("matrix", "fresh", options["fresh"]),
+        ("usage_of_ref", "matrix", options["matrix"] is not None),
     ]
     for option, needed, given in needs:
         if options[option] and not given:
-            raise CannotTell(f"--{option} does nothing without --{needed}.", f"Add --{needed}.")
+            name = option.replace("_", "-")
+            raise CannotTell(f"--{name} does nothing without --{needed}.", f"Add --{needed}.")
     if upgrades:
         _refuse_beside_upgrade(options)
     table_sizes.refuse_beside(options)
@@ -289,10 +297,10 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
             "--drift compares all tables, and asks no contract.",
             "Leave TABLE and --contract out (--ignore PATTERN narrows it), or add --fresh.",
         )
-    if options["write"] is not None and _needs_fresh(options):
+    if options["write"] is not None and (_needs_fresh(options) or options["usage"]):
         raise CannotTell(
             "--write describes the configured database, and checks nothing.",
-            "Leave --fresh and --drift out.",
+            "Leave --fresh, --drift and --usage out.",
         )
     if options["timeline"] and options["template"]:
         raise CannotTell(
@@ -309,6 +317,7 @@ def _refuse_beside_upgrade(options: dict[str, Any]) -> None:
         "--fresh": options["fresh"],
         "--drift": options["drift"],
         "--write": options["write"],
+        "--usage": options["usage"],
     }
     extra = [name for name, value in beside.items() if value]
     if extra:

@@ -1,0 +1,223 @@
+"""Check a rolling deploy: the code of a release on today's schema, and the other way round.
+
+One more throwaway database is migrated by the release's own code. Where a statement breaks, today's
+migrations are applied to it one after the other, to see which of them makes the difference.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from migration_guard import conf, schema_check
+from migration_guard.contracts.causes.statements import split_text
+from migration_guard.exceptions import GuardError
+from migration_guard.fresh import building
+from migration_guard.fresh.building import BuildOptions
+from migration_guard.fresh.host import Host
+from migration_guard.fresh.throwaway import throwaway
+from migration_guard.fresh.upgrade import child, process
+from migration_guard.fresh.upgrade.release import Release, find_release
+from migration_guard.planning.files import MigrationFile
+from migration_guard.problems import place as place_of
+from migration_guard.results import Cell, Matrix
+from migration_guard.running import events
+from migration_guard.sql.classify import mentions
+from migration_guard.sql.dialects import dialect
+from migration_guard.usage.cells import findings_of, subtract_own, with_findings
+from migration_guard.usage.check import (
+    WAY_OUT,
+    Account,
+    Answer,
+    UsageCheck,
+    assertions_of,
+    caller_of,
+    judge,
+)
+from migration_guard.usage.places import place
+from migration_guard.usage.servers import Finding
+from migration_guard.usage.statement import Statement
+from migration_guard.usage.tables import tables_of
+
+OPTION: Final = "--matrix"
+_HERE: Final = "this branch"
+_MIGRATION_FIRST: Final = (
+    "Deploy that migration in a release before this code, or let each deploy bring its schema "
+    "first."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCheck:
+    """What to compare: the release ``ref``, and the statements of its code and of today's."""
+
+    ref: str
+    of_release: UsageCheck
+    of_today: UsageCheck
+
+
+class Answers(NamedTuple):
+    """What one schema does to the statements of both codes."""
+
+    of_release: list[Answer]
+    of_today: list[Answer]
+
+
+class RollingDeploy:
+    """A deploy from a release, during which both codes and both schemas meet."""
+
+    def __init__(self, alias: str, request: MatrixCheck) -> None:
+        """Find the release. Raises CannotTell where git does not know it."""
+        self._alias = alias
+        self._request = request
+        self._release: Release = find_release(request.ref, OPTION)
+        self._today = Answers([], [])
+
+    def look_at_today(self) -> None:
+        """Ask the database that the alias is now, which has today's schema."""
+        self._today = self._ask()
+
+    def compare(self, host: Host, environment: str, observe: events.Observer) -> Matrix:
+        """Let the release's code migrate a database, and ask that one. Raises CannotTell."""
+        name = _short_name(self._release)
+        with throwaway(self._alias, host):
+            process.deploy(self._release, self._alias, host, environment)
+            older = self._ask()
+            answers = Answers(
+                subtract_own(self._today.of_release, older.of_release, name),
+                subtract_own(older.of_today, self._today.of_today, _HERE),
+            )
+            makers = _Makers(self._alias, self._request, answers)
+            if makers.are_needed:
+                makers.find(BuildOptions(self._alias, environment, observe=observe))
+        deploy = conf.deploy_order()
+        cells = _cells(answers, makers, name, deploy)
+        return Matrix(self._release.ref, self._release.commit, deploy, cells)
+
+    def _ask(self) -> Answers:
+        with schema_check.open_for_reading(self._alias) as connection:
+            return Answers(
+                judge(connection, self._request.of_release),
+                judge(connection, self._request.of_today),
+            )
+
+
+class _Maker(NamedTuple):
+    """A migration that makes a difference; ``file`` is None for one of Django's."""
+
+    id: str
+    file: MigrationFile | None
+
+    def place(self, statement: Statement, finding: Finding) -> str:
+        """Return ``path:line`` of what the migration does to a statement, "" without a file."""
+        if self.file is None:
+            path = child.migration_files().get(self.id)
+            return place_of(path, 1) if path is not None else ""
+        tables = tables_of(statement.sql, dialect(statement.vendor)).values()
+        texts = split_text(self.file.text, statement.vendor)
+        for names in (finding.name[-1:], tuple(tables)):
+            for text, line in texts:
+                if any(mentions(text, name, statement.vendor) for name in names):
+                    return place_of(self.file.path, line)
+        return place_of(self.file.path, texts[0][1] if texts else 1)
+
+
+class _Makers:
+    """Finds which of today's migrations changes what a schema does to a statement.
+
+    The alias is the release's database, to which they are applied one after the other.
+    """
+
+    def __init__(self, alias: str, request: MatrixCheck, answers: Answers) -> None:
+        self._alias = alias
+        self._requests = [
+            replace(check, statements=with_findings(of_code))
+            for check, of_code in zip((request.of_release, request.of_today), answers, strict=True)
+        ]
+        self.root = request.of_today.root
+        self._last: frozenset[tuple[str, str]] = frozenset()
+        self._makers: dict[tuple[str, str], _Maker] = {}
+        self._is_upgraded = True
+
+    @property
+    def are_needed(self) -> bool:
+        """True if a statement breaks."""
+        return any(request.statements for request in self._requests)
+
+    def find(self, options: BuildOptions) -> None:
+        """Upgrade the database, and look at the statements after each migration."""
+        self._last = self._rules()
+        try:
+            building.build(replace(options, watch=self._note))
+        except GuardError:
+            self._is_upgraded = False
+
+    def explain(self, statement: Statement, finding: Finding, name: str) -> tuple[str, str]:
+        """Return which migration makes the difference, and its place; or why none is known."""
+        maker = self._makers.get((statement.digest, finding.rule))
+        if maker is not None:
+            return f"{maker.id} makes the difference.", maker.place(statement, finding)
+        command = f"manage.py checkschema --upgrade-from {name}{conf.database_option(self._alias)}"
+        if self._is_upgraded:
+            return f"No migration since {name} makes the difference. Look at {command}.", ""
+        return (
+            f"Which migration makes the difference is not known, since today's cannot upgrade a "
+            f"database of {name}. Look at {command}.",
+            "",
+        )
+
+    def _note(self, migration: str, file: MigrationFile | None) -> None:
+        rules = self._rules()
+        self._makers |= dict.fromkeys(self._last ^ rules, _Maker(migration, file))
+        self._last = rules
+
+    def _rules(self) -> frozenset[tuple[str, str]]:
+        with schema_check.open_for_reading(self._alias) as connection:
+            return frozenset(
+                (answer.statement.digest, finding.rule)
+                for request in self._requests
+                for answer in judge(connection, request)
+                for finding in findings_of(answer)
+            )
+
+
+def _cells(answers: Answers, makers: _Makers, name: str, deploy: str) -> tuple[Cell, Cell]:
+    """Return both cells: first the release's code, which runs on while the schema changes."""
+    is_schema_first = deploy == conf.SCHEMA_FIRST
+
+    def place_here(statement: Statement) -> str:
+        return place(caller_of(statement), makers.root)
+
+    def explain_old(statement: Statement, finding: Finding) -> tuple[str, str]:
+        cause, source = makers.explain(statement, finding, name)
+        return cause, source or caller_of(statement)
+
+    def explain_new(statement: Statement, finding: Finding) -> tuple[str, str]:
+        return makers.explain(statement, finding, name)[0], place_here(statement)
+
+    # The lines of the release's code are not in this branch.
+    old = Account("usage-of-release", _side(name, _HERE), WAY_OUT, caller_of, explain_old)
+    new = Account("usage-on-release", _side(_HERE, name), _MIGRATION_FIRST, place_here, explain_new)
+    return (
+        Cell(
+            code=name,
+            schema=_HERE,
+            moment="while pods roll" if is_schema_first else "if the schema goes first",
+            is_lived=is_schema_first,
+            assertions=tuple(assertions_of(answers.of_release, old)),
+        ),
+        Cell(
+            code=_HERE,
+            schema=name,
+            moment="if the code goes first" if is_schema_first else "until the schema follows",
+            is_lived=not is_schema_first,
+            assertions=tuple(assertions_of(answers.of_today, new)),
+        ),
+    )
+
+
+def _side(code: str, schema: str) -> str:
+    return f" (code of {code}, schema of {schema})"
+
+
+def _short_name(release: Release) -> str:
+    is_commit = release.commit.startswith(release.ref)
+    return release.commit[:10] if is_commit else release.ref

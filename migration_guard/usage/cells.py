@@ -1,0 +1,45 @@
+"""What a schema does to the statements of code that is not its own. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from migration_guard.usage.check import WARNINGS, Answer
+from migration_guard.usage.servers import Finding, Undecided
+from migration_guard.usage.statement import Statement
+
+
+def subtract_own(answers: Iterable[Answer], own: Iterable[Answer], own_schema: str) -> list[Answer]:
+    """Return the answers without what the schema of the same code does to it as well.
+
+    A statement that is broken on both is undecided: nothing shows what the other schema adds.
+    """
+    known = {answer.statement: _by_rule(answer) for answer in own}
+    return [_subtract(answer, known.get(answer.statement, {}), own_schema) for answer in answers]
+
+
+def _subtract(answer: Answer, own: dict[str, Finding], own_schema: str) -> Answer:
+    if isinstance(answer.result, Undecided):
+        return answer
+    shared = [own[finding.rule] for finding in answer.result if finding.rule in own]
+    broken = next((finding for finding in shared if finding.rule not in WARNINGS), None)
+    if broken is not None:
+        why = (
+            f"it fails on the schema of {own_schema} as well ({broken.actual}), so that nothing "
+            "tells what this deploy does to it: was the file recorded there?"
+        )
+        return answer._replace(result=Undecided(why))
+    others = [finding for finding in answer.result if finding.rule not in own]
+    return answer._replace(result=others)
+
+
+def _by_rule(answer: Answer) -> dict[str, Finding]:
+    return {finding.rule: finding for finding in findings_of(answer)}
+
+
+def findings_of(answer: Answer) -> Sequence[Finding]:
+    """Return the findings of an answer, none of an undecided one."""
+    return () if isinstance(answer.result, Undecided) else answer.result
+
+
+def with_findings(answers: Iterable[Answer]) -> tuple[Statement, ...]:
+    """Return the statements that a schema breaks, or takes otherwise."""
+    return tuple(answer.statement for answer in answers if findings_of(answer))
