@@ -242,6 +242,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
     return {
         "code": cell.code,
         "schema": cell.schema,
+        "moment": cell.moment,
         "fails": cell.is_lived,
         "kept": counts[Verdict.KEPT],
         "broken": counts[Verdict.VIOLATED],

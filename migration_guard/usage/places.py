@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from migration_guard import problems
+
 
 def place(caller: str, root: Path) -> str:
     """Return ``path:line`` of a caller, ``path:1`` where its function is no more there.
@@ -15,7 +17,7 @@ def place(caller: str, root: Path) -> str:
     name, _, function = caller.rpartition(":")
     path = root / name
     lines = _lines(path)
-    return caller if lines is None else f"{path}:{lines.get(function, 1)}"
+    return caller if lines is None else problems.place(path, lines.get(function, 1))
 
 
 @cache

@@ -1,0 +1,346 @@
+"""``checkschema --matrix``: which statements a rolling deploy breaks, on which side, and by what."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration_guard.usage.statement import Statement, dump
+from tests.fresh.rolling import ADD, BOTH, CHANGE, NEW, OLD, RollingShop
+from tests.fresh.upgrading import AUTHORS, BOOKS
+from tests.linter.checkout import Checkout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.projects import Run
+    from tests.servers import Database
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RollingShop:
+    """Give a shop on each vendor."""
+    return RollingShop.of(database, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def small(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RollingShop:
+    """Give a shop on SQLite."""
+    return RollingShop.of(sqlite, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def big(postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RollingShop:
+    """Give a shop on PostgreSQL."""
+    return RollingShop.of(postgres, tmp_path, monkeypatch)
+
+
+def document(run: Run) -> dict:
+    return json.loads(run.out[run.out.index("{") :].partition("CommandError")[0])
+
+
+# The two cells
+
+
+def test_matrix_when_both_sides_break_shows_both_and_fails_for_the_old_code(shop):
+    shop.record_both()
+    shop.commit(CHANGE)
+
+    run = shop.matrix()
+
+    assert run.code == 1, run.out
+    assert (
+        "code of v1 on the schema of this branch       1 kept    1 broken   <- while pods roll\n"
+        "code of this branch on the schema of v1       1 kept    1 broken   <- if the code goes "
+        "first\n"
+    ) in run.out
+    spared, _, lived = run.out.partition("shop/view_0.py:ask (code of v1, schema of this branch)\n")
+    assert "    at sql_migrations/0002_drop.sql:2\n    0002_drop makes the difference.\n" in lived
+    assert "add the new form first" in lived
+    assert "shop/view_0.py:ask (code of this branch, schema of v1)\n" in spared
+    assert "view_0.py:2\n    0003_add makes the difference.\n" in spared
+    assert '"schema-first" rules that out' in spared
+    assert "A rolling deploy from v1 breaks statements: 1 violation." in run.out
+
+
+@pytest.mark.parametrize(
+    ("deploy", "moments", "fails"),
+    [
+        ("schema-first", ["while pods roll", "if the code goes first"], [True, False]),
+        ("code-first", ["if the schema goes first", "until the schema follows"], [False, True]),
+    ],
+)
+def test_matrix_when_only_new_code_breaks_fails_where_the_code_goes_first(
+    small, deploy, moments, fails
+):
+    small.record("old", OLD, BOTH)
+    small.record("new", NEW, schema=BOOKS + ADD)
+    small.project.configure(DEPLOY=deploy)
+    small.commit({"sql_migrations/0002_add.sql": ADD})
+
+    run = small.matrix("--format", "json")
+
+    assert run.code == fails[1], run.out
+    report = document(run)
+    cells = report["matrix"]["cells"]
+    assert [cell["moment"] for cell in cells] == moments
+    assert [cell["fails"] for cell in cells] == fails
+    assert [(cell["kept"], cell["broken"]) for cell in cells] == [(2, 0), (0, 1)]
+    assert [violation["source"] for violation in cells[1]["violations"]] == ["shop/views.py:2"]
+    assert report["violations"] == (cells[1]["violations"] if fails[1] else [])
+
+
+def test_matrix_on_postgresql_when_rules_break_names_the_migration_of_each(big):
+    big.record(
+        "old",
+        ("INSERT INTO books (id) VALUES (%s)", [1]),
+        ("INSERT INTO books (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", [1]),
+        ("SELECT title FROM books", None),
+        ("SELECT author_id FROM books WHERE author_id = %s", [2]),
+    )
+    big.record("new", ("SELECT id FROM books", None))
+    big.commit(
+        {
+            "sql_migrations/0002_key.sql": "ALTER TABLE books DROP CONSTRAINT books_pkey;",
+            "sql_migrations/0003_text.sql": "ALTER TABLE books ALTER author_id TYPE text;",
+            "sql_migrations/0004_required.sql": f"{AUTHORS}\nALTER TABLE books ADD year integer "
+            "NOT NULL;",
+            "sql_migrations/0005_number.sql": "ALTER TABLE books ALTER title TYPE integer USING 1;",
+        }
+    )
+
+    run = big.matrix("--format", "json")
+
+    assert run.code == 1, run.out
+    report = document(run)
+    assert sorted((v["rule"], v["source"]) for v in report["violations"]) == [
+        ("usage-broken", "sql_migrations/0002_key.sql:1"),
+        ("usage-broken", "sql_migrations/0003_text.sql:1"),
+        ("usage-misses-required", "sql_migrations/0004_required.sql:3"),
+    ]
+    assert [(w["rule"], w["source"]) for w in report["warnings"]] == [
+        ("usage-result", "sql_migrations/0005_number.sql:1")
+    ]
+    assert [cell["broken"] for cell in report["matrix"]["cells"]] == [3, 0]
+
+
+def test_matrix_when_a_migration_of_django_breaks_old_code_annotates_that_file(small):
+    small.project.database.execute("CREATE TABLE clubs_club (id integer, name varchar(40))")
+    small.record("old", ("SELECT name FROM clubs_club", None))
+    small.project.database.execute("DROP TABLE clubs_club")
+    small.record("new", NEW, schema=BOOKS + ADD)
+    small.commit({"clubs/migrations/0002_renamed.py": RENAMED, "sql_migrations/0002_add.sql": ADD})
+
+    run = small.matrix("--format", "github")
+
+    assert run.code == 1, run.out
+    lines = run.out.splitlines()
+    assert sum("code of v1 on the schema of this branch" in line for line in lines) == 1
+    places = [line.partition(",title=usage-broken::")[0] for line in lines]
+    assert "::error file=clubs/migrations/0002_renamed.py,line=1" in places
+    assert "::warning file=shop/views.py,line=2" in places
+
+
+RENAMED = """\
+    from django.db import migrations
+    from migration_guard.operations import RequiresSQL
+
+    class Migration(migrations.Migration):
+        dependencies = [("clubs", "0001_initial")]
+        operations = [RequiresSQL("1"), migrations.RenameField("Club", "name", "title")]
+"""
+
+
+def test_matrix_when_a_role_loses_a_right_names_the_migration_that_takes_it(big):
+    database = big.project.database
+    database.execute("DROP ROLE IF EXISTS matrix_reader; CREATE ROLE matrix_reader")
+    grant = "GRANT SELECT ON books TO matrix_reader;"
+    try:
+        big.record("old", BOTH)
+        big.record("new", BOTH)
+        big.commit({"sql_migrations/0002_grant.sql": grant}, "v2")
+        revoke = grant.replace("GRANT", "REVOKE").replace("TO", "FROM")
+        big.commit({"sql_migrations/0003_revoke.sql": revoke})
+
+        run = big.matrix("--as", "matrix_reader", ref="v2")
+    finally:
+        database.execute("DROP ROLE matrix_reader")
+
+    assert run.code == 1, run.out
+    assert "[usage-denied]" in run.out
+    assert "0003_revoke makes the difference." in run.out
+
+
+# What cannot be told
+
+
+def test_matrix_when_a_statement_fails_on_both_schemas_is_unknown(small):
+    small.record("old", NEW, BOTH, schema=BOOKS + ADD)
+    small.record("new", BOTH)
+    small.commit({"sql_migrations/0002_authors.sql": AUTHORS})
+
+    run = small.matrix()
+
+    assert run.code == 2, run.out
+    assert "1 kept    0 broken    1 unknown   <- while pods roll" in run.out
+    assert "it fails on the schema of v1 as well (no such column: isbn)" in run.out
+
+
+def test_matrix_when_today_cannot_upgrade_the_release_says_so_beside_the_statement(small):
+    """On another database than the default one."""
+    small.record_both()
+    settings = (small.path / "site_settings.py").read_text()
+    settings += f"DATABASES['other'] = {{**DATABASES['default'], 'NAME': {str(small.path)!r}}}\n"
+    settings += "MIGRATION_GUARD['DIRS'] = {'other': [BASE_DIR / 'sql_migrations']}\n"
+    small.commit({"site_settings.py": settings, "sql_migrations/0005_authors.sql": AUTHORS}, "v5")
+    small.commit(CHANGE)
+
+    run = small.matrix("--database", "other", ref="v5")
+
+    assert run.code == 1, run.out
+    assert "today's cannot upgrade a database of v5" in run.out
+    assert "Look at manage.py checkschema --upgrade-from v5 --database other." in run.out
+    assert "shop/view_0.py:ask (code of v5, schema of this branch)\n" in run.out
+    assert "    at shop/view_0.py:ask\n" in run.out
+
+
+def test_matrix_when_the_release_does_not_start_says_what_it_says(small):
+    small.record_both()
+    before = (small.path / "site_settings.py").read_text()
+    small.commit({"site_settings.py": "import gone\n"}, "v2")
+    small.commit({"site_settings.py": before})
+
+    run = small.matrix(ref="v2")
+
+    assert run.code == 2
+    assert "No module named 'gone'\nat site_settings.py:1\n" in run.out
+    assert "name another release: --matrix GITREF" in run.out
+
+
+# The reference, the files, the options
+
+
+@pytest.fixture
+def repository(sqlite, tmp_path, migrations, monkeypatch):
+    """Give a repository with a migration, in which the commands of this process run."""
+    checkout = Checkout(tmp_path, migrations({"0001_books.sql": BOOKS}))
+    (tmp_path / ".gitignore").write_text("tmp/\n*.sqlite3\n*.jsonl\n")
+    checkout.commit({})
+    monkeypatch.chdir(tmp_path)
+    return checkout
+
+
+@pytest.fixture
+def usage(repository):
+    """Give `usage(*vendors)`: a file with a statement of each vendor."""
+
+    def write(*vendors):
+        path = repository.root / "usage.jsonl"
+        callers = ("shop/views.py:ask",)
+        path.write_text(dump(Statement("0" * 16, v, "SELECT 1", callers) for v in vendors))
+        return path.name
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        (["--matrix", "HEAD"], ["--matrix does nothing without --fresh."]),
+        (["--fresh", "--matrix", "HEAD"], ["--matrix does nothing without --usage."]),
+        (
+            ["--usage-of-ref", "usage.jsonl"],
+            ["--usage-of-ref does nothing without --matrix.", "Add --matrix."],
+        ),
+        (
+            ["--fresh", "--usage", "usage.jsonl", "--matrix", "HEAD"],
+            ["needs what the code of HEAD sends", "git worktree add ../of-ref HEAD"],
+        ),
+        (
+            ["--upgrade-from", "HEAD", "--usage", "usage.jsonl"],
+            ["Leave --no-models and --usage out"],
+        ),
+        (
+            ["--write", "x.toml", "--usage", "usage.jsonl"],
+            ["Leave --fresh, --drift and --usage out"],
+        ),
+    ],
+)
+def test_options_when_the_matrix_lacks_something_say_what(usage, guard, options, messages):
+    usage("sqlite")
+
+    run = guard("checkschema", "--no-models", *options)
+
+    assert run.code == 2
+    for message in messages:
+        assert message in run.err
+
+
+@pytest.mark.parametrize(
+    ("vendors", "message"),
+    [
+        ((), "usage.jsonl has no statement that sqlite can check.\n"),
+        (
+            ("postgresql", "mysql"),
+            "usage.jsonl has no statement that sqlite can check; it has some of mysql, postgresql.\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_matrix", [False, True])
+def test_usage_when_a_file_has_nothing_for_the_database_is_no_success(
+    usage, repository, guard, vendors, message, is_matrix
+):
+    path = usage(*vendors)
+    (repository.root / "good.jsonl").write_text(
+        dump([Statement("0" * 16, "sqlite", "SELECT 1", ("shop/views.py:ask",))])
+    )
+    matrix = ["--usage", "good.jsonl", "--matrix", "HEAD", "--usage-of-ref", path]
+
+    run = guard(
+        "checkschema", "--no-models", "--fresh", *(matrix if is_matrix else ["--usage", path])
+    )
+
+    assert run.code == 2
+    assert message in run.err
+    assert "Record it while the tests run on sqlite" in run.err
+
+
+@pytest.mark.parametrize("ref", ["v9", "--help", ""])
+def test_matrix_when_git_does_not_know_the_reference_says_how_to_fetch_it(usage, guard, ref):
+    run = guard(*matrix_of(usage("sqlite"), ref))
+
+    assert run.code == 2
+    assert f'git does not know the commit or branch "{ref}".' in run.err
+    assert "fetch-depth: 0" in run.err
+
+
+def test_matrix_when_the_clone_is_shallow_says_how_to_fetch_the_release(
+    usage, repository, guard, tmp_path, monkeypatch
+):
+    path = tmp_path / usage("sqlite")
+    repository.git("tag", "v1")
+    repository.commit({"0002_authors.sql": AUTHORS})
+    repository.git("clone", "-q", "--depth", "1", f"file://{tmp_path}", str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+
+    run = guard(*matrix_of(path, "v1"))
+
+    assert run.code == 2
+    assert "fetch-depth: 0" in run.err
+
+
+def matrix_of(path: str | Path, ref: str) -> list[str | Path]:
+    files = ["--usage", path, "--usage-of-ref", path]
+    return ["checkschema", "--no-models", "--fresh", *files, f"--matrix={ref}"]
+
+
+@pytest.mark.parametrize(("value", "code"), [("code-first", 0), ("Schema-First", 2), (None, 2)])
+def test_deploy_when_the_setting_is_no_order_is_refused(sqlite, migrations, guard, value, code):
+    migrations({"0001_books.sql": BOOKS}, DEPLOY=value)
+
+    run = guard("runsqlmigrations", "--plan")
+
+    assert run.code == code
+    assert ('Write "DEPLOY": "schema-first"' in run.err) == bool(code)
