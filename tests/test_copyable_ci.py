@@ -15,6 +15,7 @@ from tests.test_workflows import COPYABLE, check_schema
 
 GITHUB, GITLAB = COPYABLE / "github-workflow.yml", COPYABLE / "gitlab-ci.yml"
 UPGRADE = COPYABLE / "github-upgrade.yml"
+USAGE = COPYABLE / "github-usage.yml"
 PRE_COMMIT = COPYABLE / "pre-commit-config.yaml"
 PROJECT = {
     "manage.py": """\
@@ -143,6 +144,57 @@ def test_upgrade_job_when_a_file_was_edited_is_red(change, postgres, files, fail
 
     assert ended.failed == failed, ended.out
     assert ("title=upgrade-differs::" in ended.out) == bool(failed)
+
+
+READS = {
+    "shop.py": "from django.db import connection\ndef read():\n    with connection.cursor() as cursor:\n"
+    "        cursor.execute('SELECT {} FROM books')\n",
+    "tests/test_shop.py": "import shop\ndef test_read(db):\n    shop.read()\n",
+}
+# GitHub's store of artefacts, as the program gh speaks to it.
+GH = """\
+#!/bin/sh
+test "$1 $2 $3 $5" = "run download --name --dir" || exit 3
+test -f "$STORE/$4" || exit 1
+mkdir -p "$6" && cp "$STORE/$4" "$6/usage.jsonl"
+"""
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_usage_when_a_column_goes_that_production_reads_is_red_at_the_migration(
+    tmp_path, postgres, is_kept
+):
+    repository, store = Repository(tmp_path / "repository"), tmp_path / "store"
+    store.mkdir()
+    (store / "gh").write_text(GH)
+    (store / "gh").chmod(0o755)
+    for name, text in {**PROJECT, **READS, ".gitignore": "*.jsonl\n"}.items():
+        path = repository.origin / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.format("title") if name == "shop.py" else text)
+    commit = repository.merge()
+    repository.git("tag", "-a", "-m", "x", "v1", folder=repository.origin)
+    repository.clone()
+    env = {"DATABASE_URL": postgres.url, "STORE": str(store)}
+    env["PATH"] = f"{store}{os.pathsep}{path_of_this_python()}"
+    record = "python -m pytest -q --record-usage usage.jsonl"
+    assert bash(record, repository.checkout, env).returncode == 0
+    if is_kept:
+        (repository.checkout / "usage.jsonl").rename(store / f"usage-{commit}")
+    drop = {
+        "shop.py": READS["shop.py"].format("id"),
+        "schema_contract.toml": "",
+        "sql_migrations/0002_less.sql": "\nALTER TABLE books DROP COLUMN title;\n",
+        "sql_migrations/max_migration.txt": "0002_less\n",
+    }
+    repository.commit(drop)
+
+    ended = run_job(only_job(USAGE), repository.checkout, {}, env)
+
+    place = "::error file=sql_migrations/0002_less.sql,line=2,title=usage-broken::"
+    assert (ended.failed is not None) == is_kept, ended.out
+    assert (place in ended.out) == is_kept
+    assert ("::warning title=no matrix::The recording of v1 is not here" in ended.out) != is_kept
 
 
 def test_gitlab_report_when_the_contract_is_broken_is_where_gitlab_looks_for_it(change, postgres):

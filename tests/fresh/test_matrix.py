@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration_guard.management.commands.checkschema import rule_meanings
+from migration_guard.problems import Violation
+from migration_guard.reports import github, junit, sarif
+from migration_guard.results import (
+    Assertion,
+    Cell,
+    Checked,
+    Examination,
+    FreshDatabase,
+    Matrix,
+    Verdict,
+)
 from migration_guard.usage.statement import Statement, dump
 from tests.fresh.rolling import ADD, BOTH, CHANGE, NEW, OLD, RollingShop
 from tests.fresh.upgrading import AUTHORS, BOOKS
@@ -217,6 +229,73 @@ def test_matrix_when_the_release_does_not_start_says_what_it_says(small):
     assert run.code == 2
     assert "No module named 'gone'\nat site_settings.py:1\n" in run.out
     assert "name another release: --matrix GITREF" in run.out
+
+
+# Reports
+
+
+def broken(rule: str, side: str, source: str) -> Assertion:
+    violation = Violation(
+        rule, f"a.py:f ({side})", "", "it to run: SELECT 1", "no", source, "Wait."
+    )
+    return Assertion(side, violation.table, "", source, Verdict.VIOLATED, violation)
+
+
+OF_OLD = broken("usage-broken", "code of v1, schema of this branch", "sql_migrations/2.sql:3")
+OF_NEW = broken("usage-denied", "code of this branch, schema of v1", "a.py:7")
+KEPT = Assertion("x", "a.py:g", "", "", Verdict.KEPT)
+CHECKED = Checked(
+    "default",
+    "postgresql",
+    Examination("default", "postgresql", (OF_OLD, KEPT)),
+    fresh=FreshDatabase("production"),
+    matrix=Matrix(
+        "v1",
+        "0123456789abcdef",
+        "schema-first",
+        (
+            Cell("v1", "this branch", "while pods roll", True, (OF_OLD, KEPT)),
+            Cell("this branch", "v1", "if the code goes first", False, (OF_NEW,)),
+        ),
+    ),
+)
+RULES_OUT = 'MIGRATION_GUARD["DEPLOY"] = "schema-first" rules that out'
+
+
+@pytest.mark.parametrize(
+    ("render", "parts"),
+    [
+        (
+            junit.schema_check,
+            [
+                '<testsuite name="rolling deploy of default from v1" failures="0" errors="0" tests="1" '
+                'skipped="1"',
+                '<skipped type="usage-denied"',
+                'file="sql_migrations/2.sql" line="3"',
+                "1 kept    1 broken   &lt;- while pods roll",
+            ],
+        ),
+        (
+            github.schema_check,
+            [
+                "::notice title=rolling deploy from v1::",
+                "::error file=sql_migrations/2.sql,line=3,title=usage-broken::",
+                "::warning file=a.py,line=7,title=usage-denied::",
+                RULES_OUT,
+            ],
+        ),
+        (
+            lambda checked: sarif.schema_check(checked, rule_meanings()),
+            ['"level": "note"', '"level": "error"', '"startLine": 3', "<- while pods roll"],
+        ),
+    ],
+    ids=["junit", "github", "sarif"],
+)
+def test_reports_when_a_cell_does_not_fail_show_it_otherwise_than_the_one_that_does(render, parts):
+    report = render(CHECKED)
+
+    for part in parts:
+        assert part in report
 
 
 # The reference, the files, the options
