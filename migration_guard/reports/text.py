@@ -253,9 +253,12 @@ def _broken(checked: Checked) -> str:
 
 
 def _broken_fresh(checked: Checked, broken: str) -> str:
-    if checked.matrix is not None and any(cell.violations for cell in checked.matrix.lived):
+    lived = checked.matrix.lived if checked.matrix is not None else ()
+    statements = sum(cell.counts[Verdict.VIOLATED] for cell in lived)
+    if checked.matrix is not None and statements:
         return (
-            f"A rolling deploy from {checked.matrix.ref} breaks statements: {broken}.\n"
+            f"A rolling deploy from {checked.matrix.ref} breaks {count(statements, 'statement')}: "
+            f"{broken} in all.\n"
             "Each is named above, with what makes the difference and the way out."
         )
     return (

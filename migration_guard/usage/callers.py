@@ -77,7 +77,8 @@ class Callers:
         ):
             return _Role.NEVER
         parts = self._parts(path)
-        if parts is None or _PACKAGES.intersection(parts):
+        # This app is a library too where its source lies in the project.
+        if parts is None or _PACKAGES.intersection(parts) or path.is_relative_to(_OWN):
             return _Role.LIBRARY
         if _TEST_FOLDERS.intersection(parts[:-1]) or _TEST_FILE.fullmatch(parts[-1]):
             return _Role.TEST
@@ -107,6 +108,7 @@ _ENTRIES: Final[dict[str, Collection[str]]] = {
     "django/core/handlers/base.py": {"_get_response", "_get_response_async"},
     "django/core/management/base.py": {"execute"},
 }
+_OWN: Final = Path(__file__).resolve().parents[1]
 _CONNECTING: Final = frozenset({"connect", "mysql_server_data"})
 _PACKAGES: Final = frozenset({"site-packages", "dist-packages"})
 _TEST_FOLDERS: Final = frozenset({"test", "tests"})

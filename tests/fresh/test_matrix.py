@@ -74,7 +74,7 @@ def test_matrix_when_both_sides_break_shows_both_and_fails_for_the_old_code(shop
     assert "shop/view_0.py:ask (code of this branch, schema of v1)\n" in spared
     assert "view_0.py:2\n    0003_add makes the difference.\n" in spared
     assert '"schema-first" rules that out' in spared
-    assert "A rolling deploy from v1 breaks statements: 1 violation." in run.out
+    assert "A rolling deploy from v1 breaks 1 statement: 1 violation in all." in run.out
 
 
 @pytest.mark.parametrize(
