@@ -97,6 +97,12 @@ class Pipeline:
             preparing.prepares = key
         return self._wait(Command(connection.send_query_prepared, (name, values, formats)))
 
+    def add_description(self, sql: str) -> Command:
+        """Let a statement wait that is described, and not run; its result has the columns."""
+        connection = self._driver.pgconn
+        self._wait(Command(connection.send_prepare, (b"", sql.encode(self._encoding))))
+        return self._wait(Command(connection.send_describe_prepared, (b"",)))
+
     def _adapt(
         self, params: Sequence[Any]
     ) -> tuple[Sequence[Any], tuple[int, ...], Sequence[Format] | None]:

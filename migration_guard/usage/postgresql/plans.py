@@ -3,102 +3,160 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from migration_guard.usage.postgresql.written_rows import Row, read_rows
 from migration_guard.usage.servers import Finding
 
 _SOURCES: Final = frozenset({"Outer", "Member"})  # PostgreSQL 13 writes Member
 _IS_NULL: Final = re.compile(r"NULL(?:::|\Z)")
-_NEXTVAL: Final = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
-_REQUIRED: Final = """
-SELECT a.attnum, a.attname
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
-    AND a.attgenerated = ''
-    AND (a.attnotnull OR EXISTS (
-        WITH RECURSIVE domains AS (
-            SELECT typbasetype, typnotnull FROM pg_type WHERE oid = a.atttypid
-            UNION ALL
-            SELECT base.typbasetype, base.typnotnull
-            FROM pg_type base JOIN domains ON base.oid = domains.typbasetype
-        )
-        SELECT FROM domains WHERE typnotnull
-    ))
-    AND NOT EXISTS (
-        SELECT FROM pg_trigger t
-        WHERE (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
-            AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-            AND t.tgtype & 1 = 1 AND t.tgtype & 2 = 2 AND t.tgtype & 4 = 4
-    )
+_WRITING: Final = frozenset({"Insert", "Update", "Merge"})
+# Calls of a sequence, and the rights of which one is needed (manual, "Sequence Functions").
+_SEQUENCE: Final = re.compile(r"\b(nextval|currval|setval)\('((?:[^']|'')+)'::regclass\b")
+_RIGHTS: Final = {"nextval": "USAGE, UPDATE", "currval": "USAGE, SELECT", "setval": "UPDATE"}
+# Triggers of replication do not fire here (manual, "ALTER TABLE").
+_COLUMNS: Final = """
+WITH RECURSIVE domains AS (
+    SELECT a.attnum, t.typbasetype, t.typnotnull, t.typdefault IS NOT NULL AS has_default
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = %(table)s AND t.typtype = 'd'
+    UNION ALL
+    SELECT domains.attnum, t.typbasetype, t.typnotnull, t.typdefault IS NOT NULL
+    FROM pg_catalog.pg_type t
+    JOIN domains ON t.oid = domains.typbasetype
+), fillers AS (
+    SELECT tgtype FROM pg_catalog.pg_trigger
+    WHERE NOT tgisinternal AND tgenabled NOT IN ('D', 'R')
+        AND tgtype & 3 = 3
+        AND (tgrelid = %(table)s
+            OR tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%(table)s::regclass)))
+)
+SELECT a.attnum, a.attname,
+    a.attgenerated = '' AND (a.attnotnull OR EXISTS (
+        SELECT FROM domains WHERE domains.attnum = a.attnum AND typnotnull
+    )),
+    a.atthasdef OR a.attidentity <> '' OR EXISTS (
+        SELECT FROM domains WHERE domains.attnum = a.attnum AND has_default
+    ),
+    EXISTS (SELECT FROM fillers WHERE tgtype & 4 = 4),
+    EXISTS (SELECT FROM fillers WHERE tgtype & 16 = 16)
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+_TABLE: Final = """
+SELECT c.oid::int8
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s
 """
 
 
+class _Column(NamedTuple):
+    """A column of a table; triggers before each row may fill it at INSERT, and at UPDATE."""
+
+    place: int
+    name: str
+    is_required: bool
+    has_default: bool
+    is_filled_new: bool
+    is_filled_later: bool
+
+
 class Plans:
-    """Reads plans; the columns that a table requires are looked up once."""
+    """Reads plans; the columns of a table are looked up once."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
-        self._required: dict[str, dict[int, str]] = {}
+        self._tables: dict[tuple[str, str], list[_Column]] = {}
 
-    def find_missing_values(self, plan: Any) -> list[Finding]:
-        """Return the NOT NULL columns that an INSERT leaves NULL, by the plan's output."""
-        findings = []
-        for node in _inserts(plan):
-            label = f"{node['Schema']}.{node['Relation Name']}"
-            output = _rows(node).get("Output", [])
-            for place, column in self._required_columns(label).items():
-                if place <= len(output) and _IS_NULL.match(output[place - 1]):
-                    table = node["Relation Name"]
-                    findings.append(
-                        Finding(
-                            "usage-misses-required",
-                            f"a row without {table}.{column}",
-                            f"{table}.{column} is NOT NULL and has no default",
-                            (table, column),
-                        )
+    def find_missing_values(self, plan: Any, sql: str) -> list[Finding]:
+        """Return the NOT NULL columns that a statement sets to NULL, by its plan and its text."""
+        missing: dict[tuple[str, str], None] = {}
+        tables = {}
+        for node in _writes(plan):
+            table = node["Relation Name"]
+            tables[table] = self._columns(node["Schema"], table)
+            if node["Operation"] == "Insert":
+                output = _rows(node).get("Output", [])
+                for column in tables[table]:
+                    is_given = column.place > len(output) or not _IS_NULL.match(
+                        output[column.place - 1]
                     )
-        return findings
+                    if not is_given and column.is_required and not column.is_filled_new:
+                        missing[table, column.name] = None
+        for row in read_rows(sql) if tables else ():
+            for name in _without_value(row, tables.get(row.table, [])):
+                missing[row.table, name] = None
+        return [
+            Finding(
+                "usage-misses-required",
+                f"a row without {table}.{column}",
+                f"{table}.{column} is NOT NULL",
+                (table, column),
+            )
+            for table, column in missing
+        ]
 
-    def _required_columns(self, label: str) -> dict[int, str]:
-        """Return the NOT NULL columns of a table by place, none where a trigger fills rows."""
-        if label not in self._required:
-            schema, _, table = label.partition(".")
+    def _columns(self, schema: str, table: str) -> list[_Column]:
+        key = schema, table
+        if key not in self._tables:
             with self._connection.cursor() as cursor:
-                cursor.execute(_REQUIRED, (schema, table))
-                self._required[label] = dict(cursor.fetchall())
-        return self._required[label]
+                cursor.execute(_TABLE, key)
+                row = cursor.fetchone()
+                if row is not None:
+                    cursor.execute(_COLUMNS, {"table": row[0]})
+                self._tables[key] = [_Column(*column) for column in cursor.fetchall() if row]
+        return self._tables[key]
 
     def find_denied_sequences(self, plan: Any, role: str) -> list[Finding]:
         """Return the sequences that the plan calls and the role may not; EXPLAIN sees none."""
         findings = []
-        for sequence in dict.fromkeys(_NEXTVAL.findall(json.dumps(plan))):
-            name = sequence.replace("\\", "").replace("''", "'")
+        for call, printed in dict.fromkeys(_SEQUENCE.findall(json.dumps(plan))):
+            name = printed.replace("\\", "").replace("''", "'")
             with self._connection.cursor() as cursor:
-                cursor.execute("SELECT has_sequence_privilege(%s, 'USAGE, UPDATE')", (name,))
-                if not cursor.fetchone()[0]:
+                # Not by its name, which needs the right to use its schema.
+                cursor.execute(
+                    "SELECT pg_catalog.has_sequence_privilege(oid, %s) FROM pg_catalog.pg_class "
+                    "WHERE relkind = 'S' AND oid::regclass::text = %s",
+                    (_RIGHTS[call], name),
+                )
+                row = cursor.fetchone()
+                if row is not None and not row[0]:
                     expected = f'the right to run it as "{role}"'
                     actual = f"permission denied for sequence {name}"
                     findings.append(Finding("usage-denied", expected, actual))
         return findings
 
 
-def _inserts(plan: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield each node of a plan that inserts rows."""
+def _without_value(row: Row, columns: list[_Column]) -> Iterator[str]:
+    """Yield the required columns to which a row gives NULL, or a default that is none."""
+    names = row.columns or tuple(column.name for column in columns)
+    values = dict(zip(names, row.values, strict=False))
+    for column in columns:
+        is_filled = column.is_filled_new if row.is_new else column.is_filled_later
+        value = values.get(column.name, "DEFAULT" if row.is_merged else "")
+        is_null = value == "NULL" or (value == "DEFAULT" and not column.has_default)
+        if is_null and column.is_required and not is_filled:
+            yield column.name
+
+
+def _writes(plan: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield each node of a plan that inserts or changes rows."""
     if isinstance(plan, list):
         for part in plan:
-            yield from _inserts(part)
+            yield from _writes(part)
     elif isinstance(plan, dict):
-        if plan.get("Operation") == "Insert" and plan.get("Relation Name") and plan.get("Plans"):
+        if plan.get("Operation") in _WRITING and plan.get("Relation Name"):
             yield plan
         for key in ("Plan", "Plans"):
-            yield from _inserts(plan.get(key))
+            yield from _writes(plan.get(key))
 
 
 def _rows(insert: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the plan whose rows are inserted; those of WITH and of subqueries stand beside it."""
-    sources = (plan for plan in insert["Plans"] if plan["Parent Relationship"] in _SOURCES)
-    return next(sources, {})
+    plans = insert.get("Plans", ())
+    return next((plan for plan in plans if plan["Parent Relationship"] in _SOURCES), {})

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from migration_guard.schema.readers.lock_limits import brief_waits
 from migration_guard.usage.postgresql.session import PostgreSQLSession
 from migration_guard.usage.postgresql.types import sent_types
 from migration_guard.usage.servers import Server
@@ -22,11 +22,10 @@ class PostgreSQLServer(Server):
         self, connection: BaseDatabaseWrapper, role: str = ""
     ) -> Iterator[PostgreSQLSession]:
         """Open a transaction that only reads, and undo it."""
-        with transaction.atomic(connection.alias):
+        with brief_waits(connection):
             session = PostgreSQLSession(connection)
             session.begin(role)
             yield session
-            transaction.set_rollback(True, connection.alias)
 
     def text(self, sql: Any, cursor: Any) -> str:
         """Return the text of a statement, "" for a composed one that holds a Literal."""

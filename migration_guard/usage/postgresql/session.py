@@ -1,32 +1,49 @@
 """PostgreSQL: PREPARE with the driver's types, then EXPLAIN of the generic plan.
 
-Each statement stands under its own savepoint in a transaction that only reads. EXPLAIN runs no
-statement; planning may run functions that are immutable or stable.
+Each statement is undone, in a transaction that only reads. EXPLAIN runs no statement; planning may
+run functions that are immutable or stable.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, Final
 
-from django.db import DatabaseError, OperationalError, transaction
+import psycopg
+from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import InterfaceError
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.sql.cursor import read_tokens
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.postgresql.plans import Plans
+from migration_guard.usage.postgresql.preparation import SAVEPOINT, Preparation, head, prepare
 from migration_guard.usage.postgresql.types import Types, widest
 from migration_guard.usage.servers import NOT_PREPARED, Finding, Session, Undecided
 from migration_guard.usage.statement import UNTYPED, Column, Parameter, Statement
 
-_NAME: Final = "migration_guard_usage"
 _DENIED: Final = "42501"
+_LOCKED: Final = "55P03"
 # Locks, cancelled statements and lost resources say nothing of the statement.
-_TRANSIENT: Final = ("53", "55", "57", "58", "40", "08", "XX")
+_TRANSIENT: Final = ("53", "55006", "57", "58", "40", "08", "XX")
+# What a function raises that planning runs: it writes, or it says no. The setting that it reads may
+# be one that the project's sessions make.
+_OF_FUNCTIONS: Final = ("25", "P0")
+_NO_SETTING: Final = ("42704", "guc")
+# After a lock was waited for, the next waits are short: a thousand statements may name the table.
+_SHORT_WAIT: Final = "100ms"
+_SETTINGS: Final = """
+SELECT pg_catalog.set_config('search_path', substr(setting, 13), true)
+FROM pg_catalog.pg_db_role_setting, unnest(setconfig) setting
+WHERE setrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %s)
+    AND setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database
+                            WHERE datname = pg_catalog.current_database()))
+    AND setting LIKE 'search\\_path=%%'
+    AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path')
+        NOT IN ('client', 'session')
+ORDER BY setdatabase DESC
+LIMIT 1
+"""
 
 
 class PostgreSQLSession(Session):
@@ -44,9 +61,10 @@ class PostgreSQLSession(Session):
         with self._connection.cursor() as cursor:
             cursor.execute("SET LOCAL transaction_read_only = on")
             cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-            cursor.execute("SET LOCAL lock_timeout = '5s'")
+            cursor.execute("SET LOCAL jit = off")
             if role:
                 self._become(cursor, role)
+            cursor.execute(SAVEPOINT)
 
     def complete(
         self,
@@ -61,111 +79,111 @@ class PostgreSQLSession(Session):
             parameters=tuple(Parameter(name) for name in sent),
             columns=tuple(Column(name, self._types.name(oid)) for name, oid in columns),
         )
-        try:
-            with self._prepared(typed) as description:
-                numbers = [description.param_type(at) for at in range(description.nparams)]
-                taken = [self._types.name(number) for number in numbers]
-                self._plan(len(taken))
-        except DatabaseError as error:
-            return replace(typed, unchecked=f"{NOT_PREPARED}: {_first_line(error)}")
+        answer = self._prepare(typed.sql, sent)
+        if answer.error is not None:
+            return replace(typed, unchecked=f"{NOT_PREPARED}: {_first_line(answer.error)}")
+        taken = [self._types.name(number) for number in answer.parameters]
         pairs = zip_longest(sent[: len(taken)], taken, fillvalue=UNTYPED)
         return replace(typed, parameters=tuple(Parameter(*pair) for pair in pairs))
 
     def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
         """Prepare and plan a statement, and compare what the server says of it."""
-        try:
-            with self._prepared(statement) as description:
-                findings = [
-                    *self._compare_parameters(statement, description),
-                    *self._compare_columns(statement, description),
-                ]
-                plan = self._plan(len(statement.parameters))
-                findings += self._plans.find_missing_values(plan)
-                if self._role:
-                    findings += self._plans.find_denied_sequences(plan, self._role)
-                return findings
-        except (OperationalError, InterfaceError) as error:
-            if _state(error)[:2] == "08" or not self._connection.is_usable():
-                raise CannotTell(
-                    f"The server was lost: {_first_line(error)}", "Run the check again."
-                ) from error
-            return Undecided(_first_line(error))
-        except DatabaseError as error:
-            return self._explain(statement, error)
+        answer = self._prepare(
+            statement.sql, [parameter.sent for parameter in statement.parameters]
+        )
+        if answer.error is not None:
+            return self._explain(statement, answer)
+        findings = [
+            *self._compare_parameters(statement, answer),
+            *self._compare_columns(statement, answer),
+            *self._plans.find_missing_values(answer.plan, statement.sql),
+        ]
+        if self._role:
+            findings += self._plans.find_denied_sequences(answer.plan, self._role)
+        return findings
 
     # -- asking
 
-    @contextmanager
-    def _prepared(self, statement: Statement) -> Iterator[Any]:
-        """Prepare a statement under a savepoint; yield what the server describes."""
-        alias = self._connection.alias
-        is_prepared = False
-        try:
-            with transaction.atomic(alias), self._connection.cursor() as cursor:
-                cursor.execute(_head(statement) + statement.sql)
-                is_prepared = True
-                yield self._connection.connection.pgconn.describe_prepared(_NAME.encode())
-                transaction.set_rollback(True, alias)
-        except Exception:
-            if is_prepared and self._connection.is_usable():
-                self._forget()
-            raise
-        self._forget()
-
-    def _forget(self) -> None:
-        """Drop the prepared statement: no rollback does, and an aborted transaction cannot."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(f"DEALLOCATE {_NAME}")
-
-    def _plan(self, parameters: int) -> Any:
-        nulls = ", ".join(["NULL"] * parameters)
-        call = f"{_NAME} ({nulls})" if nulls else _NAME
-        with self._connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {call}")
-            plan = cursor.fetchone()[0]
-        return json.loads(plan) if isinstance(plan, str) else plan
+    def _prepare(self, sql: str, types: Sequence[str]) -> Preparation:
+        driver = self._connection.connection
+        answer = prepare(driver, sql, types)
+        if answer.error is not None and answer.is_prepared and len(answer.parameters) != len(types):
+            # EXECUTE needs a value for each of them.
+            types = [*types, *[UNTYPED] * len(answer.parameters)][: len(answer.parameters)]
+            answer = prepare(driver, sql, types)
+        if answer.error is not None and answer.is_prepared and _state(answer.error)[:2] == "23":
+            # NULL is none of a domain's values.
+            types = [self._types.base(number) for number in answer.parameters]
+            answer = prepare(driver, sql, types)._replace(parameters=answer.parameters)
+        return answer
 
     def _become(self, cursor: Any, role: str) -> None:
         name = self._connection.ops.quote_name(role)
         try:
             with transaction.atomic(self._connection.alias):
+                cursor.execute(_SETTINGS, (role,))
                 cursor.execute(f"SET LOCAL ROLE {name}")
         except DatabaseError as error:
+            reason = _first_line(error)
             raise CannotTell(
-                f'The check cannot act as the role "{role}": {_first_line(error)}',
+                f'The check cannot act as the role "{role}": {reason}',
                 f"Let the user of the check be a member of it: GRANT {name} TO the user.",
             ) from error
 
     # -- judging
 
-    def _explain(self, statement: Statement, error: DatabaseError) -> Sequence[Finding] | Undecided:
-        state = _state(error)
+    def _explain(self, statement: Statement, answer: Preparation) -> Sequence[Finding] | Undecided:
+        error = answer.error or psycopg.Error()
+        state, text = _state(error), _first_line(error)
+        if self._connection.connection.closed:
+            raise CannotTell(f"The server was lost: {text}", "Run the check again.") from error
         if state == _DENIED:
-            rule, expected = "usage-denied", f'the right to run it as "{self._role}"'
-            return [Finding(rule, expected, _first_line(error))] if self._role else []
+            expected = f'the right to run it as "{self._role}"'
+            return [Finding("usage-denied", expected, text)] if self._role else []
+        name = _name_at(statement, error)
+        if state == _LOCKED:
+            self._wait_less()
+            locked = f"another session holds a lock on {name[-1]}" if name else "a lock is held"
+            return Undecided(f"{locked}: {text}")
+        if self._role and state.startswith("42") and self._runs_as_the_user(statement):
+            expected = f'the right to run it as "{self._role}"'
+            return [Finding("usage-denied", expected, f"for this role alone: {text}", name)]
+        if answer.is_prepared and _is_of_function(error):
+            return Undecided(f"planning runs a function of it, which fails here: {text}")
         if state.startswith(_TRANSIENT) or not state:
-            return Undecided(_first_line(error))
-        actual = f"{_first_line(error)} ({state})"
-        return [Finding("usage-broken", "it to run", actual, _name_at(statement, error))]
+            return Undecided(text)
+        return [Finding("usage-broken", "it to run", f"{text} ({state})", name)]
 
-    def _compare_parameters(self, statement: Statement, description: Any) -> list[Finding]:
+    def _runs_as_the_user(self, statement: Statement) -> bool:
+        """Return True if the user of the check sees what its role does not: a schema, for one."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET LOCAL ROLE NONE")  # until the statement is undone
+        types = [parameter.sent for parameter in statement.parameters]
+        return self._prepare(statement.sql, types).error is None
+
+    def _wait_less(self) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"RELEASE {SAVEPOINT}")
+            cursor.execute(f"SET LOCAL lock_timeout = '{_SHORT_WAIT}'")
+            cursor.execute(SAVEPOINT)
+
+    def _compare_parameters(self, statement: Statement, answer: Preparation) -> list[Finding]:
         """Return the untyped parameters that the server takes for another category of type."""
         findings = []
-        for at, parameter in enumerate(statement.parameters):
-            taken = self._types.name(description.param_type(at))
-            if parameter.sent != UNTYPED or not parameter.taken or taken == parameter.taken:
+        for at, (parameter, number) in enumerate(
+            zip(statement.parameters, answer.parameters, strict=False), 1
+        ):
+            taken = self._types.name(number)
+            if parameter.sent != UNTYPED or not parameter.taken:
                 continue
-            if self._types.category(taken) != self._types.category(parameter.taken):
-                expected = f"parameter {at + 1} to be {parameter.taken}"
+            if not self._types.holds_alike(taken, parameter.taken):
+                expected = f"parameter {at} to be {parameter.taken}"
                 findings.append(Finding("usage-parameter", expected, taken))
         return findings
 
-    def _compare_columns(self, statement: Statement, description: Any) -> list[Finding]:
+    def _compare_columns(self, statement: Statement, answer: Preparation) -> list[Finding]:
         """Return how a result differs; columns that were added at the end are no difference."""
-        actual = [
-            Column(description.fname(at).decode(), self._types.name(description.ftype(at)))
-            for at in range(description.nfields)
-        ]
+        actual = [Column(name, self._types.name(number)) for name, number in answer.columns]
         for at, column in enumerate(statement.columns):
             if at >= len(actual) or actual[at].name != column.name:
                 expected = f"column {at + 1} of the result to be {column.name}"
@@ -177,24 +195,29 @@ class PostgreSQLSession(Session):
         return []
 
 
-def _head(statement: Statement) -> str:
-    types = ", ".join(parameter.sent for parameter in statement.parameters)
-    return f"PREPARE {_NAME} ({types}) AS " if types else f"PREPARE {_NAME} AS "
-
-
-def _name_at(statement: Statement, error: DatabaseError) -> tuple[str, ...]:
+def _name_at(statement: Statement, error: psycopg.Error) -> tuple[str, ...]:
     """Return the name at which the server stopped, with its qualifier; () where it tells none."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    position = int(getattr(diagnosis, "statement_position", None) or 0)
-    start = position - 1 - len(_head(statement))
+    position = int(error.diag.statement_position or 0)
+    start = position - 1 - len(head([parameter.sent for parameter in statement.parameters]))
     if start < 0:
         return ()
     name = read_tokens(statement.sql[start:], dialect("postgresql")).take_name()
     return tuple(filter(None, (name.schema, name.name))) if name is not None else ()
 
 
-def _state(error: Exception) -> str:
-    return getattr(error.__cause__, "sqlstate", None) or ""
+def _is_of_function(error: psycopg.Error) -> bool:
+    """Return True for what the body of a function says, and not the statement.
+
+    The file of the server's source tells what its text does not in every language.
+    """
+    file = (error.diag.source_file or "").rpartition("/")[2]
+    state, prefix = _NO_SETTING
+    is_setting = _state(error) == state and file.startswith(prefix)
+    return _state(error).startswith(_OF_FUNCTIONS) or is_setting
+
+
+def _state(error: psycopg.Error) -> str:
+    return error.sqlstate or ""
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -11,60 +12,102 @@ from migration_guard.usage.statement import UNTYPED
 _INTEGER: Final = re.compile(r"\s*-?\d+\Z")
 # The literals that psycopg writes without a cast: text and name.
 _TEXTS: Final = frozenset({25, 19, 1043})
+# The categories of arrays, and of types whose texts are like those of no other type there: ranges,
+# geometric types, composites, and those of no category (uuid, json).
+_ARRAY: Final = "A"
+_UNLIKE: Final = frozenset("RGCU")
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric")
 
 
+class Type(NamedTuple):
+    """A type by its number; ``category`` is PostgreSQL's letter, ``base`` that of a domain."""
+
+    number: int
+    name: str
+    category: str
+    element: int
+    base: int
+
+
 class Types:
-    """The types of one server, each looked up once."""
+    """The types of one server, read when one is first asked for."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
-        self._names: dict[int, str] = {}
-        self._numbers: dict[str, tuple[str, int]] = {}
 
     def name(self, type_: Any) -> str:
         """Return the name of a type number; names stay."""
         if isinstance(type_, str):
             return type_
-        if type_ not in self._names:
-            with self._connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT typname = 'unknown', format_type(oid, NULL) FROM pg_type "
-                    "WHERE oid = %s",
-                    (type_,),
-                )
-                row = cursor.fetchone()
-            self._names[type_] = UNTYPED if row is None or row[0] else row[1]
-        return self._names[type_]
+        known = self._by_number.get(type_)
+        return known.name if known is not None else UNTYPED
 
-    def category(self, name: str) -> str:
-        """Return the category of a type, "" for a name that is none."""
-        return self._look_up(name)[0]
+    def base(self, number: int) -> str:
+        """Return the name of a type, that of its base for a domain."""
+        known = self._by_number.get(number)
+        while known is not None and known.base:
+            number, known = known.base, self._by_number.get(known.base)
+        return self.name(number)
 
-    def _look_up(self, name: str) -> tuple[str, int]:
-        """Return the category and the number of a type, ("", 0) for a name that is none."""
-        if name not in self._numbers:
-            with self._connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT typcategory::text, oid::int8 FROM pg_type WHERE oid = to_regtype(%s)",
-                    (name,),
-                )
-                self._numbers[name] = cursor.fetchone() or ("", 0)
-        return self._numbers[name]
+    def holds_alike(self, actual: str, recorded: str) -> bool:
+        """Return True if a text that is a value of one type is probably one of the other.
+
+        The types of a category are read from like texts, those of some categories are not.
+        """
+        types = self._by_name.get(actual), self._by_name.get(recorded)
+        if actual == recorded or None in types:
+            return actual == recorded
+        ours, theirs = (self._without_domain(type_) for type_ in types if type_ is not None)
+        if ours.category != theirs.category:
+            return False
+        if ours.category == _ARRAY:
+            return self.holds_alike(self.name(ours.element), self.name(theirs.element))
+        return ours.number == theirs.number or ours.category not in _UNLIKE
 
     def loads_alike(self, actual: str, recorded: str) -> bool:
         """Return True if the driver makes the same Python type of both."""
-        if actual == recorded:
-            return True
-        from psycopg.adapt import Transformer
-        from psycopg.pq import Format
+        types = self._by_name.get(actual), self._by_name.get(recorded)
+        if actual == recorded or None in types:
+            return actual == recorded
+        ours, theirs = (self._without_domain(type_) for type_ in types if type_ is not None)
+        if ours.category == theirs.category == _ARRAY:
+            return self.loads_alike(self.name(ours.element), self.name(theirs.element))
+        return self._loader(ours.number) == self._loader(theirs.number)
 
-        transformer = Transformer.from_context(self._connection.connection)
-        loaders = {
-            type(transformer.get_loader(self._look_up(name)[1], Format.TEXT))
-            for name in (actual, recorded)
-        }
-        return len(loaders) == 1
+    def _without_domain(self, type_: Type) -> Type:
+        while type_.base:
+            type_ = self._by_number[type_.base]
+        return type_
+
+    def _loader(self, number: int) -> Any:
+        from psycopg.pq import Format
+        from psycopg.types.string import TextLoader
+
+        loader = type(self._transformer.get_loader(number, Format.TEXT))
+        unknown = type(self._transformer.get_loader(0, Format.TEXT))
+        # Both make a str of it: an enum is a type that psycopg does not know.
+        return TextLoader if loader is unknown else loader
+
+    @cached_property
+    def _transformer(self) -> Any:
+        from psycopg.adapt import Transformer
+
+        return Transformer.from_context(self._connection.connection)
+
+    @cached_property
+    def _by_number(self) -> dict[int, Type]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT oid::int8, CASE typname WHEN 'unknown' THEN 'unknown' "
+                "ELSE pg_catalog.format_type(oid, NULL) END, typcategory::text, "
+                "CASE typcategory WHEN 'A' THEN typelem::int8 ELSE 0 END, typbasetype::int8 "
+                "FROM pg_catalog.pg_type"
+            )
+            return {row[0]: Type(*row) for row in cursor.fetchall()}
+
+    @cached_property
+    def _by_name(self) -> dict[str, Type]:
+        return {type_.name: type_ for type_ in self._by_number.values()}
 
 
 def sent_types(raw: Any, values: Sequence[Any]) -> tuple[Any, ...]:
