@@ -7,16 +7,16 @@ from typing import Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.contracts.causes import Causes
+from migration_guard.contracts.causes import Background, Causes, DjangoMigrations
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation
 from migration_guard.results import Assertion, Verdict
-from migration_guard.sql.dialects import dialect
-from migration_guard.sql.excerpt import excerpt
+from migration_guard.sql.classify import show_statement
+from migration_guard.sql.excerpt import shorten
+from migration_guard.usage.differences import explain_difference
 from migration_guard.usage.places import place
 from migration_guard.usage.servers import Finding, Undecided, server
 from migration_guard.usage.statement import Statement
-from migration_guard.usage.tables import tables_of
 
 RULES: Final = {
     "usage-broken": "A statement that code sends fails on this schema.",
@@ -30,6 +30,8 @@ WAY_OUT: Final = (
     "Keep what it uses until no running release sends it: add the new form first, and remove the "
     "old one in a later release."
 )
+# Characters of a statement before which a name is shown with its beginning.
+_AROUND: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,15 @@ def examine(
 
     Raises as ``judge`` does.
     """
-    causes = Causes(plan, connection.vendor)
+    causes = Causes(plan, connection.vendor, Background(database=connection.alias))
+    django = DjangoMigrations(connection)
 
     def place_here(statement: Statement) -> str:
         return place(caller_of(statement), request.root)
 
     def explain(statement: Statement, finding: Finding) -> tuple[str, str]:
-        return _cause(statement, finding, causes), place_here(statement)
+        cause = explain_difference(statement, finding, causes, django)
+        return cause, place_here(statement)
 
     return assertions_of(
         judge(connection, request), Account("usage", "", WAY_OUT, place_here, explain)
@@ -121,7 +125,7 @@ def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
     if not result:
         yield Assertion(id_, subject, "", account.place(statement), Verdict.KEPT)
     for finding in result:
-        quoted = excerpt(statement.sql, statement.vendor)
+        quoted = _quote(statement, finding)
         cause, source = account.explain(statement, finding)
         if finding.rule in WARNINGS:
             text = f"expected {finding.expected}, found {finding.actual}: {quoted}"
@@ -141,15 +145,11 @@ def _others(statement: Statement) -> list[str]:
     return [f"Sent also by {', '.join(others)}."] if others else []
 
 
-def _cause(statement: Statement, finding: Finding, causes: Causes) -> str:
-    """Return which migration speaks of the name at which a statement fails."""
-    if not finding.name:
-        return ""
-    tables = tables_of(statement.sql, dialect(statement.vendor))
-    if len(finding.name) > 1:
-        qualifier, name = finding.name
-        return causes.hint(tables.get(qualifier, qualifier), name)
-    if finding.name[0] in tables.values():
-        return causes.hint(*finding.name)
-    hints = (causes.hint(table, finding.name[0]) for table in dict.fromkeys(tables.values()))
-    return next((hint for hint in hints if hint and not hint.startswith("No migration")), "")
+def _quote(statement: Statement, finding: Finding) -> str:
+    """Return the beginning of a statement, on one line, or what stands around the name."""
+    text = " ".join(show_statement(statement.sql, statement.vendor).split())
+    at = text.casefold().find(finding.name[-1].casefold()) if finding.name else -1
+    if at < _AROUND:
+        return shorten(text)
+    verb = text.partition(" ")[0]
+    return f"{verb} … {shorten(text[at - _AROUND // 2 :])}"

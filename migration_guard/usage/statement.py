@@ -5,6 +5,7 @@ text where its values would be in it.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.vendors import VENDORS
 
 FORMAT: Final = {"migration_guard_usage": 1}
 MAX_CALLERS: Final = 5
@@ -81,21 +83,36 @@ def read(path: Path) -> list[Statement]:
     except UnicodeDecodeError as error:
         raise CannotTell(f"{path} is no usage file: it is not UTF-8.", remedy) from error
     except ValueError as error:
-        raise CannotTell(f"{path}:{error} is no line of a usage file.", remedy) from error
+        raise CannotTell(f"{path}{error}.", remedy) from error
 
 
 def parse(text: str) -> list[Statement]:
     """Return the statements of a usage file. Raises ValueError with the line that is none."""
-    head, _, body = text.partition("\n")
-    if head != json.dumps(FORMAT):
-        raise ValueError(1)
+    # Not splitlines(): JSON keeps U+2028 and the like as they are.
+    head, *lines = text.split("\n")
+    if not text.strip():
+        raise ValueError(" is empty, and no usage file")
+    if head.rstrip("\r") != json.dumps(FORMAT):
+        raise ValueError(_other_format(head))
     statements = []
-    for number, line in enumerate(body.splitlines(), 2):
+    for number, line in enumerate(lines, 2):
         try:
-            statements.append(_from_json(json.loads(line)))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(number) from error
+            if line.strip():
+                statements.append(_from_json(json.loads(line)))
+        # A deep nesting raises RecursionError.
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(
+                f":{number} is no line of a usage file: the file is damaged"
+            ) from error
     return statements
+
+
+def _other_format(head: str) -> str:
+    key, version = next(iter(FORMAT.items()))
+    match = re.fullmatch(rf'\s*{{"{key}": *(\d+)}}\s*', head)
+    if match is not None:
+        return f" has the format {match[1]} of usage files, and this release reads {version}"
+    return ":1 is no line of a usage file"
 
 
 def _to_json(statement: Statement) -> dict[str, Any]:
@@ -105,6 +122,8 @@ def _to_json(statement: Statement) -> dict[str, Any]:
 
 
 def _from_json(document: dict[str, Any]) -> Statement:
+    """Return a statement. Raises an error for a document that is none."""
+    VENDORS[document["vendor"]]
     return Statement(
         digest=str(document["digest"]),
         vendor=str(document["vendor"]),

@@ -2,22 +2,7 @@
 
 import pytest
 
-from migration_guard.usage.statement import dump
-
 TOPICS = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer);"
-
-
-@pytest.fixture
-def usage(code, monkeypatch, tmp_path):
-    """Give `usage(*calls)`: a usage file of what the project sends, and the project's folder."""
-    monkeypatch.chdir(code.root)
-
-    def write(*calls):
-        path = tmp_path / "usage.jsonl"
-        path.write_text(dump(code.record(*calls)))
-        return path
-
-    return write
 
 
 def test_usage_when_a_migration_drops_a_column_names_caller_and_migration(
@@ -216,7 +201,14 @@ def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
     ("text", "fact"),
     [
         (None, "cannot be read"),
-        ("", "usage.jsonl:1 is no line"),
+        ("", "usage.jsonl is empty"),
+        ("\n\n", "usage.jsonl is empty"),
+        ('{"migration_guard_usage": 2}\n{}', "has the format 2 of usage files, and this release"),
+        ('{"migration_guard_usage": 1}\n', "have no statement"),
+        ('{"migration_guard_usage": 1}\n' + "[" * 100_000, "usage.jsonl:2 is no line"),
+        ('{"migration_guard_usage": 1}\n{"digest": "a", "vendor": "db2"}', "usage.jsonl:2 is no"),
+        ('{"migration_guard_usage": 1}\n{"digest": "a", "vendor": "postgresql"}', "on PostgreSQL"),
+        (b"\x93", "is not UTF-8"),
         ('{"migration_guard_usage": 1}\n{"digest": 1', "usage.jsonl:2 is no line"),
         ("[]\n", "usage.jsonl:1 is no line"),
     ],
@@ -224,7 +216,7 @@ def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
 def test_usage_when_file_is_none_says_so(sqlite, tmp_path, guard, text, fact):
     path = tmp_path / "usage.jsonl"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     run = guard("checkschema", "--no-models", "--usage", path)
 

@@ -3,5 +3,14 @@
 from migration_guard.contracts.causes.django_migrations import DjangoMigrations
 from migration_guard.contracts.causes.django_states import Subject
 from migration_guard.contracts.causes.explaining import PLAN_ALONE, Background, Causes, Explanation
+from migration_guard.contracts.causes.wording import describe_with_command
 
-__all__ = ["PLAN_ALONE", "Background", "Causes", "DjangoMigrations", "Explanation", "Subject"]
+__all__ = [
+    "PLAN_ALONE",
+    "Background",
+    "Causes",
+    "DjangoMigrations",
+    "Explanation",
+    "Subject",
+    "describe_with_command",
+]

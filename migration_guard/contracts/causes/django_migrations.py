@@ -48,6 +48,21 @@ class DjangoMigrations:
             return self._explain_missing(app, subject)
         return self._waiting(step for step in self._steps(app, subject) if step.after is not None)
 
+    def last_change(self, subject: Subject) -> str:
+        """Return which migration changed an object last, of whichever app; "" if none is known."""
+        apps = self._loader.migrated_apps if self._loader is not None else ()
+        # The table of a model is named after its app, unless the model says otherwise.
+        for app in sorted(apps, key=lambda app: (not subject.table.startswith(f"{app}_"), app)):
+            steps = self._steps(app, subject)
+            if not steps:
+                continue
+            if steps[-1].after is not None and (waiting := self._waiting(steps)):
+                return waiting
+            applied = [step for step in steps if self._is_applied(step.key)]
+            if applied:
+                return f"Django's migration {_describe(applied[-1])} it and is applied."
+        return ""
+
     def _explain_missing(self, app: str, subject: Subject) -> str:
         steps = self._steps(app, subject)
         makers = [step.key for step in steps if step.before is None]
@@ -106,9 +121,8 @@ class DjangoMigrations:
         if not waiting:
             return ""
         step = waiting[-1]
-        verb = "removes" if step.after is None else "makes" if step.before is None else "changes"
         return (
-            f"Django's migration {'.'.join(step.key)} {verb} it and is not applied: manage.py "
+            f"Django's migration {_describe(step)} it and is not applied: manage.py "
             f"migrate {step.key[0]}{self._option}."
         )
 
@@ -147,3 +161,8 @@ class DjangoMigrations:
             DatabaseError,
         ):
             return None
+
+
+def _describe(step: Step) -> str:
+    verb = "removes" if step.after is None else "makes" if step.before is None else "changes"
+    return f"{'.'.join(step.key)} {verb}"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from migration_guard.conf import database_option
 from migration_guard.contracts.causes.django_states import Subject
-from migration_guard.contracts.causes.provenance import Event, Source, Verb
+from migration_guard.contracts.causes.provenance import Event, Part, Source, Verb
 from migration_guard.contracts.causes.shown import ShownCauses
 from migration_guard.contracts.causes.statements import Statements
 from migration_guard.contracts.causes.wording import (
@@ -22,6 +22,7 @@ from migration_guard.contracts.causes.wording import (
 from migration_guard.planning.evidence import Evidence
 from migration_guard.planning.plan import Plan, State
 from migration_guard.schema.diff.compare import Change
+from migration_guard.sql.classify import mentions
 
 
 class Explanation(NamedTuple):
@@ -107,6 +108,31 @@ class Causes:
         if explanation is not None and not explanation.is_open:
             return explanation.hint
         return self._background.django(Change.DIFFERS, app, Subject(table, column)) if app else ""
+
+    def last_change(self, *names: str, is_missing: bool) -> Event | None:
+        """Return what made an object missing, or another one than it was; None if none shows it.
+
+        A statement that waits to make it goes before one that removed it.
+        """
+        events = self._statements.changes(names)
+        name = names[-1].rpartition(".")[2]
+        if is_missing:
+            waiting = [e for e in events if _is_waiting(e) and _makes(e, name)]
+            events = waiting or [e for e in events if _is_applied(e) and _ends(e, name)]
+        else:
+            events = [e for e in events if _is_applied(e)]
+        return events[-1] if events else None
+
+    def lost_key(self, table: str, columns: Sequence[str]) -> Event | None:
+        """Return what removed a key or index over these columns, None if none shows it."""
+        events = [
+            event
+            for part in self._statements.parts(table)
+            if _is_over(part, columns)
+            for event in part.events
+            if event.verb is Verb.DROPS and _is_applied(event)
+        ]
+        return max(events, key=lambda event: event.place, default=None)
 
     def explain(self, change: Change, *names: str) -> Explanation | None:
         """Return what is known of an object, None if nothing is.
@@ -210,6 +236,14 @@ class Causes:
     def _shown(self) -> ShownCauses:
         evidence = self._background.evidence() if self._plan is not None else Evidence()
         return ShownCauses(self._plan, evidence, self._vendor, self.option)
+
+
+def _is_over(part: Part, columns: Sequence[str]) -> bool:
+    """Return whether a part was made over these columns; the server names one by its columns."""
+    made = next((event for event in part.events if event.verb is Verb.ADDS), None)
+    if made is None or part.name.casefold() in map(str.casefold, columns):
+        return made is None and all(column.casefold() in part.name.casefold() for column in columns)
+    return all(mentions(made.source.text, name, made.source.vendor) for name in columns)
 
 
 def _is_applied(event: Event) -> bool:

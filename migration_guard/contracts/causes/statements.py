@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Final
 
-from migration_guard.contracts.causes.provenance import Event, Provenance, Source, Verb
+from migration_guard.contracts.causes.provenance import Event, Part, Provenance, Source, Verb
 from migration_guard.contracts.causes.wording import bare_names
 from migration_guard.planning.plan import Plan, Planned
 from migration_guard.sql.classify import mentions
@@ -48,6 +48,11 @@ class Statements:
         if all(event.verb is Verb.MENTIONS for event in events):
             return []
         return sorted(events, key=lambda event: event.place)
+
+    def parts(self, table: str) -> list[Part]:
+        """Return what a table ever had: columns, keys, indexes."""
+        object_ = self._provenance.find(table)
+        return object_.parts if object_ is not None else []
 
     def mentions(self, names: Sequence[str]) -> list[Event]:
         """Return the statements that mention all these names, or names that the objects had."""

@@ -1,0 +1,73 @@
+"""Which migration made the difference for a statement that a schema breaks.
+
+It is named where files, history or Django's migrations show it; otherwise nothing is.
+"""
+
+from collections.abc import Iterator
+
+from migration_guard.contracts.causes import (
+    Causes,
+    DjangoMigrations,
+    Subject,
+    describe_with_command,
+)
+from migration_guard.contracts.causes.provenance import Event
+from migration_guard.sql.cursor import identifier, read_tokens, split_at_commas
+from migration_guard.sql.dialects import dialect
+from migration_guard.usage.servers import Finding
+from migration_guard.usage.statement import Statement
+from migration_guard.usage.tables import tables_of
+
+
+def explain_difference(
+    statement: Statement, finding: Finding, causes: Causes, django: DjangoMigrations
+) -> str:
+    """Return the migration that made the difference, and its state; "" where none shows it."""
+    is_missing = finding.rule == "usage-broken"
+    subjects = list(_subjects(statement, finding))
+    for names in subjects:
+        event = causes.last_change(*names, is_missing=is_missing)
+        if event is not None:
+            return _describe(event, causes)
+    if is_missing and not finding.name:
+        table, columns = _conflict_key(statement)
+        event = causes.lost_key(table, columns) if columns else None
+        if event is not None:
+            return _describe(event, causes)
+    hints = (django.last_change(Subject(*names)) for names in subjects)
+    return next(filter(None, hints), "")
+
+
+def _describe(event: Event, causes: Causes) -> str:
+    text = describe_with_command(event, causes.option)
+    return text if text.endswith(".") else f"{text}."
+
+
+def _subjects(statement: Statement, finding: Finding) -> Iterator[tuple[str, ...]]:
+    """Yield what the name at which a statement fails may be: a column, a table, another object."""
+    if not finding.name:
+        return
+    tables = tables_of(statement.sql, dialect(statement.vendor))
+    *qualifier, name = finding.name
+    if qualifier:
+        yield tables.get(qualifier[0], qualifier[0]), name
+    elif name not in tables.values():
+        yield from ((table, name) for table in dict.fromkeys(tables.values()))
+    yield (name,)
+
+
+def _conflict_key(statement: Statement) -> tuple[str, tuple[str, ...]]:
+    """Return the table of an INSERT, and the columns of its ON CONFLICT."""
+    lexis = dialect(statement.vendor)
+    cursor = read_tokens(statement.sql, lexis)
+    table = ""
+    while not cursor.is_at_end:
+        if cursor.accept("INTO"):
+            name = cursor.take_name()
+            table = name.name if name is not None else ""
+        elif cursor.accept("ON", "CONFLICT"):
+            columns = filter(None, split_at_commas(cursor.take_group()))
+            return table, tuple(identifier(column[0], lexis) for column in columns)
+        else:
+            cursor.take()
+    return table, ()
