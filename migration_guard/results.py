@@ -355,15 +355,28 @@ class Matrix(NamedTuple):
         return tuple(cell for cell in self.cells if not cell.is_lived)
 
 
+class UsageScope(NamedTuple):
+    """How many of the recorded ``statements`` a check ``asked`` about.
+
+    ``left_out`` has the reasons for the others, with their numbers. ``untold`` is a sentence on
+    what the vendor's server does not tell of any statement.
+    """
+
+    statements: int
+    asked: int
+    left_out: tuple[tuple[str, int], ...]
+    untold: str
+
+
 class Checked(NamedTuple):
     """The result of ``checkschema``.
 
     ``migrations`` is the plan that the hints use, or None. ``error`` is the reason why nothing was
     checked. Unknown assertions make the check fail unless ``allow_unknown``. ``fresh`` is the
     fresh database that was checked; with ``drift`` or ``upgrade``, the one that was compared with.
-    ``replay`` is None unless a history was replayed, ``matrix`` unless a release was compared with;
-    the assertions of its cell that fails the check are among those of the examination. ``impact``
-    is that of an outcome.
+    ``replay`` is None unless a history was replayed, ``usage`` unless statements were checked,
+    ``matrix`` unless a release was compared with; the assertions of its cell that fails the check
+    are among those of the examination. ``impact`` is that of an outcome.
     """
 
     database: str
@@ -378,6 +391,7 @@ class Checked(NamedTuple):
     replay: Replay | None = None
     impact: Impact | None = None
     matrix: Matrix | None = None
+    usage: UsageScope | None = None
 
     @property
     def assertions(self) -> tuple[Assertion, ...]:

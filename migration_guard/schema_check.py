@@ -108,11 +108,13 @@ def check(
 def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None = None) -> Checked:
     """Add to a check which recorded statements its database breaks; an error is part of it."""
     from migration_guard.usage.check import examine
+    from migration_guard.usage.scope import scope_of
 
     if checked.error is not None:
         return checked
     try:
         with open_for_reading(checked.database) as connection:
+            scope = scope_of(usage.statements, connection.vendor)
             plan = checked.migrations
             if plan is None:
                 outcome = read_plan(checked.database, environment)
@@ -122,7 +124,7 @@ def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None =
         return checked._replace(error=error)
     before = checked.examination or Examination(checked.database, connection.vendor, ())
     examination = replace(before, assertions=(*before.assertions, *assertions))
-    return checked._replace(examination=examination, vendor=connection.vendor)
+    return checked._replace(examination=examination, vendor=connection.vendor, usage=scope)
 
 
 def read_schema(alias: str) -> Snapshot:

@@ -116,6 +116,7 @@ def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> C
                 usage_check = schema_check.check_usage(planned, request.usage, environment)
                 if usage_check.error is not None:
                     return checked._replace(error=usage_check.error)
+                checked = checked._replace(usage=usage_check.usage)
                 assertions += usage_check.assertions
             if deploy is not None:
                 deploy.look_at_today()

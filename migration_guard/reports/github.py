@@ -20,6 +20,7 @@ from migration_guard.reports.escaping import escape_characters, escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
+from migration_guard.reports.usage import usage_scope
 from migration_guard.results import Assertion, Checked, FreshDatabase, Matrix
 from migration_guard.sql.masking import mask_text
 
@@ -48,6 +49,7 @@ def schema_check(checked: Checked) -> str:
         *(_unknown(assertion, command) for assertion in checked.unknown),
         *(_warning(assertion) for assertion in checked.warnings),
         escape_text(text.tally(checked)) if checked.error is None else _error(checked.error),
+        *([escape_text(usage_scope(checked.usage))] if checked.usage is not None else []),
     ]
     return "\n".join(lines)
 

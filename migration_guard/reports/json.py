@@ -24,6 +24,7 @@ from migration_guard.results import (
     Replay,
     TakenOver,
     Upgrade,
+    UsageScope,
     Verdict,
 )
 
@@ -118,6 +119,8 @@ def schema_check(checked: Checked) -> str:
         fields["impact"] = checked.impact.fields
     if checked.matrix is not None:
         fields["matrix"] = _matrix(checked.matrix)
+    if checked.usage is not None:
+        fields["usage"] = _usage(checked.usage)
     if checked.error is not None:
         fields["error"] = {"message": checked.error.message, "hint": checked.error.hint}
     return dump(fields)
@@ -249,6 +252,11 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "unknown": counts[Verdict.UNKNOWN],
         "violations": [asdict(violation) for violation in cell.violations],
     }
+
+
+def _usage(scope: UsageScope) -> dict[str, Any]:
+    left_out = [{"reason": reason, "statements": number} for reason, number in scope.left_out]
+    return {**scope._asdict(), "left_out": left_out}
 
 
 def _unknown(assertion: Assertion) -> dict[str, Any]:

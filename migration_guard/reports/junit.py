@@ -12,6 +12,7 @@ from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import verdict
+from migration_guard.reports.usage import usage_scope
 from migration_guard.results import Assertion, Checked, FreshDatabase, Matrix, Upgrade, Verdict
 
 # Characters that XML 1.0 forbids, even as entities (https://www.w3.org/TR/xml/#charsets).
@@ -41,6 +42,10 @@ def schema_check(checked: Checked) -> str:
         ET.SubElement(suite, "system-out").text = _text(replay_report(checked.replay))
     if checked.matrix is not None:
         root.append(_matrix(checked.database, checked.matrix))
+    if checked.usage is not None:
+        suite = ET.SubElement(root, "testsuite", name=_text(f"usage of {checked.database}"))
+        suite.attrib |= dict.fromkeys(("tests", "failures", "errors", "skipped"), "0")
+        ET.SubElement(suite, "system-out").text = _text(usage_scope(checked.usage))
     # One look at the database serves all of them, so the first one has its time.
     seconds = checked.examination.seconds if checked.examination is not None else 0.0
     for owner in sorted(by_owner, key=lambda owner: (owner == "", owner)):

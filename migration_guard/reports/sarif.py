@@ -18,6 +18,7 @@ from migration_guard.reports.json import dump
 from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import moment, warning
+from migration_guard.reports.usage import usage_scope
 from migration_guard.results import Assertion, Checked, RulePage
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -55,6 +56,8 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
         properties["matrix"] = counts(checked.matrix).splitlines()
         broken = (violation for cell in checked.matrix.spared for violation in cell.violations)
         results += [_violation(v, "note", spare(checked.matrix)) for v in broken]
+    if checked.usage is not None:
+        properties["usage"] = usage_scope(checked.usage)
     return _log(results, sentences, checked.error, properties)
 
 

@@ -14,6 +14,7 @@ from migration_guard.planning.names import list_ids
 from migration_guard.planning.one_order import DjangoStep, SQLStep
 from migration_guard.planning.plan import Plan, Planned, State
 from migration_guard.problems import MIGRATION_FAILED, Problem, place
+from migration_guard.reports.usage import usage_scope
 from migration_guard.results import (
     Action,
     Assertion,
@@ -150,7 +151,8 @@ def schema_check(checked: Checked, style: Any = None, *, kept: bool = False) -> 
     plan = checked.migrations
     waits = checked.fresh is None and plan is not None and plan.to_run()
     pending = [f"Migrations: {summary(plan)}"] if plan is not None and waits else []
-    return "\n".join([*blocks, *pending, tally(checked, style)])
+    scope = [usage_scope(checked.usage)] if checked.usage is not None else []
+    return "\n".join([*blocks, *pending, tally(checked, style), *scope])
 
 
 def table_blocks(assertions: Iterable[Assertion], style: Any, *, kept: bool = False) -> list[str]:
@@ -201,7 +203,7 @@ def verdict(checked: Checked) -> str:
     if checked.returncode == 1:
         if checked.impact is not None and not checked.violations:
             return impact_verdict(checked.impact)
-        return _broken(checked)
+        return _broken_usage(checked) or _broken(checked)
     if checked.returncode:
         unknown = count(len(checked.unknown), "assertion")
         return (
@@ -216,6 +218,17 @@ def impact_verdict(impact: Impact) -> str:
     return (
         f"{count(impact.failing, 'problem')} of impact, from the limits of "
         'MIGRATION_GUARD["IMPACT"] on: each is named above, with what to do.'
+    )
+
+
+def _broken_usage(checked: Checked) -> str:
+    """Return that statements fail, "" where there are other violations."""
+    if not all(violation.rule.startswith("usage-") for violation in checked.violations):
+        return ""
+    broken = count(len(checked.violations), "violation")
+    return (
+        f"Statements that the code sends fail on {checked.subject}: {broken}.\n"
+        "Each is named above, with who sends it and the way out."
     )
 
 

@@ -9,11 +9,13 @@ from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.schema.readers.lock_limits import brief_waits
 from migration_guard.usage.servers import Finding, Server, Session, Undecided
 from migration_guard.usage.statement import Statement
 
 # Server errors about connections, locks and the limits of a session (mysqld_error.h).
 _TRANSIENT: Final = frozenset({1040, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1461, 1969, 3024})
+_LOCKED: Final = 1205
 _LOST: Final = frozenset({2006, 2013})
 # Errors of rights: it is planned no less.
 _DENIED: Final = frozenset({1044, 1142, 1143, 1370})
@@ -22,6 +24,11 @@ _DENIED: Final = frozenset({1044, 1142, 1143, 1370})
 class MySQLServer(Server):
     """The reading of statements that mysqlclient sends."""
 
+    untold = (
+        "more than names: no types, required columns, results or rights, nothing that depends on "
+        "values, and no bodies of triggers and procedures"
+    )
+
     @contextmanager
     def session(self, connection: BaseDatabaseWrapper, role: str = "") -> Iterator["MySQLSession"]:
         """Ask on this connection. Raises CannotTell for a role."""
@@ -29,7 +36,8 @@ class MySQLServer(Server):
             raise CannotTell(
                 "--as needs PostgreSQL: PREPARE looks at no rights here.", "Leave --as out."
             )
-        yield MySQLSession(connection)
+        with brief_waits(connection):
+            yield MySQLSession(connection)
 
 
 class MySQLSession(Session):
@@ -45,8 +53,15 @@ class MySQLSession(Session):
                 cursor.execute("PREPARE migration_guard_usage FROM %s", (statement.sql,))
                 cursor.execute("DEALLOCATE PREPARE migration_guard_usage")
         except DatabaseError as error:
+            if error.args[0] == _LOCKED:
+                self._wait_less()
             return _explain(error)
         return []
+
+    def _wait_less(self) -> None:
+        """Wait no second time, since a thousand statements may name the table."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET SESSION lock_wait_timeout = 1")
 
 
 def _explain(error: DatabaseError) -> Sequence[Finding] | Undecided:

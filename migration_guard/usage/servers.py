@@ -65,6 +65,8 @@ class Server(ABC):
     """The reading of one vendor's statements."""
 
     placeholder: ClassVar[str] = "?"
+    # What the server does not tell of a statement, as the end of a sentence.
+    untold: ClassVar[str]
 
     @abstractmethod
     def session(

@@ -7,9 +7,11 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, Final
 
+from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.schema.readers.lock_limits import brief_waits
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.normal_form import count_placeholders
 from migration_guard.usage.servers import Finding, Server, Session, Undecided
@@ -21,6 +23,11 @@ _TRANSIENT: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlit
 
 class SQLiteServer(Server):
     """The reading of statements that sqlite3 sends."""
+
+    untold = (
+        "more than names and keys of ON CONFLICT: no types, required columns or results, and "
+        "nothing that depends on values"
+    )
 
     @contextmanager
     def session(self, connection: BaseDatabaseWrapper, role: str = "") -> Iterator["SQLiteSession"]:
@@ -37,7 +44,8 @@ class SQLiteServer(Server):
         if option is not None:
             raw.setconfig(option, False)
         try:
-            yield SQLiteSession(connection)
+            with brief_waits(connection):
+                yield SQLiteSession(connection)
         finally:
             if option is not None:
                 with suppress(sqlite3.Error):
@@ -49,8 +57,14 @@ class SQLiteSession(Session):
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
-        with connection.cursor() as cursor:  # reads the schema anew if another process changed it
-            cursor.execute("SELECT count(*) FROM sqlite_master")
+        try:
+            # This reads the schema anew if another process changed it.
+            connection.introspection.table_names()
+        except DatabaseError as error:
+            raise CannotTell(
+                f"The database cannot be read: {error}",
+                "Run the check again when no other process writes.",
+            ) from error
 
     def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
         """Explain a statement with NULL for each parameter."""
@@ -60,7 +74,7 @@ class SQLiteSession(Session):
             # new one: sqlite3 keeps what it prepared, and EXPLAIN sees no change of the schema.
             text = f"EXPLAIN /* {next(_NUMBERS)} */ {statement.sql}"
             self._connection.connection.execute(text, nulls).close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, sqlite3.Warning) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT:
                 return Undecided(str(error))
             return [Finding("usage-broken", "it to run", str(error), _name_in(str(error)))]

@@ -7,10 +7,10 @@ Sources: PostgreSQL manual, "SET", "SAVEPOINT"; MariaDB manual, ``lock_wait_time
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Final
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PATIENCE: Final = 2  # seconds
@@ -70,10 +70,11 @@ def _postgresql(connection: BaseDatabaseWrapper) -> Iterator[None]:
         try:
             yield
         finally:
-            _execute(connection, f"ROLLBACK TO SAVEPOINT {_BEFORE}")
-            _execute(connection, f"RELEASE SAVEPOINT {_BEFORE}")
+            if not connection.connection.closed:
+                _execute(connection, f"ROLLBACK TO SAVEPOINT {_BEFORE}")
+                _execute(connection, f"RELEASE SAVEPOINT {_BEFORE}")
     finally:
-        if is_ours:
+        if is_ours and not connection.connection.closed:
             connection.rollback()
             connection.set_autocommit(True)
 
@@ -86,7 +87,8 @@ def _mysql(connection: BaseDatabaseWrapper) -> Iterator[None]:
     try:
         yield
     finally:
-        _execute(connection, f"SET SESSION lock_wait_timeout = {before}")
+        with suppress(OperationalError):  # nothing is left of a lost session
+            _execute(connection, f"SET SESSION lock_wait_timeout = {before}")
 
 
 @contextmanager

@@ -16,6 +16,10 @@ class PostgreSQLServer(Server):
     """The reading of statements that psycopg sends."""
 
     placeholder = "${}"
+    untold = (
+        "what depends on values (CHECKs, foreign keys, lengths, ranges, row policies), what bodies "
+        "of triggers and functions do, and required columns that a BEFORE trigger may fill"
+    )
 
     @contextmanager
     def session(
