@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
 
+from migration_guard.usage.statement import Statement, dump
 from tests import servers
 from tests.commands.refusals import history, refused, tables, untouched
 
@@ -273,7 +274,9 @@ def standby(tmp_path_factory):
             pg_ctl("-m", "immediate", "stop")
 
 
-def test_run_when_postgresql_is_a_standby_gives_2_and_plan_still_looks(standby, postgres, guard):
+def test_run_when_postgresql_is_a_standby_gives_2_and_what_only_looks_works(
+    standby, postgres, guard, tmp_path
+):
     postgres.configure(PORT=str(standby), USER="postgres", PASSWORD="", NAME="postgres")
     with psycopg.connect(host="127.0.0.1", port=standby, user="postgres") as raw:
         assert raw.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
@@ -282,6 +285,11 @@ def test_run_when_postgresql_is_a_standby_gives_2_and_plan_still_looks(standby, 
     plan = guard("runsqlmigrations", "--plan", "--format", "json")
 
     assert (plan.code, plan.json["migrations"][0]["state"]) == (0, "pending")
+    usage = tmp_path / "usage.jsonl"
+    sends = "INSERT INTO information_schema.sql_features (feature_id) SELECT relname FROM pg_class"
+    usage.write_text(dump([Statement("a", "postgresql", f"{sends} FOR UPDATE", ())]))
+    check = guard("checkschema", "--no-models", "--usage", usage)
+    assert (check.code, "1 kept" in check.out) == (0, True), check.err
 
 
 def test_run_when_mariadb_is_a_replica_gives_2(mariadb, guard):

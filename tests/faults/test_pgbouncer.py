@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from migration_guard.running.postgresql import pooler as pooler_module
+from migration_guard.usage.statement import Parameter, Statement, dump
 from tests.faults.record import rounds
 from tests.faults.support import empty
 from tests.impact.support import describe, run_traced
@@ -536,3 +537,38 @@ def test_trace_when_it_goes_through_a_pooler_sees_what_a_transaction_locks(
     assert [describe(effect) for trace in traces for effect in trace.effects] == seen
     assert applied(postgres) == ["0001_a", "0002_b"]
     tried(f"a trace, {mode} mode", item=3, result="the locks are seen, and the run goes on")
+
+
+# The statements that code sends
+
+
+@every_mode
+def test_usage_when_asked_through_a_pooler_is_told_and_leaves_nothing(
+    postgres, migrations, guard, pool, tried, mode, tmp_path
+):
+    postgres.execute("CREATE TABLE books (id int, title text NOT NULL)")
+    migrations({"1_a.sql": "SELECT 1"})
+    texts = {
+        "kept": "SELECT title FROM books WHERE id = $1",
+        "broken": "SELECT price FROM books WHERE id = $1",
+        "usage-misses-required": "INSERT INTO books (id) VALUES ($1)",
+    }
+    path = tmp_path / "usage.jsonl"
+    types = (Parameter("integer", "integer"),)
+    path.write_text(
+        dump(Statement(id_, "postgresql", sql, (id_,), types) for id_, sql in texts.items())
+    )
+    through = pool(mode)
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert (run.code, "1 kept, 2 violated" in run.out) == (1, True), run.out + run.err
+    assert run.out.count("[usage-misses-required]") == 1
+    assert through.each("SELECT name FROM pg_prepared_statements") == [[]] * through.size
+    settings = "SELECT current_setting('lock_timeout'), current_setting('transaction_read_only')"
+    assert through.each(settings) == [[("0", "off")]] * through.size
+    tried(
+        f"checkschema --usage, {mode} mode",
+        item=3,
+        result="each statement is told as on the server itself; no session keeps anything",
+    )

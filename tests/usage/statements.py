@@ -154,8 +154,10 @@ CHANGES = [
     Change("partition-column", ("ALTER TABLE sales RENAME amount TO pieces",), PG),
     Change(
         "partition-required",
-        ("ALTER TABLE sales ADD shop integer NOT NULL DEFAULT 1",)
-        + ("ALTER TABLE sales ALTER shop DROP DEFAULT",),
+        (
+            "ALTER TABLE sales ADD shop integer NOT NULL DEFAULT 1",
+            "ALTER TABLE sales ALTER shop DROP DEFAULT",
+        ),
         PG,
     ),
     # -- values alone
@@ -169,8 +171,8 @@ CHANGES = [
         (
             "DROP VIEW cheap",
             "ALTER TABLE books ALTER author_id TYPE bigint",
-        )
-        + ("CREATE VIEW cheap AS SELECT id, title, price FROM books WHERE price < 10",),
+            "CREATE VIEW cheap AS SELECT id, title, price FROM books WHERE price < 10",
+        ),
         PG,
         True,
     ),
@@ -248,8 +250,10 @@ UPSERTS = [
         (98, "New", 1, "a"),
     ),
     ("INSERT INTO tags (id, word) VALUES (%s, %s) ON CONFLICT DO NOTHING", (1, "x")),
-    ("INSERT INTO tags (id, word) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET note = NULL",)
-    + ((1, "x"),),
+    (
+        "INSERT INTO tags (id, word) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET note = NULL",
+        (1, "x"),
+    ),
     (
         "INSERT INTO authors (id, name) VALUES (%s, %s) ON CONFLICT (id) "
         "DO UPDATE SET born = NULL WHERE authors.name = %s RETURNING born",
@@ -300,8 +304,10 @@ OF_POSTGRESQL = [
         "INSERT INTO notes (body) SELECT word FROM gone RETURNING id",
         (1,),
     ),
-    ("WITH n AS (INSERT INTO tags (id, word) VALUES (%s, %s) RETURNING id) SELECT id FROM n",)
-    + ((60, "x"),),
+    (
+        "WITH n AS (INSERT INTO tags (id, word) VALUES (%s, %s) RETURNING id) SELECT id FROM n",
+        (60, "x"),
+    ),
     ("WITH n AS (UPDATE authors SET born = NULL RETURNING id) SELECT id FROM n", None),
     ("INSERT INTO notes (author_id) VALUES (%s)", (1,)),
     ("INSERT INTO notes DEFAULT VALUES", None),
