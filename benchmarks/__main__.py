@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import commands, fresh_run, impact, nothing_to_do, schema_check, splitting
+from benchmarks import commands, fresh_run, impact, nothing_to_do, schema_check, splitting, usage
 from benchmarks.markdown import Table, replace_between
 from benchmarks.measuring import ENOUGH, say
 from benchmarks.options import Options
@@ -18,6 +18,7 @@ ALL: dict[str, Callable[[Options], Iterable[Table]]] = {
     "splitting": splitting.tables,
     "static-check": commands.static_check,
     "fresh-database": commands.fresh_database,
+    "usage": usage.tables,
     "start-up": commands.start_up,
     "memory": commands.memory,
 }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from django.apps import apps
@@ -112,6 +113,7 @@ def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None =
 
     if checked.error is not None:
         return checked
+    started = perf_counter()
     try:
         with open_for_reading(checked.database) as connection:
             scope = scope_of(usage.statements, connection.vendor)
@@ -123,7 +125,8 @@ def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None =
     except GuardError as error:
         return checked._replace(error=error)
     before = checked.examination or Examination(checked.database, connection.vendor, ())
-    examination = replace(before, assertions=(*before.assertions, *assertions))
+    seconds = before.seconds + perf_counter() - started
+    examination = replace(before, assertions=(*before.assertions, *assertions), seconds=seconds)
     return checked._replace(examination=examination, vendor=connection.vendor, usage=scope)
 
 

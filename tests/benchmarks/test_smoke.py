@@ -26,6 +26,7 @@ OURS = {
     "splitting": "INSERTs of one row",
     "static-check": "**checksqlmigrations**",
     "fresh-database": "**checkschema --fresh**",
+    "usage": "**checkschema --usage**",
     "start-up": "**manage.py check**",
 }
 

@@ -18,21 +18,26 @@ _SEQUENCE: Final = re.compile(r"\b(nextval|currval|setval)\('((?:[^']|'')+)'::re
 _RIGHTS: Final = {"nextval": "USAGE, UPDATE", "currval": "USAGE, SELECT", "setval": "UPDATE"}
 # Triggers of replication do not fire here (manual, "ALTER TABLE").
 _COLUMNS: Final = """
-WITH RECURSIVE domains AS (
+WITH RECURSIVE target AS (
+    SELECT c.oid
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = %s
+), domains AS (
     SELECT a.attnum, t.typbasetype, t.typnotnull, t.typdefault IS NOT NULL AS has_default
-    FROM pg_catalog.pg_attribute a
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = %(table)s AND t.typtype = 'd'
+    FROM target
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = target.oid
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
     UNION ALL
     SELECT domains.attnum, t.typbasetype, t.typnotnull, t.typdefault IS NOT NULL
-    FROM pg_catalog.pg_type t
-    JOIN domains ON t.oid = domains.typbasetype
+    FROM domains
+    JOIN pg_catalog.pg_type t ON t.oid = domains.typbasetype
 ), fillers AS (
-    SELECT tgtype FROM pg_catalog.pg_trigger
-    WHERE NOT tgisinternal AND tgenabled NOT IN ('D', 'R')
-        AND tgtype & 3 = 3
-        AND (tgrelid = %(table)s
-            OR tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%(table)s::regclass)))
+    SELECT t.tgtype
+    FROM target, pg_catalog.pg_trigger t
+    WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 3 = 3
+        AND (t.tgrelid = target.oid
+            OR t.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(target.oid)))
 )
 SELECT a.attnum, a.attname,
     a.attgenerated = '' AND (a.attnotnull OR EXISTS (
@@ -43,15 +48,10 @@ SELECT a.attnum, a.attname,
     ),
     EXISTS (SELECT FROM fillers WHERE tgtype & 4 = 4),
     EXISTS (SELECT FROM fillers WHERE tgtype & 16 = 16)
-FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+FROM target
+JOIN pg_catalog.pg_attribute a ON a.attrelid = target.oid
+WHERE a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
-"""
-_TABLE: Final = """
-SELECT c.oid::int8
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s
 """
 
 
@@ -105,11 +105,8 @@ class Plans:
         key = schema, table
         if key not in self._tables:
             with self._connection.cursor() as cursor:
-                cursor.execute(_TABLE, key)
-                row = cursor.fetchone()
-                if row is not None:
-                    cursor.execute(_COLUMNS, {"table": row[0]})
-                self._tables[key] = [_Column(*column) for column in cursor.fetchall() if row]
+                cursor.execute(_COLUMNS, key)
+                self._tables[key] = [_Column(*row) for row in cursor.fetchall()]
         return self._tables[key]
 
     def find_denied_sequences(self, plan: Any, role: str) -> list[Finding]:
