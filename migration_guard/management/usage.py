@@ -3,6 +3,7 @@
 import shlex
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,19 +86,15 @@ def read_matrix(options: dict[str, Any], of_today: "UsageCheck | None") -> "Matr
 def _read(paths: Sequence[Path], options: dict[str, Any]) -> "UsageCheck":
     """Read usage files. Raises CannotTell where they have nothing for the database."""
     # Imported late: a check without usage needs none of it.
-    from migration_guard.running.connecting import project_connection
+    from migration_guard.running.connecting import supported_connection
     from migration_guard.usage.check import UsageCheck
     from migration_guard.usage.merging import merge
+    from migration_guard.usage.scope import refuse_nothing
     from migration_guard.usage.statement import read
 
-    statements = merge(statement for path in paths for statement in read(path))
-    vendor = project_connection(options["database"]).vendor
-    if not any(statement.can_be_asked(vendor) for statement in statements):
-        names = ", ".join(map(str, paths))
-        others = sorted({statement.vendor for statement in statements} - {vendor})
-        of_others = f"; it has some of {', '.join(others)}" if others else ""
-        raise CannotTell(
-            f"{names} has no statement that {vendor} can check{of_others}.",
-            f"Record it while the tests run on {vendor}: pytest --record-usage FILE.",
-        )
+    vendor = supported_connection(options["database"], read_only=True).vendor
+    first, *others = map(read, paths)
+    # A recorder has merged what one file holds.
+    statements = merge([*first, *chain(*others)]) if others else first
+    refuse_nothing(statements, vendor, ", ".join(map(str, paths)))
     return UsageCheck(tuple(statements), Path.cwd(), options["role"])

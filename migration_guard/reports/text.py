@@ -222,8 +222,9 @@ def impact_verdict(impact: Impact) -> str:
 
 
 def _broken_usage(checked: Checked) -> str:
-    """Return that statements fail, "" where there are other violations."""
-    if not all(violation.rule.startswith("usage-") for violation in checked.violations):
+    """Return that statements fail, "" where there are other violations, or a rolling deploy."""
+    rules = {violation.rule for violation in checked.violations}
+    if checked.matrix is not None or not all(rule.startswith(USAGE_RULES) for rule in rules):
         return ""
     broken = count(len(checked.violations), "violation")
     return (

@@ -11,32 +11,27 @@ from migration_guard.vendors import VENDORS
 
 
 def scope_of(statements: Sequence[Statement], vendor: str) -> UsageScope:
-    """Return the scope of a check of these statements on a vendor's server.
-
-    Raises CannotTell where there is nothing to ask.
-    """
-    reasons = Counter(filter(None, (_reason(statement, vendor) for statement in statements)))
+    """Return the scope of a check of these statements on a vendor's server."""
+    reasons = Counter(filter(None, (_why_not_asked(statement, vendor) for statement in statements)))
+    untold = f"{VENDORS[vendor].title} does not tell {server(vendor).untold}"
     asked = len(statements) - reasons.total()
-    left_out = tuple(reasons.most_common())
+    return UsageScope(len(statements), asked, tuple(reasons.most_common()), untold)
+
+
+def refuse_nothing(statements: Sequence[Statement], vendor: str, files: str) -> None:
+    """Raise CannotTell where no statement of the files can be asked about."""
+    scope = scope_of(statements, vendor)
+    if scope.asked:
+        return
     title = VENDORS[vendor].title
-    if not asked:
-        raise _nothing_to_ask(left_out, title)
-    return UsageScope(
-        len(statements), asked, left_out, f"{title} does not tell {server(vendor).untold}"
+    reasons = "; ".join(f"{reason} ({number})" for reason, number in scope.left_out)
+    raise CannotTell(
+        f"{files} has no statement that {title} can check{f': {reasons}' if reasons else ''}.",
+        f"Record it on {title}, by tests that call the code: pytest --record-usage FILE.",
     )
 
 
-def _reason(statement: Statement, vendor: str) -> str:
+def _why_not_asked(statement: Statement, vendor: str) -> str:
     if statement.vendor != vendor:
         return f"recorded on {VENDORS[statement.vendor].title}"
     return statement.unchecked
-
-
-def _nothing_to_ask(left_out: Sequence[tuple[str, int]], title: str) -> CannotTell:
-    record = f"Record them on {title}, by tests that call the code: pytest --record-usage FILE."
-    if not left_out:
-        return CannotTell("The usage files have no statement, so nothing was checked.", record)
-    reasons = "; ".join(f"{number}: {reason}" for reason, number in left_out)
-    return CannotTell(
-        f"No statement of the usage files can be checked on {title} ({reasons}).", record
-    )

@@ -292,6 +292,7 @@ OF_POSTGRESQL = [
     ("SELECT years(born) AS a FROM authors WHERE years(born) > %s", (1,)),
     ("SELECT shout(name) AS s FROM authors WHERE shout(name) = %s", ("ANN",)),
     ("SELECT nextval('numbers') AS n", None),
+    ("SELECT setval('numbers', %s) AS n", (5,)),
     ('SELECT word FROM tags ORDER BY word COLLATE "C"', None),
     ("SELECT price::text || %s AS p FROM books", ("x",)),
     (

@@ -109,11 +109,14 @@ def test_report_when_a_statement_is_warned_of_names_the_rule(postgres, usage, gu
 @pytest.mark.parametrize(
     ("statements", "fact"),
     [
-        ([], "The usage files have no statement"),
-        ([Statement("a", "sqlite", "SELECT 1", ())], "PostgreSQL (1: recorded on SQLite)"),
+        ([], "has no statement that PostgreSQL can check."),
+        (
+            [Statement("a", "sqlite", "SELECT 1", ())],
+            "PostgreSQL can check: recorded on SQLite (1).",
+        ),
         (
             [Statement("a", "postgresql", "", (), unchecked="values are formatted into the SQL")],
-            "(1: values are formatted into the SQL)",
+            "can check: values are formatted into the SQL (1).",
         ),
     ],
     ids=["none", "of another vendor", "without a text"],
@@ -126,7 +129,7 @@ def test_report_when_nothing_can_be_asked_cannot_tell(postgres, tmp_path, guard,
 
     assert run.code == 2
     assert fact in run.err
-    assert "Record them on PostgreSQL" in run.err
+    assert "Record it on PostgreSQL" in run.err
 
 
 def test_report_when_a_name_stands_far_behind_quotes_what_is_around_it(postgres, usage, guard):
