@@ -1,5 +1,6 @@
 """Which recorded statements a database breaks, as assertions for every report."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,8 +149,10 @@ def _others(statement: Statement) -> list[str]:
 def _quote(statement: Statement, finding: Finding) -> str:
     """Return the beginning of a statement, on one line, or what stands around the name."""
     text = " ".join(show_statement(statement.sql, statement.vendor).split())
-    at = text.casefold().find(finding.name[-1].casefold()) if finding.name else -1
-    if at < _AROUND:
+    name = re.escape(finding.name[-1]) if finding.name else r"\Z"
+    match = re.search(rf"\b{name}\b", text, re.IGNORECASE)
+    if match is None or match.start() < _AROUND:
         return shorten(text)
     verb = text.partition(" ")[0]
-    return f"{verb} … {shorten(text[at - _AROUND // 2 :])}"
+    start = text.find(" ", match.start() - _AROUND // 2, match.start())
+    return f"{verb} … {shorten(text[start + 1 if start >= 0 else match.start() :])}"

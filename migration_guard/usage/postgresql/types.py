@@ -16,6 +16,7 @@ _TEXTS: Final = frozenset({25, 19, 1043})
 # geometric types, composites, and those of no category (uuid, json).
 _ARRAY: Final = "A"
 _UNLIKE: Final = frozenset("RGCU")
+_JSON: Final = {"json", "jsonb"}
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric")
 
 
@@ -62,7 +63,8 @@ class Types:
             return False
         if ours.category == _ARRAY:
             return self.holds_alike(self.name(ours.element), self.name(theirs.element))
-        return ours.number == theirs.number or ours.category not in _UNLIKE
+        names = {ours.name, theirs.name}
+        return len(names) == 1 or names == _JSON or ours.category not in _UNLIKE
 
     def loads_alike(self, actual: str, recorded: str) -> bool:
         """Return True if the driver makes the same Python type of both."""
