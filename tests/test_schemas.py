@@ -60,7 +60,7 @@ def test_schemas_when_read_are_schemas_and_each_command_that_speaks_json_has_one
 
 def test_schemas_when_they_list_names_list_those_of_the_code():
     common = SCHEMAS["common"]["$defs"]
-    violation = SCHEMAS["checkschema"]["properties"]["violations"]["items"]
+    violation = common["violation"]
 
     assert set(common["migration"]["properties"]["state"]["enum"]) == set(State)
     assert set(common["problem"]["properties"]["severity"]["enum"]) == set(Severity)

@@ -360,10 +360,11 @@ def test_options_when_the_matrix_lacks_something_say_what(usage, guard, options,
 @pytest.mark.parametrize(
     ("vendors", "message"),
     [
-        ((), "usage.jsonl has no statement that sqlite can check.\n"),
+        ((), "usage.jsonl has no statement that SQLite can check.\n"),
         (
             ("postgresql", "mysql"),
-            "usage.jsonl has no statement that sqlite can check; it has some of mysql, postgresql.\n",
+            "usage.jsonl has no statement that SQLite can check: recorded on PostgreSQL (1); "
+            "recorded on MySQL or MariaDB (1).\n",
         ),
     ],
 )
@@ -383,7 +384,7 @@ def test_usage_when_a_file_has_nothing_for_the_database_is_no_success(
 
     assert run.code == 2
     assert message in run.err
-    assert "Record it while the tests run on sqlite" in run.err
+    assert "Record it on SQLite" in run.err
 
 
 @pytest.mark.parametrize("ref", ["v9", "--help", ""])
