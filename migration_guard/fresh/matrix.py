@@ -183,18 +183,18 @@ def _cells(answers: Answers, makers: _Makers, name: str, deploy: str) -> tuple[C
     """Return both cells: first the release's code, which runs on while the schema changes."""
     is_schema_first = deploy == conf.SCHEMA_FIRST
 
-    def place_here(statement: Statement) -> str:
-        return place(caller_of(statement), makers.root)
+    def place_here(caller: str) -> str:
+        return place(caller, makers.root)
 
     def explain_old(statement: Statement, finding: Finding) -> tuple[str, str]:
         cause, source = makers.explain(statement, finding, name)
         return cause, source or caller_of(statement)
 
     def explain_new(statement: Statement, finding: Finding) -> tuple[str, str]:
-        return makers.explain(statement, finding, name)[0], place_here(statement)
+        return makers.explain(statement, finding, name)[0], place_here(caller_of(statement))
 
     # The lines of the release's code are not in this branch.
-    old = Account("usage-of-release", _side(name, _HERE), WAY_OUT, caller_of, explain_old)
+    old = Account("usage-of-release", _side(name, _HERE), WAY_OUT, str, explain_old)
     new = Account("usage-on-release", _side(_HERE, name), _MIGRATION_FIRST, place_here, explain_new)
     return (
         Cell(

@@ -58,14 +58,14 @@ class Answer(NamedTuple):
 class Account:
     """How assertions speak of answers.
 
-    Ids begin with ``kind``, ``side`` follows the caller. ``place`` is where a statement is looked
-    at, ``explain`` returns the cause of a finding, "" for none, and the place to look at.
+    Ids begin with ``kind``, ``side`` follows the caller. ``place`` is where a caller is looked at,
+    ``explain`` returns the cause of a finding, "" for none, and the place to look at.
     """
 
     kind: str
     side: str
     way_out: str
-    place: Callable[[Statement], str]
+    place: Callable[[str], str]
     explain: Callable[[Statement, Finding], tuple[str, str]]
 
 
@@ -79,12 +79,12 @@ def examine(
     causes = Causes(plan, connection.vendor, Background(database=connection.alias))
     django = DjangoMigrations(connection)
 
-    def place_here(statement: Statement) -> str:
-        return place(caller_of(statement), request.root)
+    def place_here(caller: str) -> str:
+        return place(caller, request.root)
 
     def explain(statement: Statement, finding: Finding) -> tuple[str, str]:
         cause = explain_difference(statement, finding, causes, django)
-        return cause, place_here(statement)
+        return cause, place_here(caller_of(statement))
 
     return assertions_of(
         judge(connection, request), Account("usage", "", WAY_OUT, place_here, explain)
@@ -120,11 +120,11 @@ def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
     subject = f"{caller_of(statement)}{account.side}"
     id_ = f"{account.kind}::{statement.digest}"
     if isinstance(result, Undecided):
-        source = account.place(statement)
+        source = account.place(caller_of(statement))
         yield Assertion(id_, subject, "", source, Verdict.UNKNOWN, unknown=result.why)
         return
     if not result:
-        yield Assertion(id_, subject, "", account.place(statement), Verdict.KEPT)
+        yield Assertion(id_, subject, "", account.place(caller_of(statement)), Verdict.KEPT)
     for finding in result:
         quoted = _quote(statement, finding)
         cause, source = account.explain(statement, finding)
@@ -134,16 +134,17 @@ def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
                 id_, subject, "", source, Verdict.KEPT, warning=text, warning_rule=finding.rule
             )
             continue
-        hint = "\n".join(filter(None, (*_others(statement), cause, account.way_out)))
+        hint = "\n".join(filter(None, (*_others(statement, account), cause, account.way_out)))
         violation = Violation(
             finding.rule, subject, "", f"{finding.expected}: {quoted}", finding.actual, source, hint
         )
         yield Assertion(id_, subject, "", source, Verdict.VIOLATED, violation)
 
 
-def _others(statement: Statement) -> list[str]:
-    others = statement.callers[1:]
-    return [f"Sent also by {', '.join(others)}."] if others else []
+def _others(statement: Statement, account: Account) -> list[str]:
+    others = [(caller, account.place(caller)) for caller in statement.callers[1:]]
+    names = [caller if place == caller else f"{caller} ({place})" for caller, place in others]
+    return [f"Sent also by {', '.join(names)}."] if names else []
 
 
 def _quote(statement: Statement, finding: Finding) -> str:

@@ -34,7 +34,7 @@ def explain_difference(
         event = causes.lost_key(table, columns) if columns else None
         if event is not None:
             return _describe(event, causes)
-    hints = (django.last_change(Subject(*names)) for names in subjects)
+    hints = (django.last_change(Subject(names[0], "".join(names[1:]))) for names in subjects)
     return next(filter(None, hints), "")
 
 

@@ -17,6 +17,10 @@ from migration_guard.usage.normal_form import count_placeholders
 from migration_guard.usage.servers import Finding, Server, Session, Undecided
 from migration_guard.usage.statement import Statement
 
+_OPTION: Final = getattr(sqlite3, "SQLITE_DBCONFIG_DQS_DML", None)  # Python 3.12
+_UNTOLD_QUOTES: Final = (
+    "" if _OPTION is not None else "; before Python 3.12 no name in double quotes without its table"
+)
 _NUMBERS: Final = count()
 _TRANSIENT: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR})
 
@@ -26,7 +30,7 @@ class SQLiteServer(Server):
 
     untold = (
         "more than names and keys of ON CONFLICT: no types, required columns or results, and "
-        "nothing that depends on values"
+        f"nothing that depends on values{_UNTOLD_QUOTES}"
     )
 
     @contextmanager
@@ -38,18 +42,17 @@ class SQLiteServer(Server):
         if role:
             raise CannotTell("--as needs PostgreSQL: SQLite has no rights.", "Leave --as out.")
         connection.ensure_connection()
-        option = getattr(sqlite3, "SQLITE_DBCONFIG_DQS_DML", None)  # Python 3.12
         raw: Any = connection.connection
-        before = raw.getconfig(option) if option is not None else None
-        if option is not None:
-            raw.setconfig(option, False)
+        before = raw.getconfig(_OPTION) if _OPTION is not None else None
+        if _OPTION is not None:
+            raw.setconfig(_OPTION, False)
         try:
             with brief_waits(connection):
                 yield SQLiteSession(connection)
         finally:
-            if option is not None:
+            if _OPTION is not None:
                 with suppress(sqlite3.Error):
-                    raw.setconfig(option, before)
+                    raw.setconfig(_OPTION, before)
 
 
 class SQLiteSession(Session):

@@ -318,3 +318,87 @@ def test_usage_when_a_value_becomes_required_finds_the_inserts_without(
 
     assert run.code == code_, run.out + run.err
     assert ("[usage-misses-required]" in run.out) == bool(code_)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "before", "call", "change", "fact"),
+    [
+        (
+            "sqlite",
+            "CREATE UNIQUE INDEX k ON topics (title)",
+            (
+                "INSERT INTO topics (id, title) VALUES (%s, %s) ON CONFLICT (title) DO NOTHING",
+                [1, "x"],
+            ),
+            "DROP INDEX k",
+            "ON CONFLICT clause does not match",
+        ),
+        (
+            "sqlite",
+            "CREATE TRIGGER g AFTER INSERT ON topics BEGIN DELETE FROM other; END",
+            ("INSERT INTO topics (id, title) VALUES (%s, %s)", [1, "x"]),
+            "DROP TABLE other",
+            "no such table: main.other",
+        ),
+        (
+            "sqlite",
+            "SELECT 1",
+            ('SELECT "topics"."score" FROM topics', None),
+            "ALTER TABLE topics DROP COLUMN score",
+            "no such column",
+        ),
+        (
+            "mariadb",
+            "CREATE FUNCTION twice(a integer) RETURNS integer DETERMINISTIC RETURN a * 2",
+            ("SELECT twice(score) AS s FROM topics", None),
+            "DROP FUNCTION twice",
+            "twice does not exist",
+        ),
+        (
+            "mariadb",
+            "CREATE VIEW marks AS SELECT id, score FROM topics",
+            ("SELECT id FROM marks", None),
+            "ALTER TABLE topics DROP COLUMN score",
+            "references invalid table",
+        ),
+        (
+            "mariadb",
+            "SELECT 1",
+            (
+                "INSERT INTO topics (id, title) VALUES (%s, 1) ON DUPLICATE KEY UPDATE score = 1",
+                [1],
+            ),
+            "ALTER TABLE topics RENAME COLUMN score TO points",
+            "Unknown column",
+        ),
+    ],
+)
+def test_usage_on_other_vendors_when_more_than_a_column_is_gone_finds_it(
+    request, usage, guard, vendor, before, call, change, fact
+):
+    database = request.getfixturevalue(vendor)
+    database.execute(TOPICS)
+    database.execute("CREATE TABLE other (id integer)")
+    database.execute(before)
+    path = usage(call)
+    assert guard("checkschema", "--no-models", "--usage", path).code == 0
+    database.execute(change)
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == 1
+    assert "[usage-broken]" in run.out
+    assert fact in run.out
+
+
+def test_usage_when_several_functions_send_it_names_each_with_its_line(sqlite, usage, guard, code):
+    sqlite.execute(TOPICS)
+    path = usage(*[("SELECT score FROM topics", None)] * 2)
+    sqlite.execute("ALTER TABLE topics DROP COLUMN score")
+    moved = code.root / "shop/view_1.py"
+    moved.write_text("# moved" + "\n" * 5 + moved.read_text())
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert "at shop/view_0.py:2" in run.out
+    assert "Sent also by shop/view_1.py:ask (shop/view_1.py:7)." in run.out

@@ -241,6 +241,26 @@ def test_check_when_the_role_has_a_search_path_asks_there(postgres, usage, guard
     assert run.code == 0, run.out + run.err
 
 
+def test_check_when_the_user_may_do_little_tells_what_was_planned(postgres, file, guard):
+    postgres.execute("CREATE SCHEMA hidden; CREATE TABLE hidden.topics (id integer)")
+    postgres.execute(f"{TABLE}; DROP ROLE IF EXISTS usage_poor; CREATE ROLE usage_poor LOGIN")
+    postgres.execute("ALTER ROLE usage_poor PASSWORD 'x'")
+    user = {key: postgres.settings[key] for key in ("USER", "PASSWORD")}
+    path = file("postgresql", "SELECT id FROM topics", "SELECT id FROM hidden.topics")
+    try:
+        postgres.configure(USER="usage_poor", PASSWORD="x")
+        run = check(guard, path)
+        as_itself = check(guard, path, "--as", "usage_poor")
+    finally:
+        postgres.configure(**user)
+        postgres.execute("DROP OWNED BY usage_poor; DROP ROLE usage_poor")
+
+    assert run.code == 2
+    assert "1 kept, 1 unknown" in run.out
+    assert "the user of the check may not look at it" in run.out
+    assert as_itself.out.count("[usage-denied]") == 2
+
+
 def test_check_when_a_table_is_temporary_leaves_it_out(postgres, usage, guard):
     postgres.execute(TABLE)
     with connection.cursor() as cursor:

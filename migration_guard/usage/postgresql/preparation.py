@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg.pq.abc import PGresult
 
 from migration_guard.running.postgresql.pipeline import Pipeline
 
@@ -61,15 +62,10 @@ def prepare(driver: psycopg.Connection[Any], sql: str, types: Sequence[str]) -> 
             _undo(driver, is_prepared=prepared.is_done)
         told = pipeline.rows(parameters) if parameters.is_done else []
         return Preparation(_numbers(told), error=error, is_prepared=prepared.is_done)
-    result = description.result
-    columns = tuple(
-        ((result.fname(at) or b"").decode(driver.info.encoding), result.ftype(at))
-        for at in range(result.nfields if result is not None else 0)
-    )
     text = pipeline.rows(plan)[0][0]
     return Preparation(
         _numbers(pipeline.rows(parameters)),
-        columns,
+        _columns(description.result, driver.info.encoding),
         json.loads(text) if isinstance(text, str) else text,
         is_prepared=True,
     )
@@ -81,6 +77,15 @@ def _undo(driver: psycopg.Connection[Any], *, is_prepared: bool) -> None:
     if is_prepared:
         pipeline.add(_DEALLOCATE)
     pipeline.run()
+
+
+def _columns(result: PGresult | None, encoding: str) -> tuple[tuple[str, int], ...]:
+    if result is None:
+        return ()
+    return tuple(
+        ((result.fname(at) or b"").decode(encoding), result.ftype(at))
+        for at in range(result.nfields)
+    )
 
 
 def _numbers(rows: Sequence[Sequence[Any]]) -> tuple[int, ...]:

@@ -137,25 +137,29 @@ class PostgreSQLSession(Session):
         state, text = _state(error), _first_line(error)
         if self._connection.connection.closed:
             raise CannotTell(f"The server was lost: {text}", "Run the check again.") from error
-        if state == _DENIED:
-            expected = f'the right to run it as "{self._role}"'
-            return [Finding("usage-denied", expected, text)] if self._role else []
         name = _name_at(statement, error)
+        if state == _DENIED or (state.startswith("42") and self._runs_as_the_user(statement)):
+            return self._explain_denied(text, is_planned=answer.is_prepared)
         if state == _LOCKED:
             self._wait_less()
             locked = f"another session holds a lock on {name[-1]}" if name else "a lock is held"
             return Undecided(f"{locked}: {text}")
-        if self._role and state.startswith("42") and self._runs_as_the_user(statement):
-            expected = f'the right to run it as "{self._role}"'
-            return [Finding("usage-denied", expected, f"for this role alone: {text}", name)]
         if answer.is_prepared and _is_of_function(error):
             return Undecided(f"planning runs a function of it, which fails here: {text}")
         if state.startswith(_TRANSIENT) or not state:
             return Undecided(text)
         return [Finding("usage-broken", "it to run", f"{text} ({state})", name)]
 
+    def _explain_denied(self, text: str, *, is_planned: bool) -> Sequence[Finding] | Undecided:
+        if self._role:
+            expected = f'the right to run it as "{self._role}"'
+            return [Finding("usage-denied", expected, text)]
+        return [] if is_planned else Undecided(f"the user of the check may not look at it: {text}")
+
     def _runs_as_the_user(self, statement: Statement) -> bool:
         """Return True if the user of the check sees what its role does not: a schema, for one."""
+        if not self._role:
+            return False
         with self._connection.cursor() as cursor:
             cursor.execute("SET LOCAL ROLE NONE")  # until the statement is undone
         types = [parameter.sent for parameter in statement.parameters]

@@ -74,7 +74,8 @@ class Types:
         ours, theirs = (self._without_domain(type_) for type_ in types if type_ is not None)
         if ours.category == theirs.category == _ARRAY:
             return self.loads_alike(self.name(ours.element), self.name(theirs.element))
-        return self._loader(ours.number) == self._loader(theirs.number)
+        loaders = {self._loader(ours.number), self._loader(theirs.number)}
+        return len(loaders) == 1
 
     def _without_domain(self, type_: Type) -> Type:
         while type_.base:
