@@ -21,7 +21,7 @@ from migration_guard.usage.statement import Statement
 
 RULES: Final = {
     "usage-broken": "A statement that code sends fails on this schema.",
-    "usage-misses-required": "An INSERT that code sends leaves a NOT NULL column without a value.",
+    "usage-misses-required": "A statement that code sends leaves a NOT NULL column empty.",
     "usage-parameter": "The server takes a parameter for another category of type.",
     "usage-result": "A result that code reads lacks a column, or has it otherwise.",
     "usage-denied": "The role may not run a statement that code sends.",
