@@ -128,13 +128,13 @@ def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
     for finding in result:
         quoted = _quote(statement, finding)
         cause, source = account.explain(statement, finding)
+        hint = "\n".join(filter(None, (*_others(statement, account), cause, account.way_out)))
         if finding.rule in WARNINGS:
-            text = f"expected {finding.expected}, found {finding.actual}: {quoted}"
+            text = f"expected {finding.expected}, found {finding.actual}: {quoted}\n{hint}"
             yield Assertion(
                 id_, subject, "", source, Verdict.KEPT, warning=text, warning_rule=finding.rule
             )
             continue
-        hint = "\n".join(filter(None, (*_others(statement, account), cause, account.way_out)))
         violation = Violation(
             finding.rule, subject, "", f"{finding.expected}: {quoted}", finding.actual, source, hint
         )

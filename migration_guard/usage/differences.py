@@ -23,18 +23,20 @@ def explain_difference(
     statement: Statement, finding: Finding, causes: Causes, django: DjangoMigrations
 ) -> str:
     """Return the migration that made the difference, and its state; "" where none shows it."""
-    is_missing = finding.rule == "usage-broken"
+    is_missing = finding.is_missing
     subjects = list(_subjects(statement, finding))
-    for names in subjects:
-        event = causes.last_change(*names, is_missing=is_missing)
-        if event is not None:
-            return _describe(event, causes)
-    if is_missing and not finding.name:
+    changes = (causes.last_change(*names, is_missing=is_missing) for names in subjects)
+    events = [event for event in changes if event is not None]
+    if not subjects:
         table, columns = _conflict_key(statement)
-        event = causes.lost_key(table, columns) if columns else None
-        if event is not None:
-            return _describe(event, causes)
-    hints = (django.last_change(Subject(names[0], "".join(names[1:]))) for names in subjects)
+        key = causes.lost_key(table, columns) if columns else None
+        events = [key] if key is not None else []
+    if events:
+        return _describe(max(events, key=lambda event: event.place), causes)
+    hints = (
+        django.last_change(Subject(names[0], "".join(names[1:])), is_missing=is_missing)
+        for names in subjects
+    )
     return next(filter(None, hints), "")
 
 

@@ -72,7 +72,8 @@ def _explain(error: DatabaseError) -> Sequence[Finding] | Undecided:
         return []
     if number in _TRANSIENT:
         return Undecided(str(text))
-    return [Finding("usage-broken", "it to run", f"{text} ({number})", _name_in(number, text))]
+    name = _name_in(number, text)
+    return [Finding("usage-broken", "it to run", f"{text} ({number})", name, bool(name))]
 
 
 # The errors whose first quoted word is a name, in any language of the server.

@@ -21,13 +21,15 @@ NOT_PREPARED: Final = "the server does not prepare it"
 class Finding(NamedTuple):
     """What a schema does to a statement. ``name`` is the qualified name at which it fails.
 
-    ``actual`` is the server's word, ``expected`` what the code relies on.
+    ``actual`` is the server's word, ``expected`` what the code relies on. ``is_missing`` says that
+    the schema has nothing of that name.
     """
 
     rule: str
     expected: str
     actual: str
     name: tuple[str, ...] = ()
+    is_missing: bool = False
 
 
 class Undecided(NamedTuple):

@@ -80,7 +80,8 @@ class SQLiteSession(Session):
         except (sqlite3.Error, sqlite3.Warning) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT:
                 return Undecided(str(error))
-            return [Finding("usage-broken", "it to run", str(error), _name_in(str(error)))]
+            name = _name_in(str(error))
+            return [Finding("usage-broken", "it to run", str(error), name, bool(name))]
         return []
 
 

@@ -19,7 +19,7 @@ SHARED = [
 POSTGRESQL = [
     "CREATE TYPE mood AS ENUM ('glad', 'sad')",
     "CREATE DOMAIN short AS text CHECK (length(value) < 30)",
-    "CREATE SEQUENCE numbers",
+    'CREATE SEQUENCE "Zähler"',
     "ALTER TABLE authors ADD mood mood, ADD labels text[], ADD extra jsonb, ADD nick short",
     "ALTER TABLE books ADD sold boolean NOT NULL DEFAULT false, "
     "ADD doubled integer GENERATED ALWAYS AS (price * 2) STORED, "
@@ -140,7 +140,7 @@ CHANGES = [
         ),
         PG,
     ),
-    Change("drop-sequence", ("DROP SEQUENCE numbers",), PG),
+    Change("drop-sequence", ('DROP SEQUENCE "Zähler"',), PG),
     Change(
         "domain-not-null",
         ("UPDATE authors SET nick = ''", "ALTER DOMAIN short SET NOT NULL"),
@@ -291,8 +291,8 @@ OF_POSTGRESQL = [
     ("UPDATE authors SET extra = jsonb_set(extra, '{b}', %s)", ("2",)),
     ("SELECT years(born) AS a FROM authors WHERE years(born) > %s", (1,)),
     ("SELECT shout(name) AS s FROM authors WHERE shout(name) = %s", ("ANN",)),
-    ("SELECT nextval('numbers') AS n", None),
-    ("SELECT setval('numbers', %s) AS n", (5,)),
+    ("SELECT nextval('\"Zähler\"') AS n", None),
+    ("SELECT setval('\"Zähler\"', %s) AS n", (5,)),
     ('SELECT word FROM tags ORDER BY word COLLATE "C"', None),
     ("SELECT price::text || %s AS p FROM books", ("x",)),
     (

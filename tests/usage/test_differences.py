@@ -78,6 +78,12 @@ UPSERT = "INSERT INTO topics (id, title, score) VALUES (%s, 'x', 1) ON CONFLICT 
             "0002_change drops it",
         ),
         (
+            "",
+            "ALTER TABLE others ADD score integer;",
+            ("SELECT score FROM topics t JOIN others o ON o.id = t.id", None),
+            "0002_change adds it",
+        ),
+        (
             "CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 * 2';",
             "DROP FUNCTION twice(integer);",
             ("SELECT twice(score) AS s FROM topics", None),
@@ -139,3 +145,43 @@ def test_difference_when_djangos_migration_made_it_is_named(
 
     assert run.code == 1
     assert "Django's migration shop.0002_goods removes it and is applied." in run.out
+
+
+def test_difference_when_a_table_of_django_was_dropped_by_hand_is_told_alone(
+    sqlite, usage, migrations, guard, install_apps
+):
+    install_apps("tests.contracts.shop", "migration_guard")
+    migrations({"0000_nothing.sql": "SELECT 1;"})
+    call_command("migrate", "shop", verbosity=0)
+    path = usage(("SELECT name FROM shop_owner", None))
+    sqlite.execute("DROP TABLE shop_owner")
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert run.code == 1
+    assert "Django's migration" not in run.out
+
+
+@pytest.mark.parametrize(
+    ("sql", "cause"),
+    [
+        ("ALTER TABLE topics RENAME title TO name;", "0002_change renames it and is applied."),
+        ("ALTER TABLE topics ALTER title TYPE integer USING 1;", "0002_change changes it and is"),
+    ],
+)
+def test_difference_when_a_result_is_another_is_the_migration(
+    postgres, usage, migrations, guard, sql, cause
+):
+    before = {"0001_topics.sql": TOPICS}
+    migrations(before)
+    assert guard("runsqlmigrations").code == 0
+    path = usage(("SELECT * FROM topics", None))
+    migrations({**before, "0002_change.sql": sql})
+    assert guard("runsqlmigrations").code == 0
+
+    run = guard("checkschema", "--no-models", "--usage", path, "--format", "json")
+
+    (warning,) = run.json["warnings"]
+    assert warning["rule"] == "usage-result"
+    assert cause in warning["message"]
+    assert "in a later release" in warning["message"]

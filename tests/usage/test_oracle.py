@@ -173,7 +173,7 @@ RIGHTS = {
         "REVOKE UPDATE, INSERT ON books FROM usage_clerk",
         "GRANT UPDATE (title), INSERT (id, title, author_id) ON books TO usage_clerk",
     ],
-    "sequence": ["REVOKE ALL ON SEQUENCE numbers FROM usage_clerk"],
+    "sequence": ['REVOKE ALL ON SEQUENCE "Zähler" FROM usage_clerk'],
     "serial": ["REVOKE ALL ON SEQUENCE notes_id_seq FROM usage_clerk"],
     "function": ["REVOKE ALL ON FUNCTION shout FROM PUBLIC, usage_clerk"],
     "sql function": ["REVOKE ALL ON FUNCTION years(integer) FROM PUBLIC, usage_clerk"],

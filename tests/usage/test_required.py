@@ -112,6 +112,8 @@ CASES = {
             "UPDATE t SET (a, b) = ROW (1, NULL)",
             "UPDATE t SET (b, a) = (2, NULL)",
             "UPDATE t SET b = CASE WHEN a > 0 THEN 1 ELSE NULL END",
+            "UPDATE t SET a = CASE WHEN a > 0 THEN 1 END, b = NULL",
+            "UPDATE t SET a = CASE WHEN a IS DISTINCT FROM 2 THEN 1 END, b = NULL",
             "UPDATE t SET a = 1 WHERE b IS NULL",
             "WITH t AS (UPDATE s SET a = NULL RETURNING a) SELECT a FROM t",
         ],

@@ -48,18 +48,17 @@ class DjangoMigrations:
             return self._explain_missing(app, subject)
         return self._waiting(step for step in self._steps(app, subject) if step.after is not None)
 
-    def last_change(self, subject: Subject) -> str:
-        """Return which migration changed an object last, of whichever app; "" if none is known."""
+    def last_change(self, subject: Subject, *, is_missing: bool) -> str:
+        """Return which migration of any app made an object missing, or what it is; "" if none."""
         apps = self._loader.migrated_apps if self._loader is not None else ()
         # The table of a model is named after its app, unless the model says otherwise.
         for app in sorted(apps, key=lambda app: (not subject.table.startswith(f"{app}_"), app)):
             steps = self._steps(app, subject)
-            if not steps:
-                continue
-            if steps[-1].after is not None and (waiting := self._waiting(steps)):
-                return waiting
             applied = [step for step in steps if self._is_applied(step.key)]
-            if applied:
+            is_gone = bool(applied) and applied[-1].after is None
+            if is_missing and not is_gone and (waiting := self._waiting(steps)):
+                return waiting
+            if applied and is_missing == is_gone:
                 return f"Django's migration {_describe(applied[-1])} it and is applied."
         return ""
 

@@ -112,7 +112,7 @@ class Plans:
     def find_denied_sequences(self, plan: Any, role: str) -> list[Finding]:
         """Return the sequences that the plan calls and the role may not; EXPLAIN sees none."""
         findings = []
-        for call, printed in dict.fromkeys(_SEQUENCE.findall(json.dumps(plan))):
+        for call, printed in dict.fromkeys(_SEQUENCE.findall(json.dumps(plan, ensure_ascii=False))):
             name = printed.replace("\\", "").replace("''", "'")
             with self._connection.cursor() as cursor:
                 # Not by its name, which needs the right to use its schema.

@@ -24,6 +24,8 @@ from migration_guard.usage.statement import UNTYPED, Column, Parameter, Statemen
 
 _DENIED: Final = "42501"
 _LOCKED: Final = "55P03"
+# No such schema, table, column, function, or other object.
+_MISSING: Final = frozenset({"3F000", "42P01", "42703", "42883", "42704"})
 # Locks, cancelled statements and lost resources say nothing of the statement.
 _TRANSIENT: Final = ("53", "55006", "57", "58", "40", "08", "XX")
 # What a function raises that planning runs: it writes, or it says no. The setting that it reads may
@@ -148,7 +150,8 @@ class PostgreSQLSession(Session):
             return Undecided(f"planning runs a function of it, which fails here: {text}")
         if state.startswith(_TRANSIENT) or not state:
             return Undecided(text)
-        return [Finding("usage-broken", "it to run", f"{text} ({state})", name)]
+        actual = f"{text} ({state})"
+        return [Finding("usage-broken", "it to run", actual, name, state in _MISSING)]
 
     def _explain_denied(self, text: str, *, is_planned: bool) -> Sequence[Finding] | Undecided:
         if self._role:
@@ -192,10 +195,11 @@ class PostgreSQLSession(Session):
             if at >= len(actual) or actual[at].name != column.name:
                 expected = f"column {at + 1} of the result to be {column.name}"
                 other = actual[at].name if at < len(actual) else "no such column"
-                return [Finding("usage-result", expected, other)]
+                is_missing = column.name not in {other.name for other in actual}
+                return [Finding("usage-result", expected, other, (column.name,), is_missing)]
             if not self._types.loads_alike(actual[at].type, column.type):
                 expected = f"the result {column.name} as {column.type}"
-                return [Finding("usage-result", expected, actual[at].type)]
+                return [Finding("usage-result", expected, actual[at].type, (column.name,))]
         return []
 
 

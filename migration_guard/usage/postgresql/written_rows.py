@@ -5,7 +5,6 @@ rows. Source: PostgreSQL manual, "INSERT", "UPDATE", "MERGE".
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from typing import Final, NamedTuple
 
 from migration_guard.sql.cursor import (
@@ -81,9 +80,7 @@ def _inserted(cursor: Cursor, table: str) -> Iterator[Row]:
 
 
 def _updated(cursor: Cursor, table: str) -> Row:
-    outer = list(
-        takewhile(lambda token: keyword(token) not in _AFTER_SET, outside_brackets(cursor.rest))
-    )
+    outer = list(_up_to_end(cursor.rest))
     end = outer[-1].start if outer else -1
     tokens = [token for token in cursor.rest if token.start <= end]
     columns: list[str] = []
@@ -102,6 +99,18 @@ def _updated(cursor: Cursor, table: str) -> Row:
         given = [_value(value) for value in split_at_commas(item.take_group())]
         values += given + [""] * (len(columns) - len(values) - len(given))
     return Row(table, tuple(columns), tuple(values), is_new=False)
+
+
+def _up_to_end(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens of a SET list that stand outside brackets."""
+    cases, before = 0, ""
+    for token in outside_brackets(tokens):
+        word = keyword(token)
+        cases += (word == "CASE") - (word == "END")
+        if word in _AFTER_SET and not cases and before != "DISTINCT":
+            return
+        yield token
+        before = word
 
 
 def _value(tokens: Sequence[Token]) -> str:
