@@ -318,10 +318,11 @@ def _table(name: str, assertions: Sequence[Assertion], style: Any) -> str:
             lines.append(f"  {style.WARNING('[unknown]')} {assertion.id}: {assertion.unknown}")
         if assertion.warning:
             rule = style.WARNING(f"[{assertion.warning_rule}]")
-            lines.append(f"  {rule} {assertion.id}: {assertion.warning}")
+            fact, *hints = assertion.warning.splitlines()
+            lines.append(f"  {rule} {assertion.id}: {fact}")
             source = _source(assertion.warning_rule, assertion.source)
             owner = f"{assertion.owner} relies on it" if assertion.owner else ""
-            lines += [f"{_INDENT}{line}" for line in (source, owner) if line]
+            lines += [f"{_INDENT}{line}" for line in (source, owner, *hints) if line]
     if all(assertion.verdict is Verdict.KEPT for assertion in assertions) and len(lines) == 1:
         lines.append(f"  {count(len(assertions), 'assertion')} kept")
     return "\n".join(lines)

@@ -104,6 +104,9 @@ def test_report_when_a_statement_is_warned_of_names_the_rule(postgres, usage, gu
     assert run.code == 0
     assert "the result title as text, found integer: SELECT title FROM topics" in run.out
     assert "usage-result" in run.out or format_ == "junit"
+    assert "Keep what it uses until no running release sends it" in run.out
+    if format_ == "text":
+        assert "    Keep what it uses" in run.out
 
 
 @pytest.mark.parametrize(
