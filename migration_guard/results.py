@@ -420,10 +420,10 @@ class Checked(NamedTuple):
             return f"{self.database} upgraded from {self.upgrade.ref}, and a fresh one"
         if self.fresh is None:
             return self.database
-        if self.matrix is not None:
-            return f"a fresh {self.database}, and one of {self.matrix.ref}"
-        is_compared = self.drift or self.replay is not None
-        return f"{self.database}, and a fresh one" if is_compared else f"a fresh {self.database}"
+        if self.drift or self.replay is not None:
+            return f"{self.database}, and a fresh one"
+        of_release = f", and one of {self.matrix.ref}" if self.matrix is not None else ""
+        return f"a fresh {self.database}{of_release}"
 
     @property
     def returncode(self) -> int:

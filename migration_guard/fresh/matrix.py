@@ -4,6 +4,7 @@ One more throwaway database is migrated by the release's own code. Where a state
 migrations are applied to it one after the other, to see which of them makes the difference.
 """
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -132,6 +133,7 @@ class _Makers:
             replace(check, statements=with_findings(of_code))
             for check, of_code in zip((request.of_release, request.of_today), answers, strict=True)
         ]
+        self._ref = request.ref
         self.root = request.of_today.root
         self._last: frozenset[tuple[str, str]] = frozenset()
         self._makers: dict[tuple[str, str], _Maker] = {}
@@ -155,12 +157,13 @@ class _Makers:
         maker = self._makers.get((statement.digest, finding.rule))
         if maker is not None:
             return f"{maker.id} makes the difference.", maker.place(statement, finding)
-        command = f"manage.py checkschema --upgrade-from {name}{conf.database_option(self._alias)}"
+        option = f"--upgrade-from {shlex.quote(self._ref)}{conf.database_option(self._alias)}"
+        command = f"manage.py checkschema {option}"
         if self._is_upgraded:
             return f"No migration since {name} makes the difference. Look at {command}.", ""
         return (
-            f"Which migration makes the difference is not known, since today's cannot upgrade a "
-            f"database of {name}. Look at {command}.",
+            "Which migration makes the difference is not known, since today's migrations cannot "
+            f"upgrade a database of {name}. Look at {command}.",
             "",
         )
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fresh.support import templates
+from tests.fresh.upgrading import BOOKS
+from tests.linter.checkout import Checkout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,3 +55,18 @@ def dropped_templates(postgres: Database) -> Iterator[None]:
     yield
     for name in templates(postgres):
         postgres.execute(f'DROP DATABASE "{name}"')
+
+
+@pytest.fixture
+def repository(
+    sqlite: Database,
+    tmp_path: Path,
+    migrations: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Checkout:
+    """Give a repository with a migration, in which the commands of this process run."""
+    checkout = Checkout(tmp_path, migrations({"0001_books.sql": BOOKS}))
+    (tmp_path / ".gitignore").write_text("tmp/\n*.sqlite3\n*.jsonl\n")
+    checkout.commit({})
+    monkeypatch.chdir(tmp_path)
+    return checkout

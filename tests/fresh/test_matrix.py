@@ -22,7 +22,6 @@ from migration_guard.results import (
 from migration_guard.usage.statement import Statement, dump
 from tests.fresh.rolling import ADD, BOTH, CHANGE, NEW, OLD, RollingShop
 from tests.fresh.upgrading import AUTHORS, BOOKS
-from tests.linter.checkout import Checkout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +211,7 @@ def test_matrix_when_today_cannot_upgrade_the_release_says_so_beside_the_stateme
     run = small.matrix("--database", "other", ref="v5")
 
     assert run.code == 1, run.out
-    assert "today's cannot upgrade a database of v5" in run.out
+    assert "today's migrations cannot upgrade a database of v5" in run.out
     assert "Look at manage.py checkschema --upgrade-from v5 --database other." in run.out
     assert "shop/view_0.py:ask (code of v5, schema of this branch)\n" in run.out
     assert "    at shop/view_0.py:ask\n" in run.out
@@ -299,16 +298,6 @@ def test_reports_when_a_cell_does_not_fail_show_it_otherwise_than_the_one_that_d
 
 
 # The reference, the files, the options
-
-
-@pytest.fixture
-def repository(sqlite, tmp_path, migrations, monkeypatch):
-    """Give a repository with a migration, in which the commands of this process run."""
-    checkout = Checkout(tmp_path, migrations({"0001_books.sql": BOOKS}))
-    (tmp_path / ".gitignore").write_text("tmp/\n*.sqlite3\n*.jsonl\n")
-    checkout.commit({})
-    monkeypatch.chdir(tmp_path)
-    return checkout
 
 
 @pytest.fixture

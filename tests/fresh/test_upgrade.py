@@ -562,16 +562,6 @@ def test_upgrade_when_the_files_are_in_a_submodule_has_them_if_they_are_here(
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
 
 
-@pytest.fixture
-def repository(sqlite, tmp_path, migrations, monkeypatch):
-    """Give a repository with a migration, in which the commands of this process run."""
-    checkout = Checkout(tmp_path, migrations({"0001_books.sql": BOOKS}))
-    (tmp_path / ".gitignore").write_text("tmp/\n*.sqlite3\n")
-    checkout.commit({})
-    monkeypatch.chdir(tmp_path)
-    return checkout
-
-
 def test_upgrade_when_a_file_is_a_pointer_of_lfs_says_so(repository, guard):
     repository.commit({"0002_big.sql": POINTER})
 
