@@ -337,7 +337,10 @@ class Cell(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A rolling deploy from the release ``ref``, in the order ``deploy``: both cells."""
+    """A rolling deploy from the release ``ref``, in the order ``deploy``: both cells.
+
+    A release that was asked for by its commit is called by ten digits of it.
+    """
 
     ref: str
     commit: str

@@ -91,7 +91,7 @@ class RollingDeploy:
                 makers.find(BuildOptions(self._alias, environment, observe=observe))
         deploy = conf.deploy_order()
         cells = _cells(answers, makers, name, deploy)
-        return Matrix(self._release.ref, self._release.commit, deploy, cells)
+        return Matrix(name, self._release.commit, deploy, cells)
 
     def _ask(self) -> Answers:
         with schema_check.open_for_reading(self._alias) as connection:

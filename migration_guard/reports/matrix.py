@@ -24,7 +24,8 @@ def counts(matrix: Matrix) -> str:
     width = max(map(len, names), default=0)
     cells = zip(names, matrix.cells, strict=True)
     lines = [_count(name.ljust(width), cell) for name, cell in cells]
-    head = f"Rolling deploy from {matrix.ref} ({matrix.commit[:10]}), {matrix.deploy}:"
+    commit = "" if matrix.commit.startswith(matrix.ref) else f" ({matrix.commit[:10]})"
+    head = f"Rolling deploy from {matrix.ref}{commit}, {matrix.deploy}:"
     return "\n".join([head, *lines])
 
 
