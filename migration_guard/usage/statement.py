@@ -123,11 +123,14 @@ def _to_json(statement: Statement) -> dict[str, Any]:
 
 def _from_json(document: dict[str, Any]) -> Statement:
     """Return a statement. Raises an error for a document that is none."""
-    VENDORS[document["vendor"]]
+    sql = str(document.get("sql", ""))
+    if document["vendor"] not in VENDORS or "\0" in sql:
+        raise ValueError
+    sql.encode()  # no half of a character
     return Statement(
         digest=str(document["digest"]),
         vendor=str(document["vendor"]),
-        sql=str(document.get("sql", "")),
+        sql=sql,
         callers=tuple(map(str, document.get("callers", ()))),
         parameters=tuple(Parameter(*map(str, pair)) for pair in document.get("parameters", ())),
         columns=tuple(Column(*map(str, pair)) for pair in document.get("columns", ())),

@@ -1,5 +1,7 @@
 """What is said of statements that a schema breaks: the rule, the caller, the migration at fault."""
 
+import json
+
 import pytest
 
 TOPICS = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer);"
@@ -197,6 +199,11 @@ def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
     assert "1 kept" in run.out
 
 
+def _line(**changes):
+    statement = {"digest": "a", "vendor": "sqlite", "sql": "SELECT 1", **changes}
+    return f'{{"migration_guard_usage": 1}}\n{json.dumps(statement)}\n'
+
+
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
@@ -206,11 +213,15 @@ def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
         ('{"migration_guard_usage": 2}\n{}', "has the format 2 of usage files, and this release"),
         ('{"migration_guard_usage": 1}\n', "has no statement that SQLite"),
         ('{"migration_guard_usage": 1}\n' + "[" * 100_000, "usage.jsonl:2 is no line"),
-        ('{"migration_guard_usage": 1}\n{"digest": "a", "vendor": "db2"}', "usage.jsonl:2 is no"),
         (
             '{"migration_guard_usage": 1}\n{"digest": "a", "vendor": "postgresql"}',
             "recorded on PostgreSQL (1)",
         ),
+        (_line(vendor="db2"), "usage.jsonl:2 is no line of a usage file: the file is damaged"),
+        (_line(sql="SELECT '\ud800'"), "usage.jsonl:2 is no line"),
+        (_line(sql="SELECT \0 1"), "usage.jsonl:2 is no line"),
+        (_line(parameters=5), "usage.jsonl:2 is no line"),
+        (_line(parameters=[[1, 2, 3]]), "usage.jsonl:2 is no line"),
         (b"\x93", "is not UTF-8"),
         ('{"migration_guard_usage": 1}\n{"digest": 1', "usage.jsonl:2 is no line"),
         ("[]\n", "usage.jsonl:1 is no line"),

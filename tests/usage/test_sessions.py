@@ -50,15 +50,12 @@ def test_check_when_a_text_has_two_statements_runs_none(database, file, guard, s
     assert "1 kept, 1 violated" in run.out
 
 
-def test_check_when_functions_are_volatile_runs_none(postgres, usage, guard, tmp_path):
-    trace = tmp_path / "trace"
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:3]:
-        folder.chmod(0o755)
+def test_check_when_functions_are_volatile_runs_none(postgres, usage, guard):
     # A file that the server writes is beyond any transaction.
+    path = postgres.execute("SHOW data_directory")[0][0] + f"/{postgres.settings['NAME']}"
     postgres.execute(
         "CREATE FUNCTION leave() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN EXECUTE "
-        f"'COPY (SELECT 1) TO ''{trace}'''; RETURN 1; END $$"
+        f"$x$COPY (SELECT clock_timestamp()) TO '{path}'$x$; RETURN 1; END $$"
     )
     postgres.execute(f"{TABLE}; ALTER TABLE topics ADD mark integer DEFAULT leave()")
     postgres.execute("CREATE VIEW marked AS SELECT id, leave() AS mark FROM topics")
@@ -71,16 +68,14 @@ def test_check_when_functions_are_volatile_runs_none(postgres, usage, guard, tmp
         "UPDATE topics SET score = leave() WHERE id = leave()",
         "WITH a AS MATERIALIZED (SELECT leave() AS x) SELECT x FROM a",
     ]
-    postgres.execute("GRANT pg_write_server_files TO CURRENT_USER")
-    path = usage(*((call, None) for call in calls))
-    assert trace.exists()
-    trace.unlink()
+    recorded = usage(*((call, None) for call in calls))
+    written = postgres.execute(f"SELECT pg_read_file('{path}')")
 
-    run = check(guard, path)
+    run = check(guard, recorded)
 
     assert run.code == 0, run.out + run.err
     assert f"{len(calls)} kept" in run.out
-    assert not trace.exists()
+    assert postgres.execute(f"SELECT pg_read_file('{path}')") == written
 
 
 LOCKED = [f"SELECT title FROM topics WHERE id = {number}" for number in range(6)]
@@ -157,6 +152,25 @@ def test_check_when_planning_runs_a_function_that_fails_cannot_tell(
     assert run.code == 2, run.out
     assert "[unknown]" in run.out
     assert reason in run.out
+
+
+def test_check_when_a_policy_reads_a_setting_of_the_session_cannot_tell(postgres, usage, guard):
+    postgres.execute(f"{TABLE}; CREATE POLICY p ON topics USING (title = current_setting('app.x'))")
+    postgres.execute("DROP ROLE IF EXISTS usage_tenant; CREATE ROLE usage_tenant")
+    postgres.execute("GRANT SELECT ON topics TO usage_tenant")
+    path = usage(("SELECT id FROM topics", None))
+    postgres.execute("ALTER TABLE topics ENABLE ROW LEVEL SECURITY")
+    try:
+        without = check(guard, path, "--as", "usage_tenant")
+        name = postgres.settings["NAME"]
+        postgres.execute(f"ALTER DATABASE {name} SET app.x = 'a'")
+        run = check(guard, path, "--as", "usage_tenant")
+    finally:
+        postgres.execute("DROP OWNED BY usage_tenant; DROP ROLE usage_tenant")
+
+    assert (without.code, "[unknown]" in without.out) == (2, True), without.out
+    assert 'unrecognized configuration parameter "app.x"' in without.out
+    assert run.code == 0, run.out + run.err
 
 
 def test_check_when_a_parameter_is_of_a_domain_without_null_is_kept(postgres, usage, guard):

@@ -55,9 +55,7 @@ def prepare(driver: psycopg.Connection[Any], sql: str, types: Sequence[str]) -> 
     pipeline.add(_DEALLOCATE)  # no rollback forgets a prepared statement
     try:
         pipeline.run()
-    except (psycopg.Error, UnicodeEncodeError) as error:
-        if not isinstance(error, psycopg.Error):
-            error = psycopg.DataError(str(error))
+    except psycopg.Error as error:
         if not driver.closed:
             _undo(driver, is_prepared=prepared.is_done)
         told = pipeline.rows(parameters) if parameters.is_done else []

@@ -117,6 +117,9 @@ class PostgreSQLSession(Session):
             # NULL is none of a domain's values.
             types = [self._types.base(number) for number in answer.parameters]
             answer = prepare(driver, sql, types)._replace(parameters=answer.parameters)
+        if driver.closed:
+            text = _first_line(answer.error or psycopg.Error())
+            raise CannotTell(f"The server was lost: {text}", "Run it again.") from answer.error
         return answer
 
     def _become(self, cursor: Any, role: str) -> None:
@@ -137,17 +140,15 @@ class PostgreSQLSession(Session):
     def _explain(self, statement: Statement, answer: Preparation) -> Sequence[Finding] | Undecided:
         error = answer.error or psycopg.Error()
         state, text = _state(error), _first_line(error)
-        if self._connection.connection.closed:
-            raise CannotTell(f"The server was lost: {text}", "Run the check again.") from error
         name = _name_at(statement, error)
+        if answer.is_prepared and _is_of_function(error):
+            return Undecided(f"planning runs a function of it, which fails here: {text}")
         if state == _DENIED or (state.startswith("42") and self._runs_as_the_user(statement)):
             return self._explain_denied(text, is_planned=answer.is_prepared)
         if state == _LOCKED:
             self._wait_less()
             locked = f"another session holds a lock on {name[-1]}" if name else "a lock is held"
             return Undecided(f"{locked}: {text}")
-        if answer.is_prepared and _is_of_function(error):
-            return Undecided(f"planning runs a function of it, which fails here: {text}")
         if state.startswith(_TRANSIENT) or not state:
             return Undecided(text)
         actual = f"{text} ({state})"
