@@ -111,5 +111,6 @@ class UsageRecording:
     def _stop(self, blocker: Any) -> None:
         with blocker.unblock():
             for recorder in self._recorders:
-                self._statements += recorder.statements()
+                statements = recorder.statements()
+                self._statements += [statement.sent_to(recorder.alias) for statement in statements]
         self._recorders.clear()

@@ -89,11 +89,11 @@ def _read(paths: Sequence[Path], options: dict[str, Any]) -> "UsageCheck":
     from migration_guard.running.connecting import supported_connection
     from migration_guard.usage.check import UsageCheck
     from migration_guard.usage.merging import merge
-    from migration_guard.usage.scope import refuse_nothing
+    from migration_guard.usage.scope import refuse_nothing, without_others
     from migration_guard.usage.statement import read
 
     vendor = supported_connection(options["database"], read_only=True).vendor
-    first, *others = map(read, paths)
+    first, *others = (without_others(read(path), options["database"]) for path in paths)
     # A recorder has merged what one file holds.
     statements = merge([*first, *chain(*others)]) if others else first
     refuse_nothing(statements, vendor, ", ".join(map(str, paths)))

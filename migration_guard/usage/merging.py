@@ -42,7 +42,8 @@ def _without_values(statements: Iterable[Statement]) -> list[Statement]:
         skeleton = normal_form(statement.sql, dialect(statement.vendor)).skeleton
         skeletons[statement] = skeleton
         for caller in statement.callers if statement.sql else ():
-            by_skeleton[statement.vendor, skeleton, caller].append(statement)
+            key = (statement.vendor, statement.database, skeleton, caller)
+            by_skeleton[key].append(statement)
     formatted = {
         statement for group in by_skeleton.values() if len(group) > 1 for statement in group
     }
@@ -54,7 +55,8 @@ def _without_values(statements: Iterable[Statement]) -> list[Statement]:
 
 def _without_text(statement: Statement, skeleton: str) -> Statement:
     id_ = digest(statement.vendor, skeleton)
-    return Statement(id_, statement.vendor, "", statement.callers, unchecked=FORMATTED)
+    formatted = Statement(id_, statement.vendor, "", statement.callers, unchecked=FORMATTED)
+    return formatted.sent_to(statement.database)
 
 
 def _preference(statement: Statement) -> tuple[bool, int, str]:

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.results import UsageScope
 from migration_guard.usage.servers import server
 from migration_guard.usage.statement import Statement
 from migration_guard.vendors import VENDORS
+
+_SEVERAL: Final = 2
 
 
 def scope_of(statements: Sequence[Statement], vendor: str) -> UsageScope:
@@ -16,6 +20,22 @@ def scope_of(statements: Sequence[Statement], vendor: str) -> UsageScope:
     untold = f"{VENDORS[vendor].title} does not tell {server(vendor).untold}"
     asked = len(statements) - reasons.total()
     return UsageScope(len(statements), asked, tuple(reasons.most_common()), untold)
+
+
+def without_others(statements: Sequence[Statement], database: str) -> list[Statement]:
+    """Return the statements, those that are sent to other aliases as such that nothing checks.
+
+    What was sent to one alias alone may be asked of any: the alias of a check need not be that of
+    the tests.
+    """
+    if len({statement.database for statement in statements}) < _SEVERAL:
+        return list(statements)
+    return [
+        statement
+        if statement.database in {"", database}
+        else replace(statement, unchecked=f'sent to the database "{statement.database}"')
+        for statement in statements
+    ]
 
 
 def refuse_nothing(statements: Sequence[Statement], vendor: str, files: str) -> None:

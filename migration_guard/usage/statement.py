@@ -7,7 +7,7 @@ text where its values would be in it.
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -42,6 +42,7 @@ class Statement:
     """One distinct statement. ``callers`` are functions, as ``shop/views.py:TopicList.get``.
 
     ``sql`` has the server's own placeholders. ``unchecked`` says why nothing can check it.
+    ``database`` is the alias that it is sent to, "" where that is not known.
     """
 
     digest: str
@@ -51,6 +52,12 @@ class Statement:
     parameters: tuple[Parameter, ...] = ()
     columns: tuple[Column, ...] = ()
     unchecked: str = ""
+    database: str = ""
+
+    def sent_to(self, database: str) -> "Statement":
+        """Return the statement as one that is sent to an alias, and is another for each."""
+        id_ = digest(self.vendor, f"{database}\0{self.digest}")
+        return replace(self, digest=id_, database=database)
 
     @property
     def order(self) -> tuple[str, str]:
@@ -135,4 +142,5 @@ def _from_json(document: dict[str, Any]) -> Statement:
         parameters=tuple(Parameter(*map(str, pair)) for pair in document.get("parameters", ())),
         columns=tuple(Column(*map(str, pair)) for pair in document.get("columns", ())),
         unchecked=str(document.get("unchecked", "")),
+        database=str(document.get("database", "")),
     )

@@ -41,7 +41,7 @@ class _Recording:
     def finish(self, alias: str) -> None:
         """Take what was recorded, while the test database is there."""
         if recorder := self._recorders.pop(alias, None):
-            self.statements += recorder.statements()
+            self.statements += [statement.sent_to(alias) for statement in recorder.statements()]
 
     def work(self) -> None:
         """Leave the statements of this process in the folder when it ends."""

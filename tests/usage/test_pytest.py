@@ -136,3 +136,40 @@ def test_pytest_when_folder_is_missing_says_so(tmp_path, sqlite):
 
     assert run.code == 4
     assert "there is no folder" in run.out
+
+
+def test_usage_when_code_sends_to_two_databases_asks_each_for_its_own(sqlite, tmp_path):
+    """Both have the vendor, and each lacks the table of the other."""
+    project = Project(tmp_path, sqlite)
+    settings = (tmp_path / "site_settings.py").read_text()
+    project.write(
+        {
+            "site_settings.py": f"{settings}{TWO_DATABASES}",
+            "one/1_a.sql": "CREATE TABLE a (id integer);",
+            "two/1_b.sql": "CREATE TABLE b (id integer);",
+            "shop/ask.py": ASK,
+            "tests/test_ask.py": "import pytest\nfrom shop.ask import ask\n\n"
+            "@pytest.mark.django_db(databases='__all__')\ndef test_ask():\n    ask()\n",
+        }
+    )
+    assert project.pytest("--record-usage", "usage.jsonl").code == 0
+
+    for alias in ("default", "other"):
+        options = ("--no-models", "--fresh", "--usage", "usage.jsonl", "--database", alias)
+        run = project.manage("checkschema", *options)
+        assert run.code == 0, run.out
+        assert "1 kept" in run.out
+
+
+TWO_DATABASES = """
+DATABASES["other"] = {**DATABASES["default"], "NAME": str(BASE_DIR / "other.sqlite3")}
+MIGRATION_GUARD["DIRS"] = {"default": [BASE_DIR / "one"], "other": [BASE_DIR / "two"]}
+"""
+ASK = """\
+    from django.db import connections
+
+    def ask():
+        for alias, table in (("default", "a"), ("other", "b")):
+            with connections[alias].cursor() as cursor:
+                cursor.execute(f"SELECT id FROM {table}")
+    """
