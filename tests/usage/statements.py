@@ -229,7 +229,8 @@ def generate(vendor, number):
     while len(found) < number:
         sql, values = choice.choice(makers)(choice)
         found[sql] = values
-    return list(found.items())
+    statements = list(found.items())
+    return choice.sample(statements, number) if number < len(statements) else statements
 
 
 COMMON = [
