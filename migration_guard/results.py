@@ -314,7 +314,8 @@ class Cell(NamedTuple):
     """What a schema does to the statements of code that is not its own.
 
     ``code`` and ``schema`` name the sides, ``moment`` when a deploy has both together. Only a cell
-    that ``is_lived`` through by the order of deploys fails the check.
+    that ``is_lived`` through by the order of deploys fails the check. ``left_out`` is the number of
+    recorded statements that nothing can check.
     """
 
     code: str
@@ -322,6 +323,7 @@ class Cell(NamedTuple):
     moment: str
     is_lived: bool
     assertions: tuple[Assertion, ...]
+    left_out: int = 0
 
     @property
     def violations(self) -> tuple[Violation, ...]:

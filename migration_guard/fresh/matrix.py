@@ -90,7 +90,7 @@ class RollingDeploy:
             if makers.are_needed:
                 makers.find(BuildOptions(self._alias, environment, observe=observe))
         deploy = conf.deploy_order()
-        cells = _cells(answers, makers, name, deploy)
+        cells = _cells(answers, self._request, makers, name, deploy)
         return Matrix(name, self._release.commit, deploy, cells)
 
     def _ask(self) -> Answers:
@@ -134,7 +134,6 @@ class _Makers:
             for check, of_code in zip((request.of_release, request.of_today), answers, strict=True)
         ]
         self._ref = request.ref
-        self.root = request.of_today.root
         self._last: frozenset[tuple[str, str]] = frozenset()
         self._makers: dict[tuple[str, str], _Maker] = {}
         self._is_upgraded = True
@@ -182,12 +181,14 @@ class _Makers:
             )
 
 
-def _cells(answers: Answers, makers: _Makers, name: str, deploy: str) -> tuple[Cell, Cell]:
+def _cells(
+    answers: Answers, request: MatrixCheck, makers: _Makers, name: str, deploy: str
+) -> tuple[Cell, Cell]:
     """Return both cells: first the release's code, which runs on while the schema changes."""
     is_schema_first = deploy == conf.SCHEMA_FIRST
 
     def place_here(caller: str) -> str:
-        return place(caller, makers.root)
+        return place(caller, request.of_today.root)
 
     def explain_old(statement: Statement, finding: Finding) -> tuple[str, str]:
         cause, source = makers.explain(statement, finding, name)
@@ -206,6 +207,7 @@ def _cells(answers: Answers, makers: _Makers, name: str, deploy: str) -> tuple[C
             moment="while pods roll" if is_schema_first else "if the schema goes first",
             is_lived=is_schema_first,
             assertions=tuple(assertions_of(answers.of_release, old)),
+            left_out=len(request.of_release.statements) - len(answers.of_release),
         ),
         Cell(
             code=_HERE,
@@ -213,6 +215,7 @@ def _cells(answers: Answers, makers: _Makers, name: str, deploy: str) -> tuple[C
             moment="if the code goes first" if is_schema_first else "until the schema follows",
             is_lived=not is_schema_first,
             assertions=tuple(assertions_of(answers.of_today, new)),
+            left_out=len(request.of_today.statements) - len(answers.of_today),
         ),
     )
 

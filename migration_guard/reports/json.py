@@ -250,6 +250,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "kept": counts[Verdict.KEPT],
         "broken": counts[Verdict.VIOLATED],
         "unknown": counts[Verdict.UNKNOWN],
+        "not_checked": cell.left_out,
         "violations": [asdict(violation) for violation in cell.violations],
     }
 

@@ -41,4 +41,5 @@ def _count(name: str, cell: Cell) -> str:
         numbers[verdict] for verdict in (Verdict.KEPT, Verdict.VIOLATED, Verdict.UNKNOWN)
     )
     more = f"{unknown:>5} unknown" if unknown else ""
+    more += f"{cell.left_out:>5} not checked" if cell.left_out else ""
     return f"{name}{kept:>8} kept{broken:>5} broken{more}   <- {cell.moment}"

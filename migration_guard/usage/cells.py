@@ -12,27 +12,23 @@ def subtract_own(answers: Iterable[Answer], own: Iterable[Answer], own_schema: s
 
     A statement that is broken on both is undecided: nothing shows what the other schema adds.
     """
-    known = {answer.statement: _by_rule(answer) for answer in own}
-    return [_subtract(answer, known.get(answer.statement, {}), own_schema) for answer in answers]
+    known = {answer.statement: findings_of(answer) for answer in own}
+    return [_subtract(answer, known.get(answer.statement, ()), own_schema) for answer in answers]
 
 
-def _subtract(answer: Answer, own: dict[str, Finding], own_schema: str) -> Answer:
-    if isinstance(answer.result, Undecided):
-        return answer
-    shared = [own[finding.rule] for finding in answer.result if finding.rule in own]
-    broken = next((finding for finding in shared if finding.rule not in WARNINGS), None)
+def _subtract(answer: Answer, own: Sequence[Finding], own_schema: str) -> Answer:
+    findings = findings_of(answer)
+    rules = {finding.rule for finding in findings} - WARNINGS
+    broken = next((finding for finding in own if finding.rule in rules), None)
     if broken is not None:
         why = (
             f"it fails on the schema of {own_schema} as well ({broken.actual}), so that nothing "
             "tells what this deploy does to it: was the file recorded there?"
         )
         return answer._replace(result=Undecided(why))
-    others = [finding for finding in answer.result if finding.rule not in own]
-    return answer._replace(result=others)
-
-
-def _by_rule(answer: Answer) -> dict[str, Finding]:
-    return {finding.rule: finding for finding in findings_of(answer)}
+    if not findings:
+        return answer
+    return answer._replace(result=[finding for finding in findings if finding not in own])
 
 
 def findings_of(answer: Answer) -> Sequence[Finding]:

@@ -19,6 +19,9 @@ from migration_guard.results import (
     Matrix,
     Verdict,
 )
+from migration_guard.usage.cells import subtract_own
+from migration_guard.usage.check import Answer
+from migration_guard.usage.servers import Finding, Undecided
 from migration_guard.usage.statement import Statement, dump
 from tests.fresh.rolling import ADD, BOTH, CHANGE, NEW, OLD, RollingShop
 from tests.fresh.upgrading import AUTHORS, BOOKS
@@ -253,7 +256,7 @@ CHECKED = Checked(
         "0123456789abcdef",
         "schema-first",
         (
-            Cell("v1", "this branch", "while pods roll", True, (OF_OLD, KEPT)),
+            Cell("v1", "this branch", "while pods roll", True, (OF_OLD, KEPT), 3),
             Cell("this branch", "v1", "if the code goes first", False, (OF_NEW,)),
         ),
     ),
@@ -271,7 +274,7 @@ RULES_OUT = 'MIGRATION_GUARD["DEPLOY"] = "schema-first" rules that out'
                 'skipped="1"',
                 '<skipped type="usage-denied"',
                 'file="sql_migrations/2.sql" line="3"',
-                "1 kept    1 broken   &lt;- while pods roll",
+                "1 kept    1 broken    3 not checked   &lt;- while pods roll",
             ],
         ),
         (
@@ -295,6 +298,30 @@ def test_reports_when_a_cell_does_not_fail_show_it_otherwise_than_the_one_that_d
 
     for part in parts:
         assert part in report
+
+
+STATEMENT = Statement("0" * 16, "postgresql", "SELECT 1", ())
+BROKEN = Finding("usage-broken", "it to run", "no table")
+DENIED = Finding("usage-denied", "the right", "denied")
+TEXT = Finding("usage-result", "the result a as integer", "text")
+DATE = Finding("usage-result", "the result a as integer", "date")
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "result"),
+    [
+        ([BROKEN], [], [BROKEN]),
+        ([], [BROKEN], []),
+        ([BROKEN, DENIED], [TEXT], [BROKEN, DENIED]),
+        ([BROKEN], [BROKEN], None),
+        ([TEXT], [TEXT], []),
+        ([DATE], [TEXT], [DATE]),
+    ],
+)
+def test_answer_when_its_own_schema_does_the_same_is_no_difference(other, own, result):
+    (answer,) = subtract_own([Answer(STATEMENT, other)], [Answer(STATEMENT, own)], "v1")
+
+    assert (None if isinstance(answer.result, Undecided) else answer.result) == result
 
 
 # The reference, the files, the options
