@@ -53,7 +53,7 @@ def _squash(options: dict[str, Any], tell: Callable[[str], None]) -> tuple[NewMi
     numbers = int(low), int(high)
     squashed = squash(options["database"], numbers, options["name"] or "squash", tell)
     created = NewMigration(squashed.id, squashed.number, squashed.path)
-    return created, text.squash_notes(squashed.times, squashed.replaced)
+    return created, text.squash_notes(squashed.times, squashed.replaced, squashed.shared)
 
 
 def _write_baseline(

@@ -17,7 +17,7 @@ SLUG: Final = "former-id"
 def without_replaced(
     files: Sequence[MigrationFile],
 ) -> tuple[list[MigrationFile], list[Problem]]:
-    """Return the files that no other one replaces, and a problem for each circle.
+    """Return the files that no other one replaces, with problems of those that are.
 
     A squash of a squash then says by which rows each of the first migrations may be recorded.
     """
@@ -34,7 +34,13 @@ def without_replaced(
     circles = [file for file in files if file.id in _ancestry(file, replacers)]
     if circles:
         return list(files), [_circle_problem(file, replacers[file.id]) for file in circles]
-    return [_widened(file, by_id) for file in files if file.id not in replacers], []
+    kept = [_widened(file, by_id) for file in files if file.id not in replacers]
+    return kept, [
+        _environments_problem(file, replacer)
+        for file in files
+        if (replacer := replacers.get(file.id)) is not None
+        and file.directives.environments != replacer.directives.environments
+    ]
 
 
 def alternatives(
@@ -91,6 +97,16 @@ def _circle_problem(file: MigrationFile, replacer: MigrationFile) -> Problem:
         f"{file.id} and {replacer.id} replace each other, so neither would ever run",
         "Take out the line -- guard: replaces that is wrong.",
         path=file.path,
+    )
+
+
+def _environments_problem(file: MigrationFile, replacer: MigrationFile) -> Problem:
+    return Problem(
+        SLUG,
+        f"{replacer.id} replaces {file.id}, and the two run in different environments: where one "
+        "alone runs, a database would lack what the other makes, or get too much",
+        "Give both the same line -- guard: environments, or leave the file out of the squash.",
+        path=replacer.path,
     )
 
 

@@ -334,7 +334,7 @@ def _source(rule: str, source: str) -> str:
     return f"{word} {source}" if source else ""
 
 
-def squash_notes(times: Sequence[str], replaced: Sequence[Path]) -> str:
+def squash_notes(times: Sequence[str], replaced: Sequence[Path], shared: Sequence[Path]) -> str:
     """Return what to know and to do after a squash was written."""
     lines = []
     if times:
@@ -342,12 +342,23 @@ def squash_notes(times: Sequence[str], replaced: Sequence[Path]) -> str:
             f"These columns hold the time of a build, and new databases get that of this one: "
             f"{list_ids(times)}."
         )
-    names = " ".join(place(path) for path in replaced)
-    lines.append(
-        "No command reads the replaced files any more. Delete them in the same commit, and deploy "
-        f"the squash only where the release before it was deployed: git rm {names}"
-    )
+    if shared:
+        lines.append(
+            f"Databases of other vendors still read these files; keep them: {_list_paths(shared)}"
+        )
+    if replaced:
+        lines.append(
+            "No command reads the replaced files any more. Delete them in the same commit, and "
+            "deploy the squash only where the release before it was deployed: git rm "
+            f"{_list_paths(replaced)}"
+        )
+    else:
+        lines.append("Deploy the squash only where the release before it was deployed.")
     return "\n".join(lines)
+
+
+def _list_paths(paths: Sequence[Path]) -> str:
+    return " ".join(place(path) for path in paths)
 
 
 def baseline_notes(filled: Sequence[str], key: str = "") -> str:

@@ -42,12 +42,16 @@ _LISTED: Final = 5  # problems in one message
 
 @dataclass(frozen=True)
 class Squashed:
-    """The file that was written, the files it replaces, and columns of times that it fixes."""
+    """The file that was written, and columns of times that it fixes.
+
+    ``replaced`` are the files that nothing reads any more, ``shared`` those of other vendors, too.
+    """
 
     id: str
     number: int
     path: Path
     replaced: tuple[Path, ...]
+    shared: tuple[Path, ...]
     times: tuple[str, ...]
 
 
@@ -86,8 +90,9 @@ def squash(
         tell(f"Building {migration_id} alone, and comparing.")
         _prove(first, build_alone(alias, host, path.name, text), varying.others)
     write(path, migration_id, text, folders, {file.id for file in chosen})
-    replaced = tuple(file.path for file in chosen)
-    return Squashed(migration_id, chosen[-1].number, path, replaced, varying.times)
+    shared = tuple(file.path for file in chosen if suffix and not file.name.vendor)
+    replaced = tuple(file.path for file in chosen if file.path not in shared)
+    return Squashed(migration_id, chosen[-1].number, path, replaced, shared, varying.times)
 
 
 def _read(alias: str, vendor: str) -> tuple[MigrationFile, ...]:

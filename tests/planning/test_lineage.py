@@ -191,6 +191,23 @@ def test_former_id_when_two_files_have_it_is_refused(tmp_path, files):
     assert {problem.rule for problem in problems} == {"former-id"}
 
 
+DEV = "-- guard: environments = dev\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "squash", "expected"),
+    [("", DEV, 1), (DEV, "", 1), (DEV, DEV.replace("dev", "dev, test"), 1), (DEV, DEV, 0)],
+)
+def test_squash_when_it_runs_elsewhere_than_its_files_is_refused(tmp_path, first, squash, expected):
+    """Else production would run neither, or look for a file that it never had."""
+    (tmp_path / "1_a.sql").write_text(f"{first}{A}")
+    (tmp_path / "2_s.sql").write_text(f"{squash}-- guard: replaces = 1_a\n{A}")
+
+    problems = planning_files.read([tmp_path], VENDOR, ("dev", "test")).problems
+
+    assert [problem.rule for problem in problems] == ["former-id"] * expected
+
+
 def test_replaced_files_when_still_there_are_not_read(tmp_path):
     found = read(tmp_path, file("1_a"), file("2_b"), file("2_s", replaces=["1_a", "2_b"]))
 

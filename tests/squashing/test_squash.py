@@ -179,6 +179,11 @@ def test_squash_when_a_file_is_of_one_vendor_is_so_too(migrations, guard, sqlite
     result = guard("makesqlmigration", "--squash", "0001-0002")
 
     assert (result.code, result.out) == (0, f"{folder / '0002_squash.sqlite.sql'}\n"), result.err
+    assert f"keep them: {folder / '0001_a.sql'}\n" in result.err
+    assert result.err.rstrip().endswith(f"git rm {folder / '0002_b.sqlite.sql'}")
+    check = guard("checksqlmigrations", "--format", "json")
+    replaced = {p["path"] for p in check.json["problems"] if p["rule"] == "replaced"}
+    assert replaced == {str(folder / "0002_b.sqlite.sql")}
 
 
 @pytest.mark.parametrize(

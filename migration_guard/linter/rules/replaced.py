@@ -12,13 +12,15 @@ NEEDS = NOTHING
 
 
 def check(source: Source) -> Iterator[Problem]:
-    """Yield a problem for each file that a squash replaces."""
+    """Yield a problem for each file that a squash replaces, on whatever database."""
+    vendors = {file.id: file.name.vendor for file in source.files}
     for name in source.names:
-        if name.id in source.replaced:
+        squash = source.replaced.get(name.id)
+        # A squash for one vendor leaves the files that the others read.
+        if squash is not None and vendors[squash] in (None, name.vendor):
             yield Problem(
                 SLUG,
-                f"{name.id} is replaced by {source.replaced[name.id]}, and nothing reads it any "
-                "more",
+                f"{name.id} is replaced by {squash}, and nothing reads it any more",
                 f"Delete it (git rm {name.path.name}).",
                 SEVERITY,
                 name.path,
