@@ -1,6 +1,6 @@
-"""Writes a SQLite database with Python's ``iterdump``, from a copy in memory.
+"""Writes a SQLite database as statements, from a copy in memory.
 
-Source: sqlite.org, "The sqlite_sequence table", "PRAGMA user_version".
+Source: sqlite.org, "The sqlite_sequence table", "PRAGMA user_version", "quote(X)".
 """
 
 import sqlite3
@@ -16,8 +16,19 @@ _RELATIONS: Final = (
     "SELECT name, type, sql FROM sqlite_master "
     "WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
 )
-_SEQUENCE: Final = 'INSERT INTO "sqlite_sequence" VALUES('
-_LEFT_OUT: Final = ("BEGIN TRANSACTION;", "COMMIT;", 'DELETE FROM "sqlite_sequence";')
+_DEFINITIONS: Final = (
+    "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND (type = 'table') = ? "
+    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+)
+# ``quote()``, and so Python's ``iterdump``, ends a text at its first NUL, and writes Inf. A file is
+# read with LF line ends, so that a carriage return in it is none in the database.
+_LITERAL: Final = """
+    CASE WHEN typeof({0}) = 'text' AND (instr({0}, char(0)) OR instr({0}, char(13)))
+        THEN 'CAST(X''' || hex({0}) || ''' AS TEXT)'
+    WHEN typeof({0}) = 'real' AND abs({0}) = 9e999 THEN iif({0} > 0, '9e999', '-9e999')
+    ELSE quote({0}) END
+"""
+_SEQUENCES: Final = "sqlite_sequence"
 _HEADER_FIELDS: Final = ("user_version", "application_id")
 
 
@@ -36,41 +47,27 @@ class SQLiteWriter(Writer):
         """Return tables, then rows, then counters, then indexes, triggers and views."""
         with _copy(self._source, without) as copy:
             _refuse_virtual_tables(copy)
-            statements = [s for s in copy.iterdump() if s not in _LEFT_OUT]
-            fields = [_pragma(copy, name) for name in _HEADER_FIELDS]
-        tables = [s for s in statements if s.startswith("CREATE TABLE")]
-        inserts = [s for s in statements if s.startswith("INSERT INTO ")]
-        rest = [
-            s for s in statements if not s.startswith(("CREATE TABLE", "INSERT INTO ", "ANALYZE "))
-        ]
-        if not rows:
-            inserts = []
-        return [
-            *tables,
-            *(s for s in inserts if not s.startswith(_SEQUENCE)),
-            *(line for s in inserts if s.startswith(_SEQUENCE) for line in _counter(s)),
-            *rest,
-            *(
-                f"PRAGMA {name} = {value};"
-                for name, value in zip(_HEADER_FIELDS, fields, strict=True)
-                if value
-            ),
-        ]
+            return [
+                *_definitions(copy, tables=True),
+                *(_inserts(copy) if rows else ()),
+                *(_counters(copy) if rows else ()),
+                *_definitions(copy, tables=False),
+                *(["ANALYZE;"] if _has_rows(copy, "sqlite_stat1") else []),
+                *(
+                    f"PRAGMA {name} = {value};"
+                    for name in _HEADER_FIELDS
+                    if (value := _pragma(copy, name))
+                ),
+            ]
 
     def contents(self, without: Collection[str]) -> Contents:
         """Return the rows of tables, and what AUTOINCREMENT and the file's header count."""
         with _copy(self._source, without) as copy:
             counters = {name: str(_pragma(copy, name)) for name in _HEADER_FIELDS}
-            if copy.execute(
-                "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
-            ).fetchone():
-                rows = copy.execute("SELECT name, seq FROM sqlite_sequence")
-                counters |= {f"sqlite_sequence of {name}": str(seq) for name, seq in rows}
-            tables = {
-                name: _rows(copy, name)
-                for name, kind, _sql in copy.execute(_RELATIONS).fetchall()
-                if kind == "table"
-            }
+            if _has_rows(copy, _SEQUENCES):
+                values = copy.execute(f"SELECT name, seq FROM {_SEQUENCES}")
+                counters |= {f"{_SEQUENCES} of {name}": str(seq) for name, seq in values}
+            tables = {name: _rows(copy, name) for name in _tables(copy)}
         return Contents(tables, counters)
 
     @property
@@ -93,12 +90,37 @@ def _copy(
         yield copy
 
 
-def _counter(statement: str) -> Iterator[str]:
-    """Yield statements that set one counter of AUTOINCREMENT and leave those of other tables."""
-    values = statement.removeprefix(_SEQUENCE).removesuffix(");")
-    name = values[: values.rindex(",")]
-    yield f"DELETE FROM sqlite_sequence WHERE name = {name};"
-    yield f"INSERT INTO sqlite_sequence (name, seq) VALUES ({values});"
+def _tables(copy: sqlite3.Connection) -> list[str]:
+    return [name for name, kind, _sql in copy.execute(_RELATIONS).fetchall() if kind == "table"]
+
+
+def _has_rows(copy: sqlite3.Connection, table: str) -> bool:
+    """Return whether one of SQLite's own tables is there, with a row."""
+    is_there = copy.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    return bool(is_there and copy.execute(f"SELECT 1 FROM {table}").fetchone())
+
+
+def _definitions(copy: sqlite3.Connection, *, tables: bool) -> Iterator[str]:
+    """Yield what made tables, or what made indexes, triggers and views."""
+    for (sql,) in copy.execute(_DEFINITIONS, (tables,)):
+        yield f"{sql};"
+
+
+def _inserts(copy: sqlite3.Connection) -> Iterator[str]:
+    for name in _tables(copy):
+        rows = _rows(copy, name)
+        columns = ", ".join(map(_quote, rows.columns))
+        for row in rows.rows:
+            values = ", ".join(map(str, row))
+            yield f"INSERT INTO {_quote(name)} ({columns}) VALUES ({values});"
+
+
+def _counters(copy: sqlite3.Connection) -> Iterator[str]:
+    """Yield statements that set the counters of AUTOINCREMENT and leave those of other tables."""
+    if _has_rows(copy, _SEQUENCES):
+        for name, seq in copy.execute(f"SELECT quote(name), seq FROM {_SEQUENCES}"):
+            yield f"DELETE FROM {_SEQUENCES} WHERE name = {name};"
+            yield f"INSERT INTO {_SEQUENCES} (name, seq) VALUES ({name}, {seq});"
 
 
 def _refuse_virtual_tables(copy: sqlite3.Connection) -> None:
@@ -122,7 +144,7 @@ def _rows(copy: sqlite3.Connection, table: str) -> Rows:
         for _, name, kind, _, _, _, hidden in copy.execute(f"PRAGMA table_xinfo({_quote(table)})")
         if not hidden
     ]
-    listed = ", ".join(f"quote({_quote(name)})" for name, _ in columns)
+    listed = ", ".join(_LITERAL.format(_quote(name)) for name, _ in columns)
     return Rows(
         tuple(name for name, _ in columns),
         frozenset(

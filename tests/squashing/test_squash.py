@@ -186,6 +186,28 @@ def test_squash_when_a_file_is_of_one_vendor_is_so_too(migrations, guard, sqlite
     assert replaced == {str(folder / "0002_b.sqlite.sql")}
 
 
+def test_rows_of_sqlite_when_squashed_keep_their_values_and_types(migrations, guard, sqlite):
+    values = "(char(97, 0, 98)), (char(97, 13, 10, 98)), (9e999), (-9e999), (1.0), (x'00'), ('''')"
+    sql = f"CREATE INDEX t_x ON t (x); INSERT INTO t VALUES {values}; ANALYZE;"
+    folder = migrations({"0001_a.sql": "CREATE TABLE t (x);", "0002_b.sql": sql})
+    result = guard("makesqlmigration", "--squash", "1-2")
+    assert result.code == 0, result.err
+    for name in ("0001_a.sql", "0002_b.sql"):
+        (folder / name).unlink()
+
+    assert guard("runsqlmigrations").code == 0
+
+    assert sqlite.execute("SELECT typeof(x), hex(x) FROM t ORDER BY rowid") == [
+        ("text", "610062"),
+        ("text", "610D0A62"),
+        ("real", "496E66"),
+        ("real", "2D496E66"),
+        ("real", "312E30"),
+        ("blob", "00"),
+        ("text", "27"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("vendor", "sql", "fact"),
     [
