@@ -125,4 +125,4 @@ def _read(writer: Writer, django: set[str]) -> _Found:
     }
     without = [name for name in writer.relations() if name not in own]
     filled = [name for name, rows in writer.contents(without).tables.items() if rows.rows]
-    return _Found(snapshot, own, writer.dump(without, rows=False), tuple(filled))
+    return _Found(snapshot, own, writer.dump(without, rows=False, access=False), tuple(filled))

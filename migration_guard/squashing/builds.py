@@ -28,12 +28,15 @@ from migration_guard.vendors import VENDORS, load
 # What the runner and Django write into their own tables differs with each build.
 _BOOK_KEEPING: Final = frozenset((*OWN_TABLES, "django_migrations"))
 
+_LISTED: Final = 5  # problems in one message
+
 
 @dataclass(frozen=True)
 class Build:
     """A database that was built.
 
-    ``statements`` make what the SQL migrations made; ``own`` are the bare names of these relations
+    ``statements`` make what the SQL migrations made, ``access`` are those of them about roles;
+    ``own`` are the bare names of these relations
     by their SQL, and ``relations`` the SQL of all. ``django`` has Django's migrations that ran
     before the first file, in order.
     """
@@ -41,6 +44,7 @@ class Build:
     snapshot: Snapshot
     contents: Contents
     statements: tuple[str, ...]
+    access: tuple[str, ...]
     own: Mapping[str, str]
     relations: frozenset[str]
     django: tuple[str, ...]
@@ -92,11 +96,18 @@ def build_alone(alias: str, host: Host, name: str, text: str) -> Build:
             return build(alias, host)
         except BuildFailed as error:
             raise Refused(
-                f"The new file cannot be built: {error.message} Nothing was kept.",
+                f"The new file cannot be built: {describe(error)}\nNothing was kept.",
                 "Something in the files cannot be written as one migration; let the range end "
                 "before it.",
                 error.problems,
             ) from error
+
+
+def describe(error: BuildFailed) -> str:
+    """Return what failed, and the first problems that the message does not name."""
+    others = [p for p in error.problems if p.message.partition("\n")[0] not in error.message]
+    problems = [f"{problem.place}: {problem.message}" for problem in others[:_LISTED]]
+    return "\n".join([error.message, *problems])
 
 
 def schema_differences(
@@ -128,12 +139,16 @@ class _Watch:
         self._before: set[str] = set()
         self._own: set[str] = set()
         self._django: list[str] = []
+        self._first: set[str] = set()
         self._has_begun = False
 
     def observe(self, event: events.Event) -> None:
         if isinstance(event, events.Started):
-            self._has_begun = True
             self._before = {*self._writer.relations()}
+            if not self._has_begun:
+                # What the server gives every database, and Django's migrations make, is not ours.
+                self._first = {*self._writer.dump(self._before, rows=False)}
+            self._has_begun = True
         elif isinstance(event, events.DjangoApplied) and not self._has_begun:
             self._django.append(event.id)
 
@@ -145,10 +160,13 @@ class _Watch:
         relations = self._writer.relations()
         others = relations.keys() - self._own
         book_keeping = [n for n, bare in relations.items() if belongs_to(bare, _BOOK_KEEPING)]
+        dumped = self._writer.dump(others, rows=True)
+        statements = tuple(sql for sql in dumped if sql not in self._first)
         return Build(
             read_database(self._writer.connection),
             self._writer.contents(book_keeping),
-            tuple(self._writer.dump(others, rows=True)),
+            statements,
+            tuple(self._writer.access(statements)),
             {name: bare for name, bare in relations.items() if name in self._own},
             frozenset(relations),
             tuple(self._django),

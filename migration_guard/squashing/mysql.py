@@ -1,6 +1,6 @@
 """MariaDB and MySQL: refused, since their dump is no migration."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.squashing.contents import Contents
@@ -23,7 +23,11 @@ class MySQLWriter(Writer):
         """Return nothing."""
         return {}
 
-    def dump(self, without: Collection[str], *, rows: bool) -> list[str]:  # noqa: ARG002
+    def dump(self, without: Collection[str], *, rows: bool, access: bool = True) -> list[str]:  # noqa: ARG002
+        """Return nothing."""
+        return []
+
+    def access(self, statements: Iterable[str]) -> list[str]:  # noqa: ARG002
         """Return nothing."""
         return []
 

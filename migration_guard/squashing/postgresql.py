@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from django.db.backends.postgresql.client import DatabaseClient
@@ -21,14 +21,12 @@ from migration_guard.squashing.writer import Writer
 
 _PROGRAM: Final = "pg_dump"
 _OPTIONS: Final = (
-    "--no-owner",
-    "--no-privileges",
     "--no-tablespaces",
     "--no-security-labels",
-    "--no-publications",
     "--no-subscriptions",
     "--encoding=UTF8",
 )
+_NO_ACCESS: Final = ("--no-owner", "--no-privileges")
 # Where Debian keeps the programs of one version.
 _FOLDER: Final = "/usr/lib/postgresql/{}/bin/" + _PROGRAM
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -54,6 +52,17 @@ _COLUMNS: Final = f"""
 _LEFT_OUT: Final = re.compile(
     r"SET\s|SELECT pg_catalog\.set_config\('search_path'|COMMENT ON EXTENSION\s", re.IGNORECASE
 )
+_ACCESS: Final = re.compile(r"GRANT\s|REVOKE\s|ALTER DEFAULT PRIVILEGES\s|ALTER .* OWNER TO ")
+_OTHER_GRANTOR: Final = re.compile(r"SET SESSION AUTHORIZATION (?!DEFAULT)")
+# What a database has beside its objects, and no dump of it: ALTER DATABASE, COMMENT ON DATABASE.
+_OF_DATABASE: Final = """
+    SELECT 'settings of the database', array_agg(s.setconfig::text ORDER BY 1)::text
+    FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+    WHERE d.datname = current_database() HAVING count(*) > 0
+    UNION ALL SELECT 'comment on the database', pg_catalog.shobj_description(oid, 'pg_database')
+    FROM pg_catalog.pg_database WHERE datname = current_database()
+        AND pg_catalog.shobj_description(oid, 'pg_database') IS NOT NULL
+"""
 _ROUTINE: Final = re.compile(r"CREATE (?:FUNCTION|PROCEDURE)\b")
 
 
@@ -75,10 +84,11 @@ class PostgreSQLWriter(Writer):
         """Return tables, views, sequences and foreign tables."""
         return {name: bare for name, bare, _, _ in self._query(_RELATIONS)}
 
-    def dump(self, without: Collection[str], *, rows: bool) -> list[str]:
-        """Return the statements of ``pg_dump``, without those about session, owner and grants."""
-        ((schema, large_objects),) = self._query(
-            "SELECT quote_ident(current_schema()), count(*) FROM pg_catalog.pg_largeobject_metadata"
+    def dump(self, without: Collection[str], *, rows: bool, access: bool = True) -> list[str]:
+        """Return the statements of ``pg_dump``, without those about session and connecting role."""
+        ((schema, role, large_objects),) = self._query(
+            "SELECT quote_ident(current_schema()), quote_ident(current_user), count(*) "
+            "FROM pg_catalog.pg_largeobject_metadata"
         )
         if large_objects and rows:
             raise CannotTell(
@@ -87,17 +97,21 @@ class PostgreSQLWriter(Writer):
                 "Let the range end before the file that makes them.",
             )
         options = [*_OPTIONS, *([] if rows else ["--schema-only"])]
+        options += [] if access else _NO_ACCESS
         options += [f"--exclude-table={name}" for name in without]
-        text = self._run(options)
-        statements = [*_kept(text, schema)]
+        statements = [_for_any_role(sql, role) for sql in _kept(self._run(options), schema, role)]
         if any(map(_ROUTINE.match, statements)):
             # A body may name what comes after it, as when pg_restore runs.
             statements.insert(0, "SET LOCAL check_function_bodies = false;")
         return statements
 
+    def access(self, statements: Iterable[str]) -> list[str]:
+        """Return what grants, revokes, or gives away."""
+        return [sql for sql in statements if _ACCESS.match(sql)]
+
     def contents(self, without: Collection[str]) -> Contents:
         """Return the rows of tables, and the state of sequences."""
-        tables, counters = {}, {}
+        tables, counters = {}, dict(self._query(_OF_DATABASE))
         for name, _, kind, oid in self._query(_RELATIONS):
             if name in without:
                 continue
@@ -155,22 +169,37 @@ class PostgreSQLWriter(Writer):
             return list(cursor.fetchall())
 
 
-def _kept(text: str, schema: str) -> Iterator[str]:
+def _kept(text: str, schema: str, role: str) -> Iterator[str]:
     """Yield the statements of a dump that belong into a migration.
 
-    ``schema`` is there before: the app's own tables are in it.
+    ``schema`` is there before: the app's own tables are in it. ``role`` owns what it makes.
     """
     made_before = (f"CREATE SCHEMA {schema}", f"COMMENT ON SCHEMA {schema} ")
     for statement in split(text, "postgresql"):
         sql = statement.text
+        if _OTHER_GRANTOR.match(sql):
+            raise CannotTell(
+                "Another role than the one that connects granted privileges, which is not written "
+                f"as a migration ({sql}). Nothing was written.",
+                "Let the range end before the file that grants them.",
+            )
         if statement.meta or _LEFT_OUT.match(sql):
             continue
         if sql == made_before[0] or sql.startswith(made_before[1]):
+            continue
+        if _ACCESS.match(sql) and sql.endswith(f" OWNER TO {role}"):
             continue
         if statement.data is None:
             yield f"{sql};"
         elif data := text[slice(*statement.data)]:
             yield f"{sql};\n{data}\\."
+
+
+def _for_any_role(sql: str, role: str) -> str:
+    """Return a statement about privileges that means whoever runs it where it named ``role``."""
+    if not _ACCESS.match(sql):
+        return sql
+    return re.sub(rf" (TO|FROM|ROLE) {re.escape(role)}(?=[ ;])", r" \1 CURRENT_USER", sql)
 
 
 def _version(path: str) -> int | None:

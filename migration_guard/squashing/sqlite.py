@@ -4,7 +4,7 @@ Source: sqlite.org, "The sqlite_sequence table", "PRAGMA user_version", "quote(X
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ class SQLiteWriter(Writer):
         with _copy(self._source) as copy:
             return {name: name for name, _, _ in copy.execute(_RELATIONS)}
 
-    def dump(self, without: Collection[str], *, rows: bool) -> list[str]:
+    def dump(self, without: Collection[str], *, rows: bool, access: bool = True) -> list[str]:  # noqa: ARG002
         """Return tables, then rows, then counters, then indexes, triggers and views."""
         with _copy(self._source, without) as copy:
             _refuse_virtual_tables(copy)
@@ -59,6 +59,10 @@ class SQLiteWriter(Writer):
                     if (value := _pragma(copy, name))
                 ),
             ]
+
+    def access(self, statements: Iterable[str]) -> list[str]:  # noqa: ARG002
+        """Return nothing: a file has no roles."""
+        return []
 
     def contents(self, without: Collection[str]) -> Contents:
         """Return the rows of tables, and what AUTOINCREMENT and the file's header count."""

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, Refused
@@ -29,6 +28,7 @@ from migration_guard.squashing.builds import (
     Build,
     build,
     build_alone,
+    describe,
     schema_differences,
     unshared_vendor,
     writer_of,
@@ -36,8 +36,6 @@ from migration_guard.squashing.builds import (
 from migration_guard.squashing.contents import Varying, find_differences, find_varying
 from migration_guard.squashing.files import write
 from migration_guard.squashing.requirements import find_requirements
-
-_LISTED: Final = 5  # problems in one message
 
 
 @dataclass(frozen=True)
@@ -164,10 +162,8 @@ def _build_twice(
     try:
         first = build(alias, host, target)
     except BuildFailed as error:
-        problems = [f"{problem.place}: {problem.message}" for problem in error.problems]
         raise Refused(
-            "\n".join([f"The files do not build: {error.message}", *problems[:_LISTED]])
-            + "\nNothing was written.",
+            f"The files do not build: {describe(error)}\nNothing was written.",
             error.hint or "manage.py checkschema --fresh says the same; correct that first.",
             error.problems,
         ) from error
@@ -208,6 +204,7 @@ def _prove(files: Build, squashed: Build, varying: Sequence[str]) -> None:
     differing = [
         *schema_differences(files.snapshot, squashed.snapshot),
         *(n for n in find_differences(files.contents, squashed.contents) if n not in varying),
+        *sorted({*files.access} ^ {*squashed.access}),
     ]
     if differing:
         raise Refused(

@@ -1,7 +1,7 @@
 """What a vendor provides to write a database as SQL, and to read what it holds."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -30,8 +30,15 @@ class Writer(ABC):
         """Return the bare names of all relations, those of extensions left out, by their SQL."""
 
     @abstractmethod
-    def dump(self, without: Collection[str], *, rows: bool) -> list[str]:
-        """Return the statements that make all but some relations, each with its terminator."""
+    def dump(self, without: Collection[str], *, rows: bool, access: bool = True) -> list[str]:
+        """Return the statements that make all but some relations, each with its terminator.
+
+        ``access`` is for owners and privileges, where the vendor keeps them in the database.
+        """
+
+    @abstractmethod
+    def access(self, statements: Iterable[str]) -> list[str]:
+        """Return those of a dump's statements that give objects to roles, or grant on them."""
 
     @abstractmethod
     def contents(self, without: Collection[str]) -> Contents:

@@ -186,6 +186,47 @@ def test_squash_when_a_file_is_of_one_vendor_is_so_too(migrations, guard, sqlite
     assert replaced == {str(folder / "0002_b.sqlite.sql")}
 
 
+ACCESS = (
+    "CREATE TABLE t (x int, y int); CREATE SCHEMA s; CREATE TABLE s.u (x int);\n"
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';\n"
+    "REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC; GRANT EXECUTE ON FUNCTION f() TO pg_monitor;\n"
+    "GRANT SELECT (x) ON t TO PUBLIC; REVOKE TRUNCATE ON t FROM CURRENT_USER;\n"
+    "GRANT USAGE ON SCHEMA s TO PUBLIC; ALTER TABLE s.u OWNER TO pg_database_owner;\n"
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO pg_monitor;\n"
+    "CREATE PUBLICATION p FOR TABLE t;\n"
+)
+READ_ACCESS = """
+    SELECT relname, relacl::text, relowner::regrole::text FROM pg_class WHERE relname IN ('t', 'u')
+    UNION SELECT proname, proacl::text, '' FROM pg_proc WHERE proname = 'f'
+    UNION SELECT attname, attacl::text, '' FROM pg_attribute WHERE attrelid = 't'::regclass
+    UNION SELECT nspname, nspacl::text, '' FROM pg_namespace WHERE nspname = 's'
+    UNION SELECT 'default', defaclacl::text, '' FROM pg_default_acl
+    UNION SELECT pubname, '', '' FROM pg_publication ORDER BY 1
+"""
+
+
+def test_owners_and_privileges_when_files_state_them_are_squashed_without_the_own_role(
+    migrations, guard, postgres, pg_dump
+):
+    folder = migrations({"0001_a.sql": "CREATE TABLE a (id int);", "0002_b.sql": ACCESS})
+    assert guard("makesqlmigration", "--squash", "1-2").code == 0
+    assert guard("runsqlmigrations", "--plan").code == 0
+    squash = (folder / "0002_squash.sql").read_text()
+    (folder / "0002_squash.sql").unlink()
+    assert guard("runsqlmigrations").code == 0
+    expected = postgres.execute(READ_ACCESS)
+    postgres.execute("DROP SCHEMA s CASCADE; DROP TABLE t, a, applied_migrations; DROP FUNCTION f")
+    postgres.execute("DROP PUBLICATION p")
+    migrations({"0002_squash.sql": squash})
+
+    result = guard("runsqlmigrations")
+
+    assert result.code == 0, result.err
+    assert postgres.execute(READ_ACCESS) == expected
+    assert postgres.settings["USER"] not in squash
+    assert "REVOKE ALL ON FUNCTION public.f() FROM PUBLIC" in squash
+
+
 def test_rows_of_sqlite_when_squashed_keep_their_values_and_types(migrations, guard, sqlite):
     values = "(char(97, 0, 98)), (char(97, 13, 10, 98)), (9e999), (-9e999), (1.0), (x'00'), ('''')"
     sql = f"CREATE INDEX t_x ON t (x); INSERT INTO t VALUES {values}; ANALYZE;"
@@ -213,6 +254,7 @@ def test_rows_of_sqlite_when_squashed_keep_their_values_and_types(migrations, gu
     [
         ("postgres", "CREATE TABLE t (id uuid DEFAULT gen_random_uuid()); INSERT INTO t VALUES (DEFAULT);", "public.t.id"),
         ("postgres", "CREATE TABLE t (x float); INSERT INTO t VALUES (random());", "public.t.x"),
+        ("postgres", "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''5MB''', current_database()); END $$;", "settings of the database"),
         ("sqlite", "CREATE TABLE t (x blob); INSERT INTO t VALUES (randomblob(8));", "t.x"),
         ("sqlite", "CREATE VIRTUAL TABLE t USING fts5(x);", "virtual table"),
     ],
