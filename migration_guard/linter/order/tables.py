@@ -19,7 +19,7 @@ from migration_guard.linter.order.scopes import EMPTY, scope_of
 from migration_guard.linter.order.uses import type_use, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from migration_guard.linter.order.simulation import Simulation
@@ -126,12 +126,30 @@ def _check_partition_element(sim: Simulation, table: Relation, name: Name, eleme
 def _apply_column_parts(sim: Simulation, table: Relation, name: Name, column: Any) -> None:
     """Apply the sequence, the default and the constraints of a column."""
     types = strings(column.type_name.names)
-    kinds = [constraint_type(part.constraint.contype) for part in column.constraints]
-    if (types[-1:] and types[-1] in SERIAL_TYPES) or "IDENTITY" in kinds:
-        sequence = f"{table.key.name}_{column.colname}_seq"
-        constraints.add_owned(sim, table, sequence, "sequence", [column.colname])
+    if types[-1:] and types[-1] in SERIAL_TYPES:
+        _add_sequence(sim, table, column.colname)
     for part in column.constraints:
+        if constraint_type(part.constraint.contype) == "IDENTITY":
+            _add_sequence(sim, table, column.colname, part.constraint.options)
         constraints.apply(sim, table, name, part.constraint, column.colname)
+
+
+def _add_sequence(
+    sim: Simulation, table: Relation, column: str, options: Iterable[Any] = ()
+) -> None:
+    """Add the sequence of a column, under the name that SEQUENCE NAME gives."""
+    names = [
+        strings(option.def_elem.arg.list.items)
+        for option in options
+        if option.def_elem.defname == "sequence_name"
+    ]
+    name = names[0][-1] if names else f"{table.key.name}_{column}_seq"
+    constraints.add_owned(sim, table, name, "sequence", [column])
+
+
+def _add_identity(sim: Simulation, table: Relation, _name: Name, command: Any) -> None:
+    sim.require_column(table, command.name, 0)
+    _add_sequence(sim, table, command.name, getattr(command, "def").constraint.options)
 
 
 def alter(sim: Simulation, node: Any) -> None:
@@ -326,7 +344,6 @@ _COLUMN_COMMANDS: Final = frozenset(
         "ResetOptions",
         "SetStorage",
         "SetCompression",
-        "AddIdentity",
         "SetIdentity",
         "DropIdentity",
     }
@@ -342,6 +359,7 @@ _HANDLERS: Final[dict[str, Callable[[Simulation, Relation, Name, Any], None]]] =
     "ChangeOwner": _check_owner,
     "AlterColumnType": _alter_column_type,
     "AddConstraint": _add_constraint,
+    "AddIdentity": _add_identity,
     "AttachPartition": _attach_partition,
     "DetachPartition": _detach_partition,
     "AddInherit": _add_parent,
