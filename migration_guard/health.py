@@ -28,9 +28,10 @@ from migration_guard.planning.plan import State, make_plan
 from migration_guard.results import Readiness
 from migration_guard.running import connecting, own_tables
 from migration_guard.running.connection import Connection
+from migration_guard.running.django_loading import LOADER_ERRORS
 from migration_guard.running.facts import Facts
 from migration_guard.running.limits import Limits
-from migration_guard.running.own_tables import APP, LOADER_ERRORS
+from migration_guard.running.own_tables import APP
 from migration_guard.sql.masking import mask_text
 
 # Seconds in which a database must answer; a probe waits no longer.

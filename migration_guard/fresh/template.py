@@ -22,7 +22,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import TEMPLATE_PREFIX, Host, TemplateHost
 from migration_guard.planning.names import scan
 from migration_guard.planning.regular_files import read_bytes
-from migration_guard.running import own_tables
+from migration_guard.running.django_loading import loading
 
 # The settings that change which tables Django's migrations make.
 _SETTINGS: Final = (
@@ -84,10 +84,8 @@ def _sql_files(alias: str) -> list[bytes]:
 
 
 def _django_migrations() -> list[bytes]:
-    try:
+    with loading():
         loader = MigrationLoader(None)
-    except own_tables.LOADER_ERRORS as error:
-        raise own_tables.loader_error(error) from error
     parts = []
     for (app, name), migration in sorted(loader.disk_migrations.items()):
         parts += [f"{app}.{name}".encode(), _source(migration.__module__)]

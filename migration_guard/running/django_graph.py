@@ -11,12 +11,13 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.operations import SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
 
-from migration_guard.exceptions import Refused
+from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.operations import RequiresSQL
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.one_order import DjangoMigration, Key, Project
 from migration_guard.running.connection import Connection
-from migration_guard.running.own_tables import APP, LOADER_ERRORS, loader_error
+from migration_guard.running.django_loading import loading
+from migration_guard.running.own_tables import APP
 
 
 class DjangoGraph(NamedTuple):
@@ -34,10 +35,8 @@ def read_graph(
     The app's own migrations are not among them: they are carried out before. Raises CannotTell
     where migrations cannot be loaded, and Refused where two branches of an app are not merged.
     """
-    try:
+    with loading():
         executor = MigrationExecutor(connection.wrapper)
-    except LOADER_ERRORS as error:
-        raise loader_error(error) from error
     loader = executor.loader
     refuse_unusable(loader, connection.wrapper)
     plan = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
@@ -54,8 +53,9 @@ def read_graph(
 def has_requirements() -> bool:
     """Return whether any Django migration of the project requires an SQL one."""
     try:
-        loader = MigrationLoader(None)
-    except LOADER_ERRORS:  # ``migrate`` has a better message
+        with loading():
+            loader = MigrationLoader(None)
+    except CannotTell:  # ``migrate`` has a better message
         return False
     return any(needs_of(migration.operations) for migration in loader.disk_migrations.values())
 

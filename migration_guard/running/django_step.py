@@ -26,8 +26,8 @@ from migration_guard.running import interrupts
 from migration_guard.running.connection import Connection
 from migration_guard.running.django_failures import Stop, django_failure, django_interruption
 from migration_guard.running.django_graph import key_of, refuse_unusable
+from migration_guard.running.django_loading import LOADER_ERRORS, loader_error
 from migration_guard.running.django_record import Record, find_record
-from migration_guard.running.own_tables import LOADER_ERRORS, loader_error
 
 # Called with ``app.name`` when a migration begins, and when it is applied.
 Observe = Callable[[str, bool], None]

@@ -14,12 +14,6 @@ from django.apps import apps
 from django.db import DatabaseError, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import AddField, AlterField, CreateModel, Migration
-from django.db.migrations.exceptions import (
-    AmbiguityError,
-    BadMigrationError,
-    CircularDependencyError,
-    NodeNotFoundError,
-)
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.operations import SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
@@ -33,14 +27,13 @@ from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.running import schema_of_history
 from migration_guard.running.connection import Connection
+from migration_guard.running.django_loading import loading
 from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.facts import Facts, TableShape
 
 Shapes: TypeAlias = Mapping[str, TableShape]
 
 APP = "migration_guard"
-# What Django raises where the migrations of any app cannot be loaded.
-LOADER_ERRORS = (NodeNotFoundError, CircularDependencyError, BadMigrationError, AmbiguityError)
 MODELS = (AppliedMigration, AuditEntry, EnvironmentStamp, JournalEntry)
 TABLE = AppliedMigration._meta.db_table
 # Where a table that the team had is kept after its rows were adopted.
@@ -130,14 +123,6 @@ def is_adoptable(table: str, shape: TableShape) -> bool:
     lacking = _columns(AppliedMigration).keys() - shape.columns.keys()
     is_list = shape.is_table and not lacking & {"id", "applied_at"}
     return table == TABLE and is_list and len(lacking) > _DAMAGE
-
-
-def loader_error(error: Exception) -> CannotTell:
-    """Build the error for Django migrations that cannot be loaded."""
-    return CannotTell(
-        f"Django's own migrations cannot be loaded: {error}",
-        "manage.py showmigrations shows the same; correct that app first.",
-    )
 
 
 def applied_django_migrations(connection: Connection) -> set[tuple[str, str]]:
@@ -263,10 +248,9 @@ def _migrate(connection: Connection, facts: Facts, shapes: Shapes) -> None:
             if facts.new_tables != facts.schema:
                 path = f"{connection.wrapper.ops.quote_name(facts.schema)}, {facts.search_path}"
                 connection.fetch("SELECT pg_catalog.set_config('search_path', %s, true)", (path,))
-            executor = _Executor(connection.wrapper, shapes)
+            with loading():
+                executor = _Executor(connection.wrapper, shapes)
             executor.migrate(executor.loader.graph.leaf_nodes(APP))
-    except LOADER_ERRORS as error:
-        raise loader_error(error) from error
     except DatabaseError as error:
         cause = connection.driver_cause(error)
         if cause is not None and (kind := connection.kind(cause)) in (Kind.READ_ONLY, Kind.LOST):

@@ -12,11 +12,8 @@ from migration_guard.planning.one_order import Key
 from migration_guard.planning.scripts import Script, in_one_transaction, is_journaled
 from migration_guard.problems import Problem
 from migration_guard.running.connection import Connection
-from migration_guard.running.own_tables import (
-    LOADER_ERRORS,
-    applied_django_migrations,
-    loader_error,
-)
+from migration_guard.running.django_loading import loading
+from migration_guard.running.own_tables import applied_django_migrations
 
 _MOST_BYTES: Final = 4  # of a character in UTF-8
 DIRECTLY: Final = (
@@ -136,7 +133,5 @@ def _suggest(app: str, name: str, loader: MigrationLoader) -> str:
 
 
 def _loader(connection: Connection) -> MigrationLoader:
-    try:
+    with loading():
         return MigrationLoader(connection.wrapper)
-    except LOADER_ERRORS as error:
-        raise loader_error(error) from error

@@ -294,6 +294,25 @@ def test_upgrade_when_rows_cannot_be_planted_says_where(small, rows, message):
     assert message in run.out
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "fact"),
+    [
+        (("runsqlmigrations",), "x = [", "SyntaxError: '[' was never closed (0002_x.py, line 1)"),
+        (("runsqlmigrations", "--with-django"), "\n1 / 0", "0002_x.py:2: ZeroDivisionError"),
+        (("checkschema", "--upgrade-from", "v1"), "import nowhere", "0002_x.py:1: ModuleNotFound"),
+    ],
+)
+def test_migration_of_django_when_it_cannot_be_loaded_is_named(small, command, text, fact):
+    small.commit({"clubs/migrations/0002_x.py": text})
+
+    run = small.project.manage(*command)
+
+    assert run.code == 2
+    assert "Django's own migrations cannot be loaded: " in run.out
+    assert fact in run.out
+    assert "Traceback" not in run.out
+
+
 # The release
 
 

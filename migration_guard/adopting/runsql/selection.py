@@ -25,7 +25,7 @@ from migration_guard.adopting.tool import ForeignFile, ForeignProblem
 from migration_guard.exceptions import CannotTell
 from migration_guard.planning.names import number_of
 from migration_guard.planning.one_order import Key
-from migration_guard.running.own_tables import LOADER_ERRORS, loader_error
+from migration_guard.running.django_loading import loading
 
 _TRIAL: Final = "0001_trial"
 _INSTALLED: Final = ("purelib", "platlib", "stdlib")
@@ -85,10 +85,8 @@ def graph_order(graph: MigrationGraph) -> list[Key]:
 
 
 def _load(apps: Sequence[str]) -> MigrationLoader:
-    try:
+    with loading():
         loader = MigrationLoader(None)
-    except LOADER_ERRORS as error:
-        raise loader_error(error) from error
     known = sorted({label for label, _name in loader.disk_migrations})
     for app in apps:
         if app not in known:

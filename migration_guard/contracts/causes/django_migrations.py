@@ -14,6 +14,7 @@ from migration_guard.contracts.causes.django_states import (
     read_shapes,
 )
 from migration_guard.contracts.causes.wording import NEW_MIGRATION, put_back
+from migration_guard.exceptions import CannotTell
 from migration_guard.schema.diff.compare import Change
 
 if TYPE_CHECKING:
@@ -145,20 +146,14 @@ class DjangoMigrations:
     def _loader(self) -> Any:
         """The loaded migrations; None where they cannot be loaded or read."""
         from django.db import DatabaseError
-        from django.db.migrations.exceptions import (
-            AmbiguityError,
-            BadMigrationError,
-            CircularDependencyError,
-            NodeNotFoundError,
-        )
         from django.db.migrations.loader import MigrationLoader
 
+        from migration_guard.running.django_loading import loading
+
         try:
-            return MigrationLoader(self._wrapper)
-        except (
-            *(AmbiguityError, BadMigrationError, CircularDependencyError, NodeNotFoundError),
-            DatabaseError,
-        ):
+            with loading():
+                return MigrationLoader(self._wrapper)
+        except (CannotTell, DatabaseError):
             return None
 
 

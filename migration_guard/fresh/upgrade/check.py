@@ -38,6 +38,7 @@ from migration_guard.results import (
     Upgrade,
 )
 from migration_guard.running import connecting, events, repairing
+from migration_guard.running.django_loading import loading
 from migration_guard.running.repairing import Repair
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
@@ -163,7 +164,8 @@ def _accept_edits(run: _Run) -> tuple[str, ...]:
 
 def _find_edited_migrations(run: _Run, deployment: Deployment) -> tuple[str, ...]:
     """Return, and report, the migrations of Django that the release had otherwise."""
-    files = child.migration_files()
+    with loading():
+        files = child.migration_files()
     edited = tuple(
         id_
         for id_, old in sorted(deployment.digests.items())
