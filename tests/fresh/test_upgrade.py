@@ -239,40 +239,81 @@ def test_upgrade_when_rows_move_between_partitions_takes_none_for_lost(big):
     assert run.code == 0, run.out
 
 
-PURGE = """\
-    from django.db import migrations
-    from migration_guard.operations import RequiresSQL
+MODELS = """\
+    from django.db import models
+
+    class Club(models.Model):
+        name = models.CharField(max_length=40)
+
+    class Member(models.Model):
+        clubs = models.ManyToManyField(Club)
+"""
+MEMBER = """\
+    from django.db import migrations, models
 
     class Migration(migrations.Migration):
         dependencies = [("clubs", "0001_initial")]
         operations = [
-            RequiresSQL("1"),
-            migrations.RunPython(lambda apps, editor: editor.execute({})),
+            migrations.CreateModel(
+                "Member",
+                [
+                    ("id", models.AutoField(primary_key=True)),
+                    ("clubs", models.ManyToManyField("clubs.Club")),
+                ],
+            )
         ]
+"""
+PURGE = """\
+    from django.db import migrations, models
+    from migration_guard.operations import RequiresSQL
+
+    # It leaves books alone.
+    def purge(apps, editor):
+        \"""Delete no row of books.\"""
+        {}
+
+    class Migration(migrations.Migration):
+        dependencies = [("clubs", "0002_member")]
+        operations = [RequiresSQL("1"), migrations.RunPython(purge), {}]
+"""
+HIDDEN = 'editor.execute("DELETE FROM " + "{}" + "{}")'
+ROWS_OF_ALL = """\
+    INSERT INTO books VALUES (1, 1, 'a');
+    INSERT INTO clubs_club VALUES (1, 'a');
+    INSERT INTO clubs_member VALUES (1);
+    INSERT INTO clubs_member_clubs VALUES (1, 1, 1);
 """
 
 
 @pytest.mark.parametrize(
-    ("sql", "code"),
+    ("code", "operation", "lost"),
     [
-        ("DELETE FROM clubs_club", 0),  # of its own app
-        ("DELETE FROM books", 0),  # by its name
-        ("DELETE FROM books", 1),  # not by its name
+        ('editor.execute("DELETE FROM books")', "", []),
+        ('apps.get_model("clubs", "Member").clubs.through.objects.all().delete()', "", []),
+        ("pass", 'migrations.RunSQL([("DELETE FROM books", None)])', []),
+        ("pass", 'migrations.RenameModel("Member", "Person")', []),
+        ("pass", 'migrations.DeleteModel("Member")', []),
+        (HIDDEN.format("bo", "oks"), 'migrations.RunSQL("SELECT 1 -- books")', ["books"]),
+        (
+            HIDDEN.format("clubs_member", "_clubs"),
+            'migrations.AddField("Club", "books", models.CharField(max_length=9, default=""))',
+            ["clubs_member_clubs"],
+        ),
     ],
 )
-def test_upgrade_when_a_migration_of_django_deletes_knows_what_it_names(small, sql, code):
+def test_upgrade_when_a_migration_of_django_deletes_knows_what_it_names(
+    small, code, operation, lost
+):
+    small.commit({"clubs/models.py": MODELS, "clubs/migrations/0002_member.py": MEMBER}, "v2")
     small.commit(
-        {
-            "rows.sql": "INSERT INTO books VALUES (1, 1, 'a');\nINSERT INTO clubs_club VALUES (1, 'a');",
-            "clubs/migrations/0002_purge.py": PURGE.format(
-                repr(sql).replace("books", 'bo" "oks') if code else repr(sql)
-            ),
-        }
+        {"rows.sql": ROWS_OF_ALL, "clubs/migrations/0003_purge.py": PURGE.format(code, operation)}
     )
 
-    run = small.check("--rows", "rows.sql")
+    run = small.check("--rows", "rows.sql", "--format", "json", ref="v2")
 
-    assert run.code == code, run.out
+    violations = json.loads(run.out.partition("CommandError")[0])["violations"]
+    assert [v["table"] for v in violations if v["rule"] == "rows-lost"] == lost
+    assert run.code == bool(lost)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from migration_guard.fresh.check import INTERRUPTED, apps_by_table, server_faile
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.row_counts import Counts, count_rows
 from migration_guard.fresh.throwaway import open_host, throwaway
-from migration_guard.fresh.upgrade import child, comparison, process, release, rows
+from migration_guard.fresh.upgrade import child, comparison, names, process, release, rows
 from migration_guard.fresh.upgrade.comparison import Upgraded
 from migration_guard.fresh.upgrade.process import Deployment
 from migration_guard.fresh.upgrade.release import Release
@@ -131,7 +131,7 @@ def _upgrade(
     edited = (*_accept_edits(run), *_find_edited_migrations(run, deployment))
     ran = _deploy_today(run)
     after, kept = _look(alias)
-    named = rows.read_names(before.vendor, run.files, ran, deployment.tables)
+    named = names.read_names(before.vendor, run.files, ran, deployment.tables)
     run.assertions += rows.find_lost_rows(before, counted, kept, named, older.ref)
     plan = schema_check.read_plan(alias, run.environment).plan
     return Upgraded(after, plan, older.ref, edited), deployment.tables

@@ -1,18 +1,13 @@
 """Rows in the database of an older release: planting them, counting them, finding what was lost."""
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from django.apps import apps
-
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.row_counts import Counts
-from migration_guard.fresh.upgrade import child
+from migration_guard.fresh.upgrade.names import Names
 from migration_guard.planning import files
-from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import FileName
 from migration_guard.planning.scripts import Script, Unit
 from migration_guard.problems import Violation, errors, place
@@ -21,7 +16,7 @@ from migration_guard.running import connecting
 from migration_guard.running.errors import StatementError
 from migration_guard.running.failure_text import describe_failure
 from migration_guard.schema.objects import Snapshot, Table
-from migration_guard.sql.classify import Control, control, mentions
+from migration_guard.sql.classify import Control, control
 from migration_guard.sql.statements import SQLError, split
 
 RULES: Final[Mapping[str, str]] = {
@@ -75,46 +70,6 @@ def plant(alias: str, script: Script) -> None:
                 "The tables are those of the release: write --rows for them. Only throwaway "
                 "databases were touched.",
             ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What the migrations that ran name: SQL files, and Django's as ``app.name``."""
-
-    vendor: str
-    files: Sequence[MigrationFile]
-    words: frozenset[str]
-    tables: frozenset[str]
-
-    def include(self, table: Table) -> bool:
-        """Return whether one of the migrations names the table."""
-        return (
-            table.name in self.tables
-            or table.name.lower() in self.words
-            or any(mentions(file.text, table.name, self.vendor) for file in self.files)
-        )
-
-
-def read_names(
-    vendor: str,
-    ran_files: Sequence[MigrationFile],
-    ran_django: Collection[str],
-    tables: Mapping[str, Sequence[str]],
-) -> Names:
-    """Return the names in the migrations that ran; ``tables`` are those of the release's apps.
-
-    A migration of Django's may change every table of its app, and names a model for its table.
-    """
-    paths = child.migration_files()
-    sources = (paths[id_].read_text("utf-8", "replace") for id_ in ran_django if id_ in paths)
-    words = {word.lower() for source in sources for word in re.findall(r"\w+", source)}
-    apps_of = {name.partition(".")[0] for name in ran_django}
-    named = {table for app in apps_of for table in tables.get(app, ())}
-    for model in apps.get_models(include_auto_created=True):
-        meta = model._meta
-        if meta.app_label in apps_of or str(meta.model_name) in words:
-            named.add(meta.db_table)
-    return Names(vendor, ran_files, frozenset(words), frozenset(named))
 
 
 def find_lost_rows(
