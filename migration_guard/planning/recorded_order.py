@@ -75,9 +75,9 @@ def recorded_order(
     sql_items = [_Placed(files[row.name], row.at) for row in sql]
     needs = _needs(project, [*django_items, *sql_items])
     by_time = _merge(django_items, sorted(sql_items, key=lambda placed: placed.at))
-    ties = tuple(_ties(by_time, needs))
-    items = [placed.item for placed in _needed_first(by_time, needs, doubts)]
-    return RecordedOrder(tuple(_steps(project, items)), doubts, ties)
+    order = [*_needed_first(by_time, needs, doubts)]
+    steps = tuple(_steps(project, [placed.item for placed in order]))
+    return RecordedOrder(steps, doubts, tuple(_ties(order, needs)))
 
 
 def _stand_ins(
@@ -153,15 +153,16 @@ def _needs(project: Project, recorded: Sequence[_Placed]) -> dict[Name, list[Nam
 
 
 def _ties(
-    by_time: Sequence[_Placed], needs: Mapping[Name, list[Name]]
+    order: Sequence[_Placed], needs: Mapping[Name, list[Name]]
 ) -> Iterator[tuple[str, str]]:
-    for first, second in pairwise(by_time):
+    """Yield the neighbours that might as well stand the other way round."""
+    # What is needed stands before: between neighbours is nothing that one needs by way of another.
+    for first, second in pairwise(order):
         are_django = isinstance(first.name, tuple) and isinstance(second.name, tuple)
         if (
             not are_django  # then the ids tell
             and _is_same_time(first.at, second.at)
             and first.name not in needs[second.name]
-            and second.name not in needs[first.name]
         ):
             yield _text(first.name), _text(second.name)
 

@@ -74,6 +74,22 @@ def test_order_when_a_column_holds_seconds_then_a_time_within_one_is_a_tie():
     assert result.ties == (("a.1", "1_x"),)
 
 
+def test_order_when_one_of_a_tie_needs_the_other_by_a_third_then_there_is_none():
+    graph = [django("a.1", needs=["1_x"]), django("a.2", "a.1")]
+
+    result = order(graph, [sql("1_x")], [("a.1", 0), ("a.2", 0), ("1_x", 0)])
+
+    assert (told(result.steps), result.ties) == (["1_x", "[a.1 a.2]"], ())
+
+
+def test_order_when_a_need_tells_of_one_of_three_then_the_others_are_a_tie():
+    graph = [django("a.1"), django("a.2", "a.1", needs=["1_x"])]
+
+    result = order(graph, [sql("1_x")], [("a.1", 0), ("a.2", 0), ("1_x", 0)])
+
+    assert (told(result.steps), result.ties) == (["[a.1]", "1_x", "[a.2]"], (("a.1", "1_x"),))
+
+
 def test_order_when_one_of_a_tie_needs_the_other_then_there_is_none():
     result = order([django("a.1")], [sql("1_x", "a.1")], [("a.1", 0), ("1_x", 0)])
 
