@@ -9,8 +9,16 @@ from typing import Final
 from migration_guard.conf import database_option
 
 RUN: Final = "manage.py runsqlmigrations"
+# The options that are followed by a value.
+VALUED: Final = (
+    "accept-edit|as|base|baseline|columns|confirm|contract|database|dir|environment|expect-rows|"
+    "explain|fake|format|from|ignore|output|reason|rows|server-version|sql|squash|stamp|table|"
+    "target|upgrade-from|upto|usage|wait|write"
+)
+# Quoted, or a word without the punctuation of the sentence behind it.
+_VALUE: Final = r"""'[^']*'|"[^"]*"|[^\s'"(-][^\s,;()]*?(?=[.,;:)]*(?:\s|$))"""
 # A command line: the command, its options, ids and placeholders.
-_OPTION: Final = r"--database (?:'[^']*'|[\w.-]*\w)|--[a-z]+(?:-[a-z]+)*"
+_OPTION: Final = rf"--(?:{VALUED})(?![\w-])(?: (?:{_VALUE}))?|--[a-z]+(?:-[a-z]+)*"
 LINE: Final = re.compile(rf"manage\.py [a-z]+(?: (?:{_OPTION}|[A-Z]{{2,}}|\d[\w-]*))*")
 _NEXT: Final = re.compile(rf"\b[Rr]un (?:it )?again\b|{LINE.pattern}")
 _ON_FILES: Final = ("check", "checksqlmigrations", "makesqlmigration")

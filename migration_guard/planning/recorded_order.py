@@ -152,9 +152,7 @@ def _needs(project: Project, recorded: Sequence[_Placed]) -> dict[Name, list[Nam
     return needs
 
 
-def _ties(
-    order: Sequence[_Placed], needs: Mapping[Name, list[Name]]
-) -> Iterator[tuple[str, str]]:
+def _ties(order: Sequence[_Placed], needs: Mapping[Name, list[Name]]) -> Iterator[tuple[str, str]]:
     """Yield the neighbours that might as well stand the other way round."""
     # What is needed stands before: between neighbours is nothing that one needs by way of another.
     for first, second in pairwise(order):
