@@ -112,6 +112,21 @@ def test_replay_when_a_row_leaves_it_open_then_what_differs_is_unknown(
     assert words in doubt["why"]
 
 
+def test_replay_when_another_tools_table_is_left_then_it_is_called_that_whatever_is_open(
+    sqlite, migrations, guard
+):
+    production(guard, migrations)
+    sqlite.execute(ROWS.format("adopted"))
+    sqlite.execute("CREATE TABLE schema_migrations (version text PRIMARY KEY)")
+
+    result = replayed(guard)
+
+    (violation,) = result.json["violations"]
+    assert (result.code, violation["table"]) == (1, "schema_migrations")
+    assert violation["hint"].startswith("dbmate")
+    assert "--ignore schema_migrations" in violation["hint"]
+
+
 def test_replay_when_a_row_leaves_it_open_and_nothing_differs_then_it_passes(
     sqlite, migrations, guard
 ):

@@ -97,24 +97,29 @@ def compare_with_live(
     for comparison in _compare(replayed, live, ignore):
         if comparison.change in {Change.SAME, Change.UNKNOWN}:
             yield _assertion("live", comparison, (live, replayed))
+        elif tool := _find_tool(comparison, live):
+            yield _violated("live", comparison, UNEXPLAINED, tool, wording)
         elif wording.doubts_about_live:
             yield _unknown("live", comparison, wording.doubts_about_live)
         else:
-            hint = f"{_NOT_EXPLAINED} {_explain(comparison, live, wording)}"
+            hint = f"{_NOT_EXPLAINED} {_explain(comparison, wording)}"
             yield _violated("live", comparison, UNEXPLAINED, hint, wording)
 
 
-def _explain(comparison: Comparison, live: Snapshot, wording: Wording) -> str:
+def _find_tool(comparison: Comparison, live: Snapshot) -> str:
+    """Return what is said of another tool's own table, whose cause no row leaves open."""
+    item = comparison.database_object
+    is_table = comparison.change is Change.EXTRA and item.kind == "table"
+    return other_tools.describe(live.table(item.table)) if is_table else ""
+
+
+def _explain(comparison: Comparison, wording: Wording) -> str:
     """Return what else is known of a difference, and what to do."""
     item, change = comparison.database_object, comparison.change
     if item.table in wording.apps and change is Change.DIFFERS:
         form = old_forms.describe(comparison, wording.vendor, wording.option)
         if form:
             return form
-    if change is Change.EXTRA and item.kind == "table":
-        tool = other_tools.describe(live.table(item.table))
-        if tool:
-            return tool
     name = item.name.partition("(")[0].rpartition(".")[2]
     names = [*filter(None, (item.table, "" if item.kind == "table" else name))]
     return wording.script(names) or remedy(comparison, wording.vendor, wording.option)
