@@ -18,6 +18,7 @@ from migration_guard.linter import git, merge_base, registry, run_rules
 from migration_guard.linter.fixes.edits import write
 from migration_guard.linter.fixes.find import find_fixes
 from migration_guard.linter.order.search_path import path_of_options
+from migration_guard.linter.rules import merged_renamed
 from migration_guard.linter.source import Context, Source, read
 from migration_guard.linter.target import find_target
 from migration_guard.planning import files as planning_files
@@ -73,6 +74,9 @@ def fix(conf: Conf, request: LintRequest, touched: Touched, now: datetime) -> It
     for _ in range(_ROUNDS):
         inspected = inspect(conf, request, touched)
         fixes = inspected.fixes
+        # A file that states its old name keeps its number.
+        renamed = {p: edits for p, edits in fixes.items() if p.rule == merged_renamed.SLUG}
+        fixes = renamed or fixes
         if any(edit.new_path is not None for edits in fixes.values() for edit in edits):
             yield from renumber(conf, request, now)
             continue

@@ -86,11 +86,13 @@ class MergeBase:
         self, files: Iterable[MigrationFile]
     ) -> Iterator[tuple[MergedMigration, MigrationFile]]:
         """Yield each merged migration whose new name a file here states."""
-        by_id = {migration.id: migration for migration in self.merged.values()}
+        by_name = {migration.path.name: migration for migration in self.merged.values()}
         for file in files:
+            suffix = file.path.name.removeprefix(file.id)  # a variant was one before
             for former in file.directives.formerly:
-                if former in by_id:
-                    yield by_id[former], file
+                migration = by_name.get(f"{former}{suffix}") or by_name.get(f"{former}.sql")
+                if migration is not None:
+                    yield migration, file
 
     def renamed_files(
         self, migration: MergedMigration, files: Iterable[MigrationFile], vendor: str

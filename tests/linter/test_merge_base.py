@@ -78,6 +78,34 @@ def test_fix_when_a_file_was_renamed_states_its_former_id(checkout, guard):
     assert (checkout.folder / "0003_x.sql").read_text() == f"-- guard: formerly = 0002_b\n{B}"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (B, f"-- guard: formerly = 0002_b\n{B}"),
+        (
+            "\ufeff" + B.replace("\n", "\r\n"),
+            f"\ufeff-- guard: formerly = 0002_b\n{B}".replace("\n", "\r\n"),
+        ),
+    ],
+)
+def test_fix_when_a_file_before_others_was_renamed_leaves_its_number(
+    checkout, guard, text, expected
+):
+    checkout.git("checkout", "-q", "main")
+    checkout.commit({"0003_c.sql": C, "0002_b.postgresql.sql": "SELECT 1;\n"})
+    checkout.branch("other")
+    checkout.write({"0002_b.sql": None, "0002_b.postgresql.sql": None})
+    checkout.write({"0002_x.postgresql.sql": "SELECT 1;\n"})
+    (checkout.folder / "0002_x.sql").write_bytes(text.encode())
+
+    result = guard("checksqlmigrations", "--base", "main", "--fix", "--format", "json")
+
+    assert [p["rule"] for p in result.json["problems"] if p["severity"] == "error"] == []
+    assert (checkout.folder / "0002_x.sql").read_bytes().decode() == expected
+    other = (checkout.folder / "0002_x.postgresql.sql").read_text()
+    assert other == "-- guard: formerly = 0002_b\nSELECT 1;\n"
+
+
 def test_fix_when_two_files_hold_the_sql_states_nothing_and_names_both(checkout, guard):
     checkout.write({"0002_b.sql": None, "0003_x.sql": B, "0004_y.sql": B})
 

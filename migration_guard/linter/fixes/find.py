@@ -66,7 +66,7 @@ def _edits(
         return
     if problem.rule in _NUMBER_RULES:
         yield from _rename(source, file, touched, now)
-    elif problem.rule == merged_renamed.SLUG and read(file.path) == file.text:
+    elif problem.rule == merged_renamed.SLUG:
         yield from _state_former_id(source, file)
     elif problem.rule in _FIXES and read(file.path) == file.text:
         fix = _FIXES[problem.rule]
@@ -87,10 +87,17 @@ def _state_former_id(source: Source, file: MigrationFile) -> Iterator[Edit]:
         for migration in base.removed_migrations(source.names, source.files)
         if file in base.renamed_files(migration, source.files, vendor)
     ]
-    if len(removed) != 1 or len(base.renamed_files(removed[0], source.files, vendor)) != 1:
+    digest = fingerprint(file.text, vendor)
+    same = [m for m in removed if fingerprint(m.text or "", vendor) == digest]
+    if not same or len({migration.id for migration in removed}) != 1:
         return
-    if fingerprint(removed[0].text or "", vendor) == fingerprint(file.text, vendor):
-        yield Edit(file.path, 0, 0, f"-- guard: formerly = {removed[0].id}\n")
+    if len(base.renamed_files(same[0], source.files, vendor)) != 1:
+        return
+    for name in source.names:
+        if name.id == file.id:  # the variants of other vendors have the new name, too
+            text = read(name.path)
+            start, end = int(text.startswith("\ufeff")), "\r\n" if "\r\n" in text else "\n"
+            yield Edit(name.path, start, start, f"-- guard: formerly = {same[0].id}{end}")
 
 
 def _name_newest(source: Source, path: Path) -> Iterator[Edit]:
