@@ -166,6 +166,18 @@ def test_upgrade_when_a_new_file_has_a_number_below_fails_as_a_deploy_does(small
     assert "0003_late is not applied, and 5 is" in run.out
 
 
+def test_upgrade_when_a_squash_replaces_what_the_release_lacks_names_the_way(small):
+    lines = "-- guard: replaces = 0001_books\n-- guard: replaces = 0002_authors\n"
+    (small.path / "sql_migrations/0001_books.sql").unlink()
+    small.commit({"sql_migrations/0002_all.sql": f"{lines}{BOOKS}{AUTHORS}"})
+
+    run = small.check()
+
+    assert run.code == 1
+    assert "Deploy the release before the squash first" in run.out
+    assert "Correct that migration" not in run.out
+
+
 def test_upgrade_when_a_file_fails_on_rows_says_which(small):
     small.commit(
         {
@@ -178,6 +190,7 @@ def test_upgrade_when_a_file_fails_on_rows_says_which(small):
 
     assert run.code == 1
     assert "0002_unique failed at sql_migrations/0002_unique.sql:1" in run.out
+    assert "Correct that migration so that it runs on a database of v1, too." in run.out
 
 
 # Rows

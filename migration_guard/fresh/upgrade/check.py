@@ -39,6 +39,7 @@ from migration_guard.results import (
 )
 from migration_guard.running import connecting, events, repairing
 from migration_guard.running.django_loading import loading
+from migration_guard.running.failures import MigrationFailed
 from migration_guard.running.repairing import Repair
 from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
@@ -209,10 +210,9 @@ def _deploy_today(run: _Run) -> Collection[str]:
 
 def _upgrade_failed(ref: str, error: BuildFailed) -> GuardError:
     message = f"Today's code cannot upgrade a database of {ref}.\n{error.message}"
-    hint = error.hint or (
-        f"Correct that migration so that it runs on a database of {ref}, too. Only throwaway "
-        "databases were touched."
-    )
+    hint = error.hint or "Only throwaway databases were touched."
+    if isinstance(error.__cause__, MigrationFailed):
+        hint = f"Correct that migration so that it runs on a database of {ref}, too. {hint}"
     if error.returncode == 1:
         return Refused(message, hint, error.problems)
     return CannotTell(message, hint)
