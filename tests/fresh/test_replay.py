@@ -162,6 +162,22 @@ def test_replay_when_neither_sql_nor_file_is_left_then_what_differs_is_unknown(
     assert [one["table"] for one in result.json["unknown"]] == ["t2"]
 
 
+def test_replay_when_a_squash_stands_for_a_row_without_sql_then_the_others_run_alone(
+    sqlite, migrations, guard
+):
+    production(guard, migrations)
+    sqlite.execute(SET_NULL["sqlite"])
+    lines = "-- guard: replaces = 0001_a\n-- guard: replaces = 0002_b\n"
+    migrations({"0002_all.sql": f"{lines}{create(1)}{create(2)}"})
+
+    result = replayed(guard)
+
+    assert (result.code, told(result)) == (2, set())
+    assert {part["table"] for part in result.json["unknown"]} == {"t2"}
+    (doubt,) = result.json["replay"]["doubts"]
+    assert doubt["why"] == "the history has no SQL of it; there is no file of it alone"
+
+
 def test_replay_when_an_edit_was_accepted_then_the_live_difference_is_unknown(
     sqlite, migrations, guard
 ):

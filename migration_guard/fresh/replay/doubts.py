@@ -6,6 +6,7 @@ Pure. Where there is a doubt, a difference between two databases has no certain 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from migration_guard.fresh.replay.files import find_stand_in
 from migration_guard.history import CLEARED, How
 from migration_guard.planning.digests import checksum, fingerprint
 from migration_guard.planning.evidence import Act
@@ -29,7 +30,7 @@ def find_doubts(
 ) -> Iterator[Doubt]:
     """Yield what the rows, the journal and the audit leave open. ``today`` are the files by id."""
     for row in recorded.history.rows.values():
-        yield from _doubts_about_row(row, recorded, today.get(row.id))
+        yield from _doubts_about_row(row, recorded, find_stand_in(row.id, recorded, today))
         file = today.get(row.id)
         if file is not None and not file.directives.runs_in(environment):
             why = f"it is applied here, and a fresh database in {environment} does not run it"
@@ -66,7 +67,7 @@ def _doubts_about_row(
         who = next((f" {act.circumstances}" for act in acts[::-1] if act.action in _OF_ORDER), "")
         yield Doubt(row.id, f"{_HOW[How(row.how)]}{who}")
     if sql is None:
-        instead = "today's file runs in its place" if file else "there is no file either"
+        instead = "today's file runs in its place" if file else "there is no file of it alone"
         yield Doubt(row.id, f"the history has no SQL of it; {instead}")
     elif row.checksum is not None and checksum(sql) != row.checksum:
         yield Doubt(row.id, "the SQL in its row is not the text that ran: its checksum is another")

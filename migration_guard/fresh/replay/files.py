@@ -23,12 +23,21 @@ def stored_files(
     """
     files = {}
     for row in recorded.history.rows.values():
-        sql, file = recorded.sql.get(row.id), today.get(row.id)
+        sql, file = recorded.sql.get(row.id), find_stand_in(row.id, recorded, today)
         if sql is not None:
-            files[row.id] = _stored_file(row, sql, file, environments)
+            files[row.id] = _stored_file(row, sql, today.get(row.id), environments)
         elif file is not None:
             files[row.id] = file
     return files
+
+
+def find_stand_in(
+    migration_id: str, recorded: Recorded, today: Mapping[str, MigrationFile]
+) -> MigrationFile | None:
+    """Return today's file for a row without SQL; None where it does more than that row did."""
+    file = today.get(migration_id)
+    others = () if file is None else {file.id, *file.former_ids} - {migration_id}
+    return None if any(recorded.sql.get(other) is not None for other in others) else file
 
 
 def _stored_file(
