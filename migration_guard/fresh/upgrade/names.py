@@ -70,18 +70,16 @@ def read_names(
     words: set[str] = set()
     everything = _tables_by_model(executor)
     for migration in (disk[key] for key in disk if ".".join(key) in ran_django):
-        own = [*_flatten(migration.operations)]
-        models |= {model for operation in own for model in _models_of(operation, migration)}
-        texts = [text for operation in own for text in _sql_of(operation)]
+        for operation in _flatten(migration.operations):
+            models |= {*_models_of(operation, migration)}
+            sql += _sql_of(operation)
         path = paths.get(f"{migration.app_label}.{migration.name}")
-        found = {*_words(path)} if path is not None else set()
-        sql += texts
-        words |= found
-        found |= {word.lower() for text in texts for word in re.findall(r"\w+", text)}
+        in_code = {*_words(path)} if path is not None else set()
+        words |= in_code
         models |= {
             (app, name)
             for app, name in everything
-            if name in found and (app == migration.app_label or app in found)
+            if name in in_code and (app == migration.app_label or app in in_code)
         }
     named = _tables_of(models, everything, tables)
     return Names(vendor, sql, frozenset(words), frozenset(named))
@@ -95,14 +93,12 @@ def _tables_by_model(executor: Any) -> Mapping[_Model, set[str]]:
     for migration, _backwards in executor.migration_plan(leaves, clean_start=True):
         for operation in migration.operations:
             operation.state_forwards(migration.app_label, state)
-            for model in _models_of(operation, migration):
-                if model in state.models:
-                    options = state.models[model].options
-                    tables[model].add(options.get("db_table") or "_".join(model))
+            for key in _models_of(operation, migration):
+                if key in state.models:
+                    options = state.models[key].options
+                    tables[key].add(options.get("db_table") or "_".join(key))
     for model in apps.get_models():
-        meta = model._meta
-        if meta.managed and not meta.proxy:
-            tables[meta.app_label, str(meta.model_name)].add(meta.db_table)
+        tables[model._meta.app_label, str(model._meta.model_name)].add(model._meta.db_table)
     return tables
 
 
@@ -114,10 +110,10 @@ def _tables_of(
     """Return the tables of models, with those that Django makes for their many-to-many fields."""
     named = {table for model in models for table in everything.get(model, ())}
     through = {
-        meta.db_table
+        model._meta.db_table
         for model in apps.get_models(include_auto_created=True)
-        if (meta := model._meta).auto_created
-        and (meta.auto_created._meta.app_label, meta.auto_created._meta.model_name) in models
+        if (owner := _owner(model)) is not None
+        and (owner._meta.app_label, owner._meta.model_name) in models
     }
     known = {table for of_model in everything.values() for table in of_model}
     # Those of a model or field that is gone: Django names them after the model's table.
@@ -128,6 +124,11 @@ def _tables_of(
         if any(table.startswith(f"{name}_") for name in named)
     }
     return named | through | gone
+
+
+def _owner(model: Any) -> Any:
+    """Return the model for whose many-to-many field Django made another one, or None."""
+    return model._meta.auto_created or None
 
 
 def _flatten(parts: Iterable[Any]) -> Iterator[Any]:
