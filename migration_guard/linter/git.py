@@ -153,7 +153,7 @@ class Repository:
                 f"git {arguments[0]} failed: {result.stderr.decode(errors='replace').strip()}",
                 "Run it by hand to see why.",
             )
-        return result.stdout.decode(errors="surrogateescape")
+        return os.fsdecode(result.stdout)
 
     def _run(
         self, *arguments: str, variables: Mapping[str, str] = _NONE
@@ -168,7 +168,7 @@ def find_repository(folders: Sequence[Path]) -> Repository | None:
     result = _git(folders[0], "rev-parse", "--show-toplevel")
     if result.returncode:
         return None
-    return Repository(Path(result.stdout.decode(errors="surrogateescape").strip()).resolve())
+    return Repository(Path(os.fsdecode(result.stdout).removesuffix("\n")).resolve())
 
 
 def _git(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -582,6 +583,20 @@ def test_upgrade_when_an_import_hook_leads_to_todays_code_says_so(small, tmp_pat
 
 
 # git
+
+
+def test_upgrade_when_a_worktree_has_a_name_that_the_locale_lacks_works(small, tmp_path):
+    small.commit({"sql_migrations/0002_authors.sql": AUTHORS})
+    folder = tmp_path / "über "
+    small.repository.git("worktree", "add", "-q", str(folder), "HEAD")
+    project = copy.copy(small.project)
+    project.path = folder
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    run = project.manage("checkschema", "--upgrade-from", "v1", env=locale)
+
+    assert run.code == 0, run.out
+    assert "  1. 0002_authors\n" in run.out
 
 
 def test_upgrade_when_attributes_are_for_archives_has_every_file_as_it_is(small):
