@@ -59,12 +59,13 @@ def writer_of(alias: str, name: str | None = None) -> Writer:
     return writer
 
 
-def build(alias: str, host: Host, target: int | None = None) -> Build:
+def build(alias: str, host: Host, last: str = "", target: int | None = None) -> Build:
     """Build a throwaway database from the files up to ``target``; read and drop it.
 
-    Raises BuildFailed where a migration fails.
+    It is read behind the file ``last``, before Django's migrations that wait for that file, or at
+    the end. Raises BuildFailed where a migration fails.
     """
-    with throwaway(alias, host), _watch(alias) as watch:
+    with throwaway(alias, host), _watch(alias, last) as watch:
         building.build(BuildOptions(alias, observe=watch.observe, watch=watch.after, target=target))
         return watch.read()
 
@@ -93,7 +94,7 @@ def build_alone(alias: str, host: Host, name: str, text: str) -> Build:
     """Build a throwaway database from one file. Raises Refused where that fails."""
     with _only_file(alias, name, text):
         try:
-            return build(alias, host)
+            return build(alias, host, name.partition(".")[0])
         except BuildFailed as error:
             raise Refused(
                 f"The new file cannot be built: {describe(error)}\nNothing was kept.",
@@ -134,8 +135,10 @@ def belongs_to(bare: str, tables: Collection[str]) -> bool:
 class _Watch:
     """Sees which relations the SQL migrations make, and which are Django's."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, last: str) -> None:
         self._writer = writer_of(alias)
+        self._last = last
+        self._build: Build | None = None
         self._before: set[str] = set()
         self._own: set[str] = set()
         self._django: list[str] = []
@@ -152,11 +155,19 @@ class _Watch:
         elif isinstance(event, events.DjangoApplied) and not self._has_begun:
             self._django.append(event.id)
 
-    def after(self, _name: str, file: Any) -> None:
+    def after(self, name: str, file: Any) -> None:
         if file is not None:
             self._own |= {*self._writer.relations()} - self._before
+            if name == self._last:
+                self.read()
 
     def read(self) -> Build:
+        """Return what was built; what is built afterwards does not count."""
+        if self._build is None:
+            self._build = self._read()
+        return self._build
+
+    def _read(self) -> Build:
         relations = self._writer.relations()
         others = relations.keys() - self._own
         book_keeping = [n for n, bare in relations.items() if belongs_to(bare, _BOOK_KEEPING)]
@@ -177,8 +188,8 @@ class _Watch:
 
 
 @contextmanager
-def _watch(alias: str) -> Iterator[_Watch]:
-    with closing(_Watch(alias)) as watch:
+def _watch(alias: str, last: str) -> Iterator[_Watch]:
+    with closing(_Watch(alias, last)) as watch:
         yield watch
 
 

@@ -77,7 +77,7 @@ def squash(
         writer.require_program()
     with open_host(alias) as host:
         _refuse_django_inside(alias, host, files, chosen)
-        first, varying = _build_twice(alias, host, chosen[-1].number, tell)
+        first, varying = _build_twice(alias, host, chosen[-1], tell)
         text = draft.render(
             migration_id,
             f"Stands for {len(chosen)} migrations: {chosen[0].id} to {chosen[-1].id}.",
@@ -152,7 +152,7 @@ def _refuse_django_inside(
 
 
 def _build_twice(
-    alias: str, host: Host, target: int, tell: Callable[[str], None]
+    alias: str, host: Host, last: MigrationFile, tell: Callable[[str], None]
 ) -> tuple[Build, Varying]:
     """Return what the files build, and what differs with each build.
 
@@ -160,7 +160,7 @@ def _build_twice(
     """
     tell("Building the files on a throwaway database.")
     try:
-        first = build(alias, host, target)
+        first = build(alias, host, last.id, last.number)
     except BuildFailed as error:
         raise Refused(
             f"The files do not build: {describe(error)}\nNothing was written.",
@@ -168,7 +168,7 @@ def _build_twice(
             error.problems,
         ) from error
     tell("Building them a second time, to see which values differ.")
-    second = build(alias, host, target)
+    second = build(alias, host, last.id, last.number)
     varying = find_varying(first.contents, second.contents)
     is_own = partial(_is_own, first)
     differing = [

@@ -52,6 +52,28 @@ def test_squash_when_a_table_refers_to_one_of_djangos_requires_its_migration(pro
     assert applied == [("0001_initial",), ("0002_first_book",)]
 
 
+ROWS = """\
+            migrations.RunSQL("INSERT INTO shop_author (id, name) VALUES (1, 'Sappho')"),
+            migrations.RunSQL("INSERT INTO books (id, title, author_id) VALUES (1, 'Odes', 1)"),
+            migrations.RunSQL("ALTER TABLE books ADD COLUMN isbn text"),
+"""
+
+
+def test_squash_when_a_django_migration_waits_for_it_leaves_what_that_makes_to_it(project):
+    path = "shop/migrations/0002_first_book.py"
+    before = 'RequiresSQL("0002"),\n'
+    project.write({path: LATE[path].replace(before, f"{before}{ROWS}")})
+
+    result = project.manage("makesqlmigration", "--squash", "1-2")
+
+    assert result.code == 0, result.out
+    for name in ("0001_genres.sql", "0002_books.sql"):
+        (project.path / "sql_migrations" / name).unlink()
+    built = project.manage("runsqlmigrations", "--with-django")
+    assert built.code == 0, built.out
+    assert project.database.execute("SELECT title, isbn FROM books") == [("Odes", None)]
+
+
 def test_squash_when_files_write_into_a_table_of_djangos_is_refused_by_its_name(project):
     project.migrations({**FILES, "0002_books.sql": SQL["0002_books.sql"]})
 
