@@ -53,6 +53,8 @@ _LEFT_OUT: Final = re.compile(
     r"SET\s|SELECT pg_catalog\.set_config\('search_path'|COMMENT ON EXTENSION\s", re.IGNORECASE
 )
 _ACCESS: Final = re.compile(r"GRANT\s|REVOKE\s|ALTER DEFAULT PRIVILEGES\s|ALTER .* OWNER TO ")
+_NAMES_ROLES: Final = re.compile(rf"{_ACCESS.pattern}|CREATE (?:POLICY|USER MAPPING)\s")
+_CONDITION: Final = re.compile(r"(?= (?:USING|WITH CHECK) \()")
 _OTHER_GRANTOR: Final = re.compile(r"SET SESSION AUTHORIZATION (?!DEFAULT)")
 # What a database has beside its objects, and no dump of it: ALTER DATABASE, COMMENT ON DATABASE.
 _OF_DATABASE: Final = """
@@ -196,10 +198,12 @@ def _kept(text: str, schema: str, role: str) -> Iterator[str]:
 
 
 def _for_any_role(sql: str, role: str) -> str:
-    """Return a statement about privileges that means whoever runs it where it named ``role``."""
-    if not _ACCESS.match(sql):
+    """Return a statement that means whoever runs it where it named ``role``."""
+    if not _NAMES_ROLES.match(sql):
         return sql
-    return re.sub(rf" (TO|FROM|ROLE) {re.escape(role)}(?=[ ;])", r" \1 CURRENT_USER", sql)
+    head = _CONDITION.split(sql, 1)[0]  # of a policy
+    pattern = rf"( (?:TO|FROM|ROLE|FOR) (?:[^ ,()]+, )*){re.escape(role)}(?=[ ,;]|$)"
+    return re.sub(pattern, r"\1CURRENT_USER", head) + sql[len(head) :]
 
 
 def _version(path: str) -> int | None:

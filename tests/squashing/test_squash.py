@@ -193,7 +193,9 @@ ACCESS = (
     "GRANT SELECT (x) ON t TO PUBLIC; REVOKE TRUNCATE ON t FROM CURRENT_USER;\n"
     "GRANT USAGE ON SCHEMA s TO PUBLIC; ALTER TABLE s.u OWNER TO pg_database_owner;\n"
     "ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO pg_monitor;\n"
-    "CREATE PUBLICATION p FOR TABLE t;\n"
+    "CREATE POLICY own ON t TO pg_monitor, CURRENT_USER USING (x > 0);\n"
+    "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w;\n"
+    "CREATE USER MAPPING FOR CURRENT_USER SERVER far; CREATE PUBLICATION p FOR TABLE t;\n"
 )
 READ_ACCESS = """
     SELECT relname, relacl::text, relowner::regrole::text FROM pg_class WHERE relname IN ('t', 'u')
@@ -201,6 +203,8 @@ READ_ACCESS = """
     UNION SELECT attname, attacl::text, '' FROM pg_attribute WHERE attrelid = 't'::regclass
     UNION SELECT nspname, nspacl::text, '' FROM pg_namespace WHERE nspname = 's'
     UNION SELECT 'default', defaclacl::text, '' FROM pg_default_acl
+    UNION SELECT polname, polroles::regrole[]::text, '' FROM pg_policy
+    UNION SELECT srvname, usename, '' FROM pg_user_mappings
     UNION SELECT pubname, '', '' FROM pg_publication ORDER BY 1
 """
 
@@ -216,7 +220,7 @@ def test_owners_and_privileges_when_files_state_them_are_squashed_without_the_ow
     assert guard("runsqlmigrations").code == 0
     expected = postgres.execute(READ_ACCESS)
     postgres.execute("DROP SCHEMA s CASCADE; DROP TABLE t, a, applied_migrations; DROP FUNCTION f")
-    postgres.execute("DROP PUBLICATION p")
+    postgres.execute("DROP PUBLICATION p; DROP FOREIGN DATA WRAPPER w CASCADE")
     migrations({"0002_squash.sql": squash})
 
     result = guard("runsqlmigrations")
