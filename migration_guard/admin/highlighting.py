@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from migration_guard.admin import commands
+from migration_guard.reports import command_lines
 from migration_guard.reports.escaping import escape_characters
 
 # In characters; colouring a longer text would take too long for a page.
@@ -31,9 +31,9 @@ def plain(text: str) -> SafeString:
 
 def prose(text: str, alias: str) -> SafeString:
     """Return a message as HTML, with its command lines, on ``alias``, as code."""
-    text = escape_characters(commands.for_database(text, alias))
+    text = escape_characters(command_lines.for_database(text, alias))
     parts, end = [], 0
-    for match in commands.LINE.finditer(text):
+    for match in command_lines.LINE.finditer(text):
         parts += [(escape(text[end : match.start()]),), (_command(match[0]),)]
         end = match.end()
     return format_html_join("", "{}", [*parts, (escape(text[end:]),)])

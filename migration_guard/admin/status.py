@@ -18,6 +18,7 @@ from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.models import AppliedMigration, AuditEntry, EnvironmentStamp
 from migration_guard.planning.plan import Planned, State
 from migration_guard.problems import Severity
+from migration_guard.reports.command_lines import RUN, for_database
 from migration_guard.results import Outcome
 
 # How many applied migrations the plan lists (unless all are requested).
@@ -189,15 +190,13 @@ def command_lines(outcome: Outcome) -> list[Command]:
     alias = outcome.database
     lines = []
     if outcome.error is None and outcome.to_run and not count_severities(outcome)[Severity.ERROR]:
-        lines.append(Command(_("Apply what is pending"), commands.RUN))
+        lines.append(Command(_("Apply what is pending"), RUN))
     lines += [
-        Command(_("Show this plan in a terminal"), f"{commands.RUN} --plan"),
+        Command(_("Show this plan in a terminal"), f"{RUN} --plan"),
         Command(_("Check the schema contract"), "manage.py checkschema"),
         Command(_("Check the files, without a database"), "manage.py checksqlmigrations"),
     ]
-    return [
-        Command(command.purpose, commands.for_database(command.line, alias)) for command in lines
-    ]
+    return [Command(command.purpose, for_database(command.line, alias)) for command in lines]
 
 
 def _counts(plan: Sequence[Planned], url_of: UrlOf) -> list[Count]:

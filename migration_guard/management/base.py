@@ -21,6 +21,7 @@ from django.db import DEFAULT_DB_ALIAS
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
 from migration_guard.management import single_options
+from migration_guard.reports.command_lines import for_database
 from migration_guard.reports.escaping import escape_text
 
 APP: Final = "migration_guard"
@@ -37,6 +38,9 @@ class GuardCommand(BaseCommand):
     formats: ClassVar[Sequence[str]] = ("text", "json")
     # A rule of the static guard reports what is wrong with the setting.
     reports_settings: ClassVar = False
+    # How the command was called: what the commands in its messages need, too.
+    _alias = DEFAULT_DB_ALIAS
+    _repeated = ""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options that all commands have."""
@@ -56,6 +60,7 @@ class GuardCommand(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Call ``answer``, and end with its exit code."""
+        self._alias, self._repeated = options["database"], self.repeated_options(options)
         try:
             with _sigterm_as_interrupt():
                 if options["verbosity"] > 0 and not self.reports_settings:
@@ -66,7 +71,14 @@ class GuardCommand(BaseCommand):
         except KeyboardInterrupt:
             returncode, message = 1, "Interrupted."
         if returncode:
-            raise CommandError(escape_text(message), returncode=returncode)
+            raise CommandError(escape_text(self._complete(message)), returncode=returncode)
+
+    def repeated_options(self, options: dict[str, Any]) -> str:  # noqa: ARG002
+        """Return the options that another run of runsqlmigrations would need to be this one."""
+        return ""
+
+    def _complete(self, message: str) -> str:
+        return for_database(message, self._alias, self._repeated)
 
     def _tell_unknown_settings(self) -> None:
         with suppress(GuardError):  # which the command itself reports
@@ -79,6 +91,7 @@ class GuardCommand(BaseCommand):
 
     def say(self, text: str, palette: "Palette | None" = None) -> None:
         """Print a result to standard output, escaped; ``palette`` paints the pieces it marked."""
+        text = self._complete(text)
         self.stdout.write(palette.paint(text) if palette is not None else escape_text(text))
         self.stdout.flush()  # so that a log of both streams has them in order
 
@@ -89,7 +102,7 @@ class GuardCommand(BaseCommand):
     def tell(self, text: str) -> None:
         """Print progress or a warning to standard error."""
         if text:
-            self.stderr.write(escape_text(text), style_func=str)
+            self.stderr.write(escape_text(self._complete(text)), style_func=str)
 
 
 class Palette:

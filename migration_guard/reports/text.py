@@ -102,7 +102,7 @@ def stamped(outcome: Outcome) -> str:
         )
     return (
         f"Stamped the database {environment}, on its first run "
-        "(manage.py repairsqlmigrations --stamp changes that)."
+        "(manage.py repairsqlmigrations --stamp NAME changes that)."
     )
 
 

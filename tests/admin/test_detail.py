@@ -8,7 +8,8 @@ import sys
 import pytest
 from django.core.management import load_command_class
 
-from migration_guard.admin import commands, highlighting
+from migration_guard.admin import highlighting
+from migration_guard.reports import command_lines
 from tests.admin.conftest import AUDIT, JOURNAL
 
 PAYLOAD = "<script>alert('x')</script>"
@@ -247,8 +248,8 @@ def test_prose_when_it_quotes_commands_sets_them_apart_and_escapes_the_rest(text
     ],
 )
 def test_command_when_it_is_of_another_database_names_it(text, expected):
-    assert expected in commands.for_database(text, "my-db")
-    assert commands.for_database(text, "default") == text
+    assert expected in command_lines.for_database(text, "my-db")
+    assert command_lines.for_database(text, "default") == text
 
 
 def test_options_with_a_value_are_those_of_the_commands():
@@ -270,7 +271,7 @@ def test_options_with_a_value_are_those_of_the_commands():
         if action.nargs != 0 and option.startswith("--")
     }
 
-    assert {*commands.VALUED.split("|")} == options - {"settings", "pythonpath", "verbosity"}
+    assert {*command_lines.VALUED.split("|")} == options - {"settings", "pythonpath", "verbosity"}
 
 
 def test_links_when_an_id_looks_like_the_admins_own_quoting_lead_to_its_page(

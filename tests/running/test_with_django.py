@@ -1,6 +1,7 @@
 """`--with-django`: one order over both kinds of migrations, as a deploy carries it out."""
 
 import json
+import re
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
@@ -150,6 +151,34 @@ def test_steps_when_a_model_is_renamed_between_them_keep_one_table(project):
     assert project.database.execute(
         "SELECT model FROM django_content_type WHERE app_label = 'shop'"
     ) == [("writer",)]
+
+
+def test_next_command_when_a_file_fails_repeats_the_database_and_the_options(sqlite, tmp_path):
+    project = Project(tmp_path / "site", sqlite)
+    project.write(SHOP)
+    project.migrations({**SQL, "0009_beyond.sql": "SELECT 1;"})
+    settings = (project.path / "site_settings.py").read_text()
+    other = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other.sqlite3")}
+    project.write(
+        {
+            "site_settings.py": f"{settings}DATABASES['other'] = {other!r}\n"
+            "MIGRATION_GUARD['DIRS']['other'] = MIGRATION_GUARD['DIRS']['default']\n"
+        }
+    )
+    last = "0002_isbn.sql"
+    project.migrations({last: "SELECT * FROM nowhere;"})
+    options = ("--with-django", "--target", "2", "--database", "other")
+
+    failed = project.manage("runsqlmigrations", *options)
+
+    assert failed.code == 1, failed.out
+    command = re.search(r"run manage\.py (.+) again", failed.out)[1].split()
+    assert command == ["runsqlmigrations", *options]
+    project.migrations({last: SQL[last]})
+    again = project.manage(*command)
+    assert again.code == 0, again.out
+    assert "Applied 0009_beyond" not in again.out
+    assert tables(project) == set()  # the default database is as it was
 
 
 def test_signals_when_steps_are_sent_name_the_migrations_of_each(project):

@@ -105,6 +105,16 @@ class Command(GuardCommand):
             return code, message
         return 1, f"{text.impact_verdict(report.result)}\n{impact.APPLIED}"
 
+    def repeated_options(self, options: dict[str, Any]) -> str:
+        """Return what says which migrations run."""
+        given = {
+            " --with-django": options["with_django"],
+            f" --target {options['target']}": options["target"] is not None,
+            f" --environment {options['environment']}": options["environment"] is not None,
+            " --allow-out-of-order": options["allow_out_of_order"],
+        }
+        return "".join(option for option, is_given in given.items() if is_given)
+
     def _read_options(self, options: dict[str, Any]) -> Options:
         return Options(
             target=options["target"],
