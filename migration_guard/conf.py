@@ -45,6 +45,8 @@ ENVIRONMENT_SYNONYMS: Final = {
 }
 SCHEMA_FIRST: Final = "schema-first"
 DEPLOY_ORDERS: Final = (SCHEMA_FIRST, "code-first")
+# Where a template is used by itself: see the page of test databases.
+AUTO: Final = "auto"
 DEFAULTS: Final[Mapping[str, Any]] = {
     "DIRS": {},
     "ENVIRONMENT": PRODUCTION,
@@ -55,6 +57,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "STATEMENT_TIMEOUT": None,
     "WAIT": 300,
     "APPLY_IN_TESTS": True,
+    "TEMPLATES_IN_TESTS": AUTO,
     "SEPARATE_SCHEMAS": False,
     "SEPARATE_HISTORIES": (),
     "IMPACT": {"large": "1GB", "read": "1s", "write": "5s"},
@@ -92,6 +95,7 @@ class Conf:
     statement_timeout: float | None
     wait: float
     apply_in_tests: bool
+    templates_in_tests: bool | str
     contracts: Mapping[str, tuple[Path, ...]]
     impact: ImpactLimits
 
@@ -126,6 +130,7 @@ def load() -> Conf:
         statement_timeout=_limit("STATEMENT_TIMEOUT", values["STATEMENT_TIMEOUT"]),
         wait=_number("WAIT", values["WAIT"]),
         apply_in_tests=bool(values["APPLY_IN_TESTS"]),
+        templates_in_tests=_templates(values["TEMPLATES_IN_TESTS"]),
         contracts=_paths("CONTRACTS", values["CONTRACTS"]),
         impact=_impact(values["IMPACT"]),
     )
@@ -327,6 +332,15 @@ def _names(key: str, value: Any, example: str) -> tuple[str, ...]:
         )
     names = (value,) if isinstance(value, str) else tuple(value)
     return tuple(str(name).strip().lower() for name in names)
+
+
+def _templates(value: Any) -> bool | str:
+    if value == AUTO or isinstance(value, bool):
+        return AUTO if value == AUTO else bool(value)
+    raise CannotTell(
+        f'{SETTING}["TEMPLATES_IN_TESTS"] = {value!r} is neither "{AUTO}" nor True or False.',
+        f'Write "TEMPLATES_IN_TESTS": "{AUTO}".',
+    )
 
 
 def _limit(key: str, value: Any) -> float | None:

@@ -28,7 +28,7 @@ deletes them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
 from typing import Any, Final, NamedTuple
 
@@ -67,10 +67,10 @@ def applies_to(alias: str) -> bool:
     return settings.apply_in_tests and bool(settings.dirs.get(alias))
 
 
-def migrate(alias: str) -> tuple[str, ...]:
+def migrate(alias: str, target: int | None = None) -> tuple[str, ...]:
     """Apply what is pending to the test database that ``alias`` is now, and return the ids.
 
-    Raises NotMigrated.
+    ``target`` leaves out the migrations above that number. Raises NotMigrated.
     """
     # Imported late: a test run whose databases have no DIRS needs no runner.
     from migration_guard.problems import errors
@@ -78,7 +78,7 @@ def migrate(alias: str) -> tuple[str, ...]:
     from migration_guard.running import executor
     from migration_guard.running.options import Options
 
-    options = Options(environment=ENVIRONMENT, restamp=True)
+    options = Options(environment=ENVIRONMENT, restamp=True, target=target)
     with _app_migrations_on(connections[alias]):
         outcome = executor.run(alias, options)
     if outcome.error is not None:
@@ -96,14 +96,19 @@ def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str
     @wraps(create_test_db)
     def create_migrated(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) -> str:
         connection = creation.connection
-        with _sql_first(creation) if _applies_to(connection.alias) else nullcontext():
-            name = create_test_db(creation, *args, **kwargs)
-        if _applies_to(connection.alias):
-            migrate(connection.alias)
-            if hasattr(connection, "_test_serialized_contents"):
-                # Django took them before the SQL migrations put rows into managed tables.
-                contents = creation.serialize_db_to_string()
-                connection._test_serialized_contents = contents  # noqa: SLF001
+        if not _applies_to(connection.alias):
+            return create_test_db(creation, *args, **kwargs)
+        # Imported late: a test run whose databases have no DIRS needs no templates.
+        from migration_guard.template_databases.test_database import prepared
+
+        with prepared(creation, ENVIRONMENT) as build:
+            with _sql_first(creation):
+                name = create_test_db(creation, *args, **kwargs)
+            build.run_sql(lambda target: migrate(connection.alias, target))
+        if hasattr(connection, "_test_serialized_contents"):
+            # Django took them before the SQL migrations put rows into managed tables.
+            contents = creation.serialize_db_to_string()
+            connection._test_serialized_contents = contents  # noqa: SLF001
         return name
 
     return create_migrated
@@ -137,13 +142,15 @@ def _migrating_clone(clone_test_db: Callable[..., None]) -> Callable[..., None]:
 @contextmanager
 def _sql_first(creation: BaseDatabaseCreation) -> Iterator[None]:
     """Apply both kinds of migrations before Django's ``migrate``, if one says ``RequiresSQL``."""
-    from migration_guard.fresh import building
     from migration_guard.running.django_graph import has_requirements
 
     alias = creation.connection.alias
     if creation.connection.settings_dict["TEST"]["MIGRATE"] is False or not (has_requirements()):
         yield
         return
+    # Imported late: most test databases need no runner before Django's.
+    from migration_guard.fresh import building
+
     create: Any = creation._create_test_db  # type: ignore[attr-defined]  # noqa: SLF001
     with ExitStack() as stack:
 

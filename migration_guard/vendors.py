@@ -29,6 +29,7 @@ class Vendor(NamedTuple):
     usage: str
     sizes: str
     tracer: str
+    shelf: str
 
 
 VENDORS: Final = {
@@ -46,6 +47,7 @@ VENDORS: Final = {
         usage="migration_guard.usage.postgresql.server.PostgreSQLServer",
         sizes=f"{_RUNNING}.postgresql.sizes.read_sizes",
         tracer="migration_guard.impact.postgresql.tracer.PostgreSQLTracer",
+        shelf="migration_guard.template_databases.postgresql.PostgreSQLShelf",
     ),
     "sqlite": Vendor(
         "SQLite",
@@ -61,6 +63,7 @@ VENDORS: Final = {
         usage="migration_guard.usage.sqlite.SQLiteServer",
         sizes=f"{_RUNNING}.sqlite.sizes.read_sizes",
         tracer="migration_guard.impact.sqlite.SQLiteTracer",
+        shelf="",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",
@@ -76,6 +79,7 @@ VENDORS: Final = {
         usage="migration_guard.usage.mysql.MySQLServer",
         sizes=f"{_RUNNING}.mysql.sizes.read_sizes",
         tracer="migration_guard.impact.mysql.tracer.MySQLTracer",
+        shelf="",  # the server cannot copy a database
     ),
 }
 

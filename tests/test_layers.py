@@ -35,6 +35,7 @@ FLOORS = {
     "health": 4,
     "views": 5,
     "fresh": 4,
+    "template_databases": 4,
     "management": 5,
     "admin": 5,
     "pytest_plugin": 5,
@@ -209,6 +210,7 @@ NAMES_OF_VENDORS = {*VENDORS, "mariadb"}
 VENDOR_ROOMS = (
     *(f"running.{vendor}" for vendor in VENDORS),
     *(f"fresh.{vendor}" for vendor in VENDORS),
+    *(f"template_databases.{vendor}" for vendor in VENDORS),
     "schema.readers",
     "sql.dialects",
     "vendors",

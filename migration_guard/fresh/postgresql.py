@@ -60,14 +60,14 @@ class PostgreSQLHost(TemplateHost):
         configured = connecting.supported_connection(alias).settings_dict
         self._configured = str(configured["NAME"] or "")
         self._template = str(configured["TEST"].get("TEMPLATE") or "")
-        super().__init__(_open(alias, self._configured))
+        super().__init__(open_server(alias, self._configured))
 
     def create(self, name: str, template: str = "") -> str:
         """Make a database with the options of the configured one, or a copy of a template."""
         self._query("SELECT pg_advisory_lock(hashtextextended(%s, 0))", name)
-        options = [f"TEMPLATE {_quote(template)}"] if template else self._like_configured()
+        options = [f"TEMPLATE {quote(template)}"] if template else self._like_configured()
         try:
-            self._query(f"CREATE DATABASE {_quote(name)} {' '.join(options)}")
+            self._query(f"CREATE DATABASE {quote(name)} {' '.join(options)}")
         except DatabaseError as error:
             raise self._not_allowed(error) from error
         try:
@@ -81,14 +81,14 @@ class PostgreSQLHost(TemplateHost):
         """Drop a database, also while an interrupted statement runs in it."""
         self._ensure_connection()
         try:
-            self._query(f"DROP DATABASE IF EXISTS {_quote(name)} WITH (FORCE)")
+            self._query(f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE)")
         except DatabaseError as error:
             # This user may not end some session there, such as an autovacuum worker. Without FORCE
             # the server asks that worker to leave, and waits five seconds for other sessions.
-            if _sqlstate(error) != _NO_PRIVILEGE:
+            if sqlstate(error) != _NO_PRIVILEGE:
                 raise
             self._end_own_sessions(name)
-            self._query(f"DROP DATABASE IF EXISTS {_quote(name)}")
+            self._query(f"DROP DATABASE IF EXISTS {quote(name)}")
         self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
 
     def sweep(self, keep: Collection[str]) -> list[str]:
@@ -98,7 +98,7 @@ class PostgreSQLHost(TemplateHost):
             if name in keep or not is_throwaway(name):
                 continue
             with suppress(OperationalError):  # it is in use; the next run tries again
-                self._query(f"DROP DATABASE IF EXISTS {_quote(name)}")
+                self._query(f"DROP DATABASE IF EXISTS {quote(name)}")
                 swept.append(name)
         return swept
 
@@ -119,11 +119,11 @@ class PostgreSQLHost(TemplateHost):
         """Rename a finished database to ``template``, and drop old ones of its ``family``."""
         for old in self._databases_without_owner(family):
             with suppress(OperationalError):
-                self._query(f"DROP DATABASE IF EXISTS {_quote(old)}")
-        self._query(f"ALTER DATABASE {_quote(name)} ALLOW_CONNECTIONS false")
+                self._query(f"DROP DATABASE IF EXISTS {quote(old)}")
+        self._query(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false")
         self._end_own_sessions(name)
         try:
-            self._query(f"ALTER DATABASE {_quote(name)} RENAME TO {_quote(template)}")
+            self._query(f"ALTER DATABASE {quote(name)} RENAME TO {quote(template)}")
         except DatabaseError as error:
             # Another run may have made the same template at the same time.
             if not self.exists(template):
@@ -141,7 +141,7 @@ class PostgreSQLHost(TemplateHost):
 
     def _like_configured(self) -> list[str]:
         if self._template:
-            return [f"TEMPLATE {_quote(self._template)}"]
+            return [f"TEMPLATE {quote(self._template)}"]
         rows = self._query(
             "SELECT to_jsonb(d)::text, pg_encoding_to_char(d.encoding) FROM pg_database d "
             "WHERE datname = %s",
@@ -172,14 +172,14 @@ class PostgreSQLHost(TemplateHost):
                 # FROM CURRENT, because a list such as search_path cannot be quoted as one value.
                 self._query(
                     "BEGIN; SELECT set_config(%s, %s, true); "
-                    f"ALTER DATABASE {_quote(name)} SET {_quote_setting(setting)} FROM CURRENT; "
+                    f"ALTER DATABASE {quote(name)} SET {_quote_setting(setting)} FROM CURRENT; "
                     "COMMIT",
                     setting,
                     value,
                 )
             except DatabaseError as error:
                 self._query("ROLLBACK")
-                if _sqlstate(error) not in _SETTING_ERRORS:
+                if sqlstate(error) not in _SETTING_ERRORS:
                     raise
 
     # -- the server
@@ -197,16 +197,16 @@ class PostgreSQLHost(TemplateHost):
 
     def _not_allowed(self, error: DatabaseError) -> CannotTell:
         message = str(error).strip().splitlines()[0]
-        if _sqlstate(error) != _NO_PRIVILEGE:
+        if sqlstate(error) != _NO_PRIVILEGE:
             return self._not_created(message)
         user = self._query("SELECT current_user::text")[0][0]
         return CannotTell(
             f'The user "{user}" may not create databases: {message}.',
-            f"A superuser can allow it: ALTER ROLE {_quote(user)} CREATEDB;",
+            f"A superuser can allow it: ALTER ROLE {quote(user)} CREATEDB;",
         )
 
 
-def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
+def open_server(alias: str, configured: str) -> BaseDatabaseWrapper:
     """Return a connection to the maintenance database or, if that fails, to the configured one."""
     first: Exception | None = None
     for name in dict.fromkeys((MAINTENANCE, configured)):
@@ -232,33 +232,36 @@ def _open(alias: str, configured: str) -> BaseDatabaseWrapper:
 def _locale(database: Mapping[str, Any], encoding: str) -> list[str]:
     """Return the options of CREATE DATABASE for the encoding and locale of ``database``."""
     options = [
-        f"ENCODING {_literal(encoding)}",
-        f"LC_COLLATE {_literal(database['datcollate'])}",
-        f"LC_CTYPE {_literal(database['datctype'])}",
+        f"ENCODING {literal(encoding)}",
+        f"LC_COLLATE {literal(database['datcollate'])}",
+        f"LC_CTYPE {literal(database['datctype'])}",
     ]
     provider = _PROVIDERS.get(database.get("datlocprovider", ""))
     locale = database.get("datlocale") or database.get("daticulocale")
     if provider and locale:
-        options.append(f"LOCALE_PROVIDER {provider} {provider}_LOCALE {_literal(locale)}")
+        options.append(f"LOCALE_PROVIDER {provider} {provider}_LOCALE {literal(locale)}")
         if rules := database.get("daticurules"):
-            options.append(f"ICU_RULES {_literal(rules)}")
+            options.append(f"ICU_RULES {literal(rules)}")
     return options
 
 
-def _sqlstate(error: DatabaseError) -> str:
+def sqlstate(error: DatabaseError) -> str:
+    """Return the SQLSTATE of an error, or an empty string."""
     return str(getattr(error.__cause__, "sqlstate", "") or "")
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
+    """Return a quoted identifier."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
 
 
 def _quote_setting(name: str) -> str:
     """Return the quoted name of a setting, which may have a prefix, as in ``app.tenant``."""
-    return ".".join(map(_quote, name.split(".")))
+    return ".".join(map(quote, name.split(".")))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return a quoted string."""
     doubled = text.replace("'", "''")
     return f"'{doubled}'"

@@ -1,0 +1,111 @@
+"""Django's migrations as a key sees them: what they are made of, and whether they run own code."""
+
+import weakref
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.core.management import get_commands
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration, RunPython, RunSQL
+from django.db.migrations.operations import SeparateDatabaseAndState
+from django.db.migrations.operations.base import Operation
+from django.db.models.signals import post_migrate, pre_migrate
+from django.utils.module_loading import module_has_submodule
+
+from migration_guard.operations import RequiresSQL
+from migration_guard.template_databases.canonical import canonical
+from migration_guard.template_databases.losses import changes_session, find_loss
+from migration_guard.template_databases.sources import Sources, is_project_module, source_file
+
+
+def migration_bytes(migration: Migration, sources: Sources) -> bytes:
+    """Return what a migration is made of: its source, those that it imports, and values read."""
+    parts = [f"{migration.app_label}.{migration.name}".encode()]
+    module = migration.__module__
+    if is_project_module(module):
+        functions = [op.code.__module__ for op in _flat(migration) if isinstance(op, RunPython)]
+        parts.append(sources.digest(module, *functions))
+        parts.append(canonical(migration.operations).encode())
+    elif (path := source_file(module)) is not None:
+        with open(path, "rb") as file:  # noqa: PTH123 - a Path takes as long as the reading
+            parts.append(file.read())
+        parts.append(
+            canonical([op.sql for op in _flat(migration) if isinstance(op, RunSQL)]).encode()
+        )
+    return b"\0".join(b"%d:%b" % (len(part), part) for part in parts)
+
+
+def migration_obstacle(migration: Migration, vendor: str) -> str | None:
+    """Return why no copy may stand for a migration, whoever wrote it."""
+    for operation in _flat(migration):
+        for text in _sql_texts(operation):
+            if (loss := find_loss(text, vendor)) is not None:
+                return f"{_name(migration)} names what no copy has ({loss})"
+            if changes_session(text, vendor):
+                return f"{_name(migration)} changes the session"
+    return None
+
+
+def own_code(migrations: Iterable[Migration], connection: BaseDatabaseWrapper) -> str | None:
+    """Return which code of the project runs while a database is migrated, None if none does."""
+    for migration in migrations:
+        if not is_project_module(migration.__module__):
+            continue
+        if type(migration).apply is not Migration.apply:
+            return f"{_name(migration)} has a way of its own to apply"
+        for operation in _flat(migration):
+            kind = type(operation)
+            if kind is RunPython and operation.code is not RunPython.noop:
+                return f"{_name(migration)} runs Python"
+            if not kind.__module__.startswith("django.") and kind is not RequiresSQL:
+                return f"{_name(migration)} has an operation of its own ({kind.__name__})"
+    for receiver in receiver_modules():
+        if is_project_module(receiver):
+            return f"{receiver} receives a signal of migrate"
+    if not type(connection).__module__.startswith("django."):
+        return f"the database backend is not Django's ({type(connection).__module__})"
+    return None
+
+
+def receiver_modules() -> list[str]:
+    """Return the modules whose functions run before or after ``migrate``."""
+    for config in apps.get_app_configs():  # as migrate does: where receivers live
+        if config.module is not None and module_has_submodule(config.module, "management"):
+            import_module(".management", config.name)
+    receivers = (
+        receiver() if isinstance(receiver, weakref.ref) else receiver
+        for signal in (pre_migrate, post_migrate)
+        for _key, receiver, *_more in signal.receivers
+    )
+    names = (getattr(receiver, "__module__", None) for receiver in receivers)
+    return sorted({name for name in names if name})
+
+
+def is_migrate_own() -> bool:
+    """Return whether another app has a ``migrate`` in place of Django's."""
+    return any(get_commands()[name] != "django.core" for name in ("migrate", "createcachetable"))
+
+
+def _flat(migration: Migration) -> Iterator[Any]:
+    """Yield the operations that work on the database."""
+    ahead: list[Operation] = list(migration.operations)
+    while ahead:
+        operation = ahead.pop(0)
+        if isinstance(operation, SeparateDatabaseAndState):
+            ahead = [*operation.database_operations, *ahead]
+        else:
+            yield operation
+
+
+def _sql_texts(operation: Any) -> Iterator[str]:
+    if not isinstance(operation, RunSQL):
+        return
+    statements = [operation.sql] if isinstance(operation.sql, str) else list(operation.sql)
+    for statement in statements:
+        yield statement if isinstance(statement, str) else str(statement[0])
+
+
+def _name(migration: Migration) -> str:
+    return f"{migration.app_label}.{migration.name}"

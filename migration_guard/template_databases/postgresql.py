@@ -1,0 +1,207 @@
+"""Templates on a PostgreSQL server: databases that accept no connection.
+
+A template's comment holds its key. The comment comes last, so a database without one is what a
+killed run left. A session-level advisory lock on a key is for orderly waiting; correctness rests on
+names and comments. It is taken in the maintenance database, which all runs share.
+
+Source: PostgreSQL manual, "Template Databases", "CREATE DATABASE", "COMMENT".
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from time import monotonic, sleep
+from typing import Any, Final
+
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from migration_guard.fresh.host import TEMPLATE_PREFIX
+from migration_guard.fresh.postgresql import literal, open_server, quote, sqlstate
+from migration_guard.template_databases.shelf import Copying, Obstacle, Shelf, Template
+
+_NAME: Final = re.compile(rf"{TEMPLATE_PREFIX}[0-9a-f]{{32}}")
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+_DUPLICATE: Final = "42P04"
+# Seconds that a session may take to end after it was closed.
+_PATIENCE: Final = 2.0
+_LIST: Final = """
+    SELECT d.datname::text, shobj_description(d.oid, 'pg_database'), pg_database_size(d.oid)
+    FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+    WHERE starts_with(d.datname, %s) AND r.rolname = current_user AND NOT d.datallowconn
+"""
+# What a server gives to a new database, as text. The counters tell of changes to the database that
+# every new one is a copy of.
+_LIKENESS: Final = (
+    "SELECT version(), current_user::text",
+    "SELECT to_jsonb(r) - 'rolpassword' FROM pg_roles r ORDER BY r.oid",
+    "SELECT to_jsonb(m) FROM pg_auth_members m ORDER BY m.roleid, m.member, m.grantor",
+    "SELECT oid, spcname FROM pg_tablespace ORDER BY oid",
+    "SELECT name, default_version FROM pg_available_extensions ORDER BY name",
+    "SELECT name, setting FROM pg_settings WHERE source NOT IN ('default', 'override', 'session', "
+    "'database') AND name <> 'application_name' ORDER BY name",
+)
+_SESSIONS: Final = """
+    SELECT 1 FROM pg_stat_activity
+    WHERE datname = %s AND backend_type IS DISTINCT FROM 'autovacuum worker'
+"""
+_SOURCE: Final = """
+    SELECT to_jsonb(d) - 'datfrozenxid' - 'datminmxid' - 'datacl',
+        s.tup_inserted, s.tup_updated, s.tup_deleted
+    FROM pg_database d JOIN pg_stat_database s ON s.datid = d.oid WHERE d.datname = %s
+"""
+
+
+class PostgreSQLShelf(Shelf):
+    """The server of an alias, by a connection of its own."""
+
+    def __init__(self, alias: str) -> None:
+        settings = connections[alias].settings_dict
+        self._source = str(settings["TEST"].get("TEMPLATE") or "template1")
+        self._connection = open_server(alias, str(settings["NAME"] or ""))
+        self._query("SET synchronous_commit = off")
+
+    def refuse(self, *, any_place: bool) -> None:
+        """Raise Obstacle where the server is on another machine, or counts no changes."""
+        host = self._connection.connection.info.host
+        if not (any_place or host.startswith(("/", "@")) or host in _LOCAL):
+            raise Obstacle(f"the server is on another machine ({host})")
+        if self._query("SHOW track_counts")[0][0] != "on":
+            raise Obstacle("the server counts no changes (track_counts)")
+
+    def likeness(self) -> str:
+        """Return the server's version, roles, settings, extensions, and what is copied at first."""
+        rows = [self._query(query) for query in _LIKENESS]
+        return repr((rows, self._query(_SOURCE, self._source)))
+
+    def now(self) -> float:
+        """Return the server's time."""
+        return float(self._query("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+
+    def list(self) -> list[Template]:
+        """Return the finished templates of this user."""
+        return [
+            Template(name, values["key"], values["born"], size)
+            for name, comment, size in self._query(_LIST, TEMPLATE_PREFIX)
+            if (values := _read_comment(comment)) and name == _name(values["key"])
+        ]
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold the advisory lock of the key's name."""
+        with self._holding("pg_advisory_lock", _name(key)):
+            yield
+
+    @contextmanager
+    def copying(self, creation: Any, template: Template) -> Iterator[Copying]:
+        """Let CREATE DATABASE name the template; where that fails, the plain way is left."""
+        copying = Copying()
+        plain = creation._execute_create_test_db  # noqa: SLF001
+
+        def execute(cursor: Any, parameters: dict[str, str], keepdb: bool = False) -> None:
+            try:
+                cursor.execute(
+                    f"CREATE DATABASE {parameters['dbname']} TEMPLATE {quote(template.name)}"
+                )
+            except DatabaseError as error:
+                if sqlstate(error) != _DUPLICATE:
+                    plain(cursor, parameters, keepdb)
+                elif not keepdb:
+                    raise
+            else:
+                copying.is_done = True
+
+        with self._holding("pg_advisory_lock_shared", _use_of(template.name)):
+            creation._execute_create_test_db = execute  # noqa: SLF001
+            try:
+                yield copying
+            finally:
+                del creation._execute_create_test_db  # noqa: SLF001
+
+    def keep(self, connection: BaseDatabaseWrapper, key: str, born: float) -> None:
+        """Copy the database, unless somebody else is connected to it."""
+        database, name = str(connection.settings_dict["NAME"]), _name(key)
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
+        size = self._query("SELECT pg_database_size(%s::name)", database)[0][0]
+        with self.lock(key):
+            self._sweep()
+            if not self.make_room(size) or not self._is_left(database) or self._exists(name):
+                return
+            self._query(
+                f"CREATE DATABASE {quote(name)} TEMPLATE {quote(database)} ALLOW_CONNECTIONS false"
+            )
+            comment = json.dumps({"key": key, "born": born})
+            self._query(f"COMMENT ON DATABASE {quote(name)} IS {literal(comment)}")
+
+    def drop(self, template: Template) -> bool:
+        """Drop a template that nobody copies now."""
+        return self._drop(template.name, _use_of(template.name))
+
+    def close(self) -> None:
+        """Close the connection, which releases its locks."""
+        self._connection.close()
+
+    # -- the server
+
+    def _sweep(self) -> None:
+        """Drop what a killed run left behind before it wrote the comment."""
+        finished = {template.name for template in self.list()}
+        for name, *_more in self._query(_LIST, TEMPLATE_PREFIX):
+            if name not in finished and _NAME.fullmatch(name):
+                self._drop(name, name)
+
+    def _drop(self, name: str, lock: str) -> bool:
+        """Drop a database if its lock is free."""
+        if not self._query("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", lock)[0][0]:
+            return False
+        try:
+            self._query(f"DROP DATABASE IF EXISTS {quote(name)}")
+        finally:
+            self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", lock)
+        return True
+
+    def _exists(self, name: str) -> bool:
+        return bool(self._query("SELECT 1 FROM pg_database WHERE datname = %s", name))
+
+    def _is_left(self, database: str) -> bool:
+        """Return whether all sessions of a database have ended; a closed one takes a moment."""
+        end = monotonic() + _PATIENCE
+        while self._query(_SESSIONS, database):
+            if monotonic() > end:
+                return False
+            sleep(0.01)
+        return True
+
+    @contextmanager
+    def _holding(self, function: str, name: str) -> Iterator[None]:
+        self._query(f"SELECT {function}(hashtextextended(%s, 0))", name)
+        try:
+            yield
+        finally:
+            unlock = function.replace("_lock", "_unlock")
+            self._query(f"SELECT {unlock}(hashtextextended(%s, 0))", name)
+
+    def _query(self, sql: str, *params: str) -> Sequence[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, params or None)
+            return cursor.fetchall() if cursor.description else []
+
+
+def _name(key: str) -> str:
+    return f"{TEMPLATE_PREFIX}{key[:32]}"
+
+
+def _use_of(name: str) -> str:
+    """Return the lock that those share who copy a template."""
+    return f"use of {name}"
+
+
+def _read_comment(comment: str | None) -> dict[str, Any]:
+    with suppress(ValueError, TypeError):
+        values = json.loads(comment or "")
+        if isinstance(values.get("key"), str) and isinstance(values.get("born"), float):
+            return dict(values)
+    return {}

@@ -1,0 +1,111 @@
+"""The bytes of project modules, and of the project modules that these import.
+
+A module of the project is one that is installed nowhere: neither with Python nor as a package.
+"""
+
+import ast
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+_OWN: Final = __name__.partition(".")[0]
+
+
+class Sources:
+    """Reads each module once."""
+
+    def __init__(self) -> None:
+        self._imports: dict[str, frozenset[str]] = {}
+        self.contents: dict[str, bytes] = {}
+
+    def digest(self, *modules: str) -> bytes:
+        """Return the digest of modules, and of all of the project that they import."""
+        digest = sha256()
+        for module in sorted(self._closure(modules)):
+            content = self.contents[module]
+            digest.update(b"%b:%d:%b" % (module.encode(), len(content), content))
+        return digest.digest()
+
+    def mentions(self, word: str) -> bool:
+        """Return whether a module that was read has this word."""
+        return any(word.encode() in content for content in self.contents.values())
+
+    def _closure(self, modules: Iterable[str]) -> set[str]:
+        closed: set[str] = set()
+        ahead = [name for module in modules for name in _with_packages(module)]
+        while ahead:
+            module = ahead.pop()
+            if module not in closed and self._read(module):
+                closed.add(module)
+                ahead += self._imports[module]
+        return closed
+
+    def _read(self, module: str) -> bool:
+        """Read a module; return False if it is not of the project."""
+        if module not in self._imports:
+            path = source_file(module)
+            if path is None or not is_project_module(module):
+                return False
+            content = Path(path).read_bytes()
+            self.contents[module] = content
+            self._imports[module] = frozenset(
+                name for found in _imported(module, path, content) for name in _with_packages(found)
+            )
+        return True
+
+
+def is_project_module(module: str) -> bool:
+    """Return whether a module has a source, and belongs to no package that is installed."""
+    path = source_file(module)
+    is_own = module.partition(".")[0] == _OWN  # also where its checkout is used
+    return path is not None and not is_own and not path.startswith(_installed())
+
+
+def source_file(module: str) -> str | None:
+    """Return the path of a module's source, None if it has none."""
+    loaded = sys.modules.get(module)
+    path = getattr(loaded, "__file__", None)
+    if loaded is None:
+        # Its parent may be no package; to find it runs the parent's code, which may fail.
+        with suppress(Exception):
+            spec = importlib.util.find_spec(module)
+            path = spec.origin if spec is not None and spec.has_location else None
+    return path if path is not None and path.endswith(".py") else None
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    shared = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    return tuple({f"{path}/" for path in (*(paths[name] for name in names), *shared)})
+
+
+def _with_packages(module: str) -> Iterator[str]:
+    """Yield a module and the packages that contain it, whose code runs first."""
+    while module:
+        yield module
+        module = module.rpartition(".")[0]
+
+
+def _imported(module: str, path: str, content: bytes) -> Iterator[str]:
+    """Yield the names that a source imports, in functions too; some are no modules."""
+    is_package = Path(path).stem == "__init__"
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                above = ".".join(parts[: len(parts) - node.level + 1])
+                base = f"{above}.{base}".strip(".")
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")

@@ -1,0 +1,87 @@
+"""What a database depends on beside the migrations: settings, versions, routers, models, server."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.db import connections, router
+
+import migration_guard
+from migration_guard.template_databases.canonical import canonical
+from migration_guard.template_databases.django_code import receiver_modules
+from migration_guard.template_databases.sources import Sources
+
+# It changes where a key means something else.
+_FORMAT: Final = "1"
+# They may differ in each process, and count where a source of the project names them.
+_VOLATILE: Final = (
+    *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "LOGGING", "MEDIA_ROOT", "STATIC_ROOT"),
+    *("FILE_UPLOAD_TEMP_DIR", "EMAIL_FILE_PATH"),
+)
+# Read from the connections, without the names of databases and without passwords.
+_ELSEWHERE: Final = ("DATABASES",)
+
+
+def read_surroundings(
+    alias: str, environment: str, likeness: str, unmigrated: Iterable[str], sources: Sources
+) -> bytes:
+    """Return the digest of all of it. ``unmigrated`` are the apps whose tables come from models."""
+    configs = [apps.get_app_config(label) for label in unmigrated]
+    models = [config.models_module.__name__ for config in configs if config.models_module]
+    routers = [type(instance).__module__ for instance in router.routers]
+    engine = type(connections[alias]).__module__
+    code = sources.digest(*models, *routers, *receiver_modules(), engine)
+    texts = (
+        *(_FORMAT, environment, likeness, sys.version, django.get_version()),
+        *_packages(),
+        *_own_files(),
+        *_databases(alias),
+        *_settings(sources),
+    )
+    digest = sha256(code)
+    for text in texts:
+        part = text.encode(errors="surrogateescape")
+        digest.update(b"%d:%b" % (len(part), part))
+    return digest.digest()
+
+
+def _packages() -> Iterator[str]:
+    """Yield names and versions of all packages that are installed."""
+    for path in dict.fromkeys(sys.path):
+        if path.endswith(("site-packages", "dist-packages")) and os.path.isdir(path):  # noqa: PTH112
+            names = os.listdir(path)  # noqa: PTH208
+            yield from sorted(name for name in names if name.endswith((".dist-info", ".egg-info")))
+
+
+def _own_files() -> Iterator[str]:
+    """Yield size and time of the app's own modules, which a checkout may have without a version."""
+    root = Path(migration_guard.__file__).parent
+    for folder, _folders, names in sorted(os.walk(root)):
+        for name in sorted(names):
+            if name.endswith(".py"):
+                status = os.stat(f"{folder}/{name}")  # noqa: PTH116
+                yield f"{folder}/{name}:{status.st_size}:{status.st_mtime_ns}"
+
+
+def _databases(alias: str) -> Iterator[str]:
+    """Yield the settings of the databases, first of this one."""
+    for name in (alias, *sorted(connections.settings)):
+        values = {**connections.settings[name]}
+        values.pop("NAME", None)
+        values.pop("PASSWORD", None)
+        values["TEST"] = {k: v for k, v in values.get("TEST", {}).items() if k != "NAME"}
+        yield f"{name}={canonical(values)}"
+
+
+def _settings(sources: Sources) -> Iterator[str]:
+    for name in sorted(filter(str.isupper, dir(settings))):
+        if name in _ELSEWHERE or (name in _VOLATILE and not sources.mentions(name)):
+            continue
+        value: Any = getattr(settings, name)
+        yield f"{name}={canonical(value)}"
