@@ -63,7 +63,7 @@ VENDORS: Final = {
         usage="migration_guard.usage.sqlite.SQLiteServer",
         sizes=f"{_RUNNING}.sqlite.sizes.read_sizes",
         tracer="migration_guard.impact.sqlite.SQLiteTracer",
-        shelf="",
+        shelf="migration_guard.template_databases.sqlite.SQLiteShelf",
     ),
     "mysql": Vendor(
         "MySQL or MariaDB",

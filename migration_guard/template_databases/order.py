@@ -48,6 +48,14 @@ class Order(NamedTuple):
         """The length of the beginning that ends with the signals of ``migrate``."""
         return len(self.django) + 1
 
+    def last_number(self, length: int) -> int | None:
+        """Return the number up to which SQL migrations make up a beginning, None if none does."""
+        place = length - self.signals
+        if not 0 < place < len(self.files):
+            return None
+        last, following = self.files[place - 1 : place + 1]
+        return last.number if last.number != following.number else None
+
 
 def read_order(
     alias: str, environment: str, likeness: str, *, has_migrations: bool, runs_code: bool

@@ -10,7 +10,7 @@ Source: PostgreSQL manual, "Template Databases", "CREATE DATABASE", "COMMENT".
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -19,7 +19,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.fresh.host import TEMPLATE_PREFIX
 from migration_guard.fresh.postgresql import literal, open_server, quote, sqlstate
-from migration_guard.template_databases.shelf import Copying, Obstacle, Shelf, Template
+from migration_guard.template_databases.shelf import (
+    Obstacle,
+    Shelf,
+    Template,
+    TestDatabase,
+    abbreviate,
+    replaced,
+)
 
 _NAME: Final = re.compile(rf"{TEMPLATE_PREFIX}[0-9a-f]{{32}}")
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
@@ -79,10 +86,10 @@ class PostgreSQLShelf(Shelf):
         """Return the server's time."""
         return float(self._query("SELECT extract(epoch FROM clock_timestamp())")[0][0])
 
-    def list(self) -> list[Template]:
+    def read_all(self) -> list[Template]:
         """Return the finished templates of this user."""
         return [
-            Template(name, values["key"], values["born"], size)
+            Template(name, values["key"], values["born"], size, str(values.get("steps")))
             for name, comment, size in self._query(_LIST, TEMPLATE_PREFIX)
             if (values := _read_comment(comment)) and name == _name(values["key"])
         ]
@@ -94,46 +101,43 @@ class PostgreSQLShelf(Shelf):
             yield
 
     @contextmanager
-    def copying(self, creation: Any, template: Template) -> Iterator[Copying]:
+    def creating(self, creation: Any, template: Template | None) -> Iterator[TestDatabase]:
         """Let CREATE DATABASE name the template; where that fails, the plain way is left."""
-        copying = Copying()
+        database = TestDatabase()
         plain = creation._execute_create_test_db  # noqa: SLF001
 
         def execute(cursor: Any, parameters: dict[str, str], keepdb: bool = False) -> None:
-            try:
-                cursor.execute(
-                    f"CREATE DATABASE {parameters['dbname']} TEMPLATE {quote(template.name)}"
-                )
-            except DatabaseError as error:
-                if sqlstate(error) != _DUPLICATE:
-                    plain(cursor, parameters, keepdb)
-                elif not keepdb:
-                    raise
-            else:
-                copying.is_done = True
+            if keepdb and creation._database_exists(cursor, parameters["dbname"]):  # noqa: SLF001
+                return
+            database.is_copy = template is not None and _copy(
+                cursor, parameters["dbname"], template.name
+            )
+            if not database.is_copy:
+                plain(cursor, parameters, keepdb)
+            database.is_new = True
 
-        with self._holding("pg_advisory_lock_shared", _use_of(template.name)):
-            creation._execute_create_test_db = execute  # noqa: SLF001
-            try:
-                yield copying
-            finally:
-                del creation._execute_create_test_db  # noqa: SLF001
+        with ExitStack() as stack:
+            if template is not None:
+                use = _use_of(template.name)
+                stack.enter_context(self._holding("pg_advisory_lock_shared", use))
+            stack.enter_context(replaced(creation, "_execute_create_test_db", execute))
+            yield database
 
-    def keep(self, connection: BaseDatabaseWrapper, key: str, born: float) -> None:
+    def keep(self, connection: BaseDatabaseWrapper, keys: Sequence[str], born: float) -> None:
         """Copy the database, unless somebody else is connected to it."""
-        database, name = str(connection.settings_dict["NAME"]), _name(key)
+        database, name = str(connection.settings_dict["NAME"]), _name(keys[-1])
         connection.close()
         if hasattr(connection, "close_pool"):
             connection.close_pool()
         size = self._query("SELECT pg_database_size(%s::name)", database)[0][0]
-        with self.lock(key):
+        with self.lock(keys[-1]):
             self._sweep()
             if not self.make_room(size) or not self._is_left(database) or self._exists(name):
                 return
             self._query(
                 f"CREATE DATABASE {quote(name)} TEMPLATE {quote(database)} ALLOW_CONNECTIONS false"
             )
-            comment = json.dumps({"key": key, "born": born})
+            comment = json.dumps({"key": keys[-1], "born": born, "steps": abbreviate(keys)})
             self._query(f"COMMENT ON DATABASE {quote(name)} IS {literal(comment)}")
 
     def drop(self, template: Template) -> bool:
@@ -148,7 +152,7 @@ class PostgreSQLShelf(Shelf):
 
     def _sweep(self) -> None:
         """Drop what a killed run left behind before it wrote the comment."""
-        finished = {template.name for template in self.list()}
+        finished = {template.name for template in self.read_all()}
         for name, *_more in self._query(_LIST, TEMPLATE_PREFIX):
             if name not in finished and _NAME.fullmatch(name):
                 self._drop(name, name)
@@ -188,6 +192,17 @@ class PostgreSQLShelf(Shelf):
         with self._connection.cursor() as cursor:
             cursor.execute(sql, params or None)
             return cursor.fetchall() if cursor.description else []
+
+
+def _copy(cursor: Any, database: str, template: str) -> bool:
+    """Return whether a database became a copy. Raises DatabaseError if it is there already."""
+    try:
+        cursor.execute(f"CREATE DATABASE {database} TEMPLATE {quote(template)}")
+    except DatabaseError as error:
+        if sqlstate(error) == _DUPLICATE:
+            raise
+        return False
+    return True
 
 
 def _name(key: str) -> str:

@@ -1,28 +1,39 @@
 """What a vendor provides for templates: a place where they are kept, listed, copied and dropped."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, Final, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Seconds; what code reads as it runs is in no key.
 LONGEST_AGE: Final = 24 * 3600
 MOST: Final = 12
-MOST_BYTES: Final = 2 << 30
+# Of each key in ``Template.steps``.
+_DIGITS: Final = 6
 
 
 class Template(NamedTuple):
     """A finished database that nobody connects to. ``born`` is when its first step ran, in seconds.
 
-    A template that began as a copy of another one is as old as that one.
+    A template that began as a copy of another one is as old as that one. ``steps`` is the beginning
+    of the key of each step, "" where the place does not hold it.
     """
 
     name: str
     key: str
     born: float
     bytes: int
+    steps: str = ""
+
+
+class TestDatabase:
+    """Tells what became of a test database: one that was kept is neither new nor a copy."""
+
+    __test__ = False  # no test class of pytest
+    is_new = False
+    is_copy = False
 
 
 class Obstacle(Exception):
@@ -34,6 +45,8 @@ class Shelf(ABC):
 
     Any method may raise an error of the database or the file system; then no template is used.
     """
+
+    most_bytes: ClassVar[int] = 2 << 30
 
     @abstractmethod
     def refuse(self, *, any_place: bool) -> None:
@@ -48,7 +61,7 @@ class Shelf(ABC):
         """Return the time in seconds by the clock that ``born`` is of."""
 
     @abstractmethod
-    def list(self) -> list[Template]:
+    def read_all(self) -> list[Template]:
         """Return all templates of this user."""
 
     @abstractmethod
@@ -56,12 +69,18 @@ class Shelf(ABC):
         """Wait until nobody else builds the database of this key, and keep others waiting."""
 
     @abstractmethod
-    def copying(self, creation: Any, template: Template) -> AbstractContextManager["Copying"]:
+    def creating(
+        self, creation: Any, template: Template | None
+    ) -> AbstractContextManager[TestDatabase]:
         """Let the test database that ``creation`` makes inside this block be a copy."""
 
     @abstractmethod
-    def keep(self, connection: BaseDatabaseWrapper, key: str, born: float) -> None:
-        """Keep the database of a connection as a template; the connection may be closed."""
+    def keep(self, connection: BaseDatabaseWrapper, keys: Sequence[str], born: float) -> None:
+        """Keep the database of a connection as the template of the last key.
+
+        The connection may be closed. Nothing is kept where there is no room, or somebody else uses
+        the database.
+        """
 
     @abstractmethod
     def drop(self, template: Template) -> bool:
@@ -71,18 +90,10 @@ class Shelf(ABC):
     def close(self) -> None:
         """Give the place up."""
 
-    def find(self, keys: Sequence[str]) -> tuple[int, Template] | None:
-        """Return the longest beginning that has a template, and the template."""
+    def list_usable(self) -> list[Template]:
+        """Return the templates that are young enough."""
         oldest = self.now() - LONGEST_AGE
-        by_key = {template.key: template for template in self.list() if template.born > oldest}
-        return next(
-            (
-                (length, by_key[keys[length]])
-                for length in range(len(keys) - 1, 0, -1)
-                if keys[length] in by_key
-            ),
-            None,
-        )
+        return [template for template in self.read_all() if template.born > oldest]
 
     def make_room(self, size: int) -> bool:
         """Drop what is too old, and the oldest where there is too much, for one of ``size`` bytes.
@@ -92,17 +103,53 @@ class Shelf(ABC):
         oldest = self.now() - LONGEST_AGE
         kept = [
             template
-            for template in sorted(self.list(), key=lambda template: template.born)
+            for template in sorted(self.read_all(), key=lambda template: template.born)
             if template.born > oldest or not self.drop(template)
         ]
         while kept and (
-            len(kept) >= MOST or size + sum(template.bytes for template in kept) > MOST_BYTES
+            len(kept) >= MOST or size + sum(template.bytes for template in kept) > self.most_bytes
         ):
             self.drop(kept.pop(0))
-        return size <= MOST_BYTES
+        return size <= self.most_bytes
 
 
-class Copying:
-    """Tells whether the test database became a copy: a kept one stays as it is."""
+def longest(keys: Sequence[str], templates: Sequence[Template]) -> tuple[int, Template | None]:
+    """Return the longest beginning of an order that has a template; 0 and None without."""
+    by_key = {template.key: template for template in templates}
+    for length in range(len(keys) - 1, 0, -1):
+        if keys[length] in by_key:
+            return length, by_key[keys[length]]
+    return 0, None
 
-    is_done = False
+
+def longest_shared(keys: Sequence[str], templates: Sequence[Template]) -> int:
+    """Return the longest beginning that any template shares, whatever was built after it."""
+    steps = abbreviate(keys)
+    shared = max((_count_equal(steps, template.steps) for template in templates), default=0)
+    return max(shared // _DIGITS - 1, 0)
+
+
+def _count_equal(text: str, other: str) -> int:
+    """Return how many characters are the same from the start."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((place for place, pair in pairs if pair[0] != pair[1]), min(len(text), len(other)))
+
+
+def abbreviate(keys: Sequence[str]) -> str:
+    """Return the beginning of each key."""
+    return "".join(key[:_DIGITS] for key in keys)
+
+
+@contextmanager
+def replaced(target: Any, name: str, value: Any) -> Iterator[None]:
+    """Let an attribute of a module, a class or an instance be another value inside this block."""
+    is_own = name in vars(target)
+    before = vars(target).get(name)
+    setattr(target, name, value)
+    try:
+        yield
+    finally:
+        if is_own:
+            setattr(target, name, before)
+        else:
+            delattr(target, name)

@@ -11,14 +11,20 @@ from time import monotonic
 from typing import Any, Final
 
 from django.core import management
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.migrations.executor import MigrationExecutor
 
 from migration_guard import conf
 from migration_guard.running.django_graph import key_of
 from migration_guard.template_databases.order import Order, read_order
-from migration_guard.template_databases.shelf import Copying, Shelf
+from migration_guard.template_databases.shelf import (
+    Shelf,
+    Template,
+    longest,
+    longest_shared,
+    replaced,
+)
 from migration_guard.vendors import VENDORS, load
 
 # A beginning that lacks no more than this part of the steps is as good as the whole,
@@ -56,14 +62,17 @@ def _open(creation: BaseDatabaseCreation, environment: str, stack: ExitStack) ->
     shelf: Shelf = load(vendor.shelf)(connection.alias)
     stack.callback(shelf.close)
     shelf.refuse(any_place=mode is True)
-    order = read_order(
-        connection.alias,
-        environment,
-        shelf.likeness(),
-        has_migrations=connection.settings_dict["TEST"]["MIGRATE"] is not False,
-        runs_code=mode is True,
-    )
-    build = _CopyingBuild(creation, shelf, order)
+
+    def read() -> Order:
+        return read_order(
+            connection.alias,
+            environment,
+            shelf.likeness(),
+            has_migrations=connection.settings_dict["TEST"]["MIGRATE"] is not False,
+            runs_code=mode is True,
+        )
+
+    build = _CopyingBuild(creation, shelf, read)
     build.open(stack)
     return build
 
@@ -71,42 +80,61 @@ def _open(creation: BaseDatabaseCreation, environment: str, stack: ExitStack) ->
 class _CopyingBuild(Build):
     """The steps of a test database that copies and keeps templates."""
 
-    def __init__(self, creation: BaseDatabaseCreation, shelf: Shelf, order: Order) -> None:
-        self._creation, self._shelf, self._order = creation, shelf, order
-        self._length, self._born = 0, shelf.now()
-        self._copying = Copying()
+    def __init__(
+        self, creation: BaseDatabaseCreation, shelf: Shelf, read: Callable[[], Order]
+    ) -> None:
+        self._creation, self._shelf, self._read = creation, shelf, read
+        self._order = read()
+        self._length, self._change, self._born = 0, 0, shelf.now()
         self._is_alone = False
         self._started = monotonic()
+
+    def open(self, stack: ExitStack) -> None:
+        """Find a template; where much is to be built, wait for those who build the same."""
+        template = self._find()
+        if self._lacks_much(self._order.size):
+            with ExitStack() as waiting:
+                waiting.enter_context(self._shelf.lock(self._order.keys[-1]))
+                template = self._find()
+                self._is_alone = self._lacks_much(self._order.size)
+                if self._is_alone:
+                    stack.push(waiting.pop_all())
+        self._database = stack.enter_context(self._shelf.creating(self._creation, template))
+        stack.enter_context(replaced(management, "call_command", self._leaving_out_migrate()))
+        stack.enter_context(replaced(MigrationExecutor, "apply_migration", self._watching_django()))
+
+    def _find(self) -> Template | None:
+        templates = self._shelf.list_usable()
+        self._length, template = longest(self._order.keys, templates)
+        if template is not None:
+            self._born = template.born
+        shared = longest_shared(self._order.keys, templates)
+        # Whoever changed what comes next may change it again.
+        self._change = shared if self._lacks_much(shared) else 0
+        return template
+
+    def _lacks_much(self, length: int) -> bool:
+        return length - self._length > self._order.size // _SMALL_PART
 
     @property
     def _copied(self) -> int:
         """The number of steps that were copied."""
-        return self._length if self._copying.is_done else 0
-
-    def open(self, stack: ExitStack) -> None:
-        """Find a template; where much is to be built, wait for those who build the same."""
-        order, shelf = self._order, self._shelf
-        found = shelf.find(order.keys)
-        if order.size - (found[0] if found else 0) > order.size // _SMALL_PART:
-            stack.enter_context(shelf.lock(order.keys[-1]))
-            found = shelf.find(order.keys)
-            self._is_alone = found is None or found[0] < order.size
-        if found is not None:
-            self._length, template = found
-            self._born = template.born
-            self._copying = stack.enter_context(shelf.copying(self._creation, template))
-        stack.enter_context(self._leaving_out_migrate())
-        stack.enter_context(self._watching_django())
+        return self._length if self._database.is_copy else 0
 
     def run_sql(self, run: Callable[[int | None], None]) -> None:
         """Run the SQL migrations that were not copied, and keep the whole."""
-        if self._copied < self._order.size:
-            run(None)
-            self._keep(self._order.size, always=self._is_alone)
+        order = self._order
+        if self._copied == order.size:
+            return
+        number = order.last_number(self._change)
+        if number is not None and self._change > self._copied:
+            run(number)
+            self._keep(self._change, always=True)
+        run(None)
+        self._keep(order.size, always=self._is_alone)
 
-    @contextmanager
-    def _leaving_out_migrate(self) -> Iterator[None]:
-        """Let ``create_test_db`` call no command whose result was copied, signals included."""
+    def _leaving_out_migrate(self) -> Callable[..., Any]:
+        """Return a ``call_command`` without the commands whose result was copied."""
         call = management.call_command
 
         def call_command(name: Any, *args: Any, **options: Any) -> Any:
@@ -115,38 +143,37 @@ class _CopyingBuild(Build):
                 return None
             return call(name, *args, **options)
 
-        management.call_command = call_command
-        try:
-            yield
-        finally:
-            management.call_command = call
+        return call_command
 
-    @contextmanager
-    def _watching_django(self) -> Iterator[None]:
-        """Keep a template when the last of Django's migrations was applied."""
-        executor: Any = MigrationExecutor
-        apply = executor.apply_migration
-        django = self._order.django
+    def _watching_django(self) -> Callable[..., Any]:
+        """Return an ``apply_migration`` that keeps templates of Django's migrations."""
+        apply, django = MigrationExecutor.apply_migration, self._order.django
+        lengths = {
+            django[length - 1]: length
+            for length in (len(django), self._change)
+            if 0 < length <= len(django)
+        }
 
         def apply_migration(
             executor: Any, state: Any, migration: Any, *args: Any, **kw: Any
         ) -> Any:
-            result = apply(executor, state, migration, *args, **kw)
-            is_last = bool(django) and key_of(migration) == django[-1]
-            if is_last and executor.connection is connections[self._creation.connection.alias]:
-                self._keep(len(django), always=False)
+            result: Any = apply(executor, state, migration, *args, **kw)
+            length = lengths.get(key_of(migration))
+            if length and executor.connection is connections[self._creation.connection.alias]:
+                self._keep(length, always=length == self._change)
             return result
 
-        executor.apply_migration = apply_migration
-        try:
-            yield
-        finally:
-            executor.apply_migration = apply
+        return apply_migration
 
     def _keep(self, length: int, *, always: bool) -> None:
-        """Keep the database as it is now, if that will save time."""
-        if not always and monotonic() - self._started < _LONG:
+        """Keep the database as it is now, if that will save time and is what the key says."""
+        is_worth_it = always or monotonic() - self._started > _LONG
+        if not self._database.is_new or not is_worth_it:
             return
-        with suppress(DatabaseError, OSError):
-            self._shelf.keep(self._creation.connection, self._order.keys[length], self._born)
+        # The tests need no template, so no failure of one ends them.
+        with suppress(Exception):
+            keys = self._order.keys[: length + 1]
+            # A file may have been saved after its bytes were read here, and before they ran.
+            if self._read().keys[: length + 1] == keys:
+                self._shelf.keep(self._creation.connection, keys, self._born)
         self._started = monotonic()
