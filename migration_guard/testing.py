@@ -30,7 +30,7 @@ deletes them.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.apps import apps
 from django.core.management import CommandError
@@ -40,6 +40,9 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
+
+if TYPE_CHECKING:
+    from migration_guard.template_databases.test_database import Build
 
 APP: Final = "migration_guard"
 ENVIRONMENT: Final = "test"
@@ -102,7 +105,7 @@ def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str
         from migration_guard.template_databases.test_database import prepared
 
         with prepared(creation, ENVIRONMENT) as build:
-            with _sql_first(creation):
+            with _sql_first(creation, build):
                 name = create_test_db(creation, *args, **kwargs)
             build.run_sql(lambda target: migrate(connection.alias, target))
         if hasattr(connection, "_test_serialized_contents"):
@@ -140,9 +143,10 @@ def _migrating_clone(clone_test_db: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def _sql_first(creation: BaseDatabaseCreation) -> Iterator[None]:
+def _sql_first(creation: BaseDatabaseCreation, build: "Build") -> Iterator[None]:
     """Apply both kinds of migrations before Django's ``migrate``, if one says ``RequiresSQL``."""
     from migration_guard.running.django_graph import has_requirements
+    from migration_guard.template_databases.shelf import replaced
 
     alias = creation.connection.alias
     if creation.connection.settings_dict["TEST"]["MIGRATE"] is False or not (has_requirements()):
@@ -152,20 +156,20 @@ def _sql_first(creation: BaseDatabaseCreation) -> Iterator[None]:
     from migration_guard.fresh import building
 
     create: Any = creation._create_test_db  # type: ignore[attr-defined]  # noqa: SLF001
+    options = building.BuildOptions(alias, ENVIRONMENT, restamp=True)
     with ExitStack() as stack:
 
         def create_and_build(*args: Any, **kwargs: Any) -> str:
             name: str = create(*args, **kwargs)
             with _connected_to(creation.connection, name, stack):
                 try:
-                    building.build(building.BuildOptions(alias, ENVIRONMENT, restamp=True))
+                    build.run_mixed(lambda: building.build(options))
                 except GuardError as error:
                     raise _not_migrated(alias, str(error), error.returncode) from error
             return name
 
-        creation._create_test_db = create_and_build  # type: ignore[attr-defined]  # noqa: SLF001
-        stack.callback(delattr, creation, "_create_test_db")
-        yield
+        with replaced(creation, "_create_test_db", create_and_build):
+            yield
 
 
 @contextmanager

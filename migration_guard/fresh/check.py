@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from django.apps import apps
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 from django.db.migrations.recorder import MigrationRecorder
 
 from migration_guard import conf, schema_check
@@ -156,14 +156,11 @@ def _fresh_database(
         with throwaway(request.alias, host):
             yield _build(request, host, environment, observe, only)
         return
-    templates = template.require_templates(host)
-    family, name = template.names(request.alias, templates, environment)
-    if not templates.exists(name):
-        with throwaway(request.alias, host) as database:
-            _build(request, host, environment, observe, only)
-            connections[request.alias].close()
-            templates.become_template(database, name, family)
-    with throwaway(request.alias, host, name):
+
+    def build() -> FreshDatabase:
+        return _build(request, host, environment, observe, only)
+
+    with template.copied(request.alias, host, environment, build) as name:
         outcome = schema_check.read_plan(request.alias, environment)
         yield FreshDatabase(environment, rows=outcome.rows, template=name)
 

@@ -13,7 +13,6 @@ from migration_guard.exceptions import CannotTell
 
 # The name of each throwaway database begins so. One whose owner is gone is a leftover.
 PREFIX: Final = "migration_guard_fresh_"
-TEMPLATE_PREFIX: Final = "migration_guard_template_"
 
 _NAME: Final = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
 
@@ -68,6 +67,13 @@ class Host(ABC):
     def database_of(self, connection: BaseDatabaseWrapper) -> str:
         """Return the ``NAME`` of the database that a connection leads to."""
 
+    def end_sessions(self, name: str) -> None:
+        """End this user's sessions in a database, such as those of a pooler."""
+
+    def likeness(self) -> str | None:
+        """Return, as text, what a new database gets; None where databases cannot be copied."""
+        return None
+
     @abstractmethod
     def missing(self, error: BaseException) -> Missing | None:
         """Return what a fresh database may lack, if that can cause this error of the driver."""
@@ -104,23 +110,3 @@ class ServerHost(Host):
             f"The throwaway database could not be created: {message}.",
             "Nothing was changed. Remove the cause, and run it again.",
         )
-
-
-class TemplateHost(ServerHost):
-    """A host that can also keep a finished database as a template and copy it."""
-
-    @abstractmethod
-    def exists(self, name: str) -> bool:
-        """Return whether there is a database of this name."""
-
-    @abstractmethod
-    def become_template(self, name: str, template: str, family: str) -> None:
-        """Rename a finished database to ``template``, in one step.
-
-        Nobody can connect to a template, so that it stays as it was built. Other templates whose
-        names begin with ``family`` are old; they are dropped unless in use. Raises CannotTell.
-        """
-
-    @abstractmethod
-    def likeness(self) -> str:
-        """Return, as text, what a new database gets from server and configured database."""

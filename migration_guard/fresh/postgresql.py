@@ -1,4 +1,4 @@
-"""Throwaway databases on a PostgreSQL server, and templates to copy them from.
+"""Throwaway databases on a PostgreSQL server.
 
 A session-level advisory lock on its name marks a database as owned; the lock ends with the process.
 DROP DATABASE refuses a database that is in use. So a leftover has such a name, no lock and no use.
@@ -16,7 +16,7 @@ from django.db import DatabaseError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import CannotTell
-from migration_guard.fresh.host import PREFIX, Missing, TemplateHost, is_throwaway
+from migration_guard.fresh.host import PREFIX, Missing, ServerHost, is_throwaway
 from migration_guard.running import connecting
 from migration_guard.running.postgresql import liveness
 
@@ -51,7 +51,7 @@ _READ_ONLY: Final = "default_transaction_read_only"
 _PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 
 
-class PostgreSQLHost(TemplateHost):
+class PostgreSQLHost(ServerHost):
     """The server of a configured database. Its connection leads to the maintenance database."""
 
     current_database = "SELECT current_database()"
@@ -87,7 +87,7 @@ class PostgreSQLHost(TemplateHost):
             # the server asks that worker to leave, and waits five seconds for other sessions.
             if sqlstate(error) != _NO_PRIVILEGE:
                 raise
-            self._end_own_sessions(name)
+            self.end_sessions(name)
             self._query(f"DROP DATABASE IF EXISTS {quote(name)}")
         self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
 
@@ -109,33 +109,9 @@ class PostgreSQLHost(TemplateHost):
             return Missing.OBJECTS
         return Missing.ROWS if state in _ROW_ERRORS else None
 
-    # -- templates
-
-    def exists(self, name: str) -> bool:
-        """Return whether there is a database of this name."""
-        return bool(self._query("SELECT 1 FROM pg_database WHERE datname = %s", name))
-
-    def become_template(self, name: str, template: str, family: str) -> None:
-        """Rename a finished database to ``template``, and drop old ones of its ``family``."""
-        for old in self._databases_without_owner(family):
-            with suppress(OperationalError):
-                self._query(f"DROP DATABASE IF EXISTS {quote(old)}")
-        self._query(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS false")
-        self._end_own_sessions(name)
-        try:
-            self._query(f"ALTER DATABASE {quote(name)} RENAME TO {quote(template)}")
-        except DatabaseError as error:
-            # Another run may have made the same template at the same time.
-            if not self.exists(template):
-                raise CannotTell(
-                    f"What was built cannot be kept as a template: {str(error).strip()}",
-                    "It is dropped. Run it again, or leave --template out.",
-                ) from error
-
     def likeness(self) -> str:
-        """Return, as text, what a new database gets from server and configured database."""
-        version = self._query("SELECT version()")
-        return repr((version, self._like_configured(), self._settings()))
+        """Return, as text, what a new database gets from the configured one."""
+        return repr((self._like_configured(), self._settings()))
 
     # -- the configured database, from the catalogue of all databases
 
@@ -187,7 +163,7 @@ class PostgreSQLHost(TemplateHost):
     def _databases_without_owner(self, prefix: str) -> list[str]:
         return [row[0] for row in self._query(_WITHOUT_OWNER, prefix)]
 
-    def _end_own_sessions(self, name: str) -> None:
+    def end_sessions(self, name: str) -> None:
         """End this user's sessions in a database, such as those of a pooler."""
         self._query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -39,15 +39,31 @@ def read_graph(
         executor = MigrationExecutor(connection.wrapper)
     loader = executor.loader
     refuse_unusable(loader, connection.wrapper)
-    plan = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
+    names = {*recorded, *(key for file in files for key in file.directives.requires)}
+    return DjangoGraph(
+        make_project(full_plan(executor), loader, files, names), set(loader.applied_migrations)
+    )
+
+
+def full_plan(executor: MigrationExecutor) -> list[Migration]:
+    """Return all of Django's migrations, in the order of ``migrate`` on an empty database."""
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
+    return [migration for migration, _backwards in plan]
+
+
+def make_project(
+    migrations: Iterable[Migration],
+    loader: MigrationLoader,
+    files: Sequence[MigrationFile],
+    names: Iterable[Key],
+) -> Project:
+    """Return both kinds of migrations without the app's own, and what stands for ``names``."""
     django = [
         _django_migration(migration, loader)
-        for migration, _backwards in plan
+        for migration in migrations
         if migration.app_label != APP
     ]
-    names = {*recorded, *(key for file in files for key in file.directives.requires)}
-    stands_for = {key: [*_find_in_graph(key, loader)] for key in names}
-    return DjangoGraph(Project(django, files, stands_for), set(loader.applied_migrations))
+    return Project(django, files, {key: [*_find_in_graph(key, loader)] for key in names})
 
 
 def has_requirements() -> bool:

@@ -10,16 +10,16 @@ Source: PostgreSQL manual, "Template Databases", "CREATE DATABASE", "COMMENT".
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any, Final
 
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.fresh.host import TEMPLATE_PREFIX
 from migration_guard.fresh.postgresql import literal, open_server, quote, sqlstate
 from migration_guard.template_databases.shelf import (
+    TEMPLATE_PREFIX,
     Obstacle,
     Shelf,
     Template,
@@ -100,6 +100,10 @@ class PostgreSQLShelf(Shelf):
         with self._holding("pg_advisory_lock", _name(key)):
             yield
 
+    def using(self, template: Template) -> AbstractContextManager[None]:
+        """Hold a lock that many can share."""
+        return self._holding("pg_advisory_lock_shared", _use_of(template.name))
+
     @contextmanager
     def creating(self, creation: Any, template: Template | None) -> Iterator[TestDatabase]:
         """Let CREATE DATABASE name the template; where that fails, the plain way is left."""
@@ -118,8 +122,7 @@ class PostgreSQLShelf(Shelf):
 
         with ExitStack() as stack:
             if template is not None:
-                use = _use_of(template.name)
-                stack.enter_context(self._holding("pg_advisory_lock_shared", use))
+                stack.enter_context(self.using(template))
             stack.enter_context(replaced(creation, "_execute_create_test_db", execute))
             yield database
 

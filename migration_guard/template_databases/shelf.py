@@ -2,11 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Final, NamedTuple
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from migration_guard.vendors import VENDORS, load
+
+# The name of each template on a server begins so.
+TEMPLATE_PREFIX: Final = "migration_guard_template_"
 # Seconds; what code reads as it runs is in no key.
 LONGEST_AGE: Final = 24 * 3600
 MOST: Final = 12
@@ -68,6 +73,10 @@ class Shelf(ABC):
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Wait until nobody else builds the database of this key, and keep others waiting."""
 
+    def using(self, template: Template) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Keep a template from being dropped inside this block."""
+        return nullcontext()
+
     @abstractmethod
     def creating(
         self, creation: Any, template: Template | None
@@ -111,6 +120,20 @@ class Shelf(ABC):
         ):
             self.drop(kept.pop(0))
         return size <= self.most_bytes
+
+
+@contextmanager
+def open_shelf(alias: str, *, any_place: bool) -> Iterator[Shelf]:
+    """Open the shelf of an alias. Raises Obstacle where no template is of use, or none can be."""
+    vendor = VENDORS.get(connections[alias].vendor)
+    if vendor is None or not vendor.shelf:
+        raise Obstacle("only PostgreSQL and SQLite can copy a database")
+    shelf: Shelf = load(vendor.shelf)(alias)
+    try:
+        shelf.refuse(any_place=any_place)
+        yield shelf
+    finally:
+        shelf.close()
 
 
 def longest(keys: Sequence[str], templates: Sequence[Template]) -> tuple[int, Template | None]:

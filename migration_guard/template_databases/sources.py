@@ -5,10 +5,8 @@ A module of the project is one that is installed nowhere: neither with Python no
 
 import ast
 import importlib.util
-import os
 import sys
 import sysconfig
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -16,17 +14,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from migration_guard.template_databases.shelf import Obstacle
-
 _OWN: Final = __name__.partition(".")[0]
 
 
 class Sources:
-    """Reads each module once."""
+    """Reads each module once. ``changed_at`` is when one of them was changed last."""
 
     def __init__(self) -> None:
         self._imports: dict[str, frozenset[str]] = {}
         self.contents: dict[str, bytes] = {}
+        self.changed_at = 0.0
 
     def digest(self, *modules: str) -> bytes:
         """Return the digest of modules, and of all of the project that they import."""
@@ -56,24 +53,13 @@ class Sources:
             path = source_file(module)
             if path is None or not is_project_module(module):
                 return False
-            if Path(path).stat().st_mtime > process_start():
-                raise Obstacle(f"{path} was changed after it may have been imported")
+            self.changed_at = max(self.changed_at, Path(path).stat().st_mtime)
             content = Path(path).read_bytes()
             self.contents[module] = content
             self._imports[module] = frozenset(
                 name for found in _imported(module, path, content) for name in _with_packages(found)
             )
         return True
-
-
-@cache
-def process_start() -> float:
-    """Return when this process began, in seconds since the epoch; the end of time if unknown."""
-    with suppress(OSError, ValueError, IndexError, AttributeError):
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
-    return float("inf")
 
 
 def is_project_module(module: str) -> bool:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import django
-from django.apps import apps
+from django.apps import AppConfig
 from django.conf import settings
 from django.db import connections, router
 
 import migration_guard
 from migration_guard.template_databases.canonical import canonical
 from migration_guard.template_databases.django_code import receiver_modules
+from migration_guard.template_databases.recipe import Recipe
 from migration_guard.template_databases.sources import Sources
 
 # It changes where a key means something else.
@@ -28,20 +29,17 @@ _VOLATILE: Final = (
 _ELSEWHERE: Final = ("DATABASES",)
 
 
-def read_surroundings(
-    alias: str, environment: str, likeness: str, unmigrated: Iterable[str], sources: Sources
-) -> bytes:
+def read_surroundings(recipe: Recipe, unmigrated: Iterable[AppConfig], sources: Sources) -> bytes:
     """Return the digest of all of it. ``unmigrated`` are the apps whose tables come from models."""
-    configs = [apps.get_app_config(label) for label in unmigrated]
-    models = [config.models_module.__name__ for config in configs if config.models_module]
+    models = [config.models_module.__name__ for config in unmigrated if config.models_module]
     routers = [type(instance).__module__ for instance in router.routers]
-    engine = type(connections[alias]).__module__
+    engine = type(connections[recipe.alias]).__module__
     code = sources.digest(*models, *routers, *receiver_modules(), engine)
     texts = (
-        *(_FORMAT, environment, likeness, sys.version, django.get_version()),
+        *(_FORMAT, recipe.environment, recipe.likeness, sys.version, django.get_version()),
         *_packages(),
         *_own_files(),
-        *_databases(alias),
+        *_databases(recipe.alias),
         *_settings(sources),
     )
     digest = sha256(code)

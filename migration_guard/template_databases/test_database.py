@@ -5,9 +5,12 @@ the copy has are left out. A template is kept before the signals of ``migrate``,
 once, and at the end.
 """
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from time import monotonic
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from django.core import management
@@ -18,14 +21,16 @@ from django.db.migrations.executor import MigrationExecutor
 from migration_guard import conf
 from migration_guard.running.django_graph import key_of
 from migration_guard.template_databases.order import Order, read_order
+from migration_guard.template_databases.recipe import Recipe
 from migration_guard.template_databases.shelf import (
+    Obstacle,
     Shelf,
     Template,
     longest,
     longest_shared,
+    open_shelf,
     replaced,
 )
-from migration_guard.vendors import VENDORS, load
 
 # A beginning that lacks no more than this part of the steps is as good as the whole,
 _SMALL_PART: Final = 20
@@ -39,6 +44,10 @@ class Build:
     def run_sql(self, run: Callable[[int | None], None]) -> None:
         """Run the SQL migrations: ``run`` takes the highest number, None for all."""
         run(None)
+
+    def run_mixed(self, run: Callable[[], object]) -> None:
+        """Run migrations of both kinds in the order that ``RequiresSQL`` asks for."""
+        run()
 
 
 @contextmanager
@@ -54,27 +63,36 @@ def prepared(creation: BaseDatabaseCreation, environment: str) -> Iterator[Build
 
 
 def _open(creation: BaseDatabaseCreation, environment: str, stack: ExitStack) -> Build:
-    connection = creation.connection
     mode = conf.load().templates_in_tests
-    vendor = VENDORS.get(connection.vendor)
-    if mode is False or vendor is None or not vendor.shelf:
+    if mode is False:
         return Build()
-    shelf: Shelf = load(vendor.shelf)(connection.alias)
-    stack.callback(shelf.close)
-    shelf.refuse(any_place=mode is True)
+    connection = creation.connection
+    shelf = stack.enter_context(open_shelf(connection.alias, any_place=mode is True))
 
     def read() -> Order:
-        return read_order(
+        recipe = Recipe(
             connection.alias,
             environment,
             shelf.likeness(),
             has_migrations=connection.settings_dict["TEST"]["MIGRATE"] is not False,
             runs_code=mode is True,
+            is_test=True,
         )
+        return read_order(recipe)
 
     build = _CopyingBuild(creation, shelf, read)
     build.open(stack)
     return build
+
+
+@cache
+def _process_start() -> float:
+    """Return when this process began, in seconds since the epoch; the end of time if unknown."""
+    with suppress(OSError, ValueError, IndexError, AttributeError):
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
+    return float("inf")
 
 
 class _CopyingBuild(Build):
@@ -85,9 +103,11 @@ class _CopyingBuild(Build):
     ) -> None:
         self._creation, self._shelf, self._read = creation, shelf, read
         self._order = read()
+        if self._order.changed_at > _process_start():
+            raise Obstacle("a source was changed after it may have been imported")
         self._length, self._change, self._born = 0, 0, shelf.now()
         self._is_alone = False
-        self._started = monotonic()
+        self._started = time.monotonic()
 
     def open(self, stack: ExitStack) -> None:
         """Find a template; where much is to be built, wait for those who build the same."""
@@ -124,6 +144,9 @@ class _CopyingBuild(Build):
     def run_sql(self, run: Callable[[int | None], None]) -> None:
         """Run the SQL migrations that were not copied, and keep the whole."""
         order = self._order
+        if order.is_mixed:
+            run(None)  # what ``migrate`` made possible, if anything
+            return
         if self._copied == order.size:
             return
         number = order.last_number(self._change)
@@ -132,6 +155,12 @@ class _CopyingBuild(Build):
             self._keep(self._change, always=True)
         run(None)
         self._keep(order.size, always=self._is_alone)
+
+    def run_mixed(self, run: Callable[[], object]) -> None:
+        """Run what was not copied, and keep the whole, to which ``migrate`` adds its signals."""
+        if self._copied < self._order.size:
+            run()
+            self._keep(self._order.size, always=self._is_alone)
 
     def _leaving_out_migrate(self) -> Callable[..., Any]:
         """Return a ``call_command`` without the commands whose result was copied."""
@@ -167,7 +196,7 @@ class _CopyingBuild(Build):
 
     def _keep(self, length: int, *, always: bool) -> None:
         """Keep the database as it is now, if that will save time and is what the key says."""
-        is_worth_it = always or monotonic() - self._started > _LONG
+        is_worth_it = always or time.monotonic() - self._started > _LONG
         if not self._database.is_new or not is_worth_it:
             return
         # The tests need no template, so no failure of one ends them.
@@ -176,4 +205,4 @@ class _CopyingBuild(Build):
             # A file may have been saved after its bytes were read here, and before they ran.
             if self._read().keys[: length + 1] == keys:
                 self._shelf.keep(self._creation.connection, keys, self._born)
-        self._started = monotonic()
+        self._started = time.monotonic()

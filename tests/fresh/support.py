@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX
+from migration_guard.fresh.host import PREFIX
+from migration_guard.template_databases.shelf import TEMPLATE_PREFIX
 
 _LISTING = {
     "postgresql": "SELECT datname FROM pg_database",

@@ -10,7 +10,7 @@ import pytest
 
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh import postgresql
-from migration_guard.fresh.host import PREFIX, TEMPLATE_PREFIX, new_name
+from migration_guard.fresh.host import PREFIX, new_name
 from migration_guard.fresh.mysql import MySQLHost
 from migration_guard.fresh.postgresql import PostgreSQLHost
 from migration_guard.fresh.throwaway import open_host, throwaway
@@ -285,43 +285,6 @@ def pooled(postgres, pool_mode):
     with pgbouncer.running(postgres, pool_mode=pool_mode) as pooler:
         postgres.configure(PORT=str(pooler.port))
         yield
-
-
-# -- templates
-
-
-@pytest.mark.usefixtures("_no_templates")
-def test_template_when_somebody_would_change_it_lets_nobody_in(postgres, host):
-    name, template = new_name(), f"{TEMPLATE_PREFIX}00000000_1"
-    host.create(name)
-
-    host.become_template(name, template, f"{TEMPLATE_PREFIX}00000000_")
-
-    with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
-        inside(postgres, template)
-
-
-@pytest.mark.usefixtures("_no_templates")
-def test_template_when_a_session_of_ours_is_left_ends_it(postgres, owner):
-    """A pooler keeps its sessions with the server when its clients are gone."""
-    name, template = new_name(), f"{TEMPLATE_PREFIX}00000000_1"
-    with closing(PostgreSQLHost("default")) as host:
-        host.create(name)
-        with closing(inside(postgres, name, owner)):
-            host.become_template(name, template, f"{TEMPLATE_PREFIX}00000000_")
-
-    assert templates(postgres) == [template]
-
-
-def test_template_when_it_cannot_be_kept_says_why(postgres, owner):
-    name, template = new_name(), f"{TEMPLATE_PREFIX}00000000_1"
-    with closing(PostgreSQLHost("default")) as host:
-        host.create(name)
-        with closing(inside(postgres, name)), pytest.raises(CannotTell, match="other users"):
-            host.become_template(name, template, f"{TEMPLATE_PREFIX}00000000_")
-        host.drop(name)
-
-    assert throwaways(postgres) + templates(postgres) == []
 
 
 # -- what the models state

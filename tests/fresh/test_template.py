@@ -56,9 +56,7 @@ def test_template_when_no_file_changes_is_copied(postgres, migrations, fresh):
     ],
     ids=["a byte changed", "a byte added", "a file added", "a skipped file added"],
 )
-def test_template_when_a_byte_changes_is_made_anew_and_the_old_one_dropped(
-    postgres, migrations, fresh, change
-):
+def test_template_when_a_byte_changes_is_made_anew(postgres, migrations, fresh, change):
     migrations(FILES)
     stale = fresh()["template"]
     migrations({**FILES, **change})
@@ -66,7 +64,7 @@ def test_template_when_a_byte_changes_is_made_anew_and_the_old_one_dropped(
     current = fresh()["template"]
 
     assert current != stale
-    assert templates(postgres) == [current]
+    assert templates(postgres) == sorted([stale, current])
 
 
 def test_template_when_only_a_name_changes_is_made_anew(postgres, migrations, fresh):
