@@ -108,6 +108,8 @@ def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str
             with _sql_first(creation, build):
                 name = create_test_db(creation, *args, **kwargs)
             build.run_sql(lambda target: migrate(connection.alias, target))
+        if account := build.account(kwargs.get("verbosity", args[0] if args else 1)):
+            creation.log(account)
         if hasattr(connection, "_test_serialized_contents"):
             # Django took them before the SQL migrations put rows into managed tables.
             contents = creation.serialize_db_to_string()

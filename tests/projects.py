@@ -103,9 +103,10 @@ class Run:
 class Project:
     """Files of a project below `path`, and its runners."""
 
-    def __init__(self, path: Path, database: Database) -> None:
+    def __init__(self, path: Path, database: Database, *, templates: bool | str = False) -> None:
         self.path = path
         self.database = database
+        self.templates = templates
         self.write({**CLUBS, "shop/__init__.py": "", "shop/models.py": MODELS})
         self.configure()
 
@@ -117,6 +118,7 @@ class Project:
             if key in ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
         }
         databases = {"default": {**entry, "NAME": str(entry["NAME"]), "TEST": dict(test or {})}}
+        guard = {"TEMPLATES_IN_TESTS": self.templates, **guard}
         self.write({"site_settings.py": SETTINGS.format(databases=databases, guard=guard)})
 
     def write(self, files: Mapping[str, str]) -> None:
@@ -156,6 +158,7 @@ class Project:
         paths = filter(None, (str(self.path), os.environ.get("PYTHONPATH")))
         return {
             **inherited,
+            "XDG_CACHE_HOME": str(self.path / "cache"),
             "DJANGO_SETTINGS_MODULE": "site_settings",
             "PYTHONPATH": os.pathsep.join(paths),
         }
@@ -176,8 +179,9 @@ class Project:
         return Run(process.returncode, process.stdout)
 
     def drop_test_databases(self) -> None:
-        """Drop what kept test databases the runs left on the server."""
-        pattern = f"test\\_{self.database.settings['NAME']}%"
+        """Drop what kept test databases, and templates, the runs left on the server."""
+        patterns = [f"test\\_{self.database.settings['NAME']}%"]
+        patterns += ["migration\\_guard\\_template\\_%"] if self.templates else []
         listing = {
             "postgresql": "SELECT datname FROM pg_database WHERE datname LIKE %s",
             "mysql": "SELECT schema_name FROM information_schema.schemata "
@@ -185,5 +189,6 @@ class Project:
         }
         quote = {"postgresql": '"', "mysql": "`"}.get(self.database.vendor)
         if quote is not None:
-            for (name,) in self.database.execute(listing[self.database.vendor], (pattern,)):
-                self.database.execute(f"DROP DATABASE {quote}{name}{quote}")
+            for pattern in patterns:
+                for (name,) in self.database.execute(listing[self.database.vendor], (pattern,)):
+                    self.database.execute(f"DROP DATABASE {quote}{name}{quote}")

@@ -16,9 +16,11 @@ import psycopg.pq.abc
 import pytest
 from django.contrib.admin import ModelAdmin, options
 from django.contrib.admin.views import main
+from django.core import management
 from django.core.files import locks
 from django.db.backends.base import creation, introspection, operations
 from django.db.backends.postgresql import psycopg_any
+from django.db.backends.postgresql.creation import DatabaseCreation as PostgreSQLCreation
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 from django.db.migrations import executor, graph, loader, recorder, state
 from django.db.models import fields
@@ -35,6 +37,11 @@ INTERNALS = [
     (creation.BaseDatabaseCreation, "get_test_db_clone_settings", "testing"),
     (creation.BaseDatabaseCreation, "serialize_db_to_string", "testing"),
     (creation.BaseDatabaseCreation, "_create_test_db", "testing"),
+    (creation.BaseDatabaseCreation, "_create_test_db", "template_databases/sqlite"),
+    (creation.BaseDatabaseCreation, "_execute_create_test_db", "template_databases/postgresql"),
+    (PostgreSQLCreation, "_database_exists", "template_databases/postgresql"),
+    (management, "call_command", "template_databases/test_database"),
+    (executor.MigrationExecutor, "apply_migration", "template_databases/test_database"),
     (TransactionTestCase, "_fixture_teardown", "testing"),
     (TransactionTestCase, "_databases_names", "testing"),
     (operations.BaseDatabaseOperations, "sql_flush", "testing"),

@@ -151,7 +151,7 @@ both_parallel = pytest.mark.parametrize(
 @pytest.fixture
 def project(database, tmp_path):
     """Give a project on an empty database of each vendor, with three migrations."""
-    project = Project(tmp_path / "site", database)
+    project = Project(tmp_path / "site", database, templates="auto")
     project.write({"pytest.ini": "[pytest]\npython_files = tests.py\n"})
     project.migrations(BOOKS)
     yield project

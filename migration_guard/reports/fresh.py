@@ -1,5 +1,6 @@
 """The build of a fresh database, and an upgrade, as text: what ran in which order."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from migration_guard.planning.names import list_ids
@@ -25,6 +26,15 @@ def build_report(
         text.problems(fresh.problems),
     ]
     return "\n".join(filter(None, parts)) + "\n"
+
+
+def cleared_report(templates: Iterable[tuple[str, int]], unfinished: Iterable[str]) -> str:
+    """Return which templates were dropped: names with bytes, and names of unfinished ones."""
+    dropped = [f"  {name} ({size / 1e6:.0f} MB)" for name, size in templates]
+    dropped += [f"  {name} (unfinished)" for name in unfinished]
+    if not dropped:
+        return "There was no template of this user."
+    return "\n".join([f"Dropped {text.count(len(dropped), 'template')}:", *dropped])
 
 
 def upgrade_report(upgrade: Upgrade) -> str:

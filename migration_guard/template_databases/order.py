@@ -54,6 +54,11 @@ class Order(NamedTuple):
         """The length of the beginning that ends with ``migrate`` and its signals."""
         return self.size + 1 if self.is_mixed else len(self.django) + 1
 
+    def migrations(self, length: int | None = None) -> int:
+        """Return the number of migrations in a beginning, or in all: the signals are none."""
+        length = self.size if length is None else length
+        return length - (length >= self.signals)
+
     def last_number(self, length: int) -> int | None:
         """Return the number up to which SQL migrations make up a beginning, None if none does."""
         place = length - self.signals

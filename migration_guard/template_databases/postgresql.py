@@ -134,7 +134,7 @@ class PostgreSQLShelf(Shelf):
             connection.close_pool()
         size = self._query("SELECT pg_database_size(%s::name)", database)[0][0]
         with self.lock(keys[-1]):
-            self._sweep()
+            self.sweep()
             if not self.make_room(size) or not self._is_left(database) or self._exists(name):
                 return
             self._query(
@@ -153,12 +153,14 @@ class PostgreSQLShelf(Shelf):
 
     # -- the server
 
-    def _sweep(self) -> None:
-        """Drop what a killed run left behind before it wrote the comment."""
+    def sweep(self) -> list[str]:
+        """Drop what a killed run left behind before it wrote the comment; return the names."""
         finished = {template.name for template in self.read_all()}
-        for name, *_more in self._query(_LIST, TEMPLATE_PREFIX):
-            if name not in finished and _NAME.fullmatch(name):
-                self._drop(name, name)
+        return [
+            name
+            for name, *_more in self._query(_LIST, TEMPLATE_PREFIX)
+            if name not in finished and _NAME.fullmatch(name) and self._drop(name, name)
+        ]
 
     def _drop(self, name: str, lock: str) -> bool:
         """Drop a database if its lock is free."""

@@ -96,6 +96,10 @@ class Shelf(ABC):
         """Drop a template; return False if it is being copied."""
 
     @abstractmethod
+    def sweep(self) -> list[str]:
+        """Drop what killed runs have left unfinished; return the names."""
+
+    @abstractmethod
     def close(self) -> None:
         """Give the place up."""
 

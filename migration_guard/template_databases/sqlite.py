@@ -97,7 +97,7 @@ class SQLiteShelf(Shelf):
         source = connection.connection
         pages = source.execute("PRAGMA page_count").fetchone()[0]
         size = pages * source.execute("PRAGMA page_size").fetchone()[0]
-        self._sweep()
+        self.sweep()
         if not self.make_room(size):
             return
         unfinished = self._folder / f"{uuid.uuid4().hex}{_UNFINISHED}"
@@ -120,11 +120,15 @@ class SQLiteShelf(Shelf):
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
-    def _sweep(self) -> None:
+    def sweep(self) -> list[str]:
         """Delete what killed runs have left unfinished."""
-        for path in self._folder.glob(f"*{_UNFINISHED}"):
-            if path.stat().st_mtime < time.time() - LONGEST_AGE:
-                path.unlink(missing_ok=True)
+        oldest = time.time() - LONGEST_AGE
+        left = [
+            path for path in self._folder.glob(f"*{_UNFINISHED}") if path.stat().st_mtime < oldest
+        ]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return [str(path) for path in left]
 
 
 def _copy(template: str, target: sqlite3.Connection) -> bool:

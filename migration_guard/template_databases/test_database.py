@@ -39,7 +39,14 @@ _LONG: Final = 1.0
 
 
 class Build:
-    """The steps of one test database. This one has no templates."""
+    """The steps of one test database. This one has no templates, for a reason."""
+
+    def __init__(self, reason: str = "") -> None:
+        self._reason = reason
+
+    def account(self, verbosity: int) -> str:
+        """Return what to tell the user of templates, "" for nothing."""
+        return f"No template is used: {self._reason}." if self._reason and verbosity > 1 else ""
 
     def run_sql(self, run: Callable[[int | None], None]) -> None:
         """Run the SQL migrations: ``run`` takes the highest number, None for all."""
@@ -54,11 +61,13 @@ class Build:
 def prepared(creation: BaseDatabaseCreation, environment: str) -> Iterator[Build]:
     """Let ``create_test_db`` copy inside this block what an earlier one has built."""
     with ExitStack() as stack:
-        build = Build()
+        try:
+            with ExitStack() as opening:
+                build = _open(creation, environment, opening)
+                stack.push(opening.pop_all())
         # Whatever it is, the plain way has a better message for it, or none to tell.
-        with suppress(Exception), ExitStack() as opening:
-            build = _open(creation, environment, opening)
-            stack.push(opening.pop_all())
+        except Exception as error:  # noqa: BLE001
+            build = Build(str(error).strip().partition("\n")[0])
         yield build
 
 
@@ -101,11 +110,13 @@ class _CopyingBuild(Build):
     def __init__(
         self, creation: BaseDatabaseCreation, shelf: Shelf, read: Callable[[], Order]
     ) -> None:
+        super().__init__()
         self._creation, self._shelf, self._read = creation, shelf, read
         self._order = read()
         if self._order.changed_at > _process_start():
             raise Obstacle("a source was changed after it may have been imported")
-        self._length, self._change, self._born = 0, 0, shelf.now()
+        self._length, self._change = 0, 0
+        self._name, self._born = "", shelf.now()
         self._is_alone = False
         self._started = time.monotonic()
 
@@ -127,7 +138,7 @@ class _CopyingBuild(Build):
         templates = self._shelf.list_usable()
         self._length, template = longest(self._order.keys, templates)
         if template is not None:
-            self._born = template.born
+            self._name, self._born = template.name, template.born
         shared = longest_shared(self._order.keys, templates)
         # Whoever changed what comes next may change it again.
         self._change = shared if self._lacks_much(shared) else 0
@@ -135,6 +146,14 @@ class _CopyingBuild(Build):
 
     def _lacks_much(self, length: int) -> bool:
         return length - self._length > self._order.size // _SMALL_PART
+
+    def account(self, verbosity: int) -> str:
+        """Return what was copied."""
+        if not self._copied or not verbosity:
+            return ""
+        # The signals are a step, and no migration.
+        count, size = self._order.migrations(self._copied), self._order.migrations()
+        return f"Copied {count} of {size} migrations from the template {self._name}."
 
     @property
     def _copied(self) -> int:

@@ -70,12 +70,15 @@ class Command(GuardCommand):
         _add_fresh(parser)
         usage.add_matrix(parser)
         _add_upgrade(parser)
+        _add_templates(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and return the exit code."""
         _refuse_nonsense(options)
         if options["write_sizes"] is not None:
             return table_sizes.write_file(self, options, _save)
+        if options["clear_templates"]:
+            return self._clear_templates(options["database"])
         if options["write"] is not None:
             return self._write(options)
         if options["upgrade_from"] is not None:
@@ -101,6 +104,16 @@ class Command(GuardCommand):
                 "models are a contract already; name a table to have it."
             )
         return 0, ""
+
+    def _clear_templates(self, alias: str) -> tuple[int, str]:
+        from migration_guard.template_databases.clearing import clear
+
+        cleared = clear(alias)
+        dropped = ((template.name, template.bytes) for template in cleared.dropped)
+        self.say(fresh.cleared_report(dropped, cleared.unfinished))
+        names = ", ".join(template.name for template in cleared.used)
+        message = f"Being copied, and not dropped: {names}.\nNext: run it again."
+        return (1, message) if cleared.used else (0, "")
 
     def _check(self, options: dict[str, Any]) -> Checked:
         alias = options["database"]
@@ -267,6 +280,15 @@ def _add_upgrade(parser: ArgumentParser) -> None:
     )
 
 
+def _add_templates(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--clear-templates",
+        action="store_true",
+        help="Check nothing; drop the templates of test databases and of --template, all that this "
+        "user has on the server of --database.",
+    )
+
+
 def _needs_fresh(options: dict[str, Any]) -> bool:
     return bool(options["fresh"] or options["drift"])
 
@@ -301,6 +323,13 @@ def _refuse_nonsense(options: dict[str, Any]) -> None:
         raise CannotTell(
             "--write describes the configured database, and checks nothing.",
             "Leave --fresh, --drift and --usage out.",
+        )
+    if options["clear_templates"] and (
+        options["format"] != "text" or options["write"] or upgrades or _needs_fresh(options)
+    ):
+        raise CannotTell(
+            "--clear-templates drops templates, says so as text, and checks nothing.",
+            "Give it alone, with --database ALIAS for another database than the default one.",
         )
     if options["timeline"] and options["template"]:
         raise CannotTell(
