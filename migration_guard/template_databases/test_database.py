@@ -99,7 +99,8 @@ def _process_start() -> float:
     """Return when this process began, in seconds since the epoch; the end of time if unknown."""
     with suppress(OSError, ValueError, IndexError, AttributeError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        # Of the tick in which it began, the end: an editor may have saved just before.
+        since_boot = (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")
         return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
     return float("inf")
 

@@ -10,7 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,10 +30,29 @@ def answers() -> None:
     for line in sys.stdin:
         process = os.fork()
         if process == 0:
-            sys.stdout.write(json.dumps(_answer(**json.loads(line))) + "\n")
+            question = json.loads(line)
+            answer = _build(question["build"]) if "build" in question else _answer(**question)
+            sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
             os._exit(0)
         os.waitpid(process, 0)
+
+
+def _build(templates: bool | str) -> dict[str, Any]:
+    """Make the test database as a test runner does; return what Django and the app say."""
+    from django.conf import settings
+    from django.db import connections
+    from django.test import override_settings
+
+    from migration_guard import testing
+
+    testing.install()
+    guard = {**settings.MIGRATION_GUARD, "TEMPLATES_IN_TESTS": templates}
+    creation: Any = connections["default"].creation
+    creation.log = (said := []).append
+    with override_settings(MIGRATION_GUARD=guard), redirect_stdout(StringIO()):
+        creation.create_test_db(verbosity=2, autoclobber=True, keepdb=True)
+    return {"said": said}
 
 
 def _answer(
@@ -63,11 +83,19 @@ class Driver:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
+    def build(self, templates: bool | str) -> str:
+        """Make the test database, and keep it; return what is told of templates."""
+        said = self._ask({"build": templates})["said"]
+        return next((line for line in said if " template" in line), "")
+
     def ask(self, **question: Any) -> dict[str, Any]:
         """Return the keys, or the obstacle."""
+        return self._ask({**QUESTION, **question})
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({**QUESTION, **question}) + "\n")
+        self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
