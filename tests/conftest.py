@@ -29,6 +29,7 @@ from hypothesis import settings as hypothesis_settings
 from migration_guard.schema import deparse
 from migration_guard.schema.readers import lock_limits
 from tests import reporting, servers, site_settings
+from tests.fresh.support import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -206,6 +207,25 @@ def migrate_site(site_apps: None, request: pytest.FixtureRequest) -> Callable[[]
             template.take(name)
 
     return migrate
+
+
+@pytest.fixture
+def dropped_templates(postgres: Database) -> Iterator[None]:
+    """Drop the template databases that tests leave on the server."""
+
+    def drop() -> None:
+        for name in templates(postgres):
+            postgres.execute(f'DROP DATABASE "{name}"')
+
+    drop()
+    yield
+    drop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the templates of SQLite out of the folder of who runs the tests."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture

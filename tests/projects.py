@@ -158,7 +158,6 @@ class Project:
         paths = filter(None, (str(self.path), os.environ.get("PYTHONPATH")))
         return {
             **inherited,
-            "XDG_CACHE_HOME": str(self.path / "cache"),
             "DJANGO_SETTINGS_MODULE": "site_settings",
             "PYTHONPATH": os.pathsep.join(paths),
         }

@@ -111,8 +111,10 @@ class Shelf(ABC):
     def make_room(self, size: int) -> bool:
         """Drop what is too old, and the oldest where there is too much, for one of ``size`` bytes.
 
-        Return False if there is no room.
+        Return False, and drop nothing, if that is too large itself.
         """
+        if size > self.most_bytes:
+            return False
         oldest = self.now() - LONGEST_AGE
         kept = [
             template
@@ -123,7 +125,7 @@ class Shelf(ABC):
             len(kept) >= MOST or size + sum(template.bytes for template in kept) > self.most_bytes
         ):
             self.drop(kept.pop(0))
-        return size <= self.most_bytes
+        return True
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fresh.support import templates
 from tests.fresh.upgrading import BOOKS
 from tests.linter.checkout import Checkout
 
@@ -47,14 +46,6 @@ def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with (shared / "fresh.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@pytest.fixture
-def dropped_templates(postgres: Database) -> Iterator[None]:
-    """Drop the template databases that a test leaves on the server."""
-    yield
-    for name in templates(postgres):
-        postgres.execute(f'DROP DATABASE "{name}"')
 
 
 @pytest.fixture
