@@ -74,10 +74,11 @@ class Sandbox:
         kept = {
             k: v for k, v in os.environ.items() if k in {"HOME", "LANG", "TMPDIR", "POSTGRES_URL"}
         }
+        cache = {"XDG_CACHE_HOME": str(self.folder.parent / "cache")}
         done = subprocess.run(
             ["bash", "-eo", "pipefail", "-c", command],
             cwd=self.folder,
-            env={**kept, **WHO, "PATH": path, "COLUMNS": "100", **self.env},
+            env={**kept, **WHO, "PATH": path, "COLUMNS": "100", **cache, **self.env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

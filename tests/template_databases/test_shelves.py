@@ -226,7 +226,9 @@ def wait_for_end(postgres, name):
         time.sleep(0.01)
 
 
-def test_clearing_when_a_role_is_granted_to_lets_it_be_dropped(postgres, guard, dropped_templates):
+def test_clearing_when_a_role_is_granted_to_lets_it_be_dropped(
+    postgres, guard, migrations, dropped_templates
+):
     postgres.execute(f"CREATE ROLE {ROLE}")
     postgres.execute("CREATE TABLE books (id int)")
     postgres.execute(f"GRANT SELECT ON books TO {ROLE}")
@@ -234,19 +236,20 @@ def test_clearing_when_a_role_is_granted_to_lets_it_be_dropped(postgres, guard, 
     with open_shelf("default", any_place=False) as shelf:
         keep(shelf)
     postgres.execute("DROP TABLE books")
-    with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="migration_guard_template"):
-        postgres.execute(f"DROP ROLE {ROLE}")
+    migrations({"0001_role.sql": f"DROP ROLE {ROLE};"})
     (name,) = templates(postgres)
 
-    done, again = (
-        guard("checkschema", "--clear-templates"),
-        guard("checkschema", "--clear-templates"),
-    )
+    stopped = guard("runsqlmigrations")
+    done = guard("checkschema", "--clear-templates")
+    again = guard("checkschema", "--clear-templates")
 
-    postgres.execute(f"DROP ROLE {ROLE}")
+    assert (
+        "Next: drop the templates of test databases: manage.py checkschema --clear-t" in stopped.err
+    )
     assert done.code == again.code == 0
     assert done.out.startswith(f"Dropped 1 template:\n  {name} (")
     assert again.out == "There was no template of this user.\n"
+    assert guard("runsqlmigrations").code == 0
 
 
 @pytest.mark.parametrize("option", ["--fresh", "--format=json", "--upgrade-from=main"])

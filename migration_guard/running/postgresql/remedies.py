@@ -166,6 +166,12 @@ REMEDIES: Final[Table] = {
             "being accessed by other users",
         ),
     ),
+    "2BP01": (  # dependent objects still exist
+        Remedy(
+            "drop the templates of test databases: manage.py checkschema --clear-templates",
+            "migration_guard_template_",
+        ),
+    ),
     "40P01": (Remedy("stop what changes the same tables meanwhile"),),
     "40001": (Remedy("wait for a quiet hour, since others changed the same rows meanwhile"),),
     "55P03": (
