@@ -40,7 +40,8 @@ def _parts(value: Any) -> Any:
         return value.__name__, value.__self__
     if hasattr(value, "deconstruct"):  # fields, constraints, operations
         return value.deconstruct()
-    if type(value).__repr__ is object.__repr__:
+    plain: Any = object.__repr__
+    if type(value).__repr__ is plain:
         return getattr(value, "__dict__", {})
     return None
 

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -79,8 +80,13 @@ def receiver_modules() -> list[str]:
         for signal in (pre_migrate, post_migrate)
         for _key, receiver, *_more in signal.receivers
     )
-    names = (getattr(receiver, "__module__", None) for receiver in receivers)
+    names = (getattr(_inner(receiver), "__module__", None) for receiver in receivers)
     return sorted({name for name in names if name})
+
+
+def _inner(receiver: Any) -> Any:
+    """Return the function that a partial one calls."""
+    return _inner(receiver.func) if isinstance(receiver, partial) else receiver
 
 
 def is_migrate_own() -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from migration_guard import conf
 from migration_guard.fresh.postgresql import literal, open_server, quote, sqlstate
 from migration_guard.template_databases.shelf import (
     TEMPLATE_PREFIX,
@@ -68,6 +69,8 @@ class PostgreSQLShelf(Shelf):
         self._source = str(settings["TEST"].get("TEMPLATE") or "template1")
         self._connection = open_server(alias, str(settings["NAME"] or ""))
         self._query("SET synchronous_commit = off")
+        # Who waits longer than for another run builds without a template.
+        self._query("SELECT set_config('lock_timeout', %s, false)", f"{conf.load().wait:.0f}s")
 
     def refuse(self, *, any_place: bool) -> None:
         """Raise Obstacle where the server is on another machine, or counts no changes."""

@@ -48,7 +48,7 @@ class Build:
         """Return what to tell the user of templates, "" for nothing."""
         return f"No template is used: {self._reason}." if self._reason and verbosity > 1 else ""
 
-    def run_sql(self, run: Callable[[int | None], None]) -> None:
+    def run_sql(self, run: Callable[[int | None], object]) -> None:
         """Run the SQL migrations: ``run`` takes the highest number, None for all."""
         run(None)
 
@@ -161,7 +161,7 @@ class _CopyingBuild(Build):
         """The number of steps that were copied."""
         return self._length if self._database.is_copy else 0
 
-    def run_sql(self, run: Callable[[int | None], None]) -> None:
+    def run_sql(self, run: Callable[[int | None], object]) -> None:
         """Run the SQL migrations that were not copied, and keep the whole."""
         order = self._order
         if order.is_mixed:
@@ -186,8 +186,10 @@ class _CopyingBuild(Build):
         """Return a ``call_command`` without the commands whose result was copied."""
         call = management.call_command
 
+        alias = self._creation.connection.alias
+
         def call_command(name: Any, *args: Any, **options: Any) -> Any:
-            is_copied = self._copied >= self._order.signals
+            is_copied = self._copied >= self._order.signals and options.get("database") == alias
             if is_copied and name in {"migrate", "createcachetable"}:
                 return None
             return call(name, *args, **options)

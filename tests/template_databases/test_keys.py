@@ -241,6 +241,21 @@ def test_order_when_a_migration_runs_code_is_refused_unless_asked_for(project, d
     assert "keys" in asked_for
 
 
+@pytest.mark.parametrize("receiver", ["greet", "functools.partial(greet)"])
+def test_order_when_the_project_receives_a_signal_of_migrate_is_refused(project, driver, receiver):
+    """Where migrate itself would import it: in the module ``management`` of an app."""
+    text = (
+        "import functools\nfrom django.db.models.signals import post_migrate\n"
+        f"def greet(**kwargs): pass\nRECEIVER = {receiver}\npost_migrate.connect(RECEIVER)\n"
+    )
+    project.write({"shop/management/__init__.py": text})
+
+    answer = driver.ask()
+
+    (project.path / "shop/management/__init__.py").unlink()
+    assert answer == {"obstacle": "shop.management receives a signal of migrate"}
+
+
 # What no copy has: no template even if it is asked for
 
 LOSSES = {
