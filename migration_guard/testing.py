@@ -102,6 +102,7 @@ def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str
         if not _applies_to(connection.alias):
             return create_test_db(creation, *args, **kwargs)
         # Imported late: a test run whose databases have no DIRS needs no templates.
+        from migration_guard.reports.escaping import escape_text
         from migration_guard.template_databases.test_database import prepared
 
         with prepared(creation, ENVIRONMENT) as build:
@@ -109,7 +110,7 @@ def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str
                 name = create_test_db(creation, *args, **kwargs)
             build.run_sql(lambda target: migrate(connection.alias, target))
         if account := build.account(kwargs.get("verbosity", args[0] if args else 1)):
-            creation.log(account)
+            creation.log(escape_text(account))
         if hasattr(connection, "_test_serialized_contents"):
             # Django took them before the SQL migrations put rows into managed tables.
             contents = creation.serialize_db_to_string()

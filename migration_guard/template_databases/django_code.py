@@ -38,18 +38,21 @@ def migration_bytes(migration: Migration, sources: Sources) -> bytes:
     return b"\0".join(b"%d:%b" % (len(part), part) for part in parts)
 
 
-def migration_obstacle(migration: Migration, vendor: str) -> str | None:
-    """Return why no copy may stand for a migration, whoever wrote it."""
-    for operation in _flat(migration):
-        for text in _sql_texts(operation):
-            if (loss := find_loss(text, vendor)) is not None:
-                return f"{_name(migration)} names what no copy has ({loss})"
-            if changes_session(text, vendor):
-                return f"{_name(migration)} changes the session"
+def find_lost(migration: Migration, vendor: str) -> str | None:
+    """Return why no copy has all that a migration makes, None if one has."""
+    losses = (find_loss(text, vendor) for text in _sql_texts(migration))
+    loss = next(filter(None, losses), None)
+    return loss and f"{_name(migration)} names what no copy has ({loss})"
+
+
+def find_session_change(migration: Migration, vendor: str) -> str | None:
+    """Return that a migration changes the session, in which tests go on, None if it does not."""
+    if any(changes_session(text, vendor) for text in _sql_texts(migration)):
+        return f"{_name(migration)} changes the session"
     return None
 
 
-def own_code(migrations: Iterable[Migration], connection: BaseDatabaseWrapper) -> str | None:
+def find_own_code(migrations: Iterable[Migration], connection: BaseDatabaseWrapper) -> str | None:
     """Return which code of the project runs while a database is migrated, None if none does."""
     for migration in migrations:
         if not is_project_module(migration.__module__):
@@ -89,9 +92,12 @@ def _inner(receiver: Any) -> Any:
     return _inner(receiver.func) if isinstance(receiver, partial) else receiver
 
 
-def is_migrate_own() -> bool:
-    """Return whether another app has a ``migrate`` in place of Django's."""
-    return any(get_commands()[name] != "django.core" for name in ("migrate", "createcachetable"))
+def find_own_migrate() -> str | None:
+    """Return that another app has a command in place of Django's, None if none has."""
+    commands = get_commands()
+    names = ("migrate", "createcachetable")
+    own = next((name for name in names if commands[name] != "django.core"), None)
+    return own and f"another app has a command {own}"
 
 
 def _flat(migration: Migration) -> Iterator[Any]:
@@ -105,12 +111,12 @@ def _flat(migration: Migration) -> Iterator[Any]:
             yield operation
 
 
-def _sql_texts(operation: Any) -> Iterator[str]:
-    if not isinstance(operation, RunSQL):
-        return
-    statements = [operation.sql] if isinstance(operation.sql, str) else list(operation.sql)
-    for statement in statements:
-        yield statement if isinstance(statement, str) else str(statement[0])
+def _sql_texts(migration: Migration) -> Iterator[str]:
+    for operation in _flat(migration):
+        if isinstance(operation, RunSQL):
+            sql = operation.sql
+            for statement in [sql] if isinstance(sql, str) else list(sql):
+                yield statement if isinstance(statement, str) else str(statement[0])
 
 
 def _name(migration: Migration) -> str:

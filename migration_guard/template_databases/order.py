@@ -115,10 +115,15 @@ def _chain(start: bytes, steps: Sequence[bytes]) -> list[str]:
 
 def _refuse(migrations: Sequence[Migration], recipe: Recipe) -> None:
     connection = connections[recipe.alias]
-    if django_code.is_migrate_own():
-        raise Obstacle("another app has a command migrate")
-    for migration in migrations:
-        if obstacle := django_code.migration_obstacle(migration, connection.vendor):
-            raise Obstacle(obstacle)
-    if not recipe.runs_code and (code := django_code.own_code(migrations, connection)):
-        raise Obstacle(code)
+    obstacles = [
+        *(django_code.find_lost(migration, connection.vendor) for migration in migrations),
+        *(
+            (django_code.find_session_change(m, connection.vendor) for m in migrations)
+            if recipe.is_test
+            else ()
+        ),
+        django_code.find_own_migrate() if recipe.is_test else None,
+        None if recipe.runs_code else django_code.find_own_code(migrations, connection),
+    ]
+    if obstacle := next(filter(None, obstacles), None):
+        raise Obstacle(obstacle)

@@ -185,7 +185,6 @@ class _CopyingBuild(Build):
     def _leaving_out_migrate(self) -> Callable[..., Any]:
         """Return a ``call_command`` without the commands whose result was copied."""
         call = management.call_command
-
         alias = self._creation.connection.alias
 
         def call_command(name: Any, *args: Any, **options: Any) -> Any:
