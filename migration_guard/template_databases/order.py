@@ -22,6 +22,7 @@ from migration_guard.planning.one_order import Key
 from migration_guard.planning.regular_files import read_bytes
 from migration_guard.problems import errors
 from migration_guard.running.django_graph import full_plan, key_of, make_project, needs_of
+from migration_guard.running.django_loading import loading
 from migration_guard.template_databases import django_code
 from migration_guard.template_databases.losses import find_loss
 from migration_guard.template_databases.recipe import Recipe
@@ -71,7 +72,8 @@ class Order(NamedTuple):
 def read_order(recipe: Recipe) -> Order:
     """Return the order. Raises Obstacle."""
     files = _read_files(recipe.alias)
-    executor = MigrationExecutor(None)
+    with loading():
+        executor = MigrationExecutor(None)
     migrations = full_plan(executor) if recipe.has_migrations else []
     _refuse(migrations, recipe)
     sources = Sources()
