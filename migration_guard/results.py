@@ -186,7 +186,8 @@ class Assertion(NamedTuple):
 
     ``id`` is readable and stable (``user_profiles::relationship_type::exists``). ``violation`` is
     set if and only if the verdict is VIOLATED; ``unknown`` is the reason for UNKNOWN. ``owner`` is
-    who relies on it; ``warning`` says what deserves a look, by the rule ``warning_rule``.
+    who relies on it; ``warning`` says what deserves a look, by the rule ``warning_rule``. One value
+    may stand for all kept assertions of a table, where nobody lists them.
     """
 
     # A tuple, because a check of thousands of tables makes hundreds of thousands of them.
@@ -201,6 +202,7 @@ class Assertion(NamedTuple):
     owner: str = ""
     warning: str = ""
     warning_rule: str = "expires"
+    stands_for: int = 1
 
 
 @dataclass(frozen=True)
@@ -402,6 +404,12 @@ class Checked(NamedTuple):
     def assertions(self) -> tuple[Assertion, ...]:
         """All assertions, in the order of the contract."""
         return self.examination.assertions if self.examination is not None else ()
+
+    def count_assertions(self, *verdicts: Verdict) -> int:
+        """Return how many assertions have one of these verdicts."""
+        return sum(
+            assertion.stands_for for assertion in self.assertions if assertion.verdict in verdicts
+        )
 
     @property
     def violations(self) -> tuple[Violation, ...]:

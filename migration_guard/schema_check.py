@@ -79,11 +79,13 @@ def check(
     allow_unknown: bool = False,
     environment: str | None = None,
     today: date | None = None,
+    lists_kept: bool = True,
 ) -> Checked:
     """Compare the database ``alias`` with ``contract``; an error is part of the result.
 
     ``environment`` decides which migrations are skipped; None means that of the settings.
-    ``today`` is the day in UTC, None for the one of the clock.
+    ``today`` is the day in UTC, None for the one of the clock. Without ``lists_kept`` the
+    assertions that are kept are only counted.
     """
     checked = Checked(alias, allow_unknown=allow_unknown)
     try:
@@ -100,6 +102,7 @@ def check(
                 no_plan=no_plan,
                 today=today,
                 evidence=lambda: read_acts(alias, plan),
+                lists_kept=lists_kept,
             )
     except GuardError as error:
         return checked._replace(error=error)

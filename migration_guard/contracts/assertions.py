@@ -35,7 +35,7 @@ from migration_guard.results import Assertion, Verdict
 from migration_guard.schema import objects
 from migration_guard.schema.objects import UNKNOWN, Snapshot
 
-Judgement: TypeAlias = tuple[Requirement, Clause, Outcome]
+Judgement: TypeAlias = tuple[Clause, Outcome]
 MAX_SUGGESTIONS: Final = 50
 
 
@@ -48,19 +48,22 @@ def compare(
     no_plan: str = "",
     today: date | None = None,
     background: Background = PLAN_ALONE,
+    lists_kept: bool = True,
 ) -> tuple[Assertion, ...]:
     """Compare a contract with a snapshot of a database.
 
     Without a ``plan`` the migrations are unknown, for the reason ``no_plan``, and hints name none.
     Without ``today``, the day in UTC, it is unknown which clauses have expired.
-    ``background`` is what the database tells beside its plan.
+    ``background`` is what the database tells beside its plan. Without ``lists_kept`` one
+    assertion stands for those about a table that are kept.
     """
     causes = Causes(plan, snapshot.vendor, background)
     suggestions = _Suggestions(snapshot)
     assertions: list[Assertion] = []
     clauses: tuple[Table | View, ...] = (*contract.tables, *contract.views)
     for clause in clauses:
-        assertions += _Comparison(clause, snapshot, deparse, causes, suggestions).assertions()
+        comparison = _Comparison(clause, snapshot, deparse, causes, suggestions, lists_kept)
+        assertions += comparison.assertions() if lists_kept else comparison.counted_assertions()
     for judgements in (
         database_clauses.judge_enums(contract, snapshot, causes),
         database_clauses.judge_extensions(contract, snapshot, causes),
@@ -97,20 +100,30 @@ class _Comparison(NamedTuple):
     deparse: Deparse
     causes: Causes
     suggestions: _Suggestions
+    lists_kept: bool
+
+    def counted_assertions(self) -> Iterator[Assertion]:
+        """Yield what is not kept, then how much is."""
+        kept = 0
+        for assertion in self.assertions():
+            if assertion is _KEPT:
+                kept += 1
+            else:
+                yield assertion
+        yield _KEPT._replace(table=self.clause.name, stands_for=kept)
 
     def assertions(self) -> Iterator[Assertion]:
         actual = self.snapshot.table(self.clause.name)
-        existence = self._requirement("exists", "", self.clause).assertion(
-            self._judge_existence(actual)
-        )
+        existence = self._assertion("exists", "", self.clause, self._judge_existence(actual))
         yield existence
         if isinstance(actual, objects.Table) and existence.verdict is not Verdict.VIOLATED:
             context = TableContext(self.snapshot, actual, self.deparse)
             yield from self._table_assertions(context)
+            has_only_types = context.is_view or self._is_model_on_view(context)
             for column in self.clause.columns:
-                yield from self._column_assertions(context, column)
-            for requirement, clause, outcome in self._other_judgements(context):
-                yield requirement.assertion(self._add_hint(requirement, clause, outcome))
+                yield from self._column_assertions(context, column, has_only_types=has_only_types)
+            for clause, outcome in self._other_judgements(context):
+                yield self._assertion("", "", clause, self._add_hint(clause, outcome))
         elif existence.violation is not None:
             for requirement in self._all_requirements():
                 yield requirement.violated_assertion(existence.violation)
@@ -146,32 +159,33 @@ class _Comparison(NamedTuple):
             )
         )
 
-    def _column_assertions(self, context: TableContext, column: Column) -> Iterator[Assertion]:
+    def _column_assertions(
+        self, context: TableContext, column: Column, *, has_only_types: bool
+    ) -> Iterator[Assertion]:
         actual = context.table.column(column.name)
         outcome: Outcome = context.undecided("columns") if actual is UNKNOWN else None
         if actual is None:
             hint = self.causes.hint(self.clause.name, column.name, app=self._app)
             outcome = Violated("missing-column", columns.describe(column), "missing", hint)
-        existence = self._requirement("exists", column.name, column).assertion(outcome)
+        existence = self._assertion("exists", column.name, column, outcome)
         yield existence
         for aspect, judge in columns.judges_of(column):
-            can_be_judged = aspect in columns.OF_VIEWS or not (
-                context.is_view or self._is_model_on_view(context)
-            )
+            can_be_judged = not has_only_types or aspect in columns.OF_VIEWS
             if not can_be_judged and isinstance(self.clause, Table):
                 continue  # a model on a view
-            requirement = self._requirement(aspect, column.name, column, column.source_of(aspect))
             if existence.violation is not None:
+                requirement = self._requirement(aspect, column.name, column)
                 yield requirement.violated_assertion(existence.violation)
-            elif isinstance(actual, objects.Column):
+                continue
+            if isinstance(actual, objects.Column):
                 judge_aspect = judge if can_be_judged else columns.judge_view_column
                 outcome = judge_aspect(context, column, actual)
                 if isinstance(outcome, Violated) and can_be_judged:
                     hint = self.causes.hint_for_difference(self.clause.name, column.name, self._app)
                     outcome = outcome._replace(hint=hint or outcome.hint)
-                yield requirement.assertion(outcome)
             else:
-                yield requirement.assertion(Undecided(existence.unknown))
+                outcome = Undecided(existence.unknown)
+            yield self._assertion(aspect, column.name, column, outcome)
 
     def _is_model_on_view(self, context: TableContext) -> bool:
         """Return whether this is a model, and its table can have no keys."""
@@ -185,8 +199,7 @@ class _Comparison(NamedTuple):
         if not isinstance(self.clause, Table):
             return
         for aspect, judge in inserts.judges_of(self.clause):
-            requirement = self._requirement(aspect, "", self.clause)
-            yield requirement.assertion(judge(context, self.clause))
+            yield self._assertion(aspect, "", self.clause, judge(context, self.clause))
 
     def _other_judgements(self, context: TableContext) -> Iterator[Judgement]:
         """Judge what is not about a single column; a model on a view has none of it."""
@@ -196,29 +209,24 @@ class _Comparison(NamedTuple):
 
     def _judge_clauses(self, context: TableContext) -> Iterator[Judgement]:
         if self.clause.exact:
-            requirement = self._requirement("exact", "", self.clause)
-            yield requirement, self.clause, self._judge_exact(context)
+            yield self.clause, self._judge_exact(context)
         for unique in self.clause.unique:
-            yield self._judgement(unique, keys_and_indexes.judge_unique(context, unique))
+            yield unique, keys_and_indexes.judge_unique(context, unique)
         for index in self.clause.indexes:
-            yield self._judgement(index, keys_and_indexes.judge_index(context, index))
+            yield index, keys_and_indexes.judge_index(context, index)
         if isinstance(self.clause, Table):
             yield from self._judge_constraints(context, self.clause)
 
     def _judge_constraints(self, context: TableContext, table: Table) -> Iterator[Judgement]:
         key = table.primary_key
         if key is not None:
-            yield self._judgement(key, keys_and_indexes.judge_primary_key(context, key))
+            yield key, keys_and_indexes.judge_primary_key(context, key)
         for check in table.checks:
-            yield self._judgement(check, constraints.judge_check(context, check))
+            yield check, constraints.judge_check(context, check)
         for foreign_key in table.foreign_keys:
-            outcome = constraints.judge_foreign_key(context, foreign_key)
-            yield self._judgement(foreign_key, outcome)
+            yield foreign_key, constraints.judge_foreign_key(context, foreign_key)
         for exclusion in table.exclusions:
-            yield self._judgement(exclusion, constraints.judge_exclusion(context, exclusion))
-
-    def _judgement(self, clause: Clause, outcome: Outcome) -> Judgement:
-        return self._requirement(name_clause(clause), "", clause), clause, outcome
+            yield exclusion, constraints.judge_exclusion(context, exclusion)
 
     def _judge_exact(self, context: TableContext) -> Outcome:
         if context.table.columns is UNKNOWN:
@@ -235,13 +243,13 @@ class _Comparison(NamedTuple):
         hint = "State it in the contract, or drop it in a migration."
         return Violated("extra-column", ", ".join(expected), f"also {', '.join(extra)}", hint)
 
-    def _add_hint(self, requirement: Requirement, clause: Clause, outcome: Outcome) -> Outcome:
+    def _add_hint(self, clause: Clause, outcome: Outcome) -> Outcome:
         """Add the migration that should have made a missing constraint."""
         if not isinstance(outcome, Violated) or outcome.hint or "missing" not in outcome.rule:
             return outcome
         name = getattr(clause, "name", "")
         columns = tuple(getattr(clause, "columns", ()))
-        kind = requirement.object.partition("(")[0]
+        kind = name_clause(clause).partition("(")[0]
         subject = Subject(self.clause.name, name, kind, columns)
         if name:
             hint = self.causes.hint(self.clause.name, name, app=self._app, subject=subject)
@@ -264,21 +272,29 @@ class _Comparison(NamedTuple):
         for column in self.clause.columns:
             yield self._requirement("exists", column.name, column)
             for aspect, _ in columns.judges_of(column):
-                yield self._requirement(aspect, column.name, column, column.source_of(aspect))
+                yield self._requirement(aspect, column.name, column)
         name = self.clause.name
         unknown_table = objects.Table("", name, name, UNKNOWN)
         context = TableContext(self.snapshot, unknown_table, no_server)
-        yield from (requirement for requirement, _, _ in self._other_judgements(context))
+        for clause, _ in self._other_judgements(context):
+            yield self._requirement("", "", clause)
 
-    def _requirement(
-        self, aspect: str, object_: str, clause: Clause, source: str = ""
-    ) -> Requirement:
+    def _assertion(self, aspect: str, object_: str, clause: Clause, outcome: Outcome) -> Assertion:
+        """Return an assertion. A check of thousands of tables keeps hundreds of thousands."""
+        if outcome is None and not self.lists_kept:
+            return _KEPT
+        return self._requirement(aspect, object_, clause).assertion(outcome)
+
+    def _requirement(self, aspect: str, object_: str, clause: Clause) -> Requirement:
+        """Return what an aspect requires; without one, what a part of the table does, or exact."""
         name = self.clause.name
+        aspect = aspect or name_clause(clause) or "exact"
+        source = clause.source_of(aspect) if isinstance(clause, Column) else clause.source
         return Requirement(
             f"{name}::{object_}::{aspect}" if object_ else f"{name}::{aspect}",
             name,
             object_ or ("" if aspect in _OF_TABLES else aspect),
-            source or clause.source or self.clause.source,
+            source or self.clause.source,
             clause.owner or self.clause.owner,
             clause.reason or self.clause.reason,
         )
@@ -298,6 +314,8 @@ def _is_right_kind(clause: Table | View, kind: str) -> bool:
     return kind == VIEWS[clause.materialized]
 
 
+# Stands for each kept assertion that nobody lists.
+_KEPT: Final = Assertion("", "", "", "", Verdict.KEPT)
 # The aspects of a table as a whole.
 _OF_TABLES: Final = frozenset({"exists", "exact", *inserts.JUDGES})
 # The word of a statement that makes such a key.

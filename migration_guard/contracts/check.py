@@ -26,13 +26,14 @@ def examine(
     no_plan: str = "",
     today: date | None = None,
     evidence: Callable[[], Evidence] = Evidence,
+    lists_kept: bool = True,
 ) -> Examination:
     """Return an assertion for each requirement of the contract: kept, violated or unknown.
 
     ``plan`` (see ``running.executor.look``) gives the migrations and the hints; ``no_plan`` says
     why there is none. ``today`` is the day in UTC, None for the one of the clock. ``evidence``
-    reads what the audit tells. Raises CannotTell for an empty contract, and Django's errors for a
-    connection that fails.
+    reads what the audit tells. Without ``lists_kept`` those that are kept are only counted.
+    Raises CannotTell for an empty contract, and Django's errors for a connection that fails.
     """
     from migration_guard.contracts.deparse import caching_deparser
     from migration_guard.schema.read import read_snapshot
@@ -51,6 +52,7 @@ def examine(
         no_plan=no_plan,
         today=today or datetime.now(UTC).date(),
         background=Background(evidence, DjangoMigrations(connection).explain, connection.alias),
+        lists_kept=lists_kept,
     )
     if not assertions:
         raise _empty_contract()

@@ -1,7 +1,7 @@
 """A column of a contract against the column of the database: one pure judge for each aspect."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Final, TypeAlias
 
@@ -16,11 +16,9 @@ from migration_guard.schema.types import has_type_rules, same_type
 Judge: TypeAlias = Callable[[TableContext, Column, objects.Column], Outcome]
 
 
-def judges_of(clause: Column) -> Iterator[tuple[str, Judge]]:
-    """Yield each aspect that a clause states, with the function that judges it."""
-    for aspect, judge in _JUDGES.items():
-        if getattr(clause, aspect) is not None:
-            yield aspect, judge
+def judges_of(clause: Column) -> list[tuple[str, Judge]]:
+    """Return each aspect that a clause states, with the function that judges it."""
+    return [item for item in _JUDGES.items() if getattr(clause, item[0]) is not None]
 
 
 def judge_view_column(_context: TableContext, _clause: Column, _actual: objects.Column) -> Outcome:
@@ -44,23 +42,30 @@ def _judge_type(context: TableContext, clause: Column, actual: objects.Column) -
     expected = str(clause.type)
     if actual.type is UNKNOWN:
         return context.undecided(actual.name, "columns", "types")
-    types = [actual.type]
-    if isinstance(actual.base_type, str):
-        types.append(actual.base_type)
-    accepted = [expected, *clause.other_types]
-    if context.has_only_columns and clause.by_affinity:
-        if not actual.type:
-            return None  # an expression has no type on SQLite
-        # An expression of a view has no length, and Django enforces none when it reads.
-        accepted, types = ([_without_length(text) for text in texts] for texts in (accepted, types))
-    if any(same_type(*pair, context.vendor) for pair in product(accepted, types)):
-        return None
-    affinity = _AFFINITY_OF.get(context.vendor)
-    if clause.by_affinity and affinity and affinity(expected) == affinity(actual.type):
+    if actual.type == expected or _is_accepted(context, clause, actual.type, actual.base_type):
         return None
     if not has_type_rules(context.vendor):
         return Undecided(f"it is {actual.type}, which may be another name for the same type")
     return Violated("wrong-type", expected or NO_TYPE, actual.type or NO_TYPE, _CHANGE)
+
+
+def _is_accepted(
+    context: TableContext, clause: Column, type_text: str, base_type: objects.Fact[str | None]
+) -> bool:
+    """Return whether a type, or the one under it, is another name of one that the clause states."""
+    types = [type_text, base_type] if isinstance(base_type, str) else [type_text]
+    accepted = [str(clause.type), *clause.other_types]
+    if context.has_only_columns and clause.by_affinity:
+        if not type_text:
+            return True  # an expression has no type on SQLite
+        # An expression of a view has no length, and Django enforces none when it reads.
+        accepted, types = ([_without_length(text) for text in texts] for texts in (accepted, types))
+    if any(same_type(*pair, context.vendor) for pair in product(accepted, types)):
+        return True
+    affinity = _AFFINITY_OF.get(context.vendor)
+    return bool(
+        clause.by_affinity and affinity and affinity(str(clause.type)) == affinity(type_text)
+    )
 
 
 def _without_length(type_text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from migration_guard.contracts import declare
 from migration_guard.contracts.contract import Contract, Models, merge
-from migration_guard.contracts.toml_lines import KeyPath, Lines
+from migration_guard.contracts.toml_lines import KeyPath, read_toml
 from migration_guard.contracts.toml_values import Values, place_prefix
 from migration_guard.exceptions import CannotTell
 from migration_guard.problems import place
@@ -31,13 +31,13 @@ def load(*paths: Path) -> Contract:
 def parse(text: str, path: Path | None = None) -> Contract:
     """Read the text of a contract file; ``path`` is the file that places name."""
     try:
-        document = tomllib.loads(text)
+        document, lines = read_toml(text)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"line (\d+)", str(error))
         line = int(match[1]) if match else text.count("\n") + 1
         where = f"{place_prefix(path)}{line}"
         raise CannotTell(f"{where}: not valid TOML: {error}.", "Correct the line.") from error
-    return _Reader(Values(path, Lines(text))).contract(document)
+    return _Reader(Values(path, lines)).contract(document)
 
 
 def _load(path: Path) -> Contract:
@@ -58,6 +58,7 @@ class _Reader:
 
     def __init__(self, values: Values) -> None:
         self.values = values
+        self._checked: dict[tuple[type[declare.Clause], int], Mapping[str, Any]] = {}
 
     # -- sections
 
@@ -135,10 +136,11 @@ class _Reader:
         columns = []
         for name, value in self.values.table(path, table.get("columns", {})).items():
             column = (*path, name)
-            # The places of keys that may stand on lines of their own.
-            keys = value if self.values.lines.are_within(column) and isinstance(value, dict) else ()
-            sources = {key: self.values.place((*column, key)) for key in keys}
-            columns.append(self._clause(declare.Column, column, value, name=name, sources=sources))
+            fields: dict[str, Any] = {"name": name}
+            if self.values.lines.are_within(column) and isinstance(value, dict):
+                # The places of keys that may stand on lines of their own.
+                fields["sources"] = {key: self.values.place((*column, key)) for key in value}
+            columns.append(self._clause(declare.Column, column, value, **fields))
         return columns
 
     def _absent_column(self, clause: declare.AbsentTable) -> declare.AbsentColumn:
@@ -186,23 +188,28 @@ class _Reader:
 
     def _clause(self, kind: type[C], path: KeyPath, value: Any, **fields: Any) -> C:
         """Return a clause from its long form, or from its short one, the value of its main key."""
-        grammar = GRAMMAR[kind]
-        if isinstance(value, dict):
-            fields |= {
-                key: grammar[key](self.values, (*path, key), item)
-                for key, item in self.values.table(path, value, grammar).items()
-            }
-        else:
-            main = next(iter(grammar))
-            fields[main] = grammar[main](self.values, path, value)
+        # Thousands of lines share a value, which the document keeps alive.
+        checked = self._checked.get((kind, id(value)))
+        if checked is None:
+            checked = self._checked[kind, id(value)] = self._fields(kind, path, value)
         try:
-            return kind(**fields, source=self.values.place(path))
+            return kind(**fields, **checked, source=self.values.place(path))
         except TypeError as error:
             # Python names the arguments that are missing.
             keys = " and ".join(f"{name} = …" for name in re.findall(r"'(\w+)'", str(error)))
             raise self.values.error(path, "a key is missing", f"Write {keys}.") from error
         except ValueError as error:
             raise self.values.error(path, str(error), "Correct the line.") from error
+
+    def _fields(self, kind: type[declare.Clause], path: KeyPath, value: Any) -> dict[str, Any]:
+        grammar = GRAMMAR[kind]
+        if not isinstance(value, dict):
+            main = next(iter(grammar))
+            return {main: grammar[main](self.values, path, value)}
+        return {
+            key: grammar[key](self.values, (*path, key), item)
+            for key, item in self.values.table(path, value, grammar).items()
+        }
 
     def _who(self, path: KeyPath, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return who relies on a table, why and until when, and the place that says so."""

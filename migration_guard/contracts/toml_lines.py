@@ -1,13 +1,16 @@
-"""The lines of the keys in a TOML text, which ``tomllib`` does not give.
+"""A TOML text as a document, and the lines of its keys, which ``tomllib`` does not give.
 
 Invariant: for a text that ``tomllib`` accepts, every key and every element of an array has a line.
 The scanner relies on that and finds no errors. It passes over a value of one line as a whole, since
-all in it has the line of its key, and a contract of a whole database has mostly such values.
+all in it has the line of its key, and a contract of a whole database has mostly such values. Most
+of these are spelled alike, so each spelling is read once.
 """
 
 import re
+import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -24,38 +27,91 @@ _SCALAR: Final = re.compile(r"[^,\]}#\n]+")
 # Strings that end on their line; three quotes open one that need not.
 _SHORT: Final = r"""[^\[\]{}"'#\n]++|"(?!"")(?:[^"\\\n]|\\.)*+"|'(?!'')[^'\n]*+'"""
 _ON_ONE_LINE: Final = re.compile(rf"[\[{{](?:{_SHORT}|[\[{{](?:{_SHORT})*+[\]}}])*+[\]}}]")
-# Most lines of a contract: a bare key with a table or an array, and the gap behind it.
-_PLAIN: Final = re.compile(rf"({_BARE.pattern})[ \t]*=[ \t]*{_ON_ONE_LINE.pattern}{_GAP.pattern}")
+# Most of a contract: a bare key with a value on its line, or with an array of a line for each
+# element; and nothing else there.
+_ELEMENTS: Final = rf"\[[ \t]*+\r?\n(?:[ \t]*+{_ON_ONE_LINE.pattern},[ \t]*+\r?\n)*+\]"
+_VALUE: Final = rf"{_ON_ONE_LINE.pattern}|{_ELEMENTS}|true|false"
+_PLAIN: Final = re.compile(
+    rf"^({_BARE.pattern})[ \t]*=[ \t]*({_VALUE})[ \t]*+(?:\r?\n|\Z)", re.MULTILINE
+)
+
+
+def read_toml(text: str) -> "tuple[dict[str, Any], Lines]":
+    """Return the document and its lines. Raises ``tomllib.TOMLDecodeError``.
+
+    Values of plain lines may be shared: nobody may change them.
+    """
+    try:
+        lines = Lines(text)
+        document = tomllib.loads(lines.rest)
+        _add_plain_lines(document, lines)
+    except ValueError:
+        # Only ``tomllib`` knows what is wrong, and only the whole text has the right place of it.
+        return tomllib.loads(text), Lines(text)
+    return document, lines
+
+
+def _add_plain_lines(document: dict[str, Any], lines: "Lines") -> None:
+    """Add what the plain lines state. Raises ValueError for a key that is there already."""
+    spellings = {spelling for block in lines.plain for _, spelling in block.pairs}
+    names = {spelling: str(number) for number, spelling in enumerate(spellings)}
+    values = tomllib.loads("".join(f"{name} = {text}\n" for text, name in names.items()))
+    for block in lines.plain:
+        table: Any = document
+        for part in block.path:
+            table = table[part]
+        is_mixed = bool(table)
+        for key, spelling in block.pairs:
+            if key in table:
+                raise ValueError(f"{key} stands twice")
+            table[key] = values[names[spelling]]
+        if is_mixed:
+            ordered = sorted(table.items(), key=lambda item: lines.of((*block.path, item[0])))
+            table.clear()
+            table.update(ordered)
+
+
+class PlainBlock(NamedTuple):
+    """Plain lines in a row, each as key and spelling of the value, in the table of this path."""
+
+    path: KeyPath
+    pairs: list[tuple[str, str]]
 
 
 class Lines:
     """The lines of a valid TOML text by path; lines count from 1.
 
     The path of the second column of a key is ``("tables", "t", "unique", 0, 1)``. A table that is
-    opened more than once, or only by a dotted key, has the line of its first mention.
+    opened more than once, or only by a dotted key, has the line of its first mention. ``rest`` is
+    the text without its plain lines.
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = _Scanner(text).scan()
-        self._parents = {path[:-1] for path in self._lines}
+        scanner = _Scanner(text)
+        scanner.scan()
+        self._lines = dict(scanner.lines)
+        self.plain = scanner.plain
+        self.rest = "".join(scanner.rest)
 
     def of(self, path: KeyPath) -> int:
         """Return the line of a key or an element, or of the nearest value around it."""
-        for length in range(len(path), 0, -1):
-            line = self._lines.get(path[:length])
+        while path:
+            line = self._lines.get(path[:-1], {}).get(path[-1])
             if line is not None:
                 return line
+            path = path[:-1]
         return 1
 
     def are_within(self, path: KeyPath) -> bool:
         """Return whether the parts of a value may have other lines than its key."""
-        return path in self._parents
+        return path in self._lines
 
 
 class _Scanner:
     """Walks the text once; ``at`` is its offset in characters.
 
     ``line`` is the line of the offset ``line_at``; ``lengths`` are those of the arrays of tables.
+    ``lines`` has all keys and elements by what they stand in, but those in a value of one line.
     """
 
     def __init__(self, text: str) -> None:
@@ -63,26 +119,45 @@ class _Scanner:
         self.at = 0
         self.line = 1
         self.line_at = 0
-        self.lines: dict[KeyPath, int] = {}
+        self.lines: defaultdict[KeyPath, dict[str | int, int]] = defaultdict(dict)
         self.lengths: dict[KeyPath, int] = {}
+        self.plain: list[PlainBlock] = []
+        self.rest: list[str] = []
 
-    def scan(self) -> dict[KeyPath, int]:
-        """Return the lines of all keys and elements, but those inside a value of one line."""
+    def scan(self) -> None:
+        """Find the lines, and cut out the plain ones."""
         here: KeyPath = ()
+        copied = 0
         self._skip()
         while self.at < len(self.text):
-            if match := _PLAIN.match(self.text, self.at):
-                self.lines.setdefault((*here, match[1]), self._line())
-                self.at = match.end()
-                continue
-            if self.text.startswith("[[", self.at):
+            start = self.at
+            if pairs := self._plain_lines(here):
+                self.plain.append(PlainBlock(here, pairs))
+                self.rest.append(self.text[copied:start])
+                copied = self.at
+            elif self.text.startswith("[[", self.at):
                 here = self._array_header()
             elif self.text[self.at] == "[":
                 here = self._table_header()
             else:
                 self._pair(here)
             self._skip()
-        return self.lines
+        self.rest.append(self.text[copied:])
+
+    def _plain_lines(self, here: KeyPath) -> list[tuple[str, str]]:
+        """Step over plain lines, and return their pairs of key and value."""
+        pairs = []
+        line = self._line()
+        while match := _PLAIN.match(self.text, self.at):
+            key, spelling = match.groups()
+            pairs.append((key, spelling))
+            self.lines[here].setdefault(key, line)
+            line += 1
+            if breaks := spelling.count("\n"):
+                self.lines[*here, key] = {number: line + number for number in range(breaks - 1)}
+                line += breaks
+            self.at = match.end()
+        return pairs
 
     def _skip(self) -> None:
         match = _GAP.match(self.text, self.at)
@@ -107,10 +182,10 @@ class _Scanner:
         self._step(2)
         *first, last = self._key()
         array = (*self._resolve(first), last)
-        self.lines.setdefault(array, self._line())
+        self.lines[array[:-1]].setdefault(array[-1], self._line())
         number = self.lengths.get(array, 0)
         self.lengths[array] = number + 1
-        self.lines[*array, number] = self._line()
+        self.lines[array][number] = self._line()
         self._step()
         self._step()
         return (*array, number)
@@ -119,8 +194,8 @@ class _Scanner:
         """Return the path of a header; the name of an array of tables means its last table."""
         here: KeyPath = ()
         for part in parts:
+            self.lines[here].setdefault(part, self._line())
             here = (*here, part)
-            self.lines.setdefault(here, self._line())
             if here in self.lengths:
                 here = (*here, self.lengths[here] - 1)
         return here
@@ -140,8 +215,8 @@ class _Scanner:
     def _pair(self, here: KeyPath) -> None:
         line = self._line()
         for part in self._key():
+            self.lines[here].setdefault(part, line)
             here = (*here, part)
-            self.lines.setdefault(here, line)
         self._step()
         self._value(here)
 
@@ -156,13 +231,15 @@ class _Scanner:
         else:
             pattern = _STRING if opening in {'"', "'"} else _SCALAR
             match = pattern.match(self.text, self.at)
-            self.at = match.end() if match else self.at + 1
+            if match is None:
+                raise ValueError(f"no value on line {self._line()}")
+            self.at = match.end()
 
     def _array(self, here: KeyPath) -> None:
         self._step()
         number = 0
         while not self.text.startswith("]", self.at):
-            self.lines[*here, number] = self._line()
+            self.lines[here][number] = self._line()
             self._value((*here, number))
             self._skip()
             if self.text.startswith(",", self.at):
@@ -185,6 +262,4 @@ def _unquote(key: str) -> str:
         return key
     if key[0] == "'" or "\\" not in key:
         return key[1:-1]
-    import tomllib
-
     return str(next(iter(tomllib.loads(f"{key} = 0"))))

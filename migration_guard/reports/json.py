@@ -103,7 +103,7 @@ def schema_check(checked: Checked) -> str:
         "database": checked.database,
         "vendor": checked.vendor,
         "ok": checked.returncode == 0,
-        "checked": len(checked.assertions),
+        "checked": checked.count_assertions(*Verdict),
         "violations": [asdict(violation) for violation in checked.violations],
         "unknown": [_unknown(assertion) for assertion in checked.unknown],
         "warnings": [_warning(assertion) for assertion in checked.warnings],

@@ -170,11 +170,7 @@ def table_blocks(assertions: Iterable[Assertion], style: Any, *, kept: bool = Fa
 def tally(checked: Checked, style: Any = None) -> str:
     """Return the counts of a check and the time it took, on one line."""
     style = style or no_style()
-    # A Counter would compute the hash of each verdict, which is slow.
-    counts = {
-        verdict: sum(assertion.verdict is verdict for assertion in checked.assertions)
-        for verdict in Verdict
-    }
+    counts = {verdict: checked.count_assertions(verdict) for verdict in Verdict}
     parts = [f"{number} {verdict}" for verdict, number in counts.items() if number]
     if not parts:
         parts = ["there is no contract, and no model"]
@@ -185,7 +181,7 @@ def tally(checked: Checked, style: Any = None) -> str:
     examination = checked.examination
     seconds = f" in {examination.seconds:.2f} s" if examination is not None else ""
     line = (
-        f"{count(len(checked.assertions), 'assertion')} about {checked.subject} "
+        f"{count(sum(counts.values()), 'assertion')} about {checked.subject} "
         f"({checked.vendor}){seconds}: {', '.join(parts)}."
     )
     is_doubtful = checked.unknown or checked.warnings

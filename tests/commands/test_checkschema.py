@@ -1,5 +1,6 @@
 """``checkschema``: what it reports, how it ends, and that it only looks."""
 
+import json
 import re
 
 import pytest
@@ -293,6 +294,20 @@ def test_checkschema_when_told_to_be_quiet_prints_nothing(users, guard):
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_checkschema_when_told_to_be_verbose_lists_kept_tables(users, guard):
     assert "users\n  " in check(guard, "--verbosity", "2").out
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("text", [CONTRACT, PROMISED], ids=["kept", "violated"])
+def test_checkschema_when_kept_ones_are_counted_then_as_many_as_are_listed(
+    users, guard, contract, text
+):
+    contract(text)
+
+    listed = check(guard, "--format", "junit").out.count("<testcase ")
+
+    assert json.loads(check(guard, "--format", "json").out)["checked"] == listed
+    for verbosity in ("1", "2"):
+        assert f"{listed} assertions about" in check(guard, "--verbosity", verbosity).out
 
 
 # A contract of the database as it is

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration_guard.contracts.toml_lines import Lines
+from migration_guard.contracts.toml_lines import Lines, read_toml
 
 CASES = {
     "bare": ("a = 1\nb = 2", {("a",): 1, ("b",): 2}),
@@ -108,7 +108,83 @@ def test_lines_when_a_text_is_valid_then_every_path_has_a_line(document, random)
     rows = text.split("\n")
     for path in _paths(document):
         if isinstance(path[-1], str):
-            assert _quote(path[-1]) in rows[lines.of(path) - 1]
+            assert _quote(path[-1])[1:-1] in rows[lines.of(path) - 1]
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.randoms(use_true_random=False))
+def test_read_when_a_text_is_damaged_then_tomllib_says_what_it_is(document, random):
+    text = "".join(_write((), document, random))
+
+    for damaged in (text, *(_damage(text, random) for _ in range(5))):
+        assert _outcome(_read, damaged) == _outcome(tomllib.loads, damaged)
+
+
+PLAIN = "a = { b = 1 }\n"
+INVALID = {
+    "a key twice": f"{PLAIN}{PLAIN}",
+    "a key twice, apart": f"{PLAIN}c = 1\n{PLAIN}",
+    "a key of an inline table": f"{PLAIN}a.c = 1\n",
+    "a table that is a value": f"{PLAIN}[a]\n",
+    "a table in a value": f"{PLAIN}[a.c]\n",
+    "an array that is a value": "a = [\n  [1],\n]\n[[a]]\n",
+    "two on a line": f"c = 1 {PLAIN}",
+    "a value twice on a line": f"a = {{ b = 1 }} {PLAIN}",
+    "a value that is none": "a = { b = }\n",
+    "a key twice in a value": "a = { b = 1, b = 2 }\n",
+    "a control character in a comment": f"{PLAIN}# \x01\n",
+    "a carriage return in a value": "a = { b = 1\r }\n",
+    "a comma too many": "a = [\n  [1],\n  ,\n]\n",
+    "an open text": f'c = """\n{PLAIN}',
+    "an open array": f"c = [\n{PLAIN}",
+    "no value": "c =\n",
+    "a header that does not end": f"[c\n{PLAIN}",
+}
+
+
+@pytest.mark.parametrize("text", INVALID.values(), ids=INVALID.keys())
+def test_read_when_a_text_is_invalid_then_the_error_is_that_of_tomllib(text):
+    with pytest.raises(tomllib.TOMLDecodeError) as expected:
+        tomllib.loads(text)
+
+    with pytest.raises(tomllib.TOMLDecodeError) as error:
+        read_toml(text)
+
+    assert str(error.value) == str(expected.value)
+
+
+def test_read_when_plain_lines_stand_between_others_then_the_order_is_that_of_the_text():
+    text = (
+        "[t]\nz = { a = 1 }\ny.b = 1\nx = [\n  [1],\n  { c = 2 },\n]\nw = 1 # no\nv = true\n[t.u]"
+    )
+
+    document, lines = read_toml(text)
+
+    assert list(document["t"]) == ["z", "y", "x", "w", "v", "u"]
+    assert [lines.of(("t", "x", number)) for number in range(2)] == [5, 6]
+    assert lines.of(("t", "v")) == 9
+
+
+def _read(text):
+    return read_toml(text)[0]
+
+
+def _outcome(read, text):
+    """Return the document as text, since that tells the order, or the error."""
+    try:
+        return json.dumps(read(text))
+    except tomllib.TOMLDecodeError as error:
+        return str(error)
+
+
+def _damage(text, random):
+    """Drop, double or swap a part of a text, or put a foreign character into it."""
+    start, end = sorted(random.choices(range(len(text) + 1), k=2))
+    if random.random() < 0.5:
+        lines = text.splitlines(keepends=True)
+        random.shuffle(lines)
+        return "".join(lines + random.choices(lines, k=1) if lines else lines)
+    part = random.choice(["", text[start:end] * 2, *'"=[]{},#\n\r\x01'])
+    return text[:start] + part + text[end:]
 
 
 def _paths(value, here=()):
@@ -129,7 +205,8 @@ def _write(here, table, random):
             ((inner, last),) = value.items()
             yield f"{_quote(key)} . {_quote(inner)} = {_inline(last, random)}\n"
         else:
-            yield f"{_quote(key)} = {_inline(value, random)}{random.choice(['', ' # [x]'])}\n"
+            name = key if key in {"a", "b"} else _quote(key)
+            yield f"{name} = {_inline(value, random)}{random.choice(['', ' # [x]'])}\n"
     for key, value in later:
         path = (*here, key)
         yield f"\n[{' . '.join(map(_quote, path))}]\n"

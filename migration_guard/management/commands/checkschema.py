@@ -122,12 +122,16 @@ class Command(GuardCommand):
             contract = _contract(options)()
         except GuardError as error:
             return Checked(alias, error=error)
-        allow_unknown = options["allow_unknown"]
+        checked = Checked(alias, allow_unknown=options["allow_unknown"])
+        if statements is None or not contract.is_empty:
+            checked = schema_check.check(
+                contract,
+                alias,
+                allow_unknown=options["allow_unknown"],
+                lists_kept=options["verbosity"] > 1 or options["format"] == "junit",
+            )
         if statements is None:
-            return schema_check.check(contract, alias, allow_unknown=allow_unknown)
-        checked = Checked(alias, allow_unknown=allow_unknown)
-        if not contract.is_empty:
-            checked = schema_check.check(contract, alias, allow_unknown=allow_unknown)
+            return checked
         return schema_check.check_usage(checked, statements)
 
     def _prove(self, options: dict[str, Any]) -> Checked:
