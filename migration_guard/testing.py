@@ -18,6 +18,7 @@ script with a test runner of its own calls it before it creates databases::
   that it asks for, before Django's own ``migrate``.
 - An alias without ``DIRS`` and a ``MIRROR`` are left alone; with ``APPLY_IN_TESTS`` off, all are.
 - A migration that fails ends the test run with the runner's message.
+- On PostgreSQL the database gets ``synchronous_commit = off``: nobody needs it after a power cut.
 
 ``TransactionTestCase`` (pytest-django's ``transactional_db``) flushes the tables of managed models
 after each test, the history and other raw tables not. PostgreSQL refuses to truncate a table that a
@@ -28,13 +29,13 @@ deletes them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.apps import apps
 from django.core.management import CommandError
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.creation import BaseDatabaseCreation
 
@@ -58,6 +59,7 @@ def install() -> None:
     from django.test import TransactionTestCase
 
     creation: Any = BaseDatabaseCreation
+    creation._create_test_db = _relaxing_creation(creation._create_test_db)  # noqa: SLF001
     creation.create_test_db = _migrating_creation(creation.create_test_db)
     creation.clone_test_db = _migrating_clone(creation.clone_test_db)
     case: Any = TransactionTestCase
@@ -91,6 +93,35 @@ def migrate(alias: str, target: int | None = None) -> tuple[str, ...]:
 
 
 # -- creating and cloning a test database
+
+# A database that is copied from another one does not get its settings.
+_RELAX: Final[Mapping[str, str]] = {
+    "postgresql": "ALTER DATABASE {} SET synchronous_commit = off",
+    "mysql": "",
+    "sqlite": "",
+}
+
+
+def _relaxing_creation(create_test_db: Callable[..., str]) -> Callable[..., str]:
+    """Return a ``_create_test_db`` whose database waits for no disk when it commits."""
+
+    @wraps(create_test_db)
+    def create_relaxed(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) -> str:
+        name = create_test_db(creation, *args, **kwargs)
+        if _applies_to(creation.connection.alias):
+            _relax(creation, name)
+        return name
+
+    return create_relaxed
+
+
+def _relax(creation: Any, name: str) -> None:
+    """Let a test database commit without waiting, where this user may."""
+    connection = creation.connection
+    statement = _RELAX.get(connection.vendor)
+    if statement and name != connection.settings_dict["NAME"]:
+        with suppress(DatabaseError), creation._nodb_cursor() as cursor:  # noqa: SLF001
+            cursor.execute(statement.format(connection.ops.quote_name(name)))
 
 
 def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str]:
@@ -134,6 +165,8 @@ def _migrating_clone(clone_test_db: Callable[..., None]) -> Callable[..., None]:
         clone_test_db(creation, suffix, verbosity, autoclobber, keepdb)
         settings = creation.connection.settings_dict
         original, clone = settings["NAME"], creation.get_test_db_clone_settings(suffix)["NAME"]
+        if _applies_to(creation.connection.alias):
+            _relax(creation, clone)
         # Django keeps an existing clone as it is, even where its original moved on.
         if keepdb and clone != original and _applies_to(creation.connection.alias):
             settings["NAME"] = clone

@@ -66,6 +66,11 @@ class MigratedTest(TestCase):
 """
 )
 
+SETTINGS_OF_THIS = """\
+    SELECT s.setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+    WHERE d.datname = current_database()
+"""
+
 # Two classes, because a parallel run gives each worker whole classes; each commits rows that
 # reference each other, and finds the database as the migrations left it.
 FLUSHED = (
@@ -77,6 +82,9 @@ class FirstFlush(TransactionTestCase):
         self.assertEqual(Book.objects.count(), 0)
         self.assertEqual(len(rows("SELECT * FROM reviews")), 0)
         self.assertEqual(len(rows("SELECT * FROM genres")), 1)
+        if connection.vendor == "postgresql":
+            setting = "FROM pg_settings WHERE name = 'synchronous_commit'"
+            self.assertEqual(rows(f"SELECT setting, source {setting}"), [("off", "database")])
         Book.objects.create(id=1, title="Fragments", author=Author.objects.create(name="Sappho"))
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO reviews (id, book_id) VALUES (1, 1)")
@@ -277,6 +285,7 @@ def test_test_database_when_parallel_and_kept_gets_what_is_new_in_each_clone(pro
 
     assert first.code == 0, first.out
     assert second.code == 0, second.out
+    assert project.database.execute(SETTINGS_OF_THIS) == []
 
 
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)

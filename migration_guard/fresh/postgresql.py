@@ -48,6 +48,7 @@ _ROW_ERRORS: Final = {
 }
 # With this setting nothing could be built.
 _READ_ONLY: Final = "default_transaction_read_only"
+_NO_WAIT_FOR_DISK: Final = ("synchronous_commit", "off")
 _PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 
 
@@ -141,9 +142,10 @@ class PostgreSQLHost(ServerHost):
     def _configure(self, name: str) -> None:
         """Copy the settings of the configured database, except those that need a superuser.
 
-        Such settings are about logs and libraries, and no schema depends on them.
+        Such settings are about logs and libraries, and no schema depends on them. Nobody needs a
+        throwaway database after a power cut, so that no commit waits for the disk.
         """
-        for setting, value in self._settings():
+        for setting, value in (*self._settings(), _NO_WAIT_FOR_DISK):
             try:
                 # FROM CURRENT, because a list such as search_path cannot be quoted as one value.
                 self._query(

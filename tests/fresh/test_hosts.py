@@ -7,7 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connections
 
+from migration_guard import testing
 from migration_guard.exceptions import CannotTell
 from migration_guard.fresh import postgresql
 from migration_guard.fresh.host import PREFIX, new_name
@@ -144,6 +146,35 @@ def test_create_when_the_settings_name_a_template_copies_it(postgres):
         postgres.execute(f'DROP DATABASE "{template}" WITH (FORCE)')
 
     assert found == (True,)
+
+
+def test_throwaway_when_the_configured_one_waits_for_the_disk_does_not(postgres):
+    name, setting = postgres.settings["NAME"], "SHOW synchronous_commit"
+    postgres.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
+
+    with (
+        open_host("default") as host,
+        throwaway("default", host) as made,
+        inside(postgres, made) as session,
+    ):
+        found = session.execute(setting).fetchone()
+
+    assert found == ("off",)
+    with inside(postgres, name) as session:
+        assert session.execute(setting).fetchone() == ("on",)
+
+
+def test_test_database_when_another_role_owns_it_keeps_its_settings(postgres, owner):
+    name = f"{postgres.settings['NAME']}_kept"
+    postgres.execute(f'CREATE DATABASE "{name}"')
+    try:
+        testing._relax(connections["default"].creation, name)
+        with inside(postgres, name) as session:
+            found = session.execute("SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database()").fetchone()  # fmt: skip
+    finally:
+        postgres.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    assert found == (0,)
 
 
 def test_throwaway_when_it_is_interrupted_while_it_is_made_is_dropped(database, monkeypatch):
