@@ -4,13 +4,24 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import commands, fresh_run, impact, nothing_to_do, schema_check, splitting, usage
-from benchmarks.markdown import Table, replace_between
+from benchmarks import (
+    commands,
+    fresh_run,
+    impact,
+    nothing_to_do,
+    schema_check,
+    splitting,
+    suites,
+    usage,
+)
+from benchmarks.markdown import Table, replace_tables
 from benchmarks.measuring import ENOUGH, say
 from benchmarks.options import Options
+from benchmarks.picture import draw
 from benchmarks.versions import machine
 
 ALL: dict[str, Callable[[Options], Iterable[Table]]] = {
+    "test-database": suites.tables,
     "fresh-run": fresh_run.tables,
     "impact": impact.tables,
     "nothing-to-do": nothing_to_do.tables,
@@ -32,16 +43,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(ALL)}")
     options = Options(asked.rounds, tuple(asked.size))
     rule = f"Rounds: {options.rounds}; who has run for more than {ENOUGH} s sits out the others."
-    parts = [f"{machine()} {rule}"]
-    print(parts[0], flush=True)  # noqa: T201
+    head = f"{machine()} {rule}"
+    print(head, flush=True)  # noqa: T201
+    tables: list[Table] = []
     for name in asked.names or ALL:
         say(f"{name}:")
         for table in ALL[name](options):
-            parts.append(str(table))
+            tables.append(table)
             print(f"\n{table}", flush=True)  # noqa: T201
             if asked.output:  # who stops it keeps what is measured
-                text = replace_between(asked.output, "\n\n".join(parts))
-                asked.output.write_text(text, encoding="utf-8")
+                _write(asked.output, head, tables, are_all=not asked.names)
+
+
+def _write(page: Path, head: str, tables: Sequence[Table], *, are_all: bool) -> None:
+    """Write the page, and the picture beside it."""
+    text = replace_tables(page, head, tables, are_all=are_all)
+    page.write_text(text, encoding="utf-8")
+    if tables[-1].bars:
+        picture = page.parent / "images" / f"{page.stem}.svg"
+        picture.parent.mkdir(exist_ok=True)
+        picture.write_text(draw(tables[-1].title, tables[-1].bars), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

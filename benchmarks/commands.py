@@ -20,7 +20,7 @@ _IMPORT = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", re.MULTILINE
 def static_check(options: Options) -> list[Table]:
     """Measure `checksqlmigrations` on many files."""
     found = []
-    for size in options.sizes_or((500, 5000)):
+    for size in options.sizes_or((5000,)):
         folder = servers.folder()
         with servers.postgresql() as server:
             site = Site(folder / "site", server.database.settings)

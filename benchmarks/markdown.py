@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import Measured
+from benchmarks.picture import Bar
+
+_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table; `note` stands below it."""
+    """One table; `note` stands below it. `bars` are for the picture of the page."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    bars: tuple[Bar, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"### {self.title}", "", _line(self.head)]
@@ -30,6 +34,7 @@ def compared(
     note: str = "",
     *,
     memory: bool = True,
+    bars: tuple[Bar, ...] = (),
 ) -> Table:
     """Return medians, what they are of, and how many times the reference's; the quickest first.
 
@@ -51,17 +56,23 @@ def compared(
     last = ["peak memory"] if memory else []
     head = ("", "median", "min to max, runs", f"x {reference}", "processor", *last)
     rows += [(each.name, each.note, *[""] * (len(head) - 2)) for each in measured if not each.runs]
-    return Table(title, head, tuple(rows), note)
+    return Table(title, head, tuple(rows), note, bars)
 
 
-def replace_between(path: Path, text: str) -> str:
-    """Return the page with `text` between its two marks, or `text` alone where it has none."""
-    begin, end = "<!-- measured: begin -->", "<!-- measured: end -->"
+def replace_tables(path: Path, machine: str, tables: Sequence[Table], *, are_all: bool) -> str:
+    """Return the page with these tables between its marks; others stay, with their machine.
+
+    They go where these ``are_all``. Without marks, or without a page, the tables are all there is.
+    """
     page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if begin not in page or end not in page:
-        return f"{text}\n"
-    before, after = page.split(begin)[0], page.split(end)[1]
-    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+    before, begin, rest = page.partition(_BEGIN)
+    old, end, after = rest.partition(_END)
+    titles = {table.title for table in tables}
+    old_machine, *sections = old.strip().split("\n\n### ")
+    others = [f"### {text}" for text in sections if text.splitlines()[0] not in titles]
+    kept = [old_machine, *others] if others and not are_all else []
+    text = "\n\n".join([machine, *map(str, tables), *kept])
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}" if begin and end else f"{text}\n"
 
 
 def _line(cells: Sequence[str]) -> str:

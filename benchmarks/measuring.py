@@ -98,8 +98,8 @@ def in_turn(contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
             if each.name in notes or sum(run.wall for run in runs[each.name]) > ENOUGH:
                 continue
             say(f"  round {number}: {each.name}")
-            each.prepare()
             try:
+                each.prepare()
                 runs[each.name].append(run(each))
             except FailedError as error:
                 notes[each.name] = f"failed: {error}"

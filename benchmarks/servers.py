@@ -10,7 +10,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -61,9 +61,9 @@ class PostgreSQL:
 
 
 @contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
-    """Give the server of `POSTGRES_URL`, else an embedded one with fsync on."""
-    running = servers.postgres_server(_CONFIGURATION, folder())
+def postgresql(configuration: Sequence[str] = ()) -> Iterator[PostgreSQL]:
+    """Give the server of `POSTGRES_URL`, else an embedded one with fsync on, unless told else."""
+    running = servers.postgres_server((*_CONFIGURATION, *configuration), folder())
     with running as server, server.database() as database:
         made = PostgreSQL(server, database)
         try:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -20,7 +19,6 @@ from benchmarks.options import Options
 from benchmarks.site import ROOT, python_path
 
 SIZES = (10,)  # MB
-PARTS = (0.25, 0.5, 1.0, 2.0)  # of the size: who is linear takes twice the time for each next
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,11 @@ class Text:
     vendor: str = "postgresql"
 
 
-FUNCTIONS = "functions, dollar-quoted"
 TEXTS = {
     "INSERTs of one row": Text(sql.inserts),
     "INSERTs of 20 rows": Text(sql.wide_inserts),
     "migrations (DDL)": Text(sql.migration, statements=4),
-    FUNCTIONS: Text(sql.dollar_functions),
+    "functions, dollar-quoted": Text(sql.dollar_functions),
     "functions, BEGIN ATOMIC": Text(sql.atomic_functions),
     "triggers (SQLite)": Text(sql.triggers, vendor="sqlite"),
 }
@@ -52,12 +49,9 @@ TOOLS = {
 
 
 def tables(options: Options) -> Iterator[Table]:
-    """Measure each size, then some of the texts in several sizes."""
+    """Measure each size."""
     for size in options.sizes_or(SIZES):
-        folder = servers.folder()
-        path = folder / "text.sql"
-        yield _speeds(options, path, size)
-        yield _growth(options, path, size)
+        yield _speeds(options, servers.folder() / "text.sql", size)
 
 
 def _speeds(options: Options, path: Path, size: int) -> Table:
@@ -85,19 +79,6 @@ def _speed(options: Options, path: Path, tool: str, text: Text, size: int) -> st
     except FailedError as error:
         return f"failed: {error}"
     return f"{path.stat().st_size / 1_000_000 / seconds:.1f}{note}"
-
-
-def _growth(options: Options, path: Path, size: int) -> Table:
-    """Return the seconds for ever twice the text."""
-    rows = []
-    for tool, name in product(("split", "fingerprint"), ("INSERTs of one row", FUNCTIONS)):
-        say(f"  growth: {tool}, {name}")
-        times = [_seconds(options, path, tool, TEXTS[name], size * part)[0] for part in PARTS]
-        each = times[-1] / times[0] / (PARTS[-1] / PARTS[0])
-        rows.append((f"{tool}, {name}", *(f"{time:.3f} s" for time in times), f"{each:.2f} x"))
-    head = ("", *(f"{size * part:g} MB" for part in PARTS), "per MB, last / first")
-    title = f"Splitting, from {size * PARTS[0]:g} to {size * PARTS[-1]:g} MB"
-    return Table(title, head, tuple(rows), "Who is linear takes 1.00 x as long for each MB.")
 
 
 def _seconds(options: Options, path: Path, tool: str, text: Text, size: float) -> tuple[float, str]:

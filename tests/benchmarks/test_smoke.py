@@ -6,19 +6,23 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from benchmarks import measuring, peers, sql
 from benchmarks.__main__ import ALL
-from benchmarks.markdown import Table, compared, replace_between
+from benchmarks.markdown import Table, compared, replace_tables
 from benchmarks.measuring import Contestant, Measured, Run, in_turn
+from benchmarks.picture import Bar, draw
 from benchmarks.servers import PostgreSQL
 from benchmarks.verifying import kept, migrated, says
 
+SVG = "{http://www.w3.org/2000/svg}"
 LITTLE = ("--rounds", "1", "--size", "1")
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {
+    "test-database": "**migration_guard, one SQL file added**",
     "fresh-run": "**runsqlmigrations**",
     "impact": "**runsqlmigrations**",
     "nothing-to-do": "**runsqlmigrations**",
@@ -183,4 +187,35 @@ def test_table_when_contestants_are_compared_then_the_quickest_comes_first_with_
 
 
 def test_page_when_it_has_no_marks_then_it_becomes_the_text(tmp_path):
-    assert replace_between(tmp_path / "new.md", str(Table("T", ("a",), ()))).startswith("### T")
+    text = replace_tables(tmp_path / "new.md", "M", [Table("T", ("a",), ())], are_all=True)
+
+    assert text.startswith("M\n\n### T")
+
+
+@pytest.mark.parametrize(("are_all", "titles"), [(False, ["B", "A", "C"]), (True, ["B"])])
+def test_page_when_some_are_measured_then_the_other_tables_stay(tmp_path, are_all, titles):
+    page = tmp_path / "speed.md"
+    begin, end = "<!-- measured: begin -->", "<!-- measured: end -->"
+    tables = "\n\n".join(str(Table(title, ("", "old"), (("x", "1"),), "N.")) for title in "ABC")
+    page.write_text(f"before\n{begin}\n\nold\n\n{tables}\n\n{end}\nafter\n")
+
+    text = replace_tables(page, "new", [Table("B", ("", "now"), ())], are_all=are_all)
+
+    assert re.findall("^### (.*)", text, re.MULTILINE) == titles
+    assert text.startswith(f"before\n{begin}\n\nnew\n")
+    assert text.endswith(f"\n\n{end}\nafter\n")
+    assert ("\n\nold\n\n### A" in text) is not are_all
+
+
+def test_picture_when_bars_are_drawn_then_their_lengths_are_in_proportion():
+    svg = draw("A & B", [Bar("<slow>", 4.0), Bar("quick", 1.0, is_ours=True)])
+
+    root = ET.fromstring(svg)  # noqa: S314
+    slow, quick = (float(bar.get("width")) for bar in root.iter(f"{SVG}rect"))
+    assert slow == pytest.approx(4 * quick, abs=2)
+    assert [text.text for text in root.iter(f"{SVG}text")][1:] == [
+        "<slow>",
+        "4.0 s",
+        "quick",
+        "1.0 s",
+    ]
