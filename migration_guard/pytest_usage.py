@@ -62,6 +62,7 @@ class UsageRecording:
             fixturedef.addfinalizer(lambda: self._stop(blocker))
         return value
 
+    @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker recorded."""
         from migration_guard.usage.statement import parse

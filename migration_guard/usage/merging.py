@@ -48,12 +48,13 @@ def _without_values(statements: Iterable[Statement]) -> list[Statement]:
         statement for group in by_skeleton.values() if len(group) > 1 for statement in group
     }
     return [
-        _without_text(statement, skeleton) if statement in formatted else statement
+        without_text(statement, skeleton) if statement in formatted else statement
         for statement, skeleton in skeletons.items()
     ]
 
 
-def _without_text(statement: Statement, skeleton: str) -> Statement:
+def without_text(statement: Statement, skeleton: str) -> Statement:
+    """Return a statement as one line that says where; its skeleton has no literal."""
     id_ = digest(statement.vendor, skeleton)
     formatted = Statement(id_, statement.vendor, "", statement.callers, unchecked=FORMATTED)
     return formatted.sent_to(statement.database)

@@ -6,6 +6,7 @@ OFFSET count as one. Django writes each of them as long as the values at hand.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 from migration_guard.sql.dialects import Dialect
@@ -30,7 +31,7 @@ class _Level(NamedTuple):
 
 def is_usage(sql: str, lexis: Dialect) -> bool:
     """Return True for a statement that reads or writes rows."""
-    match = re.match(rf"(?:{lexis.line_comment}|{lexis.block_comment}|[\s(;])*([A-Za-z]+)", sql)
+    match = _first_word(lexis).match(sql)
     return match is not None and match[1].upper() in KINDS
 
 
@@ -47,6 +48,11 @@ def normal_form(sql: str, lexis: Dialect) -> NormalForm:
         _render(_word(token, masked=False) for token in tokens),
         _render(_word(token, masked=True) for token in tokens),
     )
+
+
+@cache
+def _first_word(lexis: Dialect) -> re.Pattern[str]:
+    return re.compile(rf"(?:{lexis.line_comment}|{lexis.block_comment}|[\s(;])*+([A-Za-z]+)")
 
 
 def count_placeholders(sql: str, lexis: Dialect) -> int:

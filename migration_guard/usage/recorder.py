@@ -1,74 +1,108 @@
 """Writes down the statements that code sends, while its tests run. It never keeps a value.
 
-A statement costs two look-ups in dictionaries and a walk over the frames of its call. What passes
-the wrappers of Django's cursors by is not seen: ``cursor.copy``, ``stream``, ``callproc``, and a
-cursor of the driver.
+A statement that was sent before costs a look-up of its text, of its parameters' Python types, and
+of three frames of its call. What passes the wrappers of Django's cursors by is not seen:
+``cursor.copy``, ``stream``, ``callproc``, and a cursor of the driver.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from django.db import IntegrityError, connections
+from django.db import DataError, IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from migration_guard.sql.dialects import dialect
 from migration_guard.sql.masking import mask_secrets
-from migration_guard.usage.callers import Callers
-from migration_guard.usage.merging import merge
+from migration_guard.usage.awaiting import follow, forget
+from migration_guard.usage.callers import Callers, Way
+from migration_guard.usage.merging import merge, without_text
 from migration_guard.usage.normal_form import NormalForm, is_usage, normal_form, without_comments
-from migration_guard.usage.servers import Server, server
+from migration_guard.usage.servers import Server, Session, server
+from migration_guard.usage.sources import Sources
 from migration_guard.usage.statement import Statement, digest
+from migration_guard.usage.values import mask_values
 
 # Texts that are kept to be known again; more of them, and they are learned anew.
 _MOST_TEXTS: Final = 100_000
-# Stands for a text that was not seen; None stands for one that is no usage.
-_NEW: Final[Any] = object()
-_INT4: Final = range(-(2**31), 2**31)
+# Numbers below it have the same type with each driver.
+_SMALL: Final = 2**15
+_ROWS: Final = frozenset({list, tuple})
+# What a column of a result is called whose name may hold a value.
+_NO_NAME: Final = "?column?"
 
 
-class _BigInt:
-    """Stands for the type of a number that a 4-byte integer cannot hold."""
-
-
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Record:
-    """One statement as it was seen. ``samples`` has parameters' types by those of Python.
-
-    ``source`` is the shortest text that Django's cursor got, ``text`` what the server takes.
-    """
+    """One statement as it was seen; ``shortest`` is its shortest text that code sent."""
 
     form: NormalForm
-    source: str = ""
-    text: str = ""
-    samples: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
-    columns: tuple[tuple[str, Any], ...] = ()
+    shortest: "_Text | None" = None
     callers: set[str] = field(default_factory=set)
 
 
-class Recorder:
-    """Records the statements of one alias between ``start`` and ``stop``."""
+@dataclass(eq=False, slots=True)
+class _Text:
+    """One text of Django's cursor; ``sql`` is what the server takes.
 
-    def __init__(self, alias: str, root: Path) -> None:
+    ``samples`` has parameters' types by those of Python, ``small`` the places of its numbers by
+    Python types that were seen with small numbers.
+    """
+
+    record: _Record
+    source: str
+    sql: str
+    has_values: bool
+    ways: list[Way] = field(default_factory=list)
+    samples: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
+    small: dict[tuple[type, ...], tuple[int, ...]] = field(default_factory=dict)
+    columns: tuple[tuple[str, Any], ...] | None = None
+
+    def knows(self, params: Any) -> bool:
+        """Return True for parameters whose types were taken before, and whose numbers are small."""
+        numbers = self.small.get(tuple(map(type, params)))
+        if numbers is None:
+            return False
+        for at in numbers:
+            if not -_SMALL <= params[at] < _SMALL:
+                return False
+        return True
+
+    @property
+    def order(self) -> tuple[int, str]:
+        return len(self.source), self.source
+
+
+class Recorder:
+    """Records the statements of one alias between ``start`` and ``stop``.
+
+    ``tests`` are files that hold tests whatever their names are.
+    """
+
+    def __init__(self, alias: str, root: Path, tests: Collection[Path] = ()) -> None:
         self.alias = alias
         self.vendor = connections[alias].vendor
+        self._root = root
         self._lexis = dialect(self.vendor)
         self._server: Server = server(self.vendor)
-        self._callers = Callers(root)
-        self._texts: dict[str, tuple[_Record, str] | None] = {}
+        self._callers = Callers(root, tests)
+        # By whether the text came with parameters: only then does %% stand for %.
+        self._texts: dict[bool, dict[Any, _Text]] = {False: {}, True: {}}
         self._records: dict[str, _Record] = {}
         self._wrapped: list[BaseDatabaseWrapper] = []
 
     def start(self) -> None:
         """Record from now on, on each connection of the alias and in each thread."""
+        follow(self._find_awaiting)
         connection_created.connect(self._wrap)
         self._wrap(connection=connections[self.alias])
 
     def stop(self) -> None:
         """Record no more."""
+        forget(self._find_awaiting)
         connection_created.disconnect(self._wrap)
         for connection in self._wrapped:
             if self._see in connection.execute_wrappers:
@@ -78,14 +112,10 @@ class Recorder:
     def statements(self) -> list[Statement]:
         """Stop, and return what was recorded; the test database is asked what it makes of it."""
         self.stop()
-        records = [record for record in self._records.values() if record.callers]
+        sources = Sources(self._callers, self._root)
+        texts = [record.shortest for record in self._records.values() if record.shortest]
         with self._server.session(connections[self.alias]) as session:
-            return merge(
-                session.complete(
-                    self._statement(record), list(record.samples.values()), record.columns
-                )
-                for record in records
-            )
+            return merge(self._statement(text, session, sources) for text in texts)
 
     # -- seeing a statement
 
@@ -105,64 +135,95 @@ class Recorder:
     ) -> Any:
         try:
             result = execute(sql, params, many, context)
-        except IntegrityError:
-            # The values broke a constraint; the statement is one that the code sends.
-            self._note(sql, params, context["cursor"], many=many)
+        except (IntegrityError, DataError):
+            # The server refused the values; the statement is one that the code sends.
+            self._note(sql, params, context["cursor"], many)
             raise
-        self._note(sql, params, context["cursor"], many=many)
+        self._note(sql, params, context["cursor"], many)
         return result
 
-    def _note(self, sql: Any, params: Any, cursor: Any, *, many: bool) -> None:
-        sql = self._server.text(sql, cursor)
-        # One look-up, since another thread may forget all texts meanwhile.
-        seen = self._texts.get(sql, _NEW)
-        if seen is _NEW:
-            seen = self._learn(sql, takes_values=many or params is not None)
-        if seen is not None:
-            record, text = seen
-            if (caller := self._callers.find()) is not None:
-                record.callers.add(caller)
-                self._sample(record, (sql, text), cursor, params, many=many)
-
-    def _learn(self, sql: str, *, takes_values: bool) -> tuple[_Record, str] | None:
-        if len(self._texts) >= _MOST_TEXTS:
-            self._texts.clear()
-        seen = None
-        if is_usage(sql, self._lexis):
-            text = self._server.placeholders(sql) if takes_values else sql
-            form = normal_form(text, self._lexis)
-            seen = self._records.setdefault(form.text, _Record(form)), text
-        self._texts[sql] = seen
-        return seen
-
-    def _sample(
-        self, record: _Record, texts: tuple[str, str], cursor: Any, params: Any, *, many: bool
-    ) -> None:
-        """Note the types of the shortest text, each combination of types once."""
-        source = texts[0]
-        if record.source != source:
-            if record.source and (len(record.source), record.source) < (len(source), source):
+    def _note(self, sql: Any, params: Any, cursor: Any, many: bool) -> None:
+        if type(sql) is not str:
+            has_values = self._server.has_values(sql)
+            sql = self._server.text(sql, cursor)
+        else:
+            has_values = False
+        takes_values = many or params is not None
+        text = self._texts[takes_values].get(sql)
+        if text is None or text.has_values is not has_values:
+            if not is_usage(sql, self._lexis):
                 return
-            record.source, record.text = texts
-            record.samples.clear()
-            record.columns = ()
-        if not record.columns and cursor.description:
-            record.columns = self._server.columns(cursor)
-        if many:
-            if not isinstance(params, Sequence) or not params:  # an iterator is spent by now
+            text = self._learn(sql, takes_values, has_values)
+        caller = self._callers.find(text.ways)
+        if caller is None:
+            return
+        record = text.record
+        record.callers.add(caller)
+        if record.shortest is not text:
+            if record.shortest is not None and record.shortest.order <= text.order:
                 return
-            params = params[0]
-        values = self._server.values(source, params)
+            record.shortest = text
+        if text.columns is None:
+            text.columns = self._server.columns(cursor)
+        if params and not (type(params) in _ROWS and text.knows(params)):
+            self._sample(text, cursor, params, many)
+
+    def _learn(self, sql: str, takes_values: bool, has_values: bool) -> _Text:
+        texts = self._texts[takes_values]
+        if len(texts) >= _MOST_TEXTS:
+            texts.clear()
+        text = self._server.placeholders(sql) if takes_values else sql
+        form = normal_form(text, self._lexis)
+        record = self._records.setdefault(form.text, _Record(form))
+        texts[sql] = _Text(record, sql, text, has_values)
+        return texts[sql]
+
+    def _find_awaiting(self) -> str | None:
+        return self._callers.find([])
+
+    def _sample(self, text: _Text, cursor: Any, params: Any, many: bool) -> None:
+        """Note the types of parameters, each combination once."""
+        if not many:
+            self._sample_row(text, cursor, params)
+        elif isinstance(params, Sequence):  # an iterator is spent by now
+            for row in params:
+                self._sample_row(text, cursor, row)
+
+    def _sample_row(self, text: _Text, cursor: Any, params: Any) -> None:
+        values = self._server.values(text.source, params)
+        if text.knows(values):
+            return
         signature = tuple(map(_type, values))
-        if signature not in record.samples:
-            record.samples[signature] = self._server.sent_types(cursor, values)
+        if signature not in text.samples:
+            text.samples[signature] = self._server.sent_types(cursor, values)
+        # Of lists and tuples the items have types, too.
+        if not any(isinstance(value, list | tuple) for value in values):
+            places = tuple(at for at, value in enumerate(values) if isinstance(value, int))
+            if all(-_SMALL <= values[at] < _SMALL for at in places):
+                text.small[tuple(map(type, values))] = places
 
     # -- what is kept
 
-    def _statement(self, record: _Record) -> Statement:
-        text = mask_secrets(without_comments(record.text, self._lexis), self.vendor)
-        callers = tuple(sorted(record.callers))
-        return Statement(digest(self.vendor, record.form.text), self.vendor, text, callers)
+    def _statement(self, text: _Text, session: Session, sources: Sources) -> Statement:
+        sql = without_comments(text.sql, self._lexis)
+        callers = tuple(sorted(text.record.callers))
+        id_ = digest(self.vendor, text.record.form.text)
+        statement = Statement(id_, self.vendor, mask_secrets(sql, self.vendor), callers)
+        masked = mask_values(sql, self._lexis, sources)
+        if text.has_values or masked != sql:
+            return without_text(statement, normal_form(masked, self._lexis).skeleton)
+        return session.complete(
+            statement, list(text.samples.values()), self._columns(text, sources)
+        )
+
+    def _columns(self, text: _Text, sources: Sources) -> Sequence[tuple[str, Any]]:
+        """Return the columns of a result; a server may call one by its expression."""
+        if self._server.names_columns:
+            return text.columns or ()
+        return [
+            (name if mask_values(name, self._lexis, sources) == name else _NO_NAME, type_)
+            for name, type_ in text.columns or ()
+        ]
 
 
 @contextmanager
@@ -180,9 +241,18 @@ def record(alias: str = "default", root: Path | None = None) -> Iterator[list[St
         statements += recorder.statements()
 
 
+# The bits of the numbers that drivers and servers tell apart: int2, int4, int8, and all others.
+_SIZES: Final = (15, 31, 63)
+
+
 def _type(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool) and value not in _INT4:
-        return _BigInt
+    if isinstance(value, int):
+        return type(value), _size(value)
     if isinstance(value, list | tuple):
-        return (type(value), *(_type(item) for item in value[:1]))
+        return (type(value), *map(_type, value[:1]))
     return type(value)
+
+
+def _size(number: int) -> int:
+    bits = (number if number >= 0 else -number - 1).bit_length()
+    return next((size for size in _SIZES if bits <= size), bits)

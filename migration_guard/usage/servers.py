@@ -69,6 +69,8 @@ class Server(ABC):
     placeholder: ClassVar[str] = "?"
     # What the server does not tell of a statement, as the end of a sentence.
     untold: ClassVar[str]
+    # False where the server calls a column of a result by its expression, literals and all.
+    names_columns: ClassVar[bool] = False
 
     @abstractmethod
     def session(
@@ -90,7 +92,11 @@ class Server(ABC):
 
     def text(self, sql: Any, _cursor: Any) -> str:
         """Return the text of what was given to Django's cursor."""
-        return sql if isinstance(sql, str) else str(sql)
+        return sql.decode(errors="replace") if isinstance(sql, bytes) else str(sql)
+
+    def has_values(self, _sql: Any) -> bool:
+        """Return True for a composed statement that holds a value."""
+        return False
 
     def values(self, sql: str, params: Any) -> Sequence[Any]:
         """Return the values of a text's placeholders, in their order."""

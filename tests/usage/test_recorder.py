@@ -181,10 +181,3 @@ def test_record_on_postgresql_when_sql_is_composed_keeps_its_text(postgres, code
     (statement,) = code.record((query, [1]))
 
     assert statement.sql == 'SELECT "title" FROM "topics" WHERE id = $1'
-
-
-def test_record_when_composed_sql_holds_a_literal_keeps_no_value(postgres, code):
-    postgres.execute(TABLE)
-    where = sql.SQL("id = {}").format(sql.Literal(31337))
-
-    assert code.record((sql.SQL("SELECT title FROM topics WHERE {}").format(where), None)) == []

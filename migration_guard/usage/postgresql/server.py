@@ -20,6 +20,7 @@ class PostgreSQLServer(Server):
         "what depends on values (CHECKs, foreign keys, lengths, ranges, row policies), what bodies "
         "of triggers and functions do, and required columns that a BEFORE trigger may fill"
     )
+    names_columns = True
 
     @contextmanager
     def session(
@@ -32,13 +33,15 @@ class PostgreSQLServer(Server):
             yield session
 
     def text(self, sql: Any, cursor: Any) -> str:
-        """Return the text of a statement, "" for a composed one that holds a Literal."""
-        if isinstance(sql, str):
-            return sql
-        if isinstance(sql, bytes):
-            return sql.decode(errors="replace")
-        # A Literal is a value, and no value is kept.
-        return "" if _has_literal(sql) else str(sql.as_string(cursor.cursor))
+        """Return the text of a statement, "" for what psycopg alone can read."""
+        if isinstance(sql, str | bytes):
+            return super().text(sql, cursor)
+        compose = getattr(sql, "as_string", None)
+        return str(compose(cursor.cursor)) if compose else ""
+
+    def has_values(self, sql: Any) -> bool:
+        """Return True for a composed statement that holds a Literal."""
+        return _has_literal(sql)
 
     def columns(self, cursor: Any) -> tuple[tuple[str, Any], ...]:
         """Return names and type numbers of a result."""

@@ -118,8 +118,8 @@ def sent_types(raw: Any, values: Sequence[Any]) -> tuple[Any, ...]:
 
     ``raw`` is a cursor of psycopg.
     """
-    from psycopg import ClientCursor
     from psycopg.adapt import PyFormat, Transformer
+    from psycopg.client_cursor import ClientCursorMixin
 
     transformer = Transformer.from_context(raw)
     types: list[Any] = []
@@ -128,7 +128,7 @@ def sent_types(raw: Any, values: Sequence[Any]) -> tuple[Any, ...]:
             types.append(UNTYPED)
             continue
         dumper = transformer.get_dumper(value, PyFormat.AUTO)
-        if isinstance(raw, ClientCursor):
+        if isinstance(raw, ClientCursorMixin):
             literal = bytes(transformer.get_dumper(value, PyFormat.TEXT).quote(value))
             types.append(_literal_type(literal, dumper.oid))
         else:
