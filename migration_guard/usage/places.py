@@ -10,14 +10,18 @@ from migration_guard import problems
 
 
 def place(caller: str, root: Path) -> str:
-    """Return ``path:line`` of a caller, ``path:1`` where its function is no more there.
+    """Return ``path:line`` of a caller, of the class of a method that is not there, else ``path:1``.
 
     A caller in a package, or in a file that is not there, stays as it is.
     """
     name, _, function = caller.rpartition(":")
     path = root / name
     lines = _lines(path)
-    return caller if lines is None else problems.place(path, lines.get(function, 1))
+    if lines is None:
+        return caller
+    while function not in lines and "." in function:  # a method that a class inherits
+        function = function.rpartition(".")[0]
+    return problems.place(path, lines.get(function, 1))
 
 
 @cache

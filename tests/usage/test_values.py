@@ -4,7 +4,7 @@ import string
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,20 +13,9 @@ from psycopg import sql
 from migration_guard.usage.merging import FORMATTED
 from migration_guard.usage.recorder import record
 from migration_guard.usage.statement import dump
+from tests.usage.models import make_clubs
 
 TABLE = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer)"
-
-
-class Club(models.Model):
-    """A model of no installed app, whose table a test makes."""
-
-    name = models.CharField(max_length=40)
-    is_open = models.BooleanField(default=True)
-    since = models.DateTimeField(null=True)
-
-    class Meta:
-        app_label = "usage"
-
 
 # Values that no code has, and that no digest holds by chance.
 WORDS = st.text(string.ascii_lowercase, min_size=12, max_size=18)
@@ -183,7 +172,7 @@ def test_record_when_a_literal_number_is_composed_keeps_no_text(postgres, code):
 def test_record_when_orm_gets_formatted_sql_keeps_no_value(database, code, source):
     make_clubs()
     ask = code.function(
-        "from tests.usage.test_values import Club\n"
+        "from tests.usage.models import Club\n"
         "from django.db.models import F\n"
         "from django.db.models.expressions import RawSQL\n"
         f"def ask(value):\n    return list({source})\n"
@@ -194,12 +183,6 @@ def test_record_when_orm_gets_formatted_sql_keeps_no_value(database, code, sourc
 
     assert "brqmwyd" not in dump(statements)
     assert [statement.unchecked for statement in statements] == [FORMATTED]
-
-
-def make_clubs():
-    """Make the table of clubs."""
-    with connection.schema_editor() as editor:
-        editor.create_model(Club)
 
 
 QUERIES = {
@@ -222,7 +205,7 @@ QUERIES = {
 def test_record_when_orm_writes_the_text_keeps_it(database, code, query):
     make_clubs()
     ask = code.function(
-        "from tests.usage.test_values import Club\n"
+        "from tests.usage.models import Club\n"
         "from django.db.models import CharField, Count, Value, Window\n"
         "from django.db.models.functions import Cast, Concat, Rank, TruncDay\n"
         f"def ask():\n    return {query}\n"
@@ -239,7 +222,7 @@ def test_record_when_orm_writes_the_text_keeps_it(database, code, query):
 def test_record_on_mariadb_when_orm_formats_an_interval_keeps_no_value(mariadb, code):
     make_clubs()
     ask = code.function(
-        "from tests.usage.test_values import Club\n"
+        "from tests.usage.models import Club\n"
         "def ask(when):\n    return list(Club.objects.values_list(when))\n"
     )
 
