@@ -47,7 +47,12 @@ class UsageRecording:
         self._path = path
         self._recorders: list[Any] = []
         self._statements: list[Any] = []
+        self._tests: frozenset[Path] = frozenset()
         self._is_worker = hasattr(config, "workerinput")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note the files of the tests, which may have any name."""
+        self._tests = frozenset(item.path.resolve() for item in session.items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -105,7 +110,7 @@ class UsageRecording:
             connection = connections[alias]
             is_mirror = connection.settings_dict["TEST"].get("MIRROR")
             if connection.vendor in VENDORS and not is_mirror:
-                self._recorders.append(Recorder(alias, self._config.rootpath))
+                self._recorders.append(Recorder(alias, self._config.rootpath, self._tests))
         for recorder in self._recorders:
             recorder.start()
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from asgiref.sync import SyncToAsync
 
-# The caller, or None for test code, in a tuple; None outside of such a thread.
+# The caller, or None for test code, in a tuple; None where nothing is known of it.
 AWAITING: Final[ContextVar[tuple[str | None] | None]] = ContextVar("AWAITING", default=None)
 
-_Finder = Callable[[], str | None]
+_Finder = Callable[[], tuple[str | None] | None]
 _finders: Final[list[_Finder]] = []
 _door: Final[Any] = SyncToAsync
 _call: Final = _door.__call__
@@ -35,7 +35,7 @@ def forget(find: _Finder) -> None:
 
 async def hand_over(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a function in a thread, whose context tells who asked for it."""
-    before = AWAITING.set((_finders[-1](),) if _finders else None)
+    before = AWAITING.set(_finders[-1]() if _finders else None)
     try:
         return await _call(self, *args, **kwargs)
     finally:

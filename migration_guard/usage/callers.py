@@ -18,7 +18,7 @@ from migration_guard.usage.awaiting import AWAITING
 
 # Ways that are tried for one text before its call is walked.
 _MOST_WAYS: Final = 6
-_frame: Final = sys._getframe
+_frame: Final = sys._getframe  # noqa: SLF001 - by depth, without the frames between
 
 
 class _Role(Enum):
@@ -88,7 +88,12 @@ class Callers:
                 and id(_frame(middle).f_code) == within
             ):
                 return caller
-        return self._walk(_frame(), ways)
+        sender = self._walk(_frame(), ways)
+        return sender[0] if sender else None
+
+    def sender(self) -> tuple[str | None] | None:
+        """Return the caller in a tuple, None where this thread's call tells nothing."""
+        return self._walk(_frame(), [])
 
     def codes(self, *, is_test: bool) -> Iterator[CodeType]:
         """Yield each code object of tests, or of others, that stood in a call."""
@@ -96,7 +101,7 @@ class Callers:
             if (seen.role is _Role.TEST) is is_test:
                 yield seen.code
 
-    def _walk(self, frame: FrameType | None, ways: list[Way]) -> str | None:
+    def _walk(self, frame: FrameType | None, ways: list[Way]) -> tuple[str | None] | None:
         trail: list[int] = []
         outermost: FrameType | None = None
         entry = ""
@@ -108,17 +113,17 @@ class Callers:
                 caller = seen.name if role is _Role.PROJECT else None
                 if not entry:
                     ways[:] = [_way(trail, seen.mark, caller), *ways[: _MOST_WAYS - 1]]
-                    return caller
-                return None if role is _Role.NEVER else entry
+                    return (caller,)
+                return (None,) if role is _Role.NEVER else (entry,)
             if role is _Role.HANDOVER and (sender := AWAITING.get()) is not None:
-                return entry or sender[0]
+                return (entry,) if entry else sender
             if role is _Role.ENTRY:
                 entry = entry or self._entry(outermost or frame, frame)
             elif code.co_name not in _WRAPPERS:
                 outermost = frame
             trail.append(id(code))
             frame = frame.f_back
-        return entry or None
+        return (entry,) if entry else None
 
     # -- what a code object is
 

@@ -68,6 +68,7 @@ _STRUCTURE: Final = frozenset(
 )
 _PLACEHOLDER: Final = "?"
 _LITERAL: Final = "'*'"
+_ARRAY: Final = "ARRAY["
 
 
 def _word(token: Token, *, masked: bool) -> str:
@@ -89,6 +90,11 @@ def _render(words: Iterable[str]) -> str:
         elif word == ")" and len(levels) > 1:
             level = levels.pop()
             levels[-1].words.append(f"( {_join(level)} )")
+        elif word == "[" and levels[-1].words[-1:] == ["ARRAY"]:
+            levels.append(_Level(_ARRAY, []))
+        elif word == "]" and levels[-1].before == _ARRAY:
+            level = levels.pop()
+            levels[-1].words.append(f"[ {_join(level)} ]")
         else:
             levels[-1].words.append(word)
     while len(levels) > 1:  # a bracket that never closes: the server refuses the statement
@@ -100,7 +106,7 @@ def _render(words: Iterable[str]) -> str:
 def _join(level: _Level) -> str:
     words = level.words
     is_list = bool(words) and words[0] not in KINDS
-    if is_list and level.before in {"IN", "ARRAY"}:
+    if is_list and level.before in {"IN", _ARRAY}:
         return " , ".join(_runs(_split(words, ",")))
     words = _collapse_cases(words)
     words = _collapse_rows(words)

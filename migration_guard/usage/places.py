@@ -10,9 +10,9 @@ from migration_guard import problems
 
 
 def place(caller: str, root: Path) -> str:
-    """Return ``path:line`` of a caller, of the class of a method that is not there, else ``path:1``.
+    """Return ``path:line`` of a caller, ``path:1`` where its function is no more there.
 
-    A caller in a package, or in a file that is not there, stays as it is.
+    A method that a class inherits stands at the class. A caller in a package, or in a file that is not there, stays as it is.
     """
     name, _, function = caller.rpartition(":")
     path = root / name

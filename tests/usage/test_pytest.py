@@ -26,6 +26,14 @@ SITE = {
             def handle(self, **options):
                 Club.objects.filter(name="").delete()
         """,
+    "shop/specification.py": """\
+        import pytest
+        from shop.models import Club
+
+        @pytest.mark.django_db
+        def test_clubs():
+            assert not Club.objects.order_by("name").first()
+        """,
     "shop/urls.py": """\
         from django.urls import path
         from shop.views import page
@@ -94,7 +102,8 @@ def callers(project):
 def test_pytest_when_recording_keeps_what_the_code_sends(tmp_path, database):
     project = make_project(tmp_path, database)
 
-    run = project.pytest("-q", "test_shop.py", "--record-usage", "usage.jsonl")
+    files = ("test_shop.py", "shop/specification.py")
+    run = project.pytest("-q", *files, "--record-usage", "usage.jsonl", "-p", "no:xdist")
 
     project.drop_test_databases()
     assert run.code == 0, run.out

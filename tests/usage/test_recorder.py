@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection
+from django.db.models import IntegerChoices
 from psycopg import sql
 
 from migration_guard.usage.recorder import record
 from migration_guard.usage.statement import Parameter, dump
+from tests.usage.models import make_clubs
 
 TABLE = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer)"
 
@@ -181,3 +183,103 @@ def test_record_on_postgresql_when_sql_is_composed_keeps_its_text(postgres, code
     (statement,) = code.record((query, [1]))
 
     assert statement.sql == 'SELECT "title" FROM "topics" WHERE id = $1'
+
+
+class Level(IntegerChoices):
+    """Numbers of a class of their own, as models have them."""
+
+    HIGH = 3
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        ([Level.HIGH], "integer"),
+        ([3, 5_000_000_000, 3], "bigint"),
+        ([5_000_000_000, 3], "bigint"),
+        ([2**31 - 1], "integer"),
+        ([-(2**31) - 1], "bigint"),
+        ([None, 3, "3"], "integer"),
+    ],
+)
+def test_record_when_types_differ_keeps_the_widest(postgres, code, values, type_):
+    postgres.execute("CREATE TABLE t (value numeric)")
+    ask = code.sender()
+
+    with record("default", code.root) as statements:
+        for _time in range(3):
+            for value in values:
+                ask("SELECT 1 FROM t WHERE value = %s", [value])
+
+    (statement,) = statements
+    assert statement.parameters[0].sent == type_
+
+
+DOORS = {
+    "iterator": "list(Club.objects.filter(id__gt=5).iterator())",
+    "bulk_create": "Club.objects.bulk_create([Club(name=str(n)) for n in range(9)])",
+    "update_or_create": "Club.objects.update_or_create(id=1, defaults={'name': 'a'})",
+    "in_bulk": "Club.objects.in_bulk([1, 2, 3])",
+    "get_or_none": "Club.objects.filter(id=5).first()",
+    "raw": "list(Club.objects.raw('SELECT * FROM usage_club WHERE id = %s', [5]))",
+    "named": "connection.cursor().execute('SELECT %(a)s + %(a)s FROM usage_club', {'a': 5})",
+    "executemany": (
+        "connection.cursor().executemany("
+        "'INSERT INTO usage_club (id, name, is_open) VALUES (%s, %s, %s)',"
+        " [(n, 'a', True) for n in range(1, 5)])"
+    ),
+    "thread": "in_thread(lambda: Club.objects.count())",
+    "async": "async_to_sync(Club.objects.filter(id=5).acount)()",
+}
+MODES = {"client": {}, "server": {"server_side_binding": True}, "pool": {"pool": True}}
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_record_when_code_uses_a_door_of_django_keeps_it(database, code, door):
+    make_clubs()
+    ask = code.function(SENDS.format(door))
+
+    with record("default", code.root) as statements:
+        ask()
+
+    assert statements
+    assert {caller for s in statements for caller in s.callers} == {"shop/views.py:ask"}
+    assert {statement.unchecked for statement in statements} == {""}
+
+
+SENDS = """\
+import threading
+from asgiref.sync import async_to_sync
+from django.db import connection
+from tests.usage.models import Club
+def in_thread(call):
+    def target():
+        call()
+        connection.close()
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+def ask():
+    {}
+"""
+
+
+@pytest.mark.parametrize("options", MODES.values(), ids=MODES)
+def test_record_on_postgresql_keeps_types_in_each_mode(postgres, code, options):
+    make_clubs()
+    connection.close()
+    connection.settings_dict["OPTIONS"].update(options)
+    ask = code.function(SENDS.format(DOORS["iterator"]))
+
+    try:
+        with record("default", code.root) as statements:
+            ask()
+    finally:
+        connection.close()
+        if connection.settings_dict["OPTIONS"].get("pool"):
+            connection.close_pool()
+
+    (statement,) = statements
+    sent = "smallint" if options.get("server_side_binding") else "integer"
+    assert [parameter.sent for parameter in statement.parameters] == [sent]
+    assert [column.name for column in statement.columns] == ["id", "name", "is_open", "since"]
