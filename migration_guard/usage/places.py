@@ -12,7 +12,8 @@ from migration_guard import problems
 def place(caller: str, root: Path) -> str:
     """Return ``path:line`` of a caller, ``path:1`` where its function is no more there.
 
-    A method that a class inherits stands at the class. A caller in a package, or in a file that is not there, stays as it is.
+    A method that a class inherits is where the class is. A caller in a package, or in a file that
+    is not there, stays as it is.
     """
     name, _, function = caller.rpartition(":")
     path = root / name

@@ -104,11 +104,13 @@ def _places(callers: Callers, root: Path) -> Iterator[_Place]:
     for is_test in (False, True):
         for code in callers.codes(is_test=is_test):
             yield _place(*_read_code(code), is_test=is_test)
-    modules = [module for module in list(sys.modules.values()) if _file(module)]
-    modules.sort(key=lambda module: _distance(module, str(root)))
-    for module in modules:
-        is_test = is_test_file(_file(module) or "")
-        yield _read_module(module.__name__, is_test=is_test)
+    modules = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if isinstance(module, ModuleType) and _file(module)
+    }
+    for name in sorted(modules, key=lambda name: _distance(name, modules[name], str(root))):
+        yield _read_module(name, is_test=is_test_file(_file(modules[name]) or ""))
     for path in _sql_files(root):
         yield _place((path.read_text(errors="replace"),), is_test=False)
 
@@ -127,21 +129,21 @@ def _names_of_models() -> Iterator[str]:
             yield from (field.name, getattr(field, "column", None) or "")
 
 
-def _distance(module: ModuleType, root: str) -> int:
+def _distance(name: str, module: ModuleType, root: str) -> int:
     if _loader(module) is None:  # has to be compiled: pytest rewrote it
         return 3
     if (_file(module) or "").startswith(root):
         return 0
-    return 1 if module.__name__.startswith("django.") else 2
+    return 1 if name.startswith("django.") else 2
 
 
 def _file(module: ModuleType) -> str | None:
-    file = getattr(module, "__file__", None)
+    file = vars(module).get("__file__")  # a lazy module would load for an attribute
     return file if isinstance(file, str) and file.endswith(".py") else None
 
 
 def _loader(module: ModuleType) -> Any:
-    loader = getattr(module, "__loader__", None)
+    loader = vars(module).get("__loader__")
     return loader if hasattr(loader, "get_code") else None
 
 
