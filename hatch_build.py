@@ -30,6 +30,8 @@ class ReleaseMetadata(MetadataHookInterface):
                 "Documentation": f"{repository}/blob/{tag}/docs/index.md",
                 "Changelog": f"{repository}/blob/{tag}/CHANGELOG.md",
                 "Issues": f"{repository}/issues",
+                # Where reports find the page of a rule.
+                "Rules": f"{repository}/blob/{tag}/migration_guard/linter/rules",
                 "Source": repository,
             }
         metadata["readme"] = {"content-type": "text/markdown", "text": readme}

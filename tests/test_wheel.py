@@ -176,7 +176,8 @@ def test_metadata_when_released_has_a_readme_whose_links_leave_the_package(tmp_p
     assert f"{address}/raw/v{metadata['Version']}/docs/images/layers.svg" in targets
     assert all(target.startswith("https://") for target in targets)
     assert urls["Source"] == address
-    assert sorted(urls) == ["Changelog", "Documentation", "Issues", "Source"]
+    assert sorted(urls) == ["Changelog", "Documentation", "Issues", "Rules", "Source"]
+    assert urls["Rules"] == f"{address}/blob/v{metadata['Version']}/migration_guard/linter/rules"
 
 
 def test_metadata_when_built_by_anyone_names_no_address(wheel):

@@ -5,9 +5,11 @@ A module of the same name beside the page holds ``SLUG``, ``SEVERITY``, ``NEEDS`
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, resources
+from importlib.metadata import PackageNotFoundError, metadata
 from importlib.util import find_spec
 from typing import Final, TypeAlias
 
@@ -16,6 +18,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.linter.needs import Need
 from migration_guard.linter.source import Source
 from migration_guard.problems import Problem
+from migration_guard.reports.sarif import DISTRIBUTION
 from migration_guard.results import RulePage
 
 _PACKAGE: Final = "migration_guard.linter.rules"
@@ -68,12 +71,24 @@ def pages() -> dict[str, RulePage]:
     """Return the pages of our rules and of squawk's, for reports."""
     from migration_guard.linter.rules import squawk
 
-    ours = {slug: RulePage(rule.page) for slug, rule in rules().items()}
+    address = _address()
+    ours = {
+        slug: RulePage(rule.page, address and f"{address}/{slug.replace('-', '_')}.md")
+        for slug, rule in rules().items()
+    }
     theirs = {
         slug: RulePage(squawk.explain(slug, ours[squawk.SLUG].text), f"{squawk.DOCS}/{slug}")
         for slug in squawk.RULES
     }
     return {**theirs, **ours}
+
+
+def _address() -> str:
+    """Return where a released package's rule pages are, "" for a build of one's own."""
+    with suppress(PackageNotFoundError):  # a checkout that is not installed
+        urls = metadata(DISTRIBUTION).get_all("Project-URL") or []
+        return next((url.partition(", ")[2] for url in urls if url.startswith("Rules, ")), "")
+    return ""
 
 
 def _load_rule(name: str, page: str) -> Rule:

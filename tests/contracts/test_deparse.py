@@ -58,7 +58,7 @@ def test_check_when_an_expression_is_spelt_otherwise_then_the_server_decides(
 
 def test_contract_when_it_says_nothing_then_no_database_keeps_it(sqlite):
     for contract in (Contract(), Contract(source="schema_contract.toml:1")):
-        with pytest.raises(CannotTell, match="says nothing"):
+        with pytest.raises(CannotTell, match="contract is empty"):
             examine(connection, contract)
 
 

@@ -234,7 +234,7 @@ def test_drift_when_an_audited_script_made_it_then_the_script_is_named(
     write(folder, "0002_hurry.sql", "CREATE INDEX IF NOT EXISTS hurry ON users (born);")
     build(guard)
 
-    assert re.match(r"The audited script \S*back.sql \(by \S+ on [\d-]+: put back\) speaks", hint)
+    assert re.match(r"The audited script \S*back.sql \(by \S+ on [\d-]+: put back\) names it", hint)
     assert is_gone(guard)
 
 
