@@ -6,6 +6,7 @@ What contracts know of Django's SQL is in `tests/contracts/test_django_internals
 
 import ast
 import inspect
+import sys
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from django.contrib.admin.views import main
 from django.core import management
 from django.core.files import locks
 from django.db.backends.base import creation, introspection, operations
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import psycopg_any
 from django.db.backends.postgresql.creation import DatabaseCreation as PostgreSQLCreation
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
@@ -42,6 +44,8 @@ INTERNALS = [
     (PostgreSQLCreation, "_database_exists", "template_databases/postgresql"),
     (management, "call_command", "template_databases/test_database"),
     (executor.MigrationExecutor, "apply_migration", "template_databases/test_database"),
+    (BaseDatabaseWrapper, "_nodb_cursor", "testing"),
+    (sys, "_getframe", "usage/callers"),
     (TransactionTestCase, "_fixture_teardown", "testing"),
     (TransactionTestCase, "_databases_names", "testing"),
     (operations.BaseDatabaseOperations, "sql_flush", "testing"),

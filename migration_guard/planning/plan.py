@@ -232,9 +232,9 @@ def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
     fate, remedy = "is running, or was interrupted", "Run it again"
     if entry.failed:
         fate = f"failed: {entry.error}"
-        kept = "statement 1 as it is" if entry.done == 1 else "those before it as they are"
         remedy = (
-            f"Fix statement {entry.done + 1} in {file.path.name}, leave {kept}, and run it again"
+            f"Fix the statement that failed in {file.path.name}, leave the finished ones as they "
+            "are, and run it again"
         )
     then = "it continues after the finished statements."
     if entry.doubt:

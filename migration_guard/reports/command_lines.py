@@ -12,8 +12,8 @@ RUN: Final = "manage.py runsqlmigrations"
 # The options that are followed by a value.
 VALUED: Final = (
     "accept-edit|as|base|baseline|columns|confirm|contract|database|dir|environment|expect-rows|"
-    "explain|fake|format|from|ignore|output|reason|rows|server-version|sizes|sql|squash|stamp|"
-    "table|target|upgrade-from|upto|usage|wait|write|write-sizes"
+    "explain|fake|format|from|ignore|matrix|output|reason|rows|server-version|sizes|sql|squash|stamp|"
+    "table|target|upgrade-from|upto|usage|usage-of-ref|wait|write|write-sizes"
 )
 # Quoted, or a word without the punctuation of the sentence behind it.
 _VALUE: Final = r"""'[^']*'|"[^"]*"|[^\s'"(-][^\s,;()]*?(?=[.,;:)]*(?:\s|$))"""

@@ -83,12 +83,13 @@ def _edit_of_part(script: Script, error: StatementError, entry: JournalRow) -> s
     """Return which edit of a half-done file the next run takes."""
     file = script.file.path.name
     if entry.done == entry.total:
-        return f"add what puts it right at the end of {file} (never change what is done)"
+        return f"add the correction at the end of {file}, and leave its statements as they are"
     if error.statement is None:
-        return f"correct what comes after them in {file} (never what is done)"
+        return f"fix what follows the finished statements in {file}, and leave those as they are"
     number = script.number_of(error.statement)
-    leave = " and leave those before it as they are" if entry.done else ""
-    return f"correct statement {number} in {file}{leave}"
+    kept = "statement 1 as it is" if number == 2 else f"statements 1 to {number - 1} as they are"  # noqa: PLR2004
+    leave = f" and leave {kept}" if entry.done else ""
+    return f"fix statement {number} in {file}{leave}"
 
 
 def _requires(message: str, file: str) -> str:
@@ -126,4 +127,4 @@ def part(script: Script, outlook: Outlook | None, first: str) -> tuple[str, str]
         return state, obstacle.remedy
     # What a statement has left is finished as it is: there is nothing to correct.
     first = "" if outlook.remains or not first else f"{first}, and "
-    return state, f"{first}{RUN_AGAIN}: it goes on there."
+    return state, f"{first}{RUN_AGAIN}: it continues there."

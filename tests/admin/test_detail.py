@@ -319,7 +319,7 @@ def test_journal_when_a_migration_failed_shows_statement_error_and_how_far_it_ca
     assert "already exists" in page
     assert re.search(r"1 ✓ done 2 CREATE TABLE one .* 2 ✗ failed 3 CREATE TABLE one", page)
     assert "3 » not reached 4 CREATE TABLE three" in page
-    assert "goes on behind what is done." in page
+    assert "continues after the finished statements." in page
 
 
 def test_journal_when_the_file_is_gone_still_shows_what_it_knows(

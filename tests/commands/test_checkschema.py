@@ -415,3 +415,21 @@ def test_write_when_no_table_is_named_leaves_out_what_models_state_already(
     assert "tables that Django's own migrations make" in everything.err
     assert "[tables.auth_group]" in path.read_text()
     assert "Left out" not in named.err
+
+
+def test_write_when_no_setting_names_the_file_says_that_nothing_reads_it(
+    sqlite, migrations, guard, tmp_path
+):
+    migrations({"1_a.sql": "CREATE TABLE a (id int)"}, CONTRACTS={})
+    guard("runsqlmigrations")
+    path = tmp_path / "contract.toml"
+
+    unread = guard("checkschema", "--write", path)
+    migrations({"1_a.sql": "CREATE TABLE a (id int)"}, CONTRACTS={"default": [path]})
+    read = guard("checkschema", "--write", path)
+
+    assert (
+        f'add it to MIGRATION_GUARD["CONTRACTS"]["default"], or give --contract {path}.'
+        in unread.err
+    )
+    assert "does not read it" not in read.err

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.color import no_style
 
-from migration_guard import schema_check
+from migration_guard import conf, schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
@@ -93,6 +93,7 @@ class Command(GuardCommand):
         contract, left_out = schema_check.write_contract(options["database"], options["tables"])
         _save(options["write"], contract)
         self.tell(f"Wrote {options['write']}.")
+        self.tell(_not_read(options["write"], options["database"]))
         if comments := contract.count(NOT_STATED):
             self.tell(
                 f"{text.count(comments, 'clause')} of this database cannot be stated: look for "
@@ -391,6 +392,17 @@ def rule_meanings() -> Mapping[str, str]:
 
     of_fresh = {**drift.RULES, **differences.RULES, **comparison.RULES, **rows.RULES}
     return {**RULES, **of_fresh, **USAGE}
+
+
+def _not_read(path: Path, alias: str) -> str:
+    """Return that no setting names a written contract; empty where one does."""
+    read = {Path(file).resolve() for file in conf.load().contracts.get(alias, ())}
+    if Path(path).resolve() in read:
+        return ""
+    return (
+        "checkschema does not read it yet: add it to "
+        f'MIGRATION_GUARD["CONTRACTS"]["{alias}"], or give --contract {path}.'
+    )
 
 
 def _save(path: Path, content: str) -> None:

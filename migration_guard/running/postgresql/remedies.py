@@ -268,7 +268,10 @@ def step_remedy(error: Exception, role: str) -> str:
 
 def connecting_remedy(error: Exception, settings: Mapping[str, Any]) -> str:
     """Return what to do about a connection that cannot be made."""
-    name, user = str(settings.get("NAME") or ""), str(settings.get("USER") or "")
+    name = str(settings.get("NAME") or "")
+    # Without USER, libpq takes that of the operating system; the server names it.
+    named = re.search(r'\b(?:role|user) "([^"\n]+)"', str(error))
+    user = str(settings.get("USER") or "") or (named[1] if named else "")
     fields = {"name": _quote(name), "role": _quote(user), "createdb": _createdb(settings)}
     return find_remedy(CONNECTING, str(error), fields)
 
