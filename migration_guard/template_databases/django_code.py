@@ -12,7 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration, RunPython, RunSQL
 from django.db.migrations.operations import SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
-from django.db.models.signals import post_migrate, pre_migrate
+from django.db.models.signals import ModelSignal, post_migrate, pre_migrate
+from django.dispatch import Signal
+from django.dispatch.dispatcher import NONE_ID
 from django.utils.module_loading import module_has_submodule
 
 from migration_guard.operations import RequiresSQL
@@ -73,15 +75,17 @@ def find_own_code(migrations: Iterable[Migration], connection: BaseDatabaseWrapp
     return None
 
 
-def receiver_modules() -> list[str]:
-    """Return the modules whose functions run before or after ``migrate``."""
+def receiver_modules(*signals: Signal) -> list[str]:
+    """Return the modules whose functions run before or after ``migrate``, or at other signals."""
     for config in apps.get_app_configs():  # as migrate does: where receivers live
         if config.module is not None and module_has_submodule(config.module, "management"):
             import_module(".management", config.name)
     receivers = (
         receiver() if isinstance(receiver, weakref.ref) else receiver
-        for signal in (pre_migrate, post_migrate)
-        for _key, receiver, *_more in signal.receivers
+        for signal in (pre_migrate, post_migrate, *signals)
+        for (_id, sender), receiver, *_more in signal.receivers
+        # No receiver can name a model that Django makes of migrations.
+        if sender == NONE_ID or not isinstance(signal, ModelSignal)
     )
     names = (getattr(_inner(receiver), "__module__", None) for receiver in receivers)
     return sorted({name for name in names if name})

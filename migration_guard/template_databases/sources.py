@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 _OWN: Final = __name__.partition(".")[0]
+# Functions that import what a text names; a name that is put together is read as code runs.
+_IMPORTERS: Final = frozenset({"import_module", "import_string", "__import__"})
 
 
 class Sources:
@@ -70,7 +72,7 @@ def is_project_module(module: str) -> bool:
 
 
 def source_file(module: str) -> str | None:
-    """Return the path of a module's source, None if it has none."""
+    """Return the path of a module's source, or of what was compiled of it; None without."""
     loaded = sys.modules.get(module)
     path = getattr(loaded, "__file__", None)
     if loaded is None:
@@ -78,7 +80,7 @@ def source_file(module: str) -> str | None:
         with suppress(Exception):
             spec = importlib.util.find_spec(module)
             path = spec.origin if spec is not None and spec.has_location else None
-    return path if path is not None and path.endswith(".py") else None
+    return path
 
 
 @cache
@@ -98,16 +100,32 @@ def _with_packages(module: str) -> Iterator[str]:
 
 def _imported(module: str, path: str, content: bytes) -> Iterator[str]:
     """Yield the names that a source imports, in functions too; some are no modules."""
+    if not path.endswith(".py"):
+        return
     is_package = Path(path).stem == "__init__"
     package = module if is_package else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = package.split(".")
-                above = ".".join(parts[: len(parts) - node.level + 1])
-                base = f"{above}.{base}".strip(".")
+            base = _absolute("." * node.level + (node.module or ""), package)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+        elif isinstance(node, ast.Call) and _called(node.func) in _IMPORTERS:
+            values = [*node.args, *(keyword.value for keyword in node.keywords)]
+            names = (value.value for value in values if isinstance(value, ast.Constant))
+            yield from (_absolute(name, package) for name in names if isinstance(name, str))
+
+
+def _absolute(name: str, package: str) -> str:
+    """Return a name without the dots that begin a relative one."""
+    rest = name.lstrip(".")
+    level = len(name) - len(rest)
+    parts = package.split(".")
+    above = parts[: len(parts) - level + 1] if level else []
+    return ".".join([*above, rest]).strip(".")
+
+
+def _called(function: ast.expr) -> str:
+    """Return the last part of the name of a function that is called."""
+    return getattr(function, "attr", "") or getattr(function, "id", "")

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,8 @@ import django
 from django.apps import AppConfig
 from django.conf import settings
 from django.db import connections, router
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_save, pre_save
 
 import migration_guard
 from migration_guard.template_databases.canonical import canonical
@@ -25,16 +28,18 @@ _VOLATILE: Final = (
     *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "LOGGING", "MEDIA_ROOT", "STATIC_ROOT"),
     *("FILE_UPLOAD_TEMP_DIR", "EMAIL_FILE_PATH"),
 )
+# Their receivers may run while a database is made, beside those of ``migrate`` itself.
+_SIGNALS: Final = (connection_created, pre_save, post_save)
 # Read from the connections, without the names of databases and without passwords.
 _ELSEWHERE: Final = ("DATABASES",)
 
 
 def read_surroundings(recipe: Recipe, unmigrated: Iterable[AppConfig], sources: Sources) -> bytes:
     """Return the digest of all of it. ``unmigrated`` are the apps whose tables come from models."""
-    models = [config.models_module.__name__ for config in unmigrated if config.models_module]
+    models = [name for config in unmigrated for name in _model_modules(config)]
     routers = [type(instance).__module__ for instance in router.routers]
     engine = type(connections[recipe.alias]).__module__
-    code = sources.digest(*models, *routers, *receiver_modules(), engine)
+    code = sources.digest(*models, *routers, *receiver_modules(*_SIGNALS), engine)
     texts = (
         *(_FORMAT, recipe.environment, recipe.likeness, sys.version, django.get_version()),
         *_packages(),
@@ -49,12 +54,30 @@ def read_surroundings(recipe: Recipe, unmigrated: Iterable[AppConfig], sources: 
     return digest.digest()
 
 
+def _model_modules(config: AppConfig) -> Iterator[str]:
+    """Yield the modules that make the tables of an app, of fields that settings name too."""
+    if config.models_module:
+        yield config.models_module.__name__
+    for model in config.get_models(include_auto_created=True):
+        kinds = [model, *map(type, model._meta.local_fields)]
+        yield from (base.__module__ for kind in kinds for base in kind.__mro__)
+
+
 def _packages() -> Iterator[str]:
-    """Yield names and versions of all packages that are installed."""
+    """Yield names and versions of all packages that are installed, and digests of their files."""
     for path in dict.fromkeys(sys.path):
         if path.endswith(("site-packages", "dist-packages")) and os.path.isdir(path):  # noqa: PTH112
             names = os.listdir(path)  # noqa: PTH208
-            yield from sorted(name for name in names if name.endswith((".dist-info", ".egg-info")))
+            for name in sorted(names):
+                if name.endswith((".dist-info", ".egg-info")):
+                    yield f"{name}:{_digest(f'{path}/{name}/RECORD')}"
+
+
+def _digest(path: str) -> str:
+    """Return the digest of a file, "" if there is none."""
+    with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - there may be hundreds
+        return sha256(file.read()).hexdigest()
+    return ""
 
 
 def _own_files() -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import py_compile
+
 import pytest
 
 from tests.projects import Project
@@ -21,9 +23,16 @@ FILES = {
     "clubs/helpers/texts.py": "from .names import TABLE\nSQL = f'CREATE TABLE {TABLE} (id int)'\n",
     "clubs/helpers/names.py": "TABLE = 'halls'\n",
     "clubs/late.py": "def unused(): pass\n",
+    "clubs/by_name.py": "",
+    "clubs/by_path.py": "VALUE = 1\n",
+    "clubs/relative.py": "",
     "clubs/tables.sql": "CREATE TABLE doors (id int)",
     "clubs/migrations/0002_halls.py": MIGRATION.format(
-        imports="from clubs.helpers import texts\ndef unused():\n    from .. import late",
+        imports="import importlib\nfrom clubs.helpers import texts\n"
+        "from django.utils.module_loading import import_string\n"
+        "def unused():\n    from .. import late\n    importlib.import_module('clubs.by_name')\n"
+        "    importlib.import_module(name='..relative', package=__package__)\n"
+        "    import_string('clubs.by_path.VALUE')",
         operation="migrations.RunSQL(texts.SQL)",
     ),
     "clubs/migrations/0003_doors.py": MIGRATION.format(
@@ -34,11 +43,25 @@ FILES = {
     "shop/choices.py": "MOST = 40\n",
     "shop/models.py": "from django.db import models\nfrom shop.choices import MOST\n"
     "class Author(models.Model):\n    name = models.CharField(max_length=MOST)\n",
+    "shop/apps.py": "from django.apps import AppConfig\n"
+    "class ShopConfig(AppConfig):\n    name = 'shop'\n"
+    "    default_auto_field = 'counting.Counter'\n"
+    "    def ready(self):\n        from shop import reports, models\n        import listening, notices, saving\n"
+    "        from django.db.models.signals import post_save\n"
+    "        post_save.connect(notices.notify, sender=models.Author)\n"
+    "        post_save.connect(saving.audit)\n",
+    "shop/reports.py": "from django.db import models\n"
+    "class Report(models.Model):\n    class Meta:\n        app_label = 'shop'\n",
+    "counting.py": "from django.db import models\nclass Counter(models.BigAutoField): pass\n",
+    "listening.py": "from django.db.backends.signals import connection_created\n"
+    "def listen(**kwargs): pass\nconnection_created.connect(listen)\n",
+    "saving.py": "def audit(**kwargs): pass\n",
+    "notices.py": "def notify(**kwargs): pass\n",
     "routing.py": "from routing_rules import ALLOW\n"
     "class Router:\n    def allow_migrate(self, *args, **kwargs):\n        return ALLOW\n",
     "routing_rules.py": "ALLOW = True\n",
     "views.py": "import django.http\n",
-    "site-packages/lib-1.0.dist-info/METADATA": "",
+    "site-packages/lib-1.0.dist-info/RECORD": "lib.py,sha256=a,1",
     "sql_migrations/0001_a.sql": "CREATE TABLE a (id int);",
     "sql_migrations/0002_b.sql": "CREATE TABLE b (id int);",
 }
@@ -106,6 +129,9 @@ CHANGES = {
     "clubs/helpers/texts.py": 2,
     "clubs/helpers/names.py": 2,
     "clubs/late.py": 2,
+    "clubs/by_name.py": 2,
+    "clubs/by_path.py": 2,
+    "clubs/relative.py": 2,
     "clubs/migrations/0003_doors.py": 3,
     "clubs/tables.sql": 3,
     "sql_migrations/0001_a.sql": -2,
@@ -126,7 +152,10 @@ def test_key_when_a_byte_of_a_migration_changes_is_another_from_there_on(
 
 @pytest.mark.parametrize(
     "name",
-    ["routing.py", "routing_rules.py", "shop/models.py", "shop/choices.py", "shop/__init__.py"],
+    [
+        *("routing.py", "routing_rules.py", "shop/models.py", "shop/choices.py"),
+        *("shop/__init__.py", "shop/reports.py", "counting.py", "listening.py", "saving.py"),
+    ],
 )
 def test_key_when_a_byte_changes_that_all_depends_on_is_another_from_the_start(
     driver, before, edit, name
@@ -144,6 +173,12 @@ def test_key_when_a_package_gets_another_version_is_another_from_the_start(proje
     after = driver.keys()
     (folder / "lib-1.1.dist-info").rename(folder / "lib-1.0.dist-info")
     assert first_difference(before, after) == 0
+
+
+def test_key_when_a_package_is_built_anew_of_one_version_is_another(driver, before, edit):
+    edit("site-packages/lib-1.0.dist-info/RECORD")
+
+    assert first_difference(before, driver.keys()) == 0
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -166,7 +201,7 @@ def test_key_when_the_database_is_made_otherwise_is_another_from_the_start(
     assert first_difference(before, driver.keys(**question)) == 0
 
 
-@pytest.mark.parametrize("name", ["views.py", "site_settings.py"])
+@pytest.mark.parametrize("name", ["views.py", "notices.py", "site_settings.py"])
 def test_key_when_a_byte_changes_that_nothing_depends_on_is_the_same(driver, before, edit, name):
     edit(name)
 
@@ -239,6 +274,20 @@ def test_order_when_a_migration_runs_code_is_refused_unless_asked_for(project, d
     (project.path / "clubs/migrations/0004_own.py").unlink()
     assert by_default["obstacle"].startswith(f"clubs.0004_own {phrase.strip()}")
     assert "keys" in asked_for
+
+
+def test_order_when_a_compiled_migration_runs_code_is_refused(project, driver):
+    source = project.path / "clubs/migrations/0004_own.py"
+    text = OWN_CODE["runs Python"].replace("0001_initial", "0003_doors")
+    source.write_text(text)
+    compiled = source.with_suffix(".pyc")
+    py_compile.compile(str(source), str(compiled))
+    source.unlink()
+
+    answer = driver.ask()
+
+    compiled.unlink()
+    assert answer == {"obstacle": "clubs.0004_own runs Python"}
 
 
 @pytest.mark.parametrize("receiver", ["greet", "functools.partial(greet)"])
