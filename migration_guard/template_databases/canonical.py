@@ -1,9 +1,11 @@
 """The text of a value that is the same in each process while the value is the same."""
 
+import copyreg
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from types import FunctionType, MethodType
+from operator import attrgetter
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -12,12 +14,20 @@ _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 # A value may hold itself.
 _DEEPEST: Final = 20
 
+_PARTS: Final[Mapping[type, Callable[[Any], Any]]] = {
+    MethodType: attrgetter("__name__", "__self__"),
+    # No key reads the module that makes the settings.
+    FunctionType: attrgetter("__module__", "__qualname__", "__defaults__", "__code__"),
+    CodeType: lambda code: (code.co_code.hex(), code.co_names, code.co_consts),
+    re.Pattern: attrgetter("pattern", "flags"),  # its text ends after 200 characters
+}
+
 
 def canonical(value: Any, depth: int = 0) -> str:
     """Return the text of a value, without the addresses and the order that a process chooses."""
     if depth > _DEEPEST:
         return "…"
-    if isinstance(value, type | FunctionType):
+    if isinstance(value, type):
         return _name(value)
     name, deeper = _name(type(value)), depth + 1
     if isinstance(value, Mapping):
@@ -34,16 +44,21 @@ def canonical(value: Any, depth: int = 0) -> str:
 
 def _parts(value: Any) -> Any:
     """Return what a value is made of, None if its own text tells all."""
+    kind = type(value)
+    if kind in _PARTS:
+        return _PARTS[kind](value)
     if isinstance(value, Promise):
         return value.__reduce__()[1:]  # its text depends on the language
-    if isinstance(value, MethodType):
-        return value.__name__, value.__self__
     if hasattr(value, "deconstruct"):  # fields, constraints, operations
         return value.deconstruct()
     plain: Any = object.__repr__
-    if type(value).__repr__ is plain:
-        return getattr(value, "__dict__", {})
-    return None
+    return _attributes(value) if kind.__repr__ is plain else None
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    slots = copyreg._slotnames(type(value))  # type: ignore[attr-defined]  # noqa: SLF001
+    names = (name for name in slots if hasattr(value, name))
+    return {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in names}}
 
 
 def _name(value: Any) -> str:

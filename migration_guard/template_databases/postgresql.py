@@ -40,7 +40,7 @@ _LIST: Final = """
     WHERE starts_with(d.datname, %s) AND r.rolname = current_user AND NOT d.datallowconn
 """
 # What a server gives to a new database, as text. The counters tell of changes to the database that
-# every new one is a copy of.
+# every new one is a copy of; after a crash they begin anew, with a new time of the whole.
 _LIKENESS: Final = (
     "SELECT version(), current_user::text",
     "SELECT to_jsonb(r) - 'rolpassword' FROM pg_roles r ORDER BY r.oid",
@@ -56,7 +56,8 @@ _SESSIONS: Final = """
 """
 _SOURCE: Final = """
     SELECT to_jsonb(d) - 'datfrozenxid' - 'datminmxid' - 'datacl',
-        s.tup_inserted, s.tup_updated, s.tup_deleted
+        s.tup_inserted, s.tup_updated, s.tup_deleted, s.stats_reset,
+        (SELECT w.stats_reset FROM pg_stat_bgwriter w)
     FROM pg_database d JOIN pg_stat_database s ON s.datid = d.oid WHERE d.datname = %s
 """
 
@@ -70,7 +71,8 @@ class PostgreSQLShelf(Shelf):
         self._connection = open_server(alias, str(settings["NAME"] or ""))
         self._query("SET synchronous_commit = off")
         # Who waits longer than for another run builds without a template.
-        self._query("SELECT set_config('lock_timeout', %s, false)", f"{conf.load().wait:.0f}s")
+        patience = max(1, round(conf.load().wait * 1000))  # 0 would wait without end
+        self._query("SELECT set_config('lock_timeout', %s, false)", f"{patience}ms")
 
     def refuse(self, *, any_place: bool) -> None:
         """Raise Obstacle where the server is on another machine, or counts no changes."""

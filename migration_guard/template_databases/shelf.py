@@ -105,8 +105,8 @@ class Shelf(ABC):
 
     def list_usable(self) -> list[Template]:
         """Return the templates that are young enough."""
-        oldest = self.now() - LONGEST_AGE
-        return [template for template in self.read_all() if template.born > oldest]
+        now = self.now()
+        return [template for template in self.read_all() if _is_young(template, now)]
 
     def make_room(self, size: int) -> bool:
         """Drop what is too old, and the oldest where there is too much, for one of ``size`` bytes.
@@ -115,17 +115,22 @@ class Shelf(ABC):
         """
         if size > self.most_bytes:
             return False
-        oldest = self.now() - LONGEST_AGE
+        now = self.now()
         kept = [
             template
             for template in sorted(self.read_all(), key=lambda template: template.born)
-            if template.born > oldest or not self.drop(template)
+            if _is_young(template, now) or not self.drop(template)
         ]
         while kept and (
             len(kept) >= MOST or size + sum(template.bytes for template in kept) > self.most_bytes
         ):
             self.drop(kept.pop(0))
         return True
+
+
+def _is_young(template: Template, now: float) -> bool:
+    """Return whether a template is young enough; a clock set back makes its age unknown."""
+    return now - LONGEST_AGE < template.born <= now
 
 
 @contextmanager

@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from migration_guard.template_databases.shelf import open_shelf
+from tests.conftest import installed
+from tests.faults.own_server import own_server
 from tests.fresh.support import templates
 from tests.projects import Project
 
@@ -99,4 +102,28 @@ def test_template_when_its_maker_is_killed_is_made_anew_by_who_waits(postgres, s
         "a test run is killed between the copy and the comment of its template",
         item=2,
         result="the next run builds by itself, and replaces the template",
+    )
+
+
+def test_likeness_when_the_server_forgets_its_counters_is_another(django_db_blocker, tried):
+    """A crash sets them to zero, before and after the template of all databases was changed."""
+    likenesses = []
+    with own_server() as server, server.server.database() as database:
+        for change in ("CREATE TABLE planted (id int)", ""):
+            database.close()
+            server.stop("immediate")
+            server.start()
+            with (
+                installed(database, django_db_blocker),
+                open_shelf("default", any_place=False) as shelf,
+            ):
+                likenesses.append(shelf.likeness())
+            with server.server.open("template1") as inside:
+                inside.execute(change)
+
+    assert likenesses[0] != likenesses[1]
+    tried(
+        "the server crashes after template1 was changed, and forgets what it counted there",
+        item=2,
+        result="no template from before the crash is used",
     )

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from django.utils.translation import gettext_lazy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,14 +50,39 @@ def test_canonical_when_objects_are_made_anew_is_the_same():
         [
             Options(a=1, b=[gettext_lazy("x")]),
             re.compile("x"),
-            test_canonical_when_objects_are_made_anew_is_the_same,
+            kinds,
         ]
         for _ in range(2)
     ]
 
     assert canonical(made[0]) == canonical(made[1])
     assert "0x" not in canonical(made[0])
-    assert canonical(Options(a=1)) != canonical(Options(a=2))
+
+
+class Slots:
+    __slots__ = ("a",)
+
+    def __init__(self, a):
+        self.a = a
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [
+        (Options(a=1), Options(a=2)),
+        (Slots(1), Slots(2)),
+        (lambda: 1, lambda: 2),
+        (lambda: len, lambda: max),
+        (lambda a=1: a, lambda a=2: a),
+        (lambda: lambda: 1, lambda: lambda: 2),
+        (re.compile("x" * 300), re.compile("x" * 301)),
+        (re.compile("x"), re.compile("x", re.IGNORECASE)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_canonical_when_objects_of_a_kind_differ_inside_differs(value, other):
+    assert canonical(value) == canonical(value)
+    assert canonical(value) != canonical(other)
 
 
 def test_canonical_when_sets_are_hashed_otherwise_is_the_same():

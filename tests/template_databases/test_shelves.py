@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from migration_guard.template_databases import shelf as shelves
 from migration_guard.template_databases.shelf import Obstacle, longest, longest_shared, open_shelf
@@ -62,6 +62,16 @@ def test_template_when_it_is_older_than_a_day_is_not_used_and_dropped(shelf):
     keep(shelf, KEYS[:2])
 
     assert [template.key for template in shelf.read_all()] == [KEYS[1]]
+
+
+@both
+def test_template_when_the_clock_was_set_back_after_it_is_not_used_and_dropped(shelf):
+    keep(shelf, age=-3600)
+    assert shelf.list_usable() == []
+
+    keep(shelf)
+
+    assert names(shelf) == [KEYS[-1][0]]
 
 
 @both
@@ -224,6 +234,21 @@ def wait_for_end(postgres, name):
     end = time.monotonic() + 10
     while postgres.execute(query, (name,)) and time.monotonic() < end:
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("wait", [0, 0.2])
+def test_lock_when_another_run_builds_is_waited_for_no_longer_than_the_setting(
+    postgres, settings, wait
+):
+    settings.MIGRATION_GUARD = {**settings.MIGRATION_GUARD, "WAIT": wait}
+    with (
+        open_shelf("default", any_place=False) as builder,
+        open_shelf("default", any_place=False) as waiter,
+        builder.lock(KEYS[0]),
+        pytest.raises(OperationalError),
+        waiter.lock(KEYS[0]),
+    ):
+        pass
 
 
 def test_clearing_when_a_role_is_granted_to_lets_it_be_dropped(
