@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.core.management import get_commands
@@ -21,6 +21,9 @@ from migration_guard.operations import RequiresSQL
 from migration_guard.template_databases.canonical import canonical
 from migration_guard.template_databases.losses import changes_session, find_loss
 from migration_guard.template_databases.sources import Sources, is_project_module, source_file
+
+# The packages whose receivers are known to depend on what a key holds.
+_GIVEN: Final = frozenset({"django", "migration_guard"})
 
 
 def migration_bytes(migration: Migration, sources: Sources) -> bytes:
@@ -77,18 +80,39 @@ def find_own_code(migrations: Iterable[Migration], connection: BaseDatabaseWrapp
 
 def receiver_modules(*signals: Signal) -> list[str]:
     """Return the modules whose functions run before or after ``migrate``, or at other signals."""
+    names = (getattr(receiver, "__module__", None) for receiver in _receivers(*signals))
+    return sorted({name for name in names if name})
+
+
+def signal_code(sources: Sources) -> bytes:
+    """Return the digest of models that a receiver may ask Django for, without an import."""
+    if all(module.partition(".")[0] in _GIVEN for module in receiver_modules()):
+        return b""
+    modules = (config.models_module for config in apps.get_app_configs())
+    return sources.digest(*(module.__name__ for module in modules if module))
+
+
+def find_plan_reader() -> str | None:
+    """Return that a receiver looks at the plan of ``migrate``, which is shorter after a copy."""
+    for receiver in _receivers():
+        module = str(getattr(receiver, "__module__", ""))
+        code = getattr(receiver, "__code__", getattr(type(receiver).__call__, "__code__", None))
+        names = (*code.co_varnames, *code.co_consts) if code else ()
+        if "plan" in names and module.partition(".")[0] not in _GIVEN:
+            return f"{module} looks at the plan of migrate"
+    return None
+
+
+def _receivers(*signals: Signal) -> Iterator[Any]:
+    """Yield what runs before or after ``migrate``, or at other signals."""
     for config in apps.get_app_configs():  # as migrate does: where receivers live
         if config.module is not None and module_has_submodule(config.module, "management"):
             import_module(".management", config.name)
-    receivers = (
-        receiver() if isinstance(receiver, weakref.ref) else receiver
-        for signal in (pre_migrate, post_migrate, *signals)
-        for (_id, sender), receiver, *_more in signal.receivers
-        # No receiver can name a model that Django makes of migrations.
-        if sender == NONE_ID or not isinstance(signal, ModelSignal)
-    )
-    names = (getattr(_inner(receiver), "__module__", None) for receiver in receivers)
-    return sorted({name for name in names if name})
+    for signal in (pre_migrate, post_migrate, *signals):
+        for (_id, sender), receiver, *_more in signal.receivers:
+            # No receiver can name a model that Django makes of migrations.
+            if sender == NONE_ID or not isinstance(signal, ModelSignal):
+                yield _inner(receiver() if isinstance(receiver, weakref.ref) else receiver)
 
 
 def _inner(receiver: Any) -> Any:

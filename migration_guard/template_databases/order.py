@@ -7,7 +7,7 @@ built of the same, and a changed byte changes its key and all later ones.
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 from django.db import connections
@@ -29,6 +29,8 @@ from migration_guard.template_databases.recipe import Recipe
 from migration_guard.template_databases.shelf import Obstacle
 from migration_guard.template_databases.sources import Sources
 from migration_guard.template_databases.surroundings import read_surroundings
+
+_OF_MIGRATE: Final = (django_code.find_own_migrate, django_code.find_plan_reader)
 
 
 class Order(NamedTuple):
@@ -86,14 +88,17 @@ def read_order(recipe: Recipe) -> Order:
         contents[file.key] = b"%b:%b" % (file.id.encode(), read_bytes(file.name.file))
     migrated = executor.loader.migrated_apps if recipe.has_migrations else set()
     unmigrated = [config for config in apps.get_app_configs() if config.label not in migrated]
+    signals = django_code.signal_code(sources)
     start = read_surroundings(recipe, unmigrated, sources)
     requires = any(needs_of(migration.operations) for migration in migrations)
     if requires or not recipe.is_test:
         names = (key for file in files for key in file.directives.requires)
         items = one_order.order(make_project(migrations, executor.loader, files, names))
         steps = [contents[item.key] for item in items]
+        # Only a test database is kept before ``migrate`` sends its signals.
+        start += b"" if recipe.is_test else signals
         return Order(_chain(start, steps), is_mixed=True, changed_at=sources.changed_at)
-    end = [b"signals", *(contents[file.key] for file in files)]
+    end = [b"signals" + signals, *(contents[file.key] for file in files)]
     steps = [*(contents[key] for key in django), *end]
     return Order(_chain(start, steps), django, files, changed_at=sources.changed_at)
 
@@ -124,7 +129,7 @@ def _refuse(migrations: Sequence[Migration], recipe: Recipe) -> None:
             if recipe.is_test
             else ()
         ),
-        django_code.find_own_migrate() if recipe.is_test else None,
+        *((find() for find in _OF_MIGRATE) if recipe.is_test else ()),
         None if recipe.runs_code else django_code.find_own_code(migrations, connection),
     ]
     if obstacle := next(filter(None, obstacles), None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import py_compile
+import shutil
 
 import pytest
 
@@ -303,6 +304,53 @@ def test_order_when_the_project_receives_a_signal_of_migrate_is_refused(project,
 
     (project.path / "shop/management/__init__.py").unlink()
     assert answer == {"obstacle": "shop.management receives a signal of migrate"}
+
+
+# Code of a package
+
+RECEIVER = """\
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+def receive({parameters}): pass
+
+class LibConfig(AppConfig):
+    name = "lib"
+    def ready(self):
+        post_migrate.connect(receive)
+"""
+
+
+@pytest.fixture
+def package(project):
+    """Give `package(parameters)`, the settings with a package that receives `post_migrate`."""
+    folder = project.path / "site-packages/lib"
+
+    def receive(parameters):
+        text = RECEIVER.format(parameters=parameters)
+        project.write({"site-packages/lib/__init__.py": "", "site-packages/lib/apps.py": text})
+        apps = ["django.contrib.contenttypes", "migration_guard", "clubs", "shop", "lib"]
+        return {"INSTALLED_APPS": apps}
+
+    yield receive
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_key_when_a_package_may_use_a_model_is_another_from_the_signals_on(driver, edit, package):
+    """As one does that makes a row of AUTH_USER_MODEL by the model's own method."""
+    settings = package("**kwargs")
+    before = driver.keys(settings=settings)
+
+    edit("clubs/models.py")
+
+    after = driver.keys(settings=settings)
+    assert first_difference(before, after) == len(before) - 3  # two files follow
+
+
+def test_order_when_a_package_looks_at_the_plan_of_migrate_is_refused(driver, package):
+    answer = driver.ask(settings=package("plan, **kwargs"), runs_code=True)
+
+    assert answer == {"obstacle": "lib.apps looks at the plan of migrate"}
 
 
 # What no copy has: no template even if it is asked for
