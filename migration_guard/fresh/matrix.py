@@ -1,10 +1,12 @@
 """Check a rolling deploy: the code of a release on today's schema, and the other way round.
 
 One more throwaway database is migrated by the release's own code. Where a statement breaks, today's
-migrations are applied to it one after the other, to see which of them makes the difference.
+migrations are applied to it one after the other, to see which of them makes the difference. What
+none of them drops stays, as it does in production: the tables of an app that the branch removes.
 """
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -23,7 +25,7 @@ from migration_guard.results import Cell, Matrix
 from migration_guard.running import events
 from migration_guard.sql.classify import mentions
 from migration_guard.sql.dialects import dialect
-from migration_guard.usage.cells import findings_of, subtract_own, with_findings
+from migration_guard.usage.cells import findings_of, subtract_own, with_findings, with_rules
 from migration_guard.usage.check import (
     WAY_OUT,
     Account,
@@ -89,6 +91,7 @@ class RollingDeploy:
             makers = _Makers(self._alias, self._request, answers)
             if makers.are_needed:
                 makers.find(BuildOptions(self._alias, environment, observe=observe))
+                answers = answers._replace(of_release=makers.subtract_kept(answers.of_release))
         deploy = conf.deploy_order()
         cells = _cells(answers, self._request, makers, name, deploy)
         return Matrix(name, self._release.commit, deploy, cells)
@@ -134,8 +137,9 @@ class _Makers:
             for check, of_code in zip((request.of_release, request.of_today), answers, strict=True)
         ]
         self._ref = request.ref
-        self._last: frozenset[tuple[str, str]] = frozenset()
-        self._makers: dict[tuple[str, str], _Maker] = {}
+        self._last: frozenset[tuple[str, Finding]] = frozenset()
+        # By the finding itself, and by its rule: whether the statement breaks at all.
+        self._makers: dict[tuple[str, Finding | str], _Maker] = {}
         self._is_upgraded = True
 
     @property
@@ -145,15 +149,26 @@ class _Makers:
 
     def find(self, options: BuildOptions) -> None:
         """Upgrade the database, and look at the statements after each migration."""
-        self._last = self._rules()
+        self._last = self._findings()
         try:
             building.build(replace(options, watch=self._note))
         except GuardError:
             self._is_upgraded = False
 
-    def explain(self, statement: Statement, finding: Finding, name: str) -> tuple[str, str]:
-        """Return which migration makes the difference, and its place; or why none is known."""
+    def subtract_kept(self, answers: list[Answer]) -> list[Answer]:
+        """Return the answers without what the upgraded database does not do to a statement."""
+        return with_rules(answers, _rules(self._last)) if self._is_upgraded else answers
+
+    def explain(
+        self, statement: Statement, finding: Finding, name: str, *, is_mended: bool
+    ) -> tuple[str, str]:
+        """Return which migration makes the difference, and its place; or why none is known.
+
+        What several migrations mend is mended by the last of them.
+        """
         maker = self._makers.get((statement.digest, finding.rule))
+        if not is_mended:
+            maker = self._makers.get((statement.digest, finding), maker)
         if maker is not None:
             return f"{maker.id} makes the difference.", maker.place(statement, finding)
         option = f"--upgrade-from {shlex.quote(self._ref)}{conf.database_option(self._alias)}"
@@ -167,18 +182,23 @@ class _Makers:
         )
 
     def _note(self, migration: str, file: MigrationFile | None) -> None:
-        rules = self._rules()
-        self._makers |= dict.fromkeys(self._last ^ rules, _Maker(migration, file))
-        self._last = rules
+        findings = self._findings()
+        changes = [*(self._last ^ findings), *(_rules(self._last) ^ _rules(findings))]
+        self._makers |= dict.fromkeys(changes, _Maker(migration, file))
+        self._last = findings
 
-    def _rules(self) -> frozenset[tuple[str, str]]:
+    def _findings(self) -> frozenset[tuple[str, Finding]]:
         with schema_check.open_for_reading(self._alias) as connection:
             return frozenset(
-                (answer.statement.digest, finding.rule)
+                (answer.statement.digest, finding)
                 for request in self._requests
                 for answer in judge(connection, request)
                 for finding in findings_of(answer)
             )
+
+
+def _rules(findings: Iterable[tuple[str, Finding]]) -> set[tuple[str, str]]:
+    return {(digest, finding.rule) for digest, finding in findings}
 
 
 def _cells(
@@ -191,11 +211,12 @@ def _cells(
         return place(caller, request.of_today.root)
 
     def explain_old(statement: Statement, finding: Finding) -> tuple[str, str]:
-        cause, source = makers.explain(statement, finding, name)
+        cause, source = makers.explain(statement, finding, name, is_mended=False)
         return cause, source or caller_of(statement)
 
     def explain_new(statement: Statement, finding: Finding) -> tuple[str, str]:
-        return makers.explain(statement, finding, name)[0], place_here(caller_of(statement))
+        cause, _ = makers.explain(statement, finding, name, is_mended=True)
+        return cause, place_here(caller_of(statement))
 
     # The lines of the release's code are not in this branch.
     old = Account("usage-of-release", _side(name, _HERE), WAY_OUT, str, explain_old)

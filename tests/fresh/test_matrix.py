@@ -23,7 +23,7 @@ from migration_guard.usage.cells import subtract_own
 from migration_guard.usage.check import Answer
 from migration_guard.usage.servers import Finding, Undecided
 from migration_guard.usage.statement import Statement, dump
-from tests.fresh.rolling import ADD, BOTH, CHANGE, NEW, OLD, RollingShop
+from tests.fresh.rolling import ADD, BOTH, CHANGE, DROP, NEW, OLD, RollingShop
 from tests.fresh.upgrading import AUTHORS, BOOKS
 
 if TYPE_CHECKING:
@@ -167,6 +167,49 @@ RENAMED = """\
 """
 
 
+def test_matrix_when_the_branch_removes_an_app_keeps_what_uses_its_tables(small):
+    """No migration drops them: production has them after the deploy."""
+    small.project.database.execute("CREATE TABLE clubs_club (id integer, name varchar(40))")
+    small.record("old", ("SELECT name FROM clubs_club", None), OLD)
+    small.project.database.execute("DROP TABLE clubs_club")
+    small.record("new", BOTH)
+    settings = (small.path / "site_settings.py").read_text().replace('    "clubs",\n', "")
+    small.commit({"site_settings.py": settings})
+
+    kept = small.matrix()
+    small.commit({"sql_migrations/0002_drop.sql": DROP})
+    broken = small.matrix()
+
+    assert kept.code == 0, kept.out
+    assert "2 kept    0 broken   <- while pods roll" in kept.out
+    assert broken.code == 1, broken.out
+    assert "1 kept    1 broken   <- while pods roll" in broken.out
+
+
+def test_matrix_when_two_migrations_break_a_statement_names_what_the_server_names(small):
+    small.record("old", ("SELECT title, author_id FROM books", None))
+    small.record("new", ("SELECT id FROM books", None))
+    drop_author = "ALTER TABLE books DROP COLUMN author_id;"
+    small.commit({"sql_migrations/0002_a.sql": drop_author, "sql_migrations/0003_b.sql": DROP})
+
+    run = small.matrix()
+
+    assert "found no such column: title\n    at sql_migrations/0003_b.sql:1\n" in run.out
+    assert "0003_b makes the difference." in run.out
+
+
+def test_matrix_when_two_migrations_mend_new_code_names_the_last(small):
+    add = "ALTER TABLE books ADD COLUMN pages integer;"
+    small.record("old", BOTH)
+    small.record("new", ("SELECT isbn, pages FROM books", None), schema=BOOKS + ADD + add)
+    small.commit({"sql_migrations/0002_a.sql": ADD, "sql_migrations/0003_b.sql": add})
+
+    run = small.matrix()
+
+    assert "found no such column: isbn\n" in run.out
+    assert "0003_b makes the difference." in run.out
+
+
 def test_matrix_when_a_role_loses_a_right_names_the_migration_that_takes_it(big):
     database = big.project.database
     database.execute("DROP ROLE IF EXISTS matrix_reader; CREATE ROLE matrix_reader")
@@ -200,6 +243,18 @@ def test_matrix_when_a_statement_fails_on_both_schemas_is_unknown(small):
     assert run.code == 2, run.out
     assert "1 kept    0 broken    1 unknown   <- while pods roll" in run.out
     assert "it fails on the schema of v1 as well (no such column: isbn)" in run.out
+
+
+def test_matrix_when_the_file_of_the_release_is_of_this_branch_is_unknown(small):
+    small.record("old", NEW, BOTH, schema=BOOKS + ADD)
+    small.record("new", NEW, BOTH, schema=BOOKS + ADD)
+    small.commit({"sql_migrations/0002_add.sql": ADD})
+
+    run = small.matrix()
+
+    assert run.code == 2, run.out
+    assert "1 kept    0 broken    1 unknown   <- while pods roll" in run.out
+    assert "it fails on the schema of v1 (no such column: isbn)" in run.out
 
 
 def test_matrix_when_today_cannot_upgrade_the_release_says_so_beside_the_statement(small):
@@ -311,7 +366,9 @@ DATE = Finding("usage-result", "the result a as integer", "date")
     ("other", "own", "result"),
     [
         ([BROKEN], [], [BROKEN]),
-        ([], [BROKEN], []),
+        ([], [BROKEN], None),
+        ([DENIED], [BROKEN], None),
+        ([], [DENIED], []),
         ([BROKEN, DENIED], [TEXT], [BROKEN, DENIED]),
         ([BROKEN], [BROKEN], None),
         ([TEXT], [TEXT], []),
