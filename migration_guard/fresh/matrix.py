@@ -183,7 +183,8 @@ class _Makers:
 
     def _note(self, migration: str, file: MigrationFile | None) -> None:
         findings = self._findings()
-        changes = [*(self._last ^ findings), *(_rules(self._last) ^ _rules(findings))]
+        changes: list[tuple[str, Finding | str]] = [*(self._last ^ findings)]
+        changes += _rules(self._last) ^ _rules(findings)
         self._makers |= dict.fromkeys(changes, _Maker(migration, file))
         self._last = findings
 
