@@ -25,7 +25,7 @@ def clear(alias: str) -> Cleared:
             for template in shelf.read_all():
                 (cleared.dropped if shelf.drop(template) else cleared.used).append(template)
     except Obstacle as error:
-        raise CannotTell(f"There are no templates: {error}.") from error
+        raise CannotTell(f"No template can be dropped: {error}.") from error
     except (DatabaseError, OSError) as error:
         raise CannotTell(
             f"A template cannot be dropped: {str(error).strip()}",

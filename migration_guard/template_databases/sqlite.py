@@ -1,9 +1,11 @@
 """Templates of SQLite databases: files in the user's cache folder, which only the user can open.
 
-A file gets its name, which is the key, when it is finished; its time is when its first step ran.
+A file gets its name when it is finished: the key, and its length, by which a file that lost its end
+is known. Its time is when its first step ran.
 """
 
 import os
+import shlex
 import sqlite3
 import time
 import uuid
@@ -43,7 +45,8 @@ class SQLiteShelf(Shelf):
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = self._folder.stat()
         if status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise Obstacle(f"other users may open {self._folder}")
+            folder = shlex.quote(str(self._folder))
+            raise Obstacle(f"other users may open the folder of templates (chmod 700 {folder})")
 
     def likeness(self) -> str:
         """Return what SQLite is like here."""
@@ -60,8 +63,9 @@ class SQLiteShelf(Shelf):
         files = (path for path in self._folder.iterdir() if path.suffix == _SUFFIX)
         statuses = ((path, path.stat()) for path in files)
         return [
-            Template(str(path), path.stem, status.st_mtime, status.st_size)
+            Template(str(path), path.stem.partition("-")[0], status.st_mtime, status.st_size)
             for path, status in statuses
+            if path.stem.endswith(f"-{status.st_size}")
         ]
 
     @contextmanager
@@ -107,8 +111,9 @@ class SQLiteShelf(Shelf):
                 source.backup(target)
             with unfinished.open("rb") as file:
                 os.fsync(file.fileno())
+                length = os.fstat(file.fileno()).st_size
             os.utime(unfinished, (born, born))
-            unfinished.replace(self._folder / f"{keys[-1]}{_SUFFIX}")
+            unfinished.replace(self._folder / f"{keys[-1]}-{length}{_SUFFIX}")
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -121,14 +126,16 @@ class SQLiteShelf(Shelf):
         """Do nothing: no file stays open."""
 
     def sweep(self) -> list[str]:
-        """Delete what killed runs have left unfinished."""
+        """Delete what killed runs have left unfinished, and what is no longer whole."""
         oldest = time.time() - LONGEST_AGE
-        left = [
-            path for path in self._folder.glob(f"*{_UNFINISHED}") if path.stat().st_mtime < oldest
-        ]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return [str(path) for path in left]
+        unfinished = self._folder.glob(f"*{_UNFINISHED}")
+        left = {str(path) for path in unfinished if path.stat().st_mtime < oldest}
+        left |= {str(path) for path in self._folder.glob(f"*{_SUFFIX}")} - {
+            template.name for template in self.read_all()
+        }
+        for name in left:
+            Path(name).unlink(missing_ok=True)
+        return sorted(left)
 
 
 def _copy(template: str, target: sqlite3.Connection) -> bool:

@@ -320,3 +320,31 @@ def test_file_when_a_killed_run_left_it_unfinished_is_dropped_after_a_day(shelf,
     assert young == []
     assert shelf.sweep() == [str(left)]
     assert shelf.read_all() == []
+
+
+@on_sqlite
+@pytest.mark.parametrize("length", [0, 4096])
+def test_file_when_it_lost_its_end_is_not_used_and_dropped(shelf, database, tmp_path, length):
+    database.execute("CREATE TABLE books (id integer)")
+    database.close()
+    keep(shelf)
+    (file,) = (tmp_path / "cache/migration_guard/templates").glob("*.sqlite3")
+    os.truncate(file, length)
+
+    assert shelf.read_all() == []
+    keep(shelf)
+    assert names(shelf) == [KEYS[-1][0]]
+
+
+@on_sqlite
+def test_clearing_when_others_may_write_in_the_folder_says_what_to_do(shelf, guard, tmp_path):
+    keep(shelf)
+    (tmp_path / "cache/migration_guard/templates").chmod(0o770)
+    refused = guard("checkschema", "--clear-templates")
+    (tmp_path / "cache/migration_guard/templates").chmod(0o700)
+    done = guard("checkschema", "--clear-templates")
+
+    assert refused.code == 2
+    assert "No template can be dropped: other users may open" in refused.err
+    assert f"(chmod 700 {tmp_path}/cache/migration_guard/templates)" in refused.err
+    assert "Dropped 1 template" in done.out
