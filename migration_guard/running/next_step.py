@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Final
 
+from migration_guard.conf import database_option
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.scripts import Script, in_one_transaction
 from migration_guard.running.connection import Connection
@@ -19,7 +20,8 @@ def state_and_next(
 ) -> tuple[str, str]:
     """Return the state that a failed migration leaves, and the next step."""
     name, vendor = script.file.id, connection.vendor
-    failed = _failed_file(script, error, outlook, vendor)
+    database = database_option(connection.wrapper.alias)
+    failed = _failed_file(script, error, outlook, vendor, database)
     cause = "" if error.kind is Kind.LOST else connection.first_step(error.error, failed)
     first = cause or ("check that the server is up" if error.kind is Kind.LOST else failed.edit)
     entry = outlook.entry if outlook is not None else None
@@ -55,7 +57,7 @@ def _is_whole(script: Script, entry: JournalRow, vendor: str) -> bool:
 
 
 def _failed_file(
-    script: Script, error: StatementError, outlook: Outlook | None, vendor: str
+    script: Script, error: StatementError, outlook: Outlook | None, vendor: str, database: str
 ) -> FailedFile:
     """Return what the remedy of a failure may name; each command is one that the next run takes."""
     name, file = script.file.id, script.file.path.name
@@ -70,9 +72,10 @@ def _failed_file(
         edit=edit,
         off=f"write -- guard: transaction = off into the first lines of {file}"
         + (", without its BEGIN and COMMIT" if has_pair else ""),
-        record=f"manage.py runsqlmigrations --fake {name}"
+        record=f"manage.py runsqlmigrations --fake {name}{database}"
         if entry is None
-        else f"manage.py repairsqlmigrations {name} --mark-applied --reason TEXT",
+        else f"manage.py repairsqlmigrations {name} --mark-applied --reason TEXT{database}",
+        database=database,
         requires=partial(_requires, str(error.error), file),
         sql="" if error.statement is None else error.statement.text,
         in_transaction=in_one_transaction(script.file, vendor),

@@ -27,8 +27,9 @@ class FailedFile(NamedTuple):
     """What a remedy may name of a migration that failed.
 
     ``edit`` says what may be edited, ``off`` how it runs without a transaction, ``record`` is the
-    command that records it as applied by hand. ``requires`` returns what to add to ``edit`` for a
-    missing table of Django's, and is slow. ``sql`` is the statement that failed.
+    command that records it as applied by hand, ``database`` the option that names the database in
+    a command. ``requires`` returns what to add to ``edit`` for a missing table of Django's, and is
+    slow. ``sql`` is the statement that failed.
     """
 
     id: str
@@ -36,6 +37,7 @@ class FailedFile(NamedTuple):
     edit: str
     off: str
     record: str
+    database: str
     requires: Callable[[], str]
     sql: str
     in_transaction: bool

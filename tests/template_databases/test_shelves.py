@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 
 from migration_guard.template_databases import shelf as shelves
 from migration_guard.template_databases.shelf import Obstacle, longest, longest_shared, open_shelf
@@ -275,6 +275,26 @@ def test_clearing_when_a_role_is_granted_to_lets_it_be_dropped(
     assert done.out.startswith(f"Dropped 1 template:\n  {name} (")
     assert again.out == "There was no template of this user.\n"
     assert guard("runsqlmigrations").code == 0
+
+
+def test_clearing_when_another_database_needs_it_is_told_with_its_name(
+    postgres, guard, migrations, settings
+):
+    migrations(
+        {
+            "0001_a.sql": "DO $$ BEGIN RAISE 'in migration_guard_template_1' "
+            "USING ERRCODE = '2BP01'; END $$;"
+        }
+    )
+    postgres.configure()
+    connections.settings["reports"] = connections.settings["default"]
+    dirs = settings.MIGRATION_GUARD["DIRS"]
+    settings.MIGRATION_GUARD = {**settings.MIGRATION_GUARD, "DIRS": {"reports": dirs["default"]}}
+
+    stopped = guard("runsqlmigrations", "--database", "reports")
+
+    assert "manage.py checkschema --clear-templates --database reports" in stopped.err
+    assert guard("checkschema", "--clear-templates", "--database", "reports").code == 0
 
 
 @pytest.mark.parametrize("option", ["--fresh", "--format=json", "--upgrade-from=main"])

@@ -168,7 +168,8 @@ REMEDIES: Final[Table] = {
     ),
     "2BP01": (  # dependent objects still exist
         Remedy(
-            "drop the templates of test databases: manage.py checkschema --clear-templates",
+            "drop the templates of test databases: manage.py checkschema "
+            "--clear-templates{database}",
             "migration_guard_template_",
         ),
     ),
