@@ -7,7 +7,7 @@ the words are compared after Unicode folding (NFKC), without case and leading pu
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from migration_guard.conf import ENVIRONMENT_ALIASES, ENVIRONMENT_SYNONYMS
@@ -230,12 +230,16 @@ class _EnvironmentWords:
         for alias in ("production", *ENVIRONMENT_ALIASES):
             self._names.pop(alias, None)
         longest_first = sorted(self._names, key=len, reverse=True)
-        name = f"(?:{'|'.join(map(re.escape, longest_first))})"
+        self._pattern = f"(?:{'|'.join(map(re.escape, longest_first))})"
+
+    @cached_property
+    def _only(self) -> re.Pattern[str]:
+        """Return the pattern of a sentence; to compile it takes longer than to read 500 files."""
+        name = self._pattern
         separator = r"(?:\s*[,/&+|]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+)"
         names = rf"(?P<{{}}>{name}(?:{separator}{name})*)(?![\w-]*\w){_PLACES}"
         hyphen = names.replace(r"(?![\w-]*\w)", r"\b")
-        self._name = re.compile(rf"\b{name}\b")
-        self._only = re.compile(
+        return re.compile(
             rf"^{_LABEL}(?:(?:for|in|on)\s+)?{hyphen.format('a')}[\s_-]+only\b{_END}"
             rf"|^{_LABEL}only\s+(?:for|in|on)\s+(?:the\s+|a\s+)?{names.format('b')}{_END}"
             rf"|\bonly\s+(?:for|in|on)\s+(?:the\s+|a\s+)?{names.format('c')}$"
@@ -246,7 +250,7 @@ class _EnvironmentWords:
         if "only" in text:
             match = self._only.search(text)
             if match is not None:
-                named = self._name.findall(match["a"] or match["b"] or match["c"])
+                named = re.findall(rf"\b{self._pattern}\b", match["a"] or match["b"] or match["c"])
                 return self._as_near_miss({self._names[name] for name in named})
         if "prod" in text or "live" in text:
             match = _AGAINST_PRODUCTION.search(text)

@@ -35,9 +35,16 @@ _DUPLICATE: Final = "42P04"
 # Seconds that a session may take to end after it was closed.
 _PATIENCE: Final = 2.0
 _LIST: Final = """
-    SELECT d.datname::text, shobj_description(d.oid, 'pg_database'), pg_database_size(d.oid)
+    SELECT d.datname::text, shobj_description(d.oid, 'pg_database')
     FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
     WHERE starts_with(d.datname, %s) AND r.rolname = current_user AND NOT d.datallowconn
+"""
+_AWAITED: Final = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks held JOIN pg_locks other USING (database, classid, objid, objsubid)
+        WHERE held.locktype = 'advisory' AND held.pid = pg_backend_pid() AND held.granted
+        AND other.locktype = 'advisory' AND NOT other.granted
+    )
 """
 # What a server gives to a new database, as text. The counters tell of changes to the database that
 # every new one is a copy of; after a crash they begin anew, with a new time of the whole.
@@ -91,13 +98,21 @@ class PostgreSQLShelf(Shelf):
         """Return the server's time."""
         return float(self._query("SELECT extract(epoch FROM clock_timestamp())")[0][0])
 
-    def read_all(self) -> list[Template]:
-        """Return the finished templates of this user."""
+    def read_all(self, *, sized: bool = True) -> list[Template]:
+        """Return the finished templates of this user; the server looks at each file for a size."""
         return [
-            Template(name, values["key"], values["born"], size, str(values.get("steps")))
-            for name, comment, size in self._query(_LIST, TEMPLATE_PREFIX)
+            Template(name, bytes=self._size(name) if sized else 0, **values)
+            for name, comment in self._query(_LIST, TEMPLATE_PREFIX)
             if (values := _read_comment(comment)) and name == _name(values["key"])
         ]
+
+    def note(self, template: Template, key: str) -> None:
+        """Write the key into the template's comment."""
+        self._describe(template._replace(asked=key))
+
+    def is_awaited(self) -> bool:
+        """Return whether a session waits for an advisory lock that is held here."""
+        return bool(self._query(_AWAITED)[0][0])
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -137,7 +152,7 @@ class PostgreSQLShelf(Shelf):
         connection.close()
         if hasattr(connection, "close_pool"):
             connection.close_pool()
-        size = self._query("SELECT pg_database_size(%s::name)", database)[0][0]
+        size = self._size(database)
         with self.lock(keys[-1]):
             self.sweep()
             if not self.make_room(size) or not self._is_left(database) or self._exists(name):
@@ -145,8 +160,7 @@ class PostgreSQLShelf(Shelf):
             self._query(
                 f"CREATE DATABASE {quote(name)} TEMPLATE {quote(database)} ALLOW_CONNECTIONS false"
             )
-            comment = json.dumps({"key": keys[-1], "born": born, "steps": abbreviate(keys)})
-            self._query(f"COMMENT ON DATABASE {quote(name)} IS {literal(comment)}")
+            self._describe(Template(name, keys[-1], born, size, abbreviate(keys)))
 
     def drop(self, template: Template) -> bool:
         """Drop a template that nobody copies now."""
@@ -160,10 +174,10 @@ class PostgreSQLShelf(Shelf):
 
     def sweep(self) -> list[str]:
         """Drop what a killed run left behind before it wrote the comment; return the names."""
-        finished = {template.name for template in self.read_all()}
+        finished = {template.name for template in self.read_all(sized=False)}
         return [
             name
-            for name, *_more in self._query(_LIST, TEMPLATE_PREFIX)
+            for name, _comment in self._query(_LIST, TEMPLATE_PREFIX)
             if name not in finished and _NAME.fullmatch(name) and self._drop(name, name)
         ]
 
@@ -176,6 +190,15 @@ class PostgreSQLShelf(Shelf):
         finally:
             self._query("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", lock)
         return True
+
+    def _describe(self, template: Template) -> None:
+        """Write the comment, which holds all but the name and the size."""
+        values = {name: getattr(template, name) for name in ("key", "born", "steps", "asked")}
+        comment = literal(json.dumps(values))
+        self._query(f"COMMENT ON DATABASE {quote(template.name)} IS {comment}")
+
+    def _size(self, name: str) -> int:
+        return int(self._query("SELECT pg_database_size(%s::name)", name)[0][0])
 
     def _exists(self, name: str) -> bool:
         return bool(self._query("SELECT 1 FROM pg_database WHERE datname = %s", name))
@@ -225,8 +248,10 @@ def _use_of(name: str) -> str:
 
 
 def _read_comment(comment: str | None) -> dict[str, Any]:
-    with suppress(ValueError, TypeError):
+    """Return what is written in a comment of ours, nothing for another one."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
         values = json.loads(comment or "")
-        if isinstance(values.get("key"), str) and isinstance(values.get("born"), float):
-            return dict(values)
+        if isinstance(values["key"], str) and isinstance(values["born"], float):
+            texts = {name: str(values.get(name, "")) for name in ("steps", "asked")}
+            return {"key": values["key"], "born": values["born"], **texts}
     return {}

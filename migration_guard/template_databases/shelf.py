@@ -23,7 +23,8 @@ class Template(NamedTuple):
     """A finished database that nobody connects to. ``born`` is when its first step ran, in seconds.
 
     A template that began as a copy of another one is as old as that one. ``steps`` is the beginning
-    of the key of each step, "" where the place does not hold it.
+    of the key of each step, "" where the place does not hold it. ``asked`` is the key that was
+    built last where this template was the most alike, but not enough.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Template(NamedTuple):
     born: float
     bytes: int
     steps: str = ""
+    asked: str = ""
 
 
 class TestDatabase:
@@ -66,8 +68,8 @@ class Shelf(ABC):
         """Return the time in seconds by the clock that ``born`` is of."""
 
     @abstractmethod
-    def read_all(self) -> list[Template]:
-        """Return all templates of this user."""
+    def read_all(self, *, sized: bool = True) -> list[Template]:
+        """Return all templates of this user; their ``bytes`` may be 0 unless ``sized``."""
 
     @abstractmethod
     def lock(self, key: str) -> AbstractContextManager[None]:
@@ -91,6 +93,13 @@ class Shelf(ABC):
         the database.
         """
 
+    def note(self, template: Template, key: str) -> None:
+        """Remember in a template that this key was asked for."""
+
+    def is_awaited(self) -> bool:
+        """Return whether somebody waits for a key that is locked here."""
+        return False
+
     @abstractmethod
     def drop(self, template: Template) -> bool:
         """Drop a template; return False if it is being copied."""
@@ -106,7 +115,7 @@ class Shelf(ABC):
     def list_usable(self) -> list[Template]:
         """Return the templates that are young enough."""
         now = self.now()
-        return [template for template in self.read_all() if _is_young(template, now)]
+        return [template for template in self.read_all(sized=False) if _is_young(template, now)]
 
     def make_room(self, size: int) -> bool:
         """Drop what is too old, and the oldest where there is too much, for one of ``size`` bytes.
@@ -156,11 +165,15 @@ def longest(keys: Sequence[str], templates: Sequence[Template]) -> tuple[int, Te
     return 0, None
 
 
-def longest_shared(keys: Sequence[str], templates: Sequence[Template]) -> int:
-    """Return the longest beginning that any template shares, whatever was built after it."""
+def longest_shared(
+    keys: Sequence[str], templates: Sequence[Template]
+) -> tuple[int, list[Template]]:
+    """Return the longest beginning that templates share, and which do."""
     steps = abbreviate(keys)
-    shared = max((_count_equal(steps, template.steps) for template in templates), default=0)
-    return max(shared // _DIGITS - 1, 0)
+    shared = [max(_count_equal(steps, t.steps) // _DIGITS - 1, 0) for t in templates]
+    length = max(shared, default=0)
+    pairs = zip(shared, templates, strict=True)
+    return length, [template for count, template in pairs if count == length > 0]
 
 
 def _count_equal(text: str, other: str) -> int:

@@ -58,7 +58,7 @@ class SQLiteShelf(Shelf):
         """Return the time of this machine."""
         return time.time()
 
-    def read_all(self) -> list[Template]:
+    def read_all(self, *, sized: bool = True) -> list[Template]:  # noqa: ARG002 - costs nothing
         """Return the finished files."""
         files = (path for path in self._folder.iterdir() if path.suffix == _SUFFIX)
         statuses = ((path, path.stat()) for path in files)

@@ -1,8 +1,9 @@
 """A test database that begins as a copy of a template, and of which templates are kept.
 
 The steps are those that Django and the app take without templates, in the same order; those that
-the copy has are left out. A template is kept before the signals of ``migrate``, which are sent
-once, and at the end.
+the copy has are left out. To keep one costs a copy, which pays only if it is copied later. So it is
+kept where no template is alike, where the same is asked for again, and where somebody waits for it.
+Where a change comes after another change at that place, what precedes it is kept.
 """
 
 import os
@@ -32,10 +33,8 @@ from migration_guard.template_databases.shelf import (
     replaced,
 )
 
-# A beginning that lacks no more than this part of the steps is as good as the whole,
+# A beginning that lacks no more than this part of the steps is as good as the whole.
 _SMALL_PART: Final = 20
-# unless the rest took as many seconds.
-_LONG: Final = 1.0
 
 
 class Build:
@@ -118,8 +117,7 @@ class _CopyingBuild(Build):
             raise Obstacle("a source was changed after it may have been imported")
         self._length, self._change = 0, 0
         self._name, self._born = "", shelf.now()
-        self._is_alone = False
-        self._started = time.monotonic()
+        self._keeps_whole = False
 
     def open(self, stack: ExitStack) -> None:
         """Find a template; where much is to be built, wait for those who build the same."""
@@ -128,22 +126,33 @@ class _CopyingBuild(Build):
             with ExitStack() as waiting:
                 waiting.enter_context(self._shelf.lock(self._order.keys[-1]))
                 template = self._find()
-                self._is_alone = self._lacks_much(self._order.size)
-                if self._is_alone:
+                if self._lacks_much(self._order.size):
+                    self._decide()
                     stack.push(waiting.pop_all())
         self._database = stack.enter_context(self._shelf.creating(self._creation, template))
         stack.enter_context(replaced(management, "call_command", self._leaving_out_migrate()))
         stack.enter_context(replaced(MigrationExecutor, "apply_migration", self._watching_django()))
 
     def _find(self) -> Template | None:
-        templates = self._shelf.list_usable()
-        self._length, template = longest(self._order.keys, templates)
+        self._templates = self._shelf.list_usable()
+        self._length, template = longest(self._order.keys, self._templates)
         if template is not None:
             self._name, self._born = template.name, template.born
-        shared = longest_shared(self._order.keys, templates)
-        # Whoever changed what comes next may change it again.
-        self._change = shared if self._lacks_much(shared) else 0
         return template
+
+    def _decide(self) -> None:
+        """Decide what to keep, and note in the templates that are most alike what is built."""
+        key = self._order.keys[-1]
+        shared, alike = longest_shared(self._order.keys, self._templates)
+        asked = {template.asked for template in alike} - {""}
+        self._keeps_whole = not alike or key in asked
+        if self._keeps_whole:
+            return
+        # Whoever changed the next step twice may change it again.
+        self._change = shared if asked and self._lacks_much(shared) else 0
+        for template in alike:
+            with suppress(Exception):  # it was dropped just now, or another run notes its key
+                self._shelf.note(template, key)
 
     def _lacks_much(self, length: int) -> bool:
         return length - self._length > self._order.size // _SMALL_PART
@@ -172,15 +181,15 @@ class _CopyingBuild(Build):
         number = order.last_number(self._change)
         if number is not None and self._change > self._copied:
             run(number)
-            self._keep(self._change, always=True)
+            self._keep(self._change)
         run(None)
-        self._keep(order.size, always=self._is_alone)
+        self._keep_whole()
 
     def run_mixed(self, run: Callable[[], object]) -> None:
         """Run what was not copied, and keep the whole, to which ``migrate`` adds its signals."""
         if self._copied < self._order.size:
             run()
-            self._keep(self._order.size, always=self._is_alone)
+            self._keep_whole()
 
     def _leaving_out_migrate(self) -> Callable[..., Any]:
         """Return a ``call_command`` without the commands whose result was copied."""
@@ -196,29 +205,30 @@ class _CopyingBuild(Build):
         return call_command
 
     def _watching_django(self) -> Callable[..., Any]:
-        """Return an ``apply_migration`` that keeps templates of Django's migrations."""
+        """Return an ``apply_migration`` that keeps what precedes a change among Django's."""
         apply, django = MigrationExecutor.apply_migration, self._order.django
-        lengths = {
-            django[length - 1]: length
-            for length in (len(django), self._change)
-            if 0 < length <= len(django)
-        }
+        last = django[self._change - 1] if 0 < self._change <= len(django) else None
 
         def apply_migration(
             executor: Any, state: Any, migration: Any, *args: Any, **kw: Any
         ) -> Any:
             result: Any = apply(executor, state, migration, *args, **kw)
-            length = lengths.get(key_of(migration))
-            if length and executor.connection is connections[self._creation.connection.alias]:
-                self._keep(length, always=length == self._change)
+            is_ours = executor.connection is connections[self._creation.connection.alias]
+            if is_ours and key_of(migration) == last:
+                self._keep(self._change)
             return result
 
         return apply_migration
 
-    def _keep(self, length: int, *, always: bool) -> None:
-        """Keep the database as it is now, if that will save time and is what the key says."""
-        is_worth_it = always or time.monotonic() - self._started > _LONG
-        if not self._database.is_new or not is_worth_it:
+    def _keep_whole(self) -> None:
+        """Keep the finished database, if that will save time."""
+        with suppress(Exception):
+            if self._keeps_whole or self._shelf.is_awaited():
+                self._keep(self._order.size)
+
+    def _keep(self, length: int) -> None:
+        """Keep the database as it is now, if it is what the key says."""
+        if not self._database.is_new:
             return
         # The tests need no template, so no failure of one ends them.
         with suppress(Exception):
@@ -226,4 +236,3 @@ class _CopyingBuild(Build):
             # A file may have been saved after its bytes were read here, and before they ran.
             if self._read().keys[: length + 1] == keys:
                 self._shelf.keep(self._creation.connection, keys, self._born)
-        self._started = time.monotonic()

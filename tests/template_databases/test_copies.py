@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from tests.fresh.support import templates
 from tests.fresh.test_requires_sql import SHOP
 from tests.fresh.test_requires_sql import SQL as MIXED_SQL
 from tests.laws.dumps import dump
@@ -188,10 +189,10 @@ def test_copy_when_a_migration_of_django_is_added_is_what_the_plain_way_makes(bu
 
 
 @on_postgresql
-def test_copy_when_a_file_in_the_middle_is_edited_twice_begins_before_it(built):
+def test_copy_when_a_file_in_the_middle_is_edited_again_begins_before_it(built):
     project = built.project
     built.take()
-    for text in ("SELECT 1;", "SELECT 2;"):
+    for text in ("SELECT 1;", "SELECT 2;", "SELECT 3;"):
         project.migrations({"0003_clubs.sql": text})
         told, copied = built.take()
 
@@ -200,6 +201,24 @@ def test_copy_when_a_file_in_the_middle_is_edited_twice_begins_before_it(built):
     # clubs, contenttypes with two, the app's two, and two files.
     assert "Copied 7 of 9 migrations" in told
     assert copied == content
+
+
+@on_postgresql
+def test_template_when_much_changed_is_kept_as_soon_as_the_same_is_asked_for_again(built):
+    """Keeping costs a copy, and the next change may come before anybody uses it."""
+    database = built.project.database
+    built.take()
+    (first,) = templates(database)
+    built.project.write({"clubs/migrations/0002_hall.py": ANOTHER_MODEL})
+    built.take()
+    after_change = templates(database)
+    built.take()
+    asked_again = templates(database)
+    told, _content = built.take()
+
+    assert after_change == [first]
+    assert len(asked_again) == 2
+    assert "Copied 10 of 10 migrations" in told
 
 
 @both

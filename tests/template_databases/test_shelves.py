@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -104,8 +105,8 @@ def test_shared_beginning_when_another_template_went_on_otherwise_ends_before_it
     other = [*KEYS[:2], "9" * 64, "8" * 64]
     template = shelves.Template("x", other[-1], 0.0, 0, shelves.abbreviate(other))
 
-    assert longest_shared(KEYS, [template]) == 1
-    assert longest_shared(["7" * 64, *KEYS[1:]], [template]) == 0
+    assert longest_shared(KEYS, [template]) == (1, [template])
+    assert longest_shared(["7" * 64, *KEYS[1:]], [template]) == (0, [])
 
 
 # PostgreSQL
@@ -122,6 +123,37 @@ def test_template_when_it_lacks_its_comment_is_not_used_and_dropped(shelf, datab
 
     assert shelf.list_usable() == []
     assert shelf.sweep() == [name]
+
+
+@on_postgresql
+def test_template_when_a_key_is_noted_in_it_has_it_and_is_otherwise_the_same(shelf):
+    keep(shelf)
+    (template,) = shelf.read_all()
+
+    shelf.note(template, "9" * 64)
+
+    assert shelf.read_all() == [template._replace(asked="9" * 64)]
+
+
+@on_postgresql
+def test_key_when_another_run_waits_for_it_is_awaited(shelf):
+    key = KEYS[2]
+    with ThreadPoolExecutor() as pool:
+        with shelf.lock(key):
+            alone = shelf.is_awaited()
+            waiting = pool.submit(take, key)
+            end = time.monotonic() + 10
+            while not (awaited := shelf.is_awaited()) and time.monotonic() < end:
+                time.sleep(0.01)
+        waiting.result()
+
+    assert not alone
+    assert awaited
+
+
+def take(key):
+    with open_shelf("default", any_place=False) as other, other.lock(key):
+        pass
 
 
 @on_postgresql
