@@ -118,6 +118,7 @@ class _CopyingBuild(Build):
         self._length, self._change = 0, 0
         self._name, self._born = "", shelf.now()
         self._keeps_whole = False
+        self._templates: list[Template] = []
 
     def open(self, stack: ExitStack) -> None:
         """Find a template; where much is to be built, wait for those who build the same."""
@@ -141,7 +142,7 @@ class _CopyingBuild(Build):
         return template
 
     def _decide(self) -> None:
-        """Decide what to keep, and note in the templates that are most alike what is built."""
+        """Decide what to keep, and note in the most similar templates what is built."""
         key = self._order.keys[-1]
         shared, alike = longest_shared(self._order.keys, self._templates)
         asked = {template.asked for template in alike} - {""}
