@@ -8,7 +8,18 @@ from migration_guard.impact.mysql.trials import optimized_tables, rebuild_trials
 from tests.impact.mariadb_statements import GOLDEN, INSTANT, SCHEMA
 from tests.impact.support import run_traced
 from tests.linter.checkout import Checkout
+from tests.projects import Project
 
+DEFAULT_WITH_PARAMETER = """\
+    from django.db import migrations
+
+    class Migration(migrations.Migration):
+        operations = [
+            migrations.RunSQL(
+                [("ALTER TABLE shop_book ADD COLUMN title varchar(9) DEFAULT %s", ["x"])]
+            )
+        ]
+"""
 TABLE_IDS = (
     "SELECT SUBSTRING_INDEX(name, '/', -1), table_id FROM information_schema.innodb_sys_tables "
     "WHERE name LIKE CONCAT(DATABASE(), '/%')"
@@ -243,6 +254,23 @@ def test_trace_of_django_when_in_a_throwaway_database_tries_too(mariadb, migrati
     assert {trace.line for trace in traces} == {0}
     assert [trace for trace in traces if trace.unknown] == []
     assert all(not effect.rewrites for trace in traces for effect in trace.effects)
+
+
+def test_trace_of_django_when_a_default_is_a_parameter_tries_too(mariadb, tmp_path):
+    mariadb.execute("CREATE TABLE shop_book (id int PRIMARY KEY)")
+    project = Project(tmp_path / "site", mariadb)
+    project.write(
+        {
+            "shop/migrations/__init__.py": "",
+            "shop/migrations/0001_title.py": DEFAULT_WITH_PARAMETER,
+            "sql_migrations/.gitkeep": "",
+        }
+    )
+
+    result = project.manage("runsqlmigrations", "--with-django", "--impact")
+
+    assert result.code == 0, result.out
+    assert "shop.0001_title: statement 1 (ALTER TABLE shop_book ADD COLUMN" in result.out
 
 
 # The commands

@@ -18,6 +18,7 @@ from migration_guard.impact.trace import Effect, StatementTrace
 from migration_guard.planning.scripts import Script
 from migration_guard.running.tracer import Tracer, TraceRequest
 from migration_guard.sql.classify import show_statement
+from migration_guard.sql.ddl import read_ddl
 from migration_guard.sql.excerpt import shorten
 from migration_guard.sql.implicit_commits import Commit, implicit_commit
 from migration_guard.sql.statements import Statement
@@ -74,7 +75,8 @@ class MySQLTracer(Tracer):
         """Run the statements that Django sends in the block in the same way."""
 
         def send(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            if not self._name or params or many:
+            # Rows have parameters, and so has the default of a column that is added.
+            if not self._name or many or (params and read_ddl(str(sql), "mysql") is None):
                 return execute(sql, params, many, context)
             place = len(self._traces) + 1, 0
             run = lambda text: execute(text, params, many, context)  # noqa: E731
