@@ -58,6 +58,8 @@ class ClosureText:
         if len(later) < len(closure.causes):
             remedies = _REMEDIES[self._vendor]
             parts.append(remedies.get(self._head(closure.start), remedies[""]))
+        if not closure.causes:
+            parts.append(self._remedy_of_time())
         if later:
             parts.append(
                 f"Move statement {later[0]} into a file of its own, so that the lock of statement "
@@ -65,6 +67,16 @@ class ClosureText:
             )
         parts.append(f"Or say when it may: -- guard: allow = {closure.rule}, REASON.")
         return f"{' '.join(parts)} More: manage.py checksqlmigrations --explain {closure.rule}."
+
+    def _remedy_of_time(self) -> str:
+        closure = self._closure
+        number = closure.start.number
+        if closure.start == closure.end:
+            return "The time holds the wait for the lock: run it when no long query uses the table."
+        return (
+            f"Move what follows statement {number} into a file of its own, so that the lock of "
+            f"statement {number} is given back before."
+        )
 
     def _tables(self) -> str:
         sizes = {name: self._sizes.get(name, UNKNOWN) for name in self._closure.tables}
@@ -80,6 +92,9 @@ class ClosureText:
     def _span(self) -> str:
         closure = self._closure
         start, end = closure.start, closure.end
+        if not closure.causes:
+            place = f"statement {start.number} ({self._head(start)})"
+            return f"for all of {place}" if start == end else f"from {place} to the commit"
         own = [cause for cause in closure.causes if cause.trace == start]
         if len(own) == len(closure.causes):
             rest = "" if start == end else " and to the commit"

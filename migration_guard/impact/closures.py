@@ -1,4 +1,4 @@
-"""Tables that a statement shuts others out of while a table is read or rewritten."""
+"""Tables that a statement shuts others out of for long."""
 
 from typing import Final, NamedTuple
 
@@ -18,7 +18,8 @@ class Cause(NamedTuple):
 class Closure(NamedTuple):
     """Tables that one statement shuts others out of, to the end of its transaction.
 
-    ``rule`` says whom. ``causes`` are what happens meanwhile, and ``end`` is the last statement.
+    ``rule`` says whom. ``causes`` are what is read or rewritten meanwhile; without any, only
+    the measured time can be a problem. ``end`` is the last statement.
     """
 
     rule: str

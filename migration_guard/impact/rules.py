@@ -1,8 +1,9 @@
 """The two rules of impact: a lock shuts others out while a table is read or rewritten.
 
 Pure: traces, sizes and limits become problems. A lock is held to the end of its transaction, so
-that whatever a later statement of that transaction reads counts as well. Who only waits for an
-instant is no problem.
+that whatever a later statement of that transaction reads counts as well. So does a lock whose time
+was measured and reaches the limit, whatever it was held for. Who only waits for an instant is no
+problem.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from migration_guard.problems import Problem, Severity
 
 
 def find_closures(traces: Iterable[StatementTrace]) -> Iterator[Closure]:
-    """Yield the tables that are shut while a table is read or rewritten, in the order of traces."""
+    """Yield the tables that are shut for long, or for a measured time, in the order of traces."""
     for _migration, statements in groupby(traces, key=lambda trace: trace.migration):
         for transaction in _split_at_commits(statements):
             yield from _closures_of(transaction)
@@ -36,8 +37,15 @@ def judge(
     if file is not None and closure.rule in file.directives.allow:
         return None
     tables = {table: sizes.of(table) for table in closure.all_tables} if sizes is not None else {}
+    limit = limits.read if closure.rule == READERS else limits.write
+    held = closure.held_ms
+    is_long = limit is not None and held is not None and held >= limit * 1000
+    # With 0 as the limit, an instant alone is still no problem.
+    if not (closure.causes or (limit and is_long)):
+        return None
+    is_error = is_long or _is_of_large(closure, limits, tables)
     text = ClosureText(closure, tables, vendor)
-    severity = Severity.ERROR if _is_error(closure, limits, tables) else Severity.WARNING
+    severity = Severity.ERROR if is_error else Severity.WARNING
     path, line = file.path if file is not None else None, closure.start.line or None
     return Problem(closure.rule, text.message, text.hint, severity, path, line)
 
@@ -68,8 +76,8 @@ def _closures_of(transaction: Sequence[StatementTrace]) -> Iterator[Closure]:
     ]
     for (start, end, rule), group in groupby(sorted(spans), key=lambda span: span[:3]):
         tables = tuple(table for *_span, table in group)
-        if causes := _causes(transaction[start:end]):
-            held = _longest(transaction, rule, tables)
+        causes, held = _causes(transaction[start:end]), _longest(transaction, rule, tables)
+        if causes or held is not None:
             yield Closure(rule, transaction[start], transaction[-1], tables, causes, held)
 
 
@@ -108,11 +116,11 @@ def _causes(traces: Sequence[StatementTrace]) -> tuple[Cause, ...]:
     )
 
 
-def _is_error(closure: Closure, limits: ImpactLimits, sizes: Mapping[str, TableSize]) -> bool:
-    limit = limits.read if closure.rule == READERS else limits.write
-    if limit is not None and closure.held_ms is not None and closure.held_ms >= limit * 1000:
-        return True
-    # Together, as those of a partitioned table are read one after the other.
+def _is_of_large(closure: Closure, limits: ImpactLimits, sizes: Mapping[str, TableSize]) -> bool:
+    """Return whether what is read meanwhile is large.
+
+    Its tables count together, as those of a partitioned table are read in turn.
+    """
     tables = {cause.effect.table for cause in closure.causes} & sizes.keys()
     total = sum(sizes[table].bytes or 0 for table in tables)
-    return limits.large is not None and total >= limits.large
+    return bool(closure.causes) and limits.large is not None and total >= limits.large

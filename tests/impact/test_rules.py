@@ -142,6 +142,57 @@ def test_lock_when_held_for_an_instant_is_no_problem(statements):
     assert find(*statements) == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "to", "held_ms", "rule", "span", "remedy"),
+    [
+        (
+            ADD,
+            "readers",
+            1000,
+            READERS,
+            "from statement 1 (ALTER TABLE) to the commit",
+            "what follows",
+        ),
+        (
+            INDEX,
+            "writers",
+            5000,
+            WRITERS,
+            "from statement 1 (CREATE INDEX) to the commit",
+            "follows",
+        ),
+        (
+            "TRUNCATE t",
+            "readers",
+            1000,
+            READERS,
+            "for all of statement 1 (TRUNCATE)",
+            "the wait for",
+        ),
+    ],
+)
+def test_lock_when_held_beyond_the_limit_is_an_error_whatever_is_read(
+    sql, to, held_ms, rule, span, remedy
+):
+    later = [] if sql.startswith("TRUNCATE") else [("SELECT pg_sleep(9)",)]
+
+    (problem,) = find((sql, locks("messages", to=to, held_ms=held_ms)), *later)
+    shorter = find((sql, locks("messages", to=to, held_ms=held_ms - 1)), *later)
+    unlimited = find(
+        (sql, locks("messages", to=to, held_ms=held_ms)),
+        *later,
+        limits=LIMITS._replace(read=None, write=None, large=0),
+    )
+    zero = find(
+        (sql, locks("messages", to=to, held_ms=1)), *later, limits=LIMITS._replace(read=0, write=0)
+    )
+
+    assert (problem.rule, problem.severity) == (rule, Severity.ERROR)
+    assert f"wait {span}, {held_ms / 1000:.1f} s as measured" in problem.message
+    assert remedy in problem.hint
+    assert shorter == unlimited == zero == []
+
+
 def test_lock_when_it_grows_is_a_problem_of_each_kind_with_its_own_cause():
     problems = find(
         (INDEX, locks("messages", "reads", to="writers", held_ms=9000)),
