@@ -11,13 +11,18 @@ from migration_guard.impact.trace import StatementTrace
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.names import list_ids
 from migration_guard.problems import Problem, Severity, errors
+from migration_guard.reports.text import count
 from migration_guard.results import Impact
 
 _NOBODY = "nobody waits while a table is read or rewritten"
+_NO_STATEMENT = "no statement was traced, as it sends none or only such as lock rows alone"
 
 
 class Surroundings(NamedTuple):
-    """What traces are judged by; ``lock_timeout`` in seconds, None for no limit."""
+    """What traces are judged by; ``lock_timeout`` in seconds, None for no limit.
+
+    ``untraced`` counts the migrations of Django's that ran without a trace.
+    """
 
     vendor: str
     files: Mapping[str, MigrationFile]
@@ -25,6 +30,7 @@ class Surroundings(NamedTuple):
     lock_timeout: float | None
     sizes: Sizes | None = None
     note: str = ""
+    untraced: int = 0
 
 
 class ImpactReport:
@@ -71,6 +77,11 @@ class ImpactReport:
             lines += ["Impact, worst first:" if self._problems else "Impact:", *self._account()]
         else:
             lines.append("Impact: no statement was traced.")
+        if self._around.untraced:
+            lines.append(
+                f"  Not traced: {count(self._around.untraced, 'migration')} of Django's. "
+                "runsqlmigrations --with-django --impact traces them on a copy of production."
+            )
         return "\n".join(lines)
 
     def _account(self) -> Iterable[str]:
@@ -86,6 +97,8 @@ class ImpactReport:
         shown = {migration for migration, _problem in self._problems}
         shown |= {trace.migration for trace in unknown}
         seen = dict.fromkeys(trace.migration for trace in self._traces)
+        if silent := [name for name in self._names if name not in seen]:
+            yield f"  {list_ids(silent)}: {_NO_STATEMENT}."
         if quiet := [name for name in seen if name not in shown]:
             yield f"  {list_ids(quiet)}: {_NOBODY}."
         if any(effect.shuts_out_writers for trace in self._traces for effect in trace.effects):
@@ -101,6 +114,7 @@ class ImpactReport:
         return {
             "migrations": self._names,
             "note": self._around.note,
+            "untraced_django_migrations": self._around.untraced,
             "lock_timeout_s": self._around.lock_timeout,
             "statements": [_statement(trace) for trace in self._traces],
         }

@@ -10,6 +10,7 @@ from migration_guard.sql.statements import Statement
 class SQLiteTracer(Tracer):
     """Traces nothing."""
 
+    sees_locks: ClassVar = False
     note: ClassVar = (
         "SQLite has one writer: while a migration runs, nobody else writes to any table. There is "
         "nothing to trace."

@@ -13,7 +13,7 @@ from migration_guard.planning import files as planning_files
 from migration_guard.problems import Problem
 from migration_guard.results import Checked
 from migration_guard.running import connecting, events
-from migration_guard.running.tracer import TraceRequest, note_of
+from migration_guard.running.tracer import TraceRequest, tracer_class_of
 
 if TYPE_CHECKING:
     from migration_guard.impact.report import ImpactReport
@@ -71,6 +71,7 @@ class Trace:
         self._settings = settings
         self._names: list[str] = []
         self._traces: list[StatementTrace] = []
+        self._untraced = 0
 
     def observing(self, observe: events.Observer) -> events.Observer:
         """Return an observer that keeps the traces too."""
@@ -80,6 +81,8 @@ class Trace:
                 self._names.append(event.id)
                 self._traces += event.traces
             else:
+                if isinstance(event, events.DjangoApplied):
+                    self._untraced += not self.request.covers(event.id)
                 observe(event)
 
         return hear
@@ -97,9 +100,16 @@ class Trace:
 
         settings = self._settings
         vendor = connecting.supported_connection(self._alias).vendor
+        tracer_class = tracer_class_of(vendor)
         files = _read_files(settings, self._alias, vendor)
         around = Surroundings(
-            vendor, files, settings.impact, settings.lock_timeout, self._sizes, note_of(vendor)
+            vendor,
+            files,
+            settings.impact,
+            settings.lock_timeout,
+            self._sizes,
+            tracer_class.note,
+            self._untraced if tracer_class.sees_locks else 0,
         )
         return ImpactReport(self._names, self._traces, around)
 

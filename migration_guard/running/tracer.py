@@ -34,6 +34,8 @@ class Tracer(ABC):
 
     # What a report says of this vendor before all else.
     note: ClassVar[str] = ""
+    # Whether there is anything to see in this vendor's databases.
+    sees_locks: ClassVar[bool] = True
 
     def __init__(self, connection: Any, request: TraceRequest) -> None:
         self._connection = connection
@@ -72,15 +74,14 @@ class Tracer(ABC):
         """Return what was seen of the migration, statement by statement."""
 
 
-def note_of(vendor: str) -> str:
-    """Return what a report says of a vendor before all else."""
-    note: str = load(VENDORS[vendor].tracer).note
-    return note
+def tracer_class_of(vendor: str) -> type[Tracer]:
+    """Return the class that traces this vendor's databases."""
+    tracer_class: type[Tracer] = load(VENDORS[vendor].tracer)
+    return tracer_class
 
 
 def tracer_on(connection: Any, request: TraceRequest | None) -> Tracer | None:
     """Return the tracer of this vendor if something is to be traced."""
     if request is None:
         return None
-    tracer: Tracer = load(VENDORS[connection.vendor].tracer)(connection, request)
-    return tracer
+    return tracer_class_of(connection.vendor)(connection, request)

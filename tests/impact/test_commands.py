@@ -82,6 +82,17 @@ def test_run_when_reported_as_json_has_each_statement_with_its_tables(table, mig
     assert [problem["rule"] for problem in report["problems"]] == ["shuts-out-writers"]
 
 
+def test_run_when_a_lock_is_held_for_long_while_no_table_is_read_exits_1(table, migrations, guard):
+    sql = f"{HARMLESS}SELECT pg_sleep(0.3);\n"
+    migrations({"0001_tables.sql": TABLES, "0002_wait.sql": sql}, IMPACT={"read": "250ms"})
+
+    result = guard("runsqlmigrations", "--impact")
+
+    assert result.code == 1
+    assert "readers and writers wait from statement 1 (ALTER TABLE) to the commit, 3" in result.out
+    assert "nobody waits" not in result.out
+
+
 @pytest.mark.parametrize("option", ["--plan", "--check", "--adopt"])
 def test_run_when_nothing_would_run_refuses_to_trace(postgres, migrations, guard, option):
     migrations({"0001_tables.sql": TABLES})
@@ -118,6 +129,7 @@ def test_fresh_when_traced_traces_what_the_branch_adds_and_gives_no_seconds(
     assert result.code == 0, result.err
     impact = result.json["impact"]
     assert impact["migrations"] == ["0002_new", "0003_index"]
+    assert impact["untraced_django_migrations"] > 0
     seen = [(s["number"], s["own_ms"], s["tables"]) for s in impact["statements"]]
     assert [(number, own) for number, own, _tables in seen] == [(1, None), (2, None), (1, None)]
     assert [[(t["table"], t["lock"], t["held_ms"]) for t in tables] for *_rest, tables in seen] == [
@@ -143,6 +155,7 @@ def test_fresh_when_a_table_is_large_by_the_sizes_file_is_an_error(
 
     assert result.code == 0, result.err
     assert "0003_index: messages (412 M rows, " in result.out
+    assert re.search(r"Not traced: \d+ migrations of Django's\.", result.out)
 
 
 @pytest.mark.parametrize("is_error", [False, True])

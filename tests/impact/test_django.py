@@ -29,6 +29,14 @@ FILES = {
                 migrations.RunSQL("CREATE INDEX CONCURRENTLY books_apart ON books (title)"),
             ]
     """,
+    "shop/migrations/0003_rows.py": """\
+        from django.db import migrations
+
+        class Migration(migrations.Migration):
+            atomic = False
+            dependencies = [("shop", "0002_apart")]
+            operations = [migrations.RunSQL("UPDATE books SET title = 'x' WHERE id = 1")]
+    """,
 }
 SQL = {"0001_genre.sql": "ALTER TABLE made ADD COLUMN x integer; TRUNCATE books;\n"}
 
@@ -45,7 +53,7 @@ def test_django_when_traced_tells_locks_by_statement_and_leaves_out_what_it_made
 
     result = project.manage("runsqlmigrations", "--with-django", "--impact", "--format", "json")
 
-    assert result.code == 0, result.err
+    assert result.code == 0, result.out
     statements = json.loads(result.out[result.out.index("{\n") :])["impact"]["statements"]
     assert [
         (statement["migration"], statement["sampled"], table["lock"], table["reads"])
@@ -60,3 +68,12 @@ def test_django_when_traced_tells_locks_by_statement_and_leaves_out_what_it_made
     ]
     tables = {table["table"] for statement in statements for table in statement["tables"]}
     assert tables == {"books"}
+
+
+def test_django_when_a_migration_has_no_traced_statement_says_so(project, postgres):
+    postgres.execute("CREATE TABLE books (id integer)")
+
+    result = project.manage("runsqlmigrations", "--with-django", "--impact")
+
+    assert result.code == 0, result.out
+    assert "shop.0003_rows: no statement was traced, as it sends none or only such" in result.out
