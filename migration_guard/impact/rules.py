@@ -40,7 +40,7 @@ def judge(
     limit = limits.read if closure.rule == READERS else limits.write
     held = closure.held_ms
     is_long = limit is not None and held is not None and held >= limit * 1000
-    # With 0 as the limit, an instant alone is still no problem.
+    # With 0 as the limit, a lock for an instant is still no problem.
     if not (closure.causes or (limit and is_long)):
         return None
     is_error = is_long or _is_of_large(closure, limits, tables)
@@ -123,4 +123,4 @@ def _is_of_large(closure: Closure, limits: ImpactLimits, sizes: Mapping[str, Tab
     """
     tables = {cause.effect.table for cause in closure.causes} & sizes.keys()
     total = sum(sizes[table].bytes or 0 for table in tables)
-    return bool(closure.causes) and limits.large is not None and total >= limits.large
+    return limits.large is not None and total >= limits.large
