@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,6 +235,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the readers of schemas wait 0.2 s for a lock, instead of 2 s."""
     for module in (lock_limits, deparse):
         monkeypatch.setattr(module, "PATIENCE", 0.2)
+
+
+@pytest.fixture
+def unclosed_by_django() -> Iterator[None]:
+    """Ignore the SQLite connection that Django leaves open where its first query fails."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
 
 
 # Migrations and commands

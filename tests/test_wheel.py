@@ -192,7 +192,7 @@ def test_metadata_when_read_names_what_the_matrix_proves(wheel):
     assert {
         "Typing :: Typed",
         *(f"Framework :: Django :: {version}" for version in ("5.2", "6.0", "6.1")),
-        *(f"Programming Language :: Python :: {version}" for version in ("3.11", "3.12", "3.13")),
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13, 14)),
     } <= classifiers
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert metadata["Version"] == declared["version"]

@@ -34,7 +34,7 @@ from migration_guard.running.django_step import run_step
 from migration_guard.running.errors import StatementError
 from migration_guard.running.garbage_collection import freeze_objects
 from migration_guard.running.lock_retries import retries_of
-from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock
+from migration_guard.running.locks import HeldLock, RunLock, hold, run_lock, wait_to_open
 from migration_guard.running.options import Options
 from migration_guard.running.progress import Progress
 from migration_guard.running.survey import Survey
@@ -112,10 +112,11 @@ class _Run:
     def _run(self, survey: Survey) -> None:
         survey.read_files()
         survey.stop_at(survey.files.problems)
+        wait = survey.conf.wait if self.options.wait is None else self.options.wait
+        wait_to_open(survey.alias, wait, self.observe)
         with connecting.open_connection(survey.alias) as (connection, facts):
             connecting.refuse_standby(connection, facts)
             survey.open(connection, facts)
-            wait = survey.conf.wait if self.options.wait is None else self.options.wait
             self.lock = run_lock(connection)
             with hold(self.lock, wait, self.observe) as held:
                 try:

@@ -2,9 +2,12 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.exceptions import Refused
 from migration_guard.running.connection import Connection
@@ -29,6 +32,11 @@ class RunLock(ABC):
 
     Correctness does not rest on it: each migration is claimed by a unique key as well.
     """
+
+    @staticmethod
+    def find_barrier(wrapper: BaseDatabaseWrapper) -> Holder | None:  # noqa: ARG004
+        """Return what keeps a new connection from being opened, None where nothing does."""
+        return None
 
     @abstractmethod
     def try_acquire(self) -> bool:
@@ -89,25 +97,36 @@ class HeldLock:
 def hold(lock: RunLock, wait: float, observe: Observer) -> Iterator[HeldLock]:
     """Hold ``lock``, waiting up to ``wait`` seconds; raise Refused if it stays taken."""
     try:
-        deadline = time.monotonic() + wait
-        announced = None
-        while not lock.try_acquire():
-            holder = lock.holder()
-            session = holder.session or "holder unknown"
-            if time.monotonic() >= deadline:
-                raise Refused(
-                    f"Another run of the SQL migrations holds the run lock: {session}. "
-                    f"Gave up after {wait:g} s; nothing was changed.",
-                    f"Wait for it, or check what it does{_ending(holder)}.",
-                )
-            known_by = holder.ending or session
-            if known_by != announced:
-                observe(Waiting(session, holder.ending))
-                announced = known_by
-            time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
+        _wait(lambda: None if lock.try_acquire() else lock.holder(), wait, observe)
         yield HeldLock(lock)
     finally:
         lock.release()
+
+
+def wait_to_open(alias: str, wait: float, observe: Observer) -> None:
+    """Wait until a connection can be opened; raise Refused where another program prevents it."""
+    wrapper = connections[alias]
+    lock: type[RunLock] = load(VENDORS[wrapper.vendor].run_lock)
+    _wait(lambda: lock.find_barrier(wrapper), wait, observe)
+
+
+def _wait(find_holder: Callable[[], Holder | None], wait: float, observe: Observer) -> None:
+    """Return once nobody is in the way; raise Refused after ``wait`` seconds."""
+    deadline = time.monotonic() + wait
+    announced = None
+    while (holder := find_holder()) is not None:
+        session = holder.session or "holder unknown"
+        if time.monotonic() >= deadline:
+            raise Refused(
+                f"Another run of the SQL migrations holds the run lock: {session}. "
+                f"Gave up after {wait:g} s; nothing was changed.",
+                f"Wait for it, or check what it does{_ending(holder)}.",
+            )
+        known_by = holder.ending or session
+        if known_by != announced:
+            observe(Waiting(session, holder.ending))
+            announced = known_by
+        time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
 
 
 def _ending(holder: Holder) -> str:

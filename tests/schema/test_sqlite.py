@@ -21,6 +21,7 @@ def test_view_when_its_table_is_gone_then_only_its_columns_are_unknown(sqlite):
 @pytest.mark.usefixtures("impatient")
 def test_file_when_another_connection_holds_it_then_no_table_is_absent(sqlite):
     install(sqlite)
+    connection.ensure_connection()
     sqlite.execute("BEGIN EXCLUSIVE")
     read = read_snapshot(connection)
     assert read.table("facts") is UNKNOWN

@@ -311,6 +311,7 @@ def test_check_when_a_file_has_too_few_parameters_asks_with_all(postgres, tmp_pa
     assert check(guard, path).code == 0
 
 
+@pytest.mark.usefixtures("unclosed_by_django")
 def test_check_when_sqlite_is_locked_cannot_tell(sqlite, file, guard):
     sqlite.execute(TABLE)
     other = sqlite.connect()

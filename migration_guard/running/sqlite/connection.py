@@ -210,7 +210,7 @@ class SQLiteConnection(Connection):
         return indent_continuation(": ".join(filter(None, parts)))
 
     def _connecting_step(self, error: Exception) -> str:
-        return remedies.connecting_remedy(error)
+        return remedies.connecting_remedy(self.driver_cause(error) or error)
 
     def _own_step(self, error: Exception) -> str:
         return remedies.step_remedy(error)
@@ -359,6 +359,8 @@ class SQLiteConnection(Connection):
             self._empty()
             return
         self.wrapper.close()
+        # Django's first statements may have to wait for another program already.
+        self.wrapper.settings_dict["OPTIONS"]["timeout"] = self._patience / 1000
         # Not ensure_connection(), which would wrap the driver's errors in Django's.
         self.wrapper.connect()
         self._wait_up_to(self._patience)

@@ -1,13 +1,18 @@
 """SQLite's run lock. Source: sqlite.org, "File Locking And Concurrency"."""
 
 import sqlite3
+from contextlib import closing, suppress
 from typing import Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.locks import Holder, RunLock
 from migration_guard.running.sqlite.connection import SQLiteConnection
 
 LOCK_SUFFIX: Final = "-guard-lock"
+_WRITER: Final = Holder("another process is writing to the file")
 
 
 class FileLock(RunLock):
@@ -26,6 +31,26 @@ class FileLock(RunLock):
             if path
             else None
         )
+
+    @staticmethod
+    def find_barrier(wrapper: BaseDatabaseWrapper) -> Holder | None:
+        """Return the writer whose lock Django's first statements would run into.
+
+        These are its query for compile options, which waits for writers on SQLite 3.53 (3.40 does
+        not), and ``init_command``. Django leaves the connection open that fails so.
+        """
+        if wrapper.is_in_memory_db():  # type: ignore[attr-defined]
+            return None
+        # Any other error is left to Django, so that it is reported in one place.
+        with suppress(sqlite3.Error, TypeError, ImproperlyConfigured):
+            options = {**wrapper.get_connection_params(), "timeout": 0}
+            with closing(sqlite3.connect(**options)) as connection:
+                try:
+                    for sql in ("PRAGMA schema_version", *wrapper.init_commands):  # type: ignore[attr-defined]
+                        connection.execute(sql)
+                except sqlite3.OperationalError as error:
+                    return _WRITER if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY else None
+        return None
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free, and nobody else is writing."""
@@ -50,7 +75,7 @@ class FileLock(RunLock):
     def holder(self) -> Holder:
         """Describe what is in the way; SQLite does not know who."""
         if self._file is None or self._file.in_transaction:
-            return Holder("another process is writing to the file")
+            return _WRITER
         return Holder(f"another process holds {LOCK_SUFFIX}, the lock beside the file")
 
     def is_held(self) -> bool:

@@ -55,6 +55,12 @@ STEPS: Final = (
 )
 _CHECK_NAME: Final = "Check NAME and OPTIONS in DATABASES"
 CONNECTING: Final[Table] = {
+    sqlite3.SQLITE_BUSY: (
+        Remedy(
+            "Another program writes to the file and keeps readers out; run the same command again "
+            "when it has finished."
+        ),
+    ),
     sqlite3.SQLITE_CANTOPEN: (
         Remedy(
             f"{_CHECK_NAME}, that the folder of the file exists, and that the user of this process "
