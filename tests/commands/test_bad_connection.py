@@ -100,6 +100,7 @@ SQLITE_PATHS = {
 }
 
 
+@pytest.mark.usefixtures("unclosed_by_django")
 @pytest.mark.parametrize("case", SQLITE_PATHS)
 def test_run_when_the_sqlite_file_cannot_be_used_gives_2(case, sqlite, guard, tmp_path):
     make, text = SQLITE_PATHS[case]
