@@ -5,7 +5,7 @@ the order of the contract. What a missing table or column should have is violate
 violation, so that a report shows one violation for one missing thing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple, TypeAlias
 
@@ -60,9 +60,10 @@ def compare(
     causes = Causes(plan, snapshot.vendor, background)
     suggestions = _Suggestions(snapshot)
     assertions: list[Assertion] = []
+    kept_columns: dict[columns.Facts, Assertion] | None = None if lists_kept else {}
     clauses: tuple[Table | View, ...] = (*contract.tables, *contract.views)
     for clause in clauses:
-        comparison = _Comparison(clause, snapshot, deparse, causes, suggestions, lists_kept)
+        comparison = _Comparison(clause, snapshot, deparse, causes, suggestions, kept_columns)
         assertions += comparison.assertions() if lists_kept else comparison.counted_assertions()
     for judgements in (
         database_clauses.judge_enums(contract, snapshot, causes),
@@ -93,21 +94,24 @@ class _Suggestions:
 
 
 class _Comparison(NamedTuple):
-    """One table or view of the contract, and what it is compared with."""
+    """One table or view of the contract, and what it is compared with.
+
+    ``kept_columns`` count what is kept of a column, by its facts; None where all is listed.
+    """
 
     clause: Table | View
     snapshot: Snapshot
     deparse: Deparse
     causes: Causes
     suggestions: _Suggestions
-    lists_kept: bool
+    kept_columns: dict[columns.Facts, Assertion] | None
 
     def counted_assertions(self) -> Iterator[Assertion]:
         """Yield what is not kept, then how much is."""
         kept = 0
         for assertion in self.assertions():
-            if assertion is _KEPT:
-                kept += 1
+            if assertion.verdict is Verdict.KEPT:
+                kept += assertion.stands_for
             else:
                 yield assertion
         yield _KEPT._replace(table=self.clause.name, stands_for=kept)
@@ -121,7 +125,7 @@ class _Comparison(NamedTuple):
             yield from self._table_assertions(context)
             has_only_types = context.is_view or self._is_model_on_view(context)
             for column in self.clause.columns:
-                yield from self._column_assertions(context, column, has_only_types=has_only_types)
+                yield from self._column_assertions(context, column, has_only_types)
             for clause, outcome in self._other_judgements(context):
                 yield self._assertion("", "", clause, self._add_hint(clause, outcome))
         elif existence.violation is not None:
@@ -160,9 +164,27 @@ class _Comparison(NamedTuple):
         )
 
     def _column_assertions(
-        self, context: TableContext, column: Column, *, has_only_types: bool
-    ) -> Iterator[Assertion]:
+        self, context: TableContext, column: Column, has_only_types: bool
+    ) -> Iterable[Assertion]:
+        """Return what comes of a column; where nobody lists it, like ones are judged once."""
         actual = context.table.column(column.name)
+        facts = columns.facts_of(context, column, actual) if self.kept_columns is not None else None
+        if self.kept_columns is None or facts is None:
+            return self._judge_column(context, column, actual, has_only_types)
+        if facts in self.kept_columns:
+            return (self.kept_columns[facts],)
+        assertions = tuple(self._judge_column(context, column, actual, has_only_types))
+        if all(assertion is _KEPT for assertion in assertions):
+            self.kept_columns[facts] = _KEPT._replace(stands_for=len(assertions))
+        return assertions
+
+    def _judge_column(
+        self,
+        context: TableContext,
+        column: Column,
+        actual: objects.Fact[objects.Column | None],
+        has_only_types: bool,
+    ) -> Iterator[Assertion]:
         outcome: Outcome = context.undecided("columns") if actual is UNKNOWN else None
         if actual is None:
             hint = self.causes.hint(self.clause.name, column.name, app=self._app)
@@ -281,7 +303,7 @@ class _Comparison(NamedTuple):
 
     def _assertion(self, aspect: str, object_: str, clause: Clause, outcome: Outcome) -> Assertion:
         """Return an assertion. A check of thousands of tables keeps hundreds of thousands."""
-        if outcome is None and not self.lists_kept:
+        if outcome is None and self.kept_columns is not None:
             return _KEPT
         return self._requirement(aspect, object_, clause).assertion(outcome)
 

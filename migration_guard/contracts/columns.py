@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from itertools import product
-from typing import Final, TypeAlias
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
 from migration_guard.contracts.declare import Column
 from migration_guard.contracts.outcomes import Outcome, Undecided, Violated
@@ -14,11 +15,27 @@ from migration_guard.schema.objects import UNKNOWN
 from migration_guard.schema.types import has_type_rules, same_type
 
 Judge: TypeAlias = Callable[[TableContext, Column, objects.Column], Outcome]
+# All that the judges look at, of the clause and of the column.
+Facts: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 def judges_of(clause: Column) -> list[tuple[str, Judge]]:
     """Return each aspect that a clause states, with the function that judges it."""
     return [item for item in _JUDGES.items() if getattr(clause, item[0]) is not None]
+
+
+def facts_of(
+    context: TableContext, clause: Column, actual: objects.Fact[objects.Column | None]
+) -> Facts | None:
+    """Return facts that decide whether a clause is kept, whatever the table; None if others do."""
+    # What an expression means depends on the types of the columns beside it.
+    if (
+        not isinstance(actual, objects.Column)
+        or isinstance(clause.generated, str)
+        or context.has_only_columns
+    ):
+        return None
+    return _clause_facts(clause), actual[1:]
 
 
 def judge_view_column(_context: TableContext, _clause: Column, _actual: objects.Column) -> Outcome:
@@ -219,5 +236,6 @@ _JUDGES: Final[Mapping[str, Judge]] = {
     "stored": _judge_stored,
     "collation": _judge_collation,
 }
+_clause_facts: Final = attrgetter(*_JUDGES, "by_affinity", "other_types")
 # The aspects that a view tells of its columns.
 OF_VIEWS: Final = frozenset({"type"})

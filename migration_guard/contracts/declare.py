@@ -58,7 +58,8 @@ class Column(Clause):
     )
 
     def __post_init__(self) -> None:
-        freeze(self, "other_types")
+        if self.other_types != ():
+            freeze(self, "other_types")
         if isinstance(self.identity, str):
             _require_one_of(IDENTITIES, identity=self.identity)
 

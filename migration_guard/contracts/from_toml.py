@@ -133,15 +133,17 @@ class _Reader:
         )
 
     def _columns(self, path: KeyPath, table: Mapping[str, Any]) -> list[declare.Column]:
-        columns = []
-        for name, value in self.values.table(path, table.get("columns", {})).items():
-            column = (*path, name)
-            fields: dict[str, Any] = {"name": name}
-            if self.values.lines.are_within(column) and isinstance(value, dict):
-                # The places of keys that may stand on lines of their own.
-                fields["sources"] = {key: self.values.place((*column, key)) for key in value}
-            columns.append(self._clause(declare.Column, column, value, **fields))
-        return columns
+        return [
+            self._column((*path, name), name, value)
+            for name, value in self.values.table(path, table.get("columns", {})).items()
+        ]
+
+    def _column(self, path: KeyPath, name: str, value: Any) -> declare.Column:
+        if not (self.values.lines.are_within(path) and isinstance(value, dict)):
+            return self._clause(declare.Column, path, value, name=name)
+        # The places of keys that may stand on lines of their own.
+        sources = {key: self.values.place((*path, key)) for key in value}
+        return self._clause(declare.Column, path, value, name=name, sources=sources)
 
     def _absent_column(self, clause: declare.AbsentTable) -> declare.AbsentColumn:
         """Turn the clause of "table.column" into the clause of a column."""

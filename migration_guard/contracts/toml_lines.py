@@ -9,7 +9,7 @@ of these are spelled alike, so each spelling is read once.
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -34,6 +34,7 @@ _VALUE: Final = rf"{_ON_ONE_LINE.pattern}|{_ELEMENTS}|true|false"
 _PLAIN: Final = re.compile(
     rf"^({_BARE.pattern})[ \t]*=[ \t]*({_VALUE})[ \t]*+(?:\r?\n|\Z)", re.MULTILINE
 )
+_NO_LINES: Final[Mapping[str | int, int]] = {}
 
 
 def read_toml(text: str) -> "tuple[dict[str, Any], Lines]":
@@ -53,9 +54,8 @@ def read_toml(text: str) -> "tuple[dict[str, Any], Lines]":
 
 def _add_plain_lines(document: dict[str, Any], lines: "Lines") -> None:
     """Add what the plain lines state. Raises ValueError for a key that is there already."""
-    spellings = {spelling for block in lines.plain for _, spelling in block.pairs}
-    names = {spelling: str(number) for number, spelling in enumerate(spellings)}
-    values = tomllib.loads("".join(f"{name} = {text}\n" for text, name in names.items()))
+    pairs = "".join(f"{number} = {text}\n" for number, text in enumerate(lines.spellings))
+    values = dict(zip(lines.spellings, tomllib.loads(pairs).values(), strict=True))
     for block in lines.plain:
         table: Any = document
         for part in block.path:
@@ -64,7 +64,7 @@ def _add_plain_lines(document: dict[str, Any], lines: "Lines") -> None:
         for key, spelling in block.pairs:
             if key in table:
                 raise ValueError(f"{key} stands twice")
-            table[key] = values[names[spelling]]
+            table[key] = values[spelling]
         if is_mixed:
             ordered = sorted(table.items(), key=lambda item: lines.of((*block.path, item[0])))
             table.clear()
@@ -83,7 +83,7 @@ class Lines:
 
     The path of the second column of a key is ``("tables", "t", "unique", 0, 1)``. A table that is
     opened more than once, or only by a dotted key, has the line of its first mention. ``rest`` is
-    the text without its plain lines.
+    the text without its plain lines, and ``spellings`` are those of their values.
     """
 
     def __init__(self, text: str) -> None:
@@ -91,15 +91,17 @@ class Lines:
         scanner.scan()
         self._lines = dict(scanner.lines)
         self.plain = scanner.plain
+        self.spellings = scanner.spellings
         self.rest = "".join(scanner.rest)
 
     def of(self, path: KeyPath) -> int:
         """Return the line of a key or an element, or of the nearest value around it."""
         while path:
-            line = self._lines.get(path[:-1], {}).get(path[-1])
+            around, key = path[:-1], path[-1]
+            line = self._lines.get(around, _NO_LINES).get(key)
             if line is not None:
                 return line
-            path = path[:-1]
+            path = around
         return 1
 
     def are_within(self, path: KeyPath) -> bool:
@@ -122,6 +124,7 @@ class _Scanner:
         self.lines: defaultdict[KeyPath, dict[str | int, int]] = defaultdict(dict)
         self.lengths: dict[KeyPath, int] = {}
         self.plain: list[PlainBlock] = []
+        self.spellings: dict[str, None] = {}  # a set that keeps its order
         self.rest: list[str] = []
 
     def scan(self) -> None:
@@ -146,18 +149,36 @@ class _Scanner:
 
     def _plain_lines(self, here: KeyPath) -> list[tuple[str, str]]:
         """Step over plain lines, and return their pairs of key and value."""
-        pairs = []
+        pairs: list[tuple[str, str]] = []
         line = self._line()
-        while match := _PLAIN.match(self.text, self.at):
-            key, spelling = match.groups()
-            pairs.append((key, spelling))
-            self.lines[here].setdefault(key, line)
+        while pair := (pairs and self._known_pair()) or self._plain_pair():
+            pairs.append(pair)
+        lines = self.lines[here] if pairs else {}
+        for key, spelling in pairs:
+            lines.setdefault(key, line)
             line += 1
             if breaks := spelling.count("\n"):
                 self.lines[*here, key] = {number: line + number for number in range(breaks - 1)}
                 line += breaks
-            self.at = match.end()
         return pairs
+
+    def _known_pair(self) -> tuple[str, str] | None:
+        """Step over a line, at its beginning, whose value was spelled like this before."""
+        end = self.text.find("\n", self.at)
+        key, _, spelling = self.text[self.at : end].partition(" = ")
+        if end < 0 or spelling not in self.spellings or not (key.isascii() and key.isidentifier()):
+            return None
+        self.at = end + 1
+        return key, spelling
+
+    def _plain_pair(self) -> tuple[str, str] | None:
+        match = _PLAIN.match(self.text, self.at)
+        if match is None:
+            return None
+        self.at = match.end()
+        key, spelling = match.groups()
+        self.spellings[spelling] = None
+        return key, spelling
 
     def _skip(self) -> None:
         match = _GAP.match(self.text, self.at)

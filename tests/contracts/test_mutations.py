@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 import pytest
 from django.db import connection, transaction
 
-from migration_guard.contracts import compare, examine, parse, write
+from migration_guard.contracts import Contract, compare, declare, examine, parse, write
 from migration_guard.results import Verdict
-from migration_guard.schema.objects import UNKNOWN, Generated
+from migration_guard.schema.objects import UNKNOWN, Column, Generated, Snapshot, Table
 from migration_guard.schema.read import read_snapshot
 from tests.contracts import schemas
 
@@ -118,6 +118,39 @@ def test_compare_when_any_fact_of_a_snapshot_is_changed_then_it_is_caught(full):
 
     assert escaped == []
     assert len(changes) > 200
+
+
+def test_compare_when_kept_ones_are_counted_then_the_others_are_the_same(full):
+    known = read_snapshot(connection)
+    contract = parse(write(known))
+
+    for what, changed in _changes(known):
+        listed = compare(contract, changed)
+        counted = compare(contract, changed, lists_kept=False)
+
+        assert _unkept(counted) == _unkept(listed), what
+        assert sum(assertion.stands_for for assertion in counted) == len(listed), what
+
+
+def test_compare_when_columns_beside_it_differ_then_an_expression_is_judged_anew():
+    # On SQLite "a" = 1 is "a" for a boolean, and for no other column.
+    generated = Generated('"a"', stored=True)
+    tables = [
+        Table(
+            *("main", name, name, "table"),
+            columns=(Column("a", type_, False, None), Column("b", "bool", generated=generated)),
+        )
+        for name, type_ in [("flags", "bool"), ("numbers", "integer")]
+    ]
+    clauses = [
+        declare.Table(table.name, [declare.Column("b", generated='"a" = 1')]) for table in tables
+    ]
+    contract, snapshot = Contract(clauses), Snapshot("sqlite", tuple(tables))
+
+    counted = compare(contract, snapshot, lists_kept=False)
+
+    assert _unkept(counted) == _unkept(compare(contract, snapshot))
+    assert [id_ for id_, _ in _unkept(counted)] == ["numbers::b::generated"]
 
 
 # Every fact of a snapshot, changed one at a time.

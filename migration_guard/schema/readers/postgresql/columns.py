@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from migration_guard.schema.expressions import without_brackets
 from migration_guard.schema.objects import UNKNOWN, Column, Fact, Generated
@@ -57,6 +57,7 @@ class Columns:
         self._expressions = expressions
         self._inserts = inserts
         self._texts = {(row[0], row[1]): row[2] for row in expressions.rows}
+        self._facts: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def of(self, table: int, pending_not_null: Fact[frozenset[str]]) -> Fact[tuple[Column, ...]]:
         """Return the columns of a table, in their order.
@@ -81,19 +82,34 @@ class Columns:
         return _DEFAULT_COLLATION if number == EXPRESSION else str(self._rows[table][number][8])
 
     def _column(self, row: Row, not_null_pending: Fact[bool]) -> Column:
-        table, number, name, type_text, not_null, identity, generated, has_default = row[:8]
-        collation, comment, domain, type_has_default = row[9:]
-        base, domain_not_null = self._base(domain)
+        table, number, name = row[:3]
         text: Fact[str | None] = None
-        if has_default:
+        if row[7]:
             text = self._expressions.text_or_unknown(table, self._texts.get((table, number)))
+        # Thousands of columns are alike but for their names.
+        key = row[3:], text, not_null_pending, self._inserts.fills(table)
+        facts = self._facts.get(key)
+        if facts is None:
+            facts = self._facts[key] = self._facts_of(*key)
+        return Column(name, *facts)
+
+    def _facts_of(
+        self,
+        row: Row,
+        text: Fact[str | None],
+        not_null_pending: Fact[bool],
+        fills: Fact[bool],
+    ) -> tuple[Any, ...]:
+        """Return the fields of a column but its name."""
+        type_text, not_null, identity, generated, _, _, collation, comment, domain = row[:9]
+        base, domain_not_null = self._base(domain)
         nullable = UNKNOWN if domain_not_null is UNKNOWN else not domain_not_null
         if not_null and not_null_pending is not True:
             nullable = UNKNOWN if not_null_pending is UNKNOWN else False
-        fills_itself = type_has_default if text is None else not _is_null(text)
+        fills_itself = row[9] if text is None else not _is_null(text)
         fills_itself = fills_itself or bool(identity or generated)
         return Column(
-            name=name,
+            name="",
             type=normalize(type_text, VENDOR),
             nullable=nullable,
             default=None if generated else text,
@@ -102,8 +118,8 @@ class Columns:
             collation=collation,
             comment=comment,
             base_type=base,
-            filled=fills_itself or self._inserts.fills(table),
-        )
+            filled=fills_itself or fills,
+        )[1:]
 
     def _base(self, domain: int | None) -> tuple[Fact[str | None], Fact[bool]]:
         """Return the type at the bottom of a domain, and whether a domain on the way is NOT NULL.
