@@ -81,6 +81,7 @@ def test_check_when_functions_are_volatile_runs_none(postgres, usage, guard):
 LOCKED = [f"SELECT title FROM topics WHERE id = {number}" for number in range(6)]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_check_when_a_table_is_locked_waits_once_and_cannot_tell(postgres, file, guard):
     postgres.execute(f"{TABLE}; CREATE TABLE free (id integer)")
     path = file("postgresql", *LOCKED, "SELECT id FROM free")
@@ -312,6 +313,7 @@ def test_check_when_a_file_has_too_few_parameters_asks_with_all(postgres, tmp_pa
 
 
 @pytest.mark.usefixtures("unclosed_by_django")
+@pytest.mark.usefixtures("impatient")
 def test_check_when_sqlite_is_locked_cannot_tell(sqlite, file, guard):
     sqlite.execute(TABLE)
     other = sqlite.connect()
