@@ -323,7 +323,7 @@ def test_flyway_when_its_versions_are_dotted_are_numbered_and_adopted(
     [
         ({"checksum": 5}, "0001_a is edited: Flyway ran a text with the checksum 5"),
         ({"success": False}, "0001_a (1) failed or is half done"),
-        ({"type": "JDBC"}, "is no SQL (JDBC)"),
+        ({"type": "JDBC"}, "is not SQL (JDBC)"),
     ],
 )
 def test_flyway_when_a_row_speaks_against_it_records_nothing(

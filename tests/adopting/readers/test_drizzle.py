@@ -80,9 +80,9 @@ def test_checksum_when_read_then_of_the_original_bytes_with_any_line_end(tmp_pat
     [
         ({"0000_a.sql": SQL}, "has no migration of Drizzle"),
         ({"meta/_journal.json": journal((1, "0000_a"))}, "0000_a.sql cannot be read"),
-        ({"meta/_journal.json": "{"}, "is no journal of Drizzle"),
-        ({"meta/_journal.json": '{"entries": [{"idx": 0}]}'}, "is no journal of Drizzle"),
-        ({"meta/_journal.json": '{"entries": {"a": 1}}'}, "is no journal of Drizzle"),
+        ({"meta/_journal.json": "{"}, "is not a journal of Drizzle"),
+        ({"meta/_journal.json": '{"entries": [{"idx": 0}]}'}, "is not a journal of Drizzle"),
+        ({"meta/_journal.json": '{"entries": {"a": 1}}'}, "is not a journal of Drizzle"),
         ({"meta/_journal.json": journal(dialect="gel")}, "says gel"),
     ],
 )

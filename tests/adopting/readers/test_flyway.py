@@ -183,7 +183,7 @@ def test_rows_when_their_versions_are_in_a_baseline_file_believe_that(tmp_path):
 
 
 def test_rows_of_java_are_refused_by_name():
-    with pytest.raises(ForeignProblem, match="is no SQL"):
+    with pytest.raises(ForeignProblem, match="is not SQL"):
         states([row(1, "1", "JDBC")])
 
 

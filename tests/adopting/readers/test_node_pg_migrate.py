@@ -64,7 +64,7 @@ def test_pair_when_read_then_the_up_file_under_the_common_name(tmp_path):
         ({"1_a.sql": "", "2_b.ts": ""}, "2_b.ts: node-pg-migrate runs this as code"),
         ({"1_a.js": ""}, "makesqlmigration --from database"),
         ({"a.sql": ""}, "begins with no number"),
-        ({"20201301000000000_a.sql": ""}, "17 digits for a time"),
+        ({"20201301000000000_a.sql": ""}, "17 digits as a time"),
         ({"1_a.sql": "", "2_b.down.sql": ""}, "has no .up.sql"),
         ({"1_a.sql": "a;\n-- Down Migration\nb;\n"}, 'no "Up Migration"'),
     ],

@@ -41,8 +41,8 @@ def test_pairs_when_read_then_the_up_files_with_the_number_of_the_others(tmp_pat
     ("names", "reason"),
     [
         (["README.md"], "has no migration of sqlx"),
-        (["a_b.sql"], "'a' is no version"),
-        ([f"{2**63}_b.sql"], "is no version"),
+        (["a_b.sql"], "'a' is not a version"),
+        ([f"{2**63}_b.sql"], "is not a version"),
     ],
 )
 def test_folder_when_refused_then_the_reason_is_said(tmp_path, names, reason):
