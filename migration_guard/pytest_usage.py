@@ -82,11 +82,11 @@ class UsageRecording:
         from migration_guard.usage.statement import dump
 
         self._statements = merge(self._statements)
-        text = dump(self._statements)
         if self._is_worker:
+            text = dump(self._statements, most_callers=None)
             self._config.workeroutput[_OUTPUT] = text  # type: ignore[attr-defined]
         else:
-            self._path.write_text(text, encoding="utf-8")
+            self._path.write_text(dump(self._statements), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what was recorded, and which functions send what cannot be checked."""
@@ -117,6 +117,5 @@ class UsageRecording:
     def _stop(self, blocker: Any) -> None:
         with blocker.unblock():
             for recorder in self._recorders:
-                statements = recorder.statements()
-                self._statements += [statement.sent_to(recorder.alias) for statement in statements]
+                self._statements += recorder.statements()
         self._recorders.clear()

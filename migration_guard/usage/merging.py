@@ -4,15 +4,15 @@ Pure. Where one function sends texts that differ in a literal only, the literal 
 formatted into the SQL. None of these texts is kept.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.normal_form import normal_form
-from migration_guard.usage.statement import Statement, digest
+from migration_guard.usage.statement import Statement, digest, widest
 
 FORMATTED: Final = "values are formatted into the SQL: pass them as parameters"
 
@@ -31,25 +31,38 @@ def _join(statements: Iterable[Statement]) -> list[Statement]:
     for _order, group in groupby(ordered, lambda statement: statement.order):
         copies = list(group)
         callers = {caller for copy in copies for caller in copy.callers}
-        joined.append(replace(copies[0], callers=tuple(sorted(callers))))
+        # Each process saw other values.
+        alike = [copy for copy in copies if _preference(copy) == _preference(copies[0])]
+        joined.append(
+            replace(
+                copies[0],
+                callers=tuple(sorted(callers)),
+                parameters=widest([copy.parameters for copy in alike if copy.parameters]),
+                columns=max((copy.columns for copy in alike), key=len),
+            )
+        )
     return joined
 
 
-def _without_values(statements: Iterable[Statement]) -> list[Statement]:
-    by_skeleton: defaultdict[tuple[str, ...], list[Statement]] = defaultdict(list)
-    skeletons = {}
-    for statement in statements:
-        skeleton = normal_form(statement.sql, dialect(statement.vendor)).skeleton
-        skeletons[statement] = skeleton
-        for caller in statement.callers if statement.sql else ():
-            key = (statement.vendor, statement.database, skeleton, caller)
-            by_skeleton[key].append(statement)
-    formatted = {
-        statement for group in by_skeleton.values() if len(group) > 1 for statement in group
+def _without_values(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements without the texts of places that send others, too."""
+    lines = {
+        statement: without_text(statement, _skeleton(statement))
+        for statement in statements
+        if statement.sql
     }
+    # A place whose values one process saw, and another did not, has a line already.
+    places = Counter(
+        (line.order, caller)
+        for line in (lines.get(statement, statement) for statement in statements)
+        for caller in line.callers
+    )
     return [
-        without_text(statement, skeleton) if statement in formatted else statement
-        for statement, skeleton in skeletons.items()
+        line
+        if (line := lines.get(statement, statement)) is not statement
+        and any(places[line.order, caller] > 1 for caller in line.callers)
+        else statement
+        for statement in statements
     ]
 
 
@@ -58,6 +71,10 @@ def without_text(statement: Statement, skeleton: str) -> Statement:
     id_ = digest(statement.vendor, skeleton)
     formatted = Statement(id_, statement.vendor, "", statement.callers, unchecked=FORMATTED)
     return formatted.sent_to(statement.database)
+
+
+def _skeleton(statement: Statement) -> str:
+    return normal_form(statement.sql, dialect(statement.vendor)).skeleton
 
 
 def _preference(statement: Statement) -> tuple[bool, int, str]:

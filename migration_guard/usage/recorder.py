@@ -41,6 +41,7 @@ class _Record:
 
     form: NormalForm
     shortest: "_Text | None" = None
+    has_values: bool = False
     callers: set[str] = field(default_factory=set)
 
 
@@ -55,7 +56,6 @@ class _Text:
     record: _Record
     source: str
     sql: str
-    has_values: bool
     ways: list[Way] = field(default_factory=list)
     samples: dict[tuple[Any, ...], tuple[Any, ...]] = field(default_factory=dict)
     small: dict[tuple[type, ...], tuple[int, ...]] = field(default_factory=dict)
@@ -137,12 +137,12 @@ class Recorder:
             result = execute(sql, params, many, context)
         except (IntegrityError, DataError):
             # The server refused the values; the statement is one that the code sends.
-            self._note(sql, params, context["cursor"], many)
+            self._note(sql, params, context["cursor"], many, is_done=False)
             raise
-        self._note(sql, params, context["cursor"], many)
+        self._note(sql, params, context["cursor"], many, is_done=True)
         return result
 
-    def _note(self, sql: Any, params: Any, cursor: Any, many: bool) -> None:
+    def _note(self, sql: Any, params: Any, cursor: Any, many: bool, *, is_done: bool) -> None:
         if type(sql) is not str:
             has_values = self._server.has_values(sql)
             sql = self._server.text(sql, cursor)
@@ -150,7 +150,7 @@ class Recorder:
             has_values = False
         takes_values = many or params is not None
         text = self._texts[takes_values].get(sql)
-        if text is None or text.has_values is not has_values:
+        if text is None or (has_values and not text.record.has_values):
             if not is_usage(sql, self._lexis):
                 return
             text = self._learn(sql, takes_values, has_values)
@@ -163,7 +163,7 @@ class Recorder:
             if record.shortest is not None and record.shortest.order <= text.order:
                 return
             record.shortest = text
-        if text.columns is None:
+        if text.columns is None and is_done:
             text.columns = self._server.columns(cursor)
         if params and not (type(params) in _ROWS and text.knows(params)):
             self._sample(text, cursor, params, many)
@@ -175,7 +175,11 @@ class Recorder:
         text = self._server.placeholders(sql) if takes_values else sql
         form = normal_form(text, self._lexis)
         record = self._records.setdefault(form.text, _Record(form))
-        texts[sql] = _Text(record, sql, text, has_values)
+        record.has_values |= has_values
+        known = record.shortest
+        # Its types are noted there; it may have been forgotten, or sent without parameters.
+        is_known = known is not None and (known.source, known.sql) == (sql, text)
+        texts[sql] = known if known is not None and is_known else _Text(record, sql, text)
         return texts[sql]
 
     def _sample(self, text: _Text, cursor: Any, params: Any, many: bool) -> None:
@@ -206,8 +210,9 @@ class Recorder:
         callers = tuple(sorted(text.record.callers))
         id_ = digest(self.vendor, text.record.form.text)
         statement = Statement(id_, self.vendor, mask_secrets(sql, self.vendor), callers)
+        statement = statement.sent_to(self.alias)
         masked = mask_values(sql, self._lexis, sources)
-        if text.has_values or masked != sql:
+        if text.record.has_values or masked != sql:
             return without_text(statement, normal_form(masked, self._lexis).skeleton)
         return session.complete(
             statement, list(text.samples.values()), self._columns(text, sources)

@@ -6,7 +6,7 @@ text where its values would be in it.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,25 @@ class Parameter(NamedTuple):
 
     sent: str = UNTYPED
     taken: str = ""
+
+
+def widest(copies: Iterable[Sequence[Parameter]]) -> tuple[Parameter, ...]:
+    """Return the parameters of a statement that came with several types.
+
+    A typed value tells more than an untyped one, and a wide number more than a narrow one.
+    """
+    return tuple(max(parameters, key=_width) for parameters in zip(*copies, strict=False))
+
+
+# From the narrowest one on.
+_NUMBERS: Final = ("smallint", "integer", "bigint", "numeric")
+
+
+def _width(parameter: Parameter) -> tuple[int, Parameter]:
+    if parameter.sent == UNTYPED:
+        return -1, parameter
+    is_number = parameter.sent in _NUMBERS
+    return (_NUMBERS.index(parameter.sent) if is_number else len(_NUMBERS)), parameter
 
 
 class Column(NamedTuple):
@@ -74,9 +93,9 @@ def digest(vendor: str, normal_form: str) -> str:
     return sha256(f"{vendor}\0{normal_form}".encode()).hexdigest()[:16]
 
 
-def dump(statements: Iterable[Statement]) -> str:
-    """Return the text of a usage file."""
-    lines = [FORMAT, *(_to_json(statement) for statement in statements)]
+def dump(statements: Iterable[Statement], most_callers: int | None = MAX_CALLERS) -> str:
+    """Return the text of a usage file; a worker hands over all callers."""
+    lines = [FORMAT, *(_to_json(statement, most_callers) for statement in statements)]
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
 
 
@@ -122,9 +141,9 @@ def _other_format(head: str) -> str:
     return ":1 is no line of a usage file"
 
 
-def _to_json(statement: Statement) -> dict[str, Any]:
+def _to_json(statement: Statement, most_callers: int | None) -> dict[str, Any]:
     document = asdict(statement)
-    document["callers"] = statement.callers[:MAX_CALLERS]
+    document["callers"] = statement.callers[:most_callers]
     return {key: value for key, value in document.items() if value}
 
 

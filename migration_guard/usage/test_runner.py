@@ -41,7 +41,7 @@ class _Recording:
     def finish(self, alias: str) -> None:
         """Take what was recorded, while the test database is there."""
         if recorder := self._recorders.pop(alias, None):
-            self.statements += [statement.sent_to(alias) for statement in recorder.statements()]
+            self.statements += recorder.statements()
 
     def work(self) -> None:
         """Leave the statements of this process in the folder when it ends."""
@@ -58,7 +58,7 @@ class _Recording:
         for alias in list(self._recorders):
             self.finish(alias)
         path = self._folder / f"{os.getpid()}.jsonl"
-        path.write_text(dump(self.statements), encoding="utf-8")
+        path.write_text(dump(self.statements, most_callers=None), encoding="utf-8")
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from migration_guard.sql.cursor import read_tokens
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.postgresql.plans import Plans
 from migration_guard.usage.postgresql.preparation import SAVEPOINT, Preparation, head, prepare
-from migration_guard.usage.postgresql.types import Types, widest
+from migration_guard.usage.postgresql.types import Types
 from migration_guard.usage.servers import NOT_PREPARED, Finding, Session, Undecided
-from migration_guard.usage.statement import UNTYPED, Column, Parameter, Statement
+from migration_guard.usage.statement import UNTYPED, Column, Parameter, Statement, widest
 
 _DENIED: Final = "42501"
 _LOCKED: Final = "55P03"
@@ -75,10 +75,13 @@ class PostgreSQLSession(Session):
         columns: Sequence[tuple[str, Any]],
     ) -> Statement:
         """Return a statement with the types that psycopg sends and this server takes."""
-        sent = widest([[self._types.name(type_) for type_ in sample] for sample in samples])
+        parameters = widest(
+            [Parameter(self._types.name(type_)) for type_ in sample] for sample in samples
+        )
+        sent = [parameter.sent for parameter in parameters]
         typed = replace(
             statement,
-            parameters=tuple(Parameter(name) for name in sent),
+            parameters=parameters,
             columns=tuple(Column(name, self._types.name(oid)) for name, oid in columns),
         )
         answer = self._prepare(typed.sql, sent)

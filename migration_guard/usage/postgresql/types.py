@@ -1,7 +1,7 @@
 """The types that psycopg sends, and those that a server has."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,6 @@ _TEXTS: Final = frozenset({25, 19, 1043})
 _ARRAY: Final = "A"
 _UNLIKE: Final = frozenset("RGCU")
 _JSON: Final = {"json", "jsonb"}
-_NUMBERS: Final = ("smallint", "integer", "bigint", "numeric")
 
 
 class Type(NamedTuple):
@@ -147,17 +146,3 @@ def _literal_type(literal: bytes, oid: int) -> Any:
     if text[:1].isdecimal() or text[:1] in "-.":
         return "numeric"
     return UNTYPED if oid in _TEXTS else oid or UNTYPED
-
-
-def widest(samples: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return the types of a statement whose parameters came with several ones.
-
-    A typed value tells more than an untyped one, and a wide number more than a narrow one.
-    """
-    return tuple(max(types, key=_width) for types in zip(*samples, strict=True))
-
-
-def _width(name: str) -> tuple[int, str]:
-    if name == UNTYPED:
-        return -1, name
-    return (_NUMBERS.index(name), name) if name in _NUMBERS else (len(_NUMBERS), name)
