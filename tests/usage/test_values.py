@@ -121,6 +121,39 @@ def test_record_when_values_are_parameters_keeps_none(database, code, word):
     assert len(statements) == 2
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
+@given(word=WORDS, number=NUMBERS)
+def test_record_when_the_server_tells_a_value_keeps_none(postgres, code, word, number):
+    """Planning runs a function, which tells a row that it reads."""
+    postgres.execute(
+        "DROP TABLE IF EXISTS people CASCADE; CREATE TABLE people (name text, age integer)"
+    )
+    postgres.execute(f"INSERT INTO people VALUES ('{word} {number}')")
+    postgres.execute(
+        "CREATE OR REPLACE FUNCTION tell() RETURNS integer STABLE LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '%', (SELECT name FROM people); END $$"
+    )
+    postgres.execute(
+        "CREATE OR REPLACE FUNCTION cast_it() RETURNS integer STABLE LANGUAGE sql AS "
+        "'SELECT name::integer FROM people'"
+    )
+    calls = [f"SELECT name FROM people WHERE age = {name}()" for name in ("tell", "cast_it")]
+    postgres.execute("CREATE TABLE IF NOT EXISTS gone (id integer)")
+    with record("default", code.root) as statements:
+        for place, text in enumerate([*calls, "SELECT id FROM gone"]):
+            with connection.execute_wrapper(lambda *_: None):  # planned at the end alone
+                code.sender(f"shop/view_{place}.py")(text)
+        postgres.execute("DROP TABLE gone")
+
+    assert word not in dump(statements)
+    assert str(number) not in dump(statements)
+    assert sorted(statement.unchecked for statement in statements) == [
+        "the server does not prepare it: invalid text representation (22P02)",
+        "the server does not prepare it: raise exception (P0001)",
+        "the server does not prepare it: undefined table (42P01) at gone",
+    ]
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -4,7 +4,9 @@ Each statement is undone, in a transaction that only reads. EXPLAIN runs no stat
 run functions that are immutable or stable.
 """
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, Final
@@ -86,7 +88,7 @@ class PostgreSQLSession(Session):
         )
         answer = self._prepare(typed.sql, sent)
         if answer.error is not None:
-            return replace(typed, unchecked=f"{NOT_PREPARED}: {_first_line(answer.error)}")
+            return replace(typed, unchecked=f"{NOT_PREPARED}: {_condition(typed, answer.error)}")
         taken = [self._types.name(number) for number in answer.parameters]
         pairs = zip_longest(sent[: len(taken)], taken, fillvalue=UNTYPED)
         return replace(typed, parameters=tuple(Parameter(*pair) for pair in pairs))
@@ -226,6 +228,16 @@ def _is_of_function(error: psycopg.Error) -> bool:
     state, prefix = _NO_SETTING
     is_setting = _state(error) == state and file.startswith(prefix)
     return _state(error).startswith(_OF_FUNCTIONS) or is_setting
+
+
+def _condition(statement: Statement, error: psycopg.Error) -> str:
+    """Return what an error is, and where; its text may have values that a function reads."""
+    state = _state(error)
+    name = ".".join(_name_at(statement, error))
+    with suppress(KeyError):
+        words = re.findall("[A-Z][a-z]*", psycopg.errors.lookup(state).__name__)
+        state = f"{' '.join(words).lower()} ({state})"
+    return f"{state} at {name}" if name else state
 
 
 def _state(error: psycopg.Error) -> str:
