@@ -115,7 +115,8 @@ def test_pytest_when_recorded_otherwise_keeps_the_same(tmp_path, sqlite):
     project = make_project(tmp_path, sqlite)
     other_order = [f"test_shop.py::test_{name}" for name in ("tidy", "members", "page")]
     texts = set()
-    for arguments in (["test_shop.py"], other_order, ["-n", "2", "test_shop.py"]):
+    workers, kept = ["-n", "2", "test_shop.py"], ["--reuse-db", "test_shop.py"]
+    for arguments in (["test_shop.py"], other_order, workers, kept):
         run = project.pytest("-q", "--record-usage", "usage.jsonl", *arguments)
         assert run.code == 0, run.out
         texts.add((project.path / "usage.jsonl").read_text())
@@ -123,14 +124,73 @@ def test_pytest_when_recorded_otherwise_keeps_the_same(tmp_path, sqlite):
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize("parallel", [[], ["--parallel", "2"]], ids=["one", "parallel"])
-def test_runner_when_recording_keeps_what_the_code_sends(tmp_path, sqlite, parallel):
+OPTIONS = {"one": [], "parallel": ["--parallel", "2"], "kept database": ["--keepdb"]}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_runner_when_recording_keeps_what_the_code_sends(tmp_path, sqlite, options):
     project = make_project(tmp_path, sqlite)
 
-    run = project.manage("test", "shop", "--record-usage", "usage.jsonl", *parallel)
+    run = project.manage("test", "shop", "--record-usage", "usage.jsonl", *options)
 
     assert run.code == 0, run.out
     assert callers(project) == CALLERS
+
+
+# What else sends in the code's name: a server in a thread, a signal's receiver, a task of a queue.
+BESIDE = """\
+    from urllib.request import urlopen
+    from django.test import LiveServerTestCase, TestCase
+    from shop.beside import count, sent
+
+    class ServerTest(LiveServerTestCase):
+        def test_page(self):
+            assert urlopen(self.live_server_url).read() == b"0"
+
+    class BesideTest(TestCase):
+        def test_each(self):
+            for number in range(2):
+                with self.subTest(number=number):
+                    sent.send(self)
+                    count.delay()
+    """
+QUEUE = """\
+    from django.dispatch import Signal
+    from shop.models import Club
+
+    sent = Signal()
+
+    class Task:
+        def __init__(self, run):
+            self.run = run
+
+        def delay(self):
+            return self()
+
+        def __call__(self):
+            return self.run()
+
+    @Task
+    def count():
+        return Club.objects.count()
+
+    def receive(sender, **options):
+        Club.objects.filter(id=5).exists()
+
+    sent.connect(receive)
+    """
+
+
+def test_pytest_when_code_runs_beside_tests_keeps_what_it_sends(tmp_path, sqlite):
+    project = make_project(tmp_path, sqlite)
+    settings = (tmp_path / "site_settings.py").read_text() + 'STATIC_URL = "static/"\n'
+    project.write({"shop/beside.py": QUEUE, "test_beside.py": BESIDE, "site_settings.py": settings})
+
+    run = project.pytest("-q", "test_beside.py", "--record-usage", "usage.jsonl")
+
+    assert run.code == 0, run.out
+    functions = ("beside.py:count", "beside.py:receive", "views.py:members")
+    assert callers(project) == {f"shop/{function}" for function in functions}
 
 
 def test_pytest_when_folder_is_missing_says_so(tmp_path, sqlite):
@@ -138,6 +198,33 @@ def test_pytest_when_folder_is_missing_says_so(tmp_path, sqlite):
 
     assert run.code == 4
     assert "there is no folder" in run.out
+
+
+def test_pytest_when_a_place_formats_for_two_databases_gives_a_line_each(sqlite, tmp_path):
+    project = Project(tmp_path, sqlite)
+    settings = (tmp_path / "site_settings.py").read_text()
+    calls = "".join(
+        f"@pytest.mark.django_db(databases=['default', 'other'])\ndef test_{number}():\n"
+        f"    ask('zq' + 'xj' * {number})\n\n"
+        for number in range(2, 6)
+    )
+    project.write(
+        {
+            "site_settings.py": f"{settings}{TWO_DATABASES}",
+            "one/1_a.sql": "SELECT 1;",
+            "two/1_b.sql": "SELECT 1;",
+            "shop/ask.py": ASK.replace("ask()", "ask(word)").replace(
+                "SELECT id FROM {table}", "SELECT '{word}'"
+            ),
+            "tests/test_ask.py": f"import pytest\nfrom shop.ask import ask\n\n{calls}",
+        }
+    )
+
+    run = project.pytest("--record-usage", "usage.jsonl", "-n", "2")
+
+    assert run.code == 0, run.out
+    lines = parse((tmp_path / "usage.jsonl").read_text())
+    assert sorted(line.database for line in lines) == ["default", "other"]
 
 
 def test_usage_when_code_sends_to_two_databases_asks_each_for_its_own(sqlite, tmp_path):
