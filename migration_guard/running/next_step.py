@@ -88,11 +88,13 @@ def _edit_of_part(script: Script, error: StatementError, entry: JournalRow) -> s
     if entry.done == entry.total:
         return f"add the correction at the end of {file}, and leave its statements as they are"
     if error.statement is None:
-        return f"fix what follows the finished statements in {file}, and leave those as they are"
+        return (
+            f"correct what follows the finished statements in {file}, and leave those as they are"
+        )
     number = script.number_of(error.statement)
     kept = "statement 1 as it is" if number == 2 else f"statements 1 to {number - 1} as they are"  # noqa: PLR2004
     leave = f" and leave {kept}" if entry.done else ""
-    return f"fix statement {number} in {file}{leave}"
+    return f"correct statement {number} in {file}{leave}"
 
 
 def _requires(message: str, file: str) -> str:

@@ -46,7 +46,7 @@ def test_run_when_a_statement_fails_says_where_what_is_left_and_what_comes_next(
         "State: 1 of 3 statements of 0002_b are done and stay done; the journal remembers them."
         if journaled
         else "State: 0002_b was rolled back as a whole; nothing of it is in the database.",
-        "fix " if database.vendor == "mysql" else "correct ",
+        "correct ",
         "run manage.py runsqlmigrations again",
     )
 
@@ -116,7 +116,7 @@ def test_run_when_groups_are_done_numbers_all_statements_alike(database, migrati
         1,
         f"0002_b.sql:{7 + bool(off)}, statement 7 of 8:",
         "4 of 8 statements of 0002_b are done",
-        "fix statement 7 in 0002_b.sql and leave statements 1 to 6 as they are",
+        "correct statement 7 in 0002_b.sql and leave statements 1 to 6 as they are",
     )
 
 
