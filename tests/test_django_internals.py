@@ -5,6 +5,7 @@ What contracts know of Django's SQL is in `tests/contracts/test_django_internals
 """
 
 import ast
+import copyreg
 import inspect
 import sys
 from pathlib import Path
@@ -46,6 +47,7 @@ INTERNALS = [
     (executor.MigrationExecutor, "apply_migration", "template_databases/test_database"),
     (BaseDatabaseWrapper, "_nodb_cursor", "testing"),
     (sys, "_getframe", "usage/callers"),
+    (copyreg, "_slotnames", "template_databases/canonical"),
     (TransactionTestCase, "_fixture_teardown", "testing"),
     (TransactionTestCase, "_databases_names", "testing"),
     (operations.BaseDatabaseOperations, "sql_flush", "testing"),

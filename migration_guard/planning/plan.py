@@ -233,8 +233,8 @@ def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
     if entry.failed:
         fate = f"failed: {entry.error}"
         remedy = (
-            f"Correct the statement that failed in {file.path.name}, leave the finished ones as they "
-            "are, and run it again"
+            f"Correct the statement that failed in {file.path.name}, leave the finished ones as "
+            "they are, and run it again"
         )
     then = "it continues after the finished statements."
     if entry.doubt:
