@@ -33,8 +33,8 @@ from migration_guard.schema.objects import (
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _HEAD: Final = """\
 # The schema that code relies on: checked by `manage.py checkschema`.
-# Written of a database as it was; from here on it is yours: drop what nobody relies on, and say
-# who does on the rest (owner = "…", reason = "…").
+# Written from a database. The file is yours now: delete what no code needs, and write who needs
+# the rest (owner = "…", reason = "…").
 """
 
 

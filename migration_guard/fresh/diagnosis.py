@@ -35,8 +35,8 @@ _MADE_BEFORE: Final = (
     'database that has them and nothing else: "TEST": {{"TEMPLATE": NAME}} in DATABASES["{alias}"].'
 )
 _EDIT: Final = (
-    "Correct the order or the file. One that is applied anywhere must not be edited: add what is "
-    "missing under a lower free number, or in a new migration."
+    "Correct the order or the file. Do not edit a file that is applied anywhere: add what is "
+    "missing in a file with a lower free number, or in a new migration."
 )
 
 
@@ -84,7 +84,7 @@ def _created_later(failed: Problem, alias: str, vendor: str) -> Iterator[str]:
                 label = f"column {table}.{column}" if column else f"table {table}"
                 yield (
                     f"The {label} is needed here, and {file.id} creates it later: give this "
-                    f"file a number above {file.number}, or that one a number below."
+                    f"file a number above {file.number}, or that one a number below {file.number}."
                 )
 
 

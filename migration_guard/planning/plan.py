@@ -255,7 +255,7 @@ def _half_done_problem(file: MigrationFile, entry: JournalRow) -> Problem:
 def _out_of_order_problem(file: MigrationFile, highest: int) -> Problem:
     return Problem(
         "out-of-order",
-        f"{file.id} is not applied, and {highest} is: it would run after a higher number",
+        f"{file.id} is not applied, but number {highest} is: it would run after a higher number",
         "Give the file a number above all others (manage.py makesqlmigration shows the next); "
         "if it is right to run it late: --allow-out-of-order.",
         path=file.path,

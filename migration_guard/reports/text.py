@@ -257,8 +257,8 @@ def _broken(checked: Checked) -> str:
         return _broken_fresh(checked, broken)
     return (
         f'The database "{checked.database}" does not keep its contract: {broken}.\n'
-        "Apply what is pending (manage.py runsqlmigrations), or add a migration that makes it "
-        "so; or, if the contract is wrong, correct it where it says so."
+        "Apply what is pending (manage.py runsqlmigrations), or write a migration that keeps it. "
+        "If the contract is wrong, correct it at the place that is named above."
     )
 
 
@@ -273,8 +273,8 @@ def _broken_fresh(checked: Checked, broken: str) -> str:
         )
     return (
         f"A database that is built from the files does not keep the contract: {broken}.\n"
-        "Add a migration that makes it so (manage.py makesqlmigration); or, if the "
-        "contract is wrong, correct it where it says so."
+        "Write a migration that keeps it (manage.py makesqlmigration). If the contract is wrong, "
+        "correct it at the place that is named above."
     )
 
 

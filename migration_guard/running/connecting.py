@@ -36,7 +36,7 @@ def project_connection(alias: str) -> BaseDatabaseWrapper:
     except ConnectionDoesNotExist as error:
         raise CannotTell(
             f'There is no database "{alias}" in DATABASES.',
-            f"Known are {', '.join(sorted(connections))}.",
+            f"It has {', '.join(sorted(connections))}: name one with --database.",
         ) from error
     except (ImproperlyConfigured, ImportError) as error:
         raise CannotTell(

@@ -465,7 +465,7 @@ def test_run_when_the_alias_is_unknown_names_the_known_ones(sqlite, guard):
         guard,
         2,
         'There is no database "replica" in DATABASES',
-        "Known are default",
+        "It has default",
         args=["--database", "replica"],
     )
 

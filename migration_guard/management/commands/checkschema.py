@@ -101,8 +101,8 @@ class Command(GuardCommand):
             )
         if left_out:
             self.tell(
-                f"Left out {len(left_out)} tables that Django's own migrations make, since their "
-                "models are a contract already; name a table to have it."
+                f"Left out {len(left_out)} tables that Django's own migrations make, because their "
+                "models are a contract already. To include a table, name it: checkschema TABLE."
             )
         return 0, ""
 
