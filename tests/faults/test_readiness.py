@@ -296,7 +296,7 @@ def test_init_container_when_the_server_is_down_waits_for_it(
     server.stop()
 
     process = waiting_pod(60)
-    assert "cannot be told: No connection" in process.stderr.readline()
+    assert "is not known: No connection" in process.stderr.readline()
     assert process.poll() is None
     server.start()
 

@@ -5,11 +5,13 @@ migration costs its client. Sources: libpq manual, "Pipeline Mode"; psycopg manu
 PostgreSQL manual, "Message Flow", "PREPARE".
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import generators
@@ -19,9 +21,12 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
-from migration_guard.history import Rows
 from migration_guard.running.postgresql.unread_rows import DONE, read_result
 from migration_guard.sql.statements import Statement
+
+if TYPE_CHECKING:
+    # A recording of usage also runs in projects without this app, which have no models of it.
+    from migration_guard.history import Rows
 
 # psycopg does not promise these names; without them the runner sends statement by statement.
 _NAMES: Final = ("execute", "fetch", "fetch_many", "send")
