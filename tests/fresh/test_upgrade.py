@@ -164,7 +164,7 @@ def test_upgrade_when_a_new_file_has_a_number_below_fails_as_a_deploy_does(small
 
     assert run.code == 1
     assert "Today's code cannot upgrade a database of v5." in run.out
-    assert "0003_late is not applied, and 5 is" in run.out
+    assert "0003_late is not applied, but number 5 is" in run.out
 
 
 def test_upgrade_when_a_squash_replaces_what_the_release_lacks_names_the_way(small):
