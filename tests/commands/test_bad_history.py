@@ -60,7 +60,12 @@ DIFFERENCES = {
     ),
     "out of order": (
         lambda folder: (folder / "0002_late.sql").write_text(C),
-        ["out-of-order", "0002_late.sql", "is not applied, but number 3 is", "--allow-out-of-order"],
+        [
+            "out-of-order",
+            "0002_late.sql",
+            "is not applied, but number 3 is",
+            "--allow-out-of-order",
+        ],
     ),
     "renamed": (
         lambda folder: (folder / "0001_a.sql").rename(folder / "0001_other.sql"),
