@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.impact.closures import READERS, WRITERS
+from migration_guard.management.combinations import does_nothing
 from migration_guard.planning import files as planning_files
 from migration_guard.problems import Problem
 from migration_guard.results import Checked
@@ -135,10 +136,11 @@ def refuse_nonsense(options: Mapping[str, Any]) -> None:
     """Raise CannotTell for options of a check that would have no effect."""
     for option in ("base", "sizes"):
         if options[option] is not None and not options["impact"]:
-            raise CannotTell(f"--{option} does nothing without --impact.", "Add --impact.")
+            raise does_nothing(f"--{option}", "--impact")
     if options["impact"] and not options["fresh"]:
-        raise CannotTell(
-            "--impact does nothing without --fresh.",
+        raise does_nothing(
+            "--impact",
+            "--fresh",
             "Add --fresh; what runs on a database of yours traces runsqlmigrations --impact.",
         )
     if options["impact"] and options["template"]:

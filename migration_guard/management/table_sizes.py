@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.management.combinations import find_given
 from migration_guard.reports.text import count
 
 if TYPE_CHECKING:
@@ -27,18 +28,13 @@ def refuse_beside(options: dict[str, Any]) -> None:
     """Raise CannotTell for options that would have no effect beside it."""
     if options["write_sizes"] is None:
         return
-    beside = {
-        "TABLE": options["tables"],
-        "--contract": options["contract"],
-        "--no-models": not options["models"],
-        "--usage": options["usage"],
-        "--fresh": options["fresh"],
-        "--drift": options["drift"],
-        "--upgrade-from": options["upgrade_from"],
-        "--write": options["write"],
-        "--output": options["output"],
-    }
-    extra = [name for name, value in beside.items() if value]
+    extra = find_given(
+        options,
+        (
+            *("TABLE", "--contract", "--no-models", "--usage", "--fresh", "--drift"),
+            *("--upgrade-from", "--write", "--output"),
+        ),
+    )
     if extra:
         raise CannotTell(
             "--write-sizes writes the sizes of all tables of the configured database, and checks "

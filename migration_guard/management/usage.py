@@ -1,30 +1,27 @@
 """The options of ``checkschema`` about the statements that code sends."""
 
 import shlex
-from argparse import ArgumentParser
+from argparse import ArgumentParser, _ArgumentGroup
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.management.combinations import does_nothing
 
 if TYPE_CHECKING:
     from migration_guard.fresh.matrix import MatrixCheck
     from migration_guard.usage.check import UsageCheck
 
+_ADD_USAGE: Final = "Add --usage FILE."
+
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options."""
     group = parser.add_argument_group("the statements that code sends (pytest --record-usage FILE)")
-    group.add_argument(
-        "--usage",
-        nargs="+",
-        action="extend",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="Tell which recorded statements the database breaks. No statement is run.",
+    _add_files(
+        group, "--usage", "Tell which recorded statements the database breaks. No statement is run."
     )
     group.add_argument(
         "--as",
@@ -44,14 +41,17 @@ def add_matrix(parser: ArgumentParser) -> None:
         help="With --fresh and --usage: tell what today's schema breaks of the code of that "
         "commit, which is what production runs, and what its schema breaks of today's code.",
     )
-    group.add_argument(
+    _add_files(
+        group,
         "--usage-of-ref",
-        nargs="+",
-        action="extend",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="With --matrix: the statements that the code of that commit sends, recorded there.",
+        "With --matrix: the statements that the code of that commit sends, recorded there.",
+    )
+
+
+def _add_files(group: _ArgumentGroup, option: str, help_: str) -> None:
+    """Add an option that takes usage files."""
+    group.add_argument(
+        option, nargs="+", action="extend", default=[], type=Path, metavar="FILE", help=help_
     )
 
 
@@ -59,7 +59,7 @@ def read_request(options: dict[str, Any]) -> "UsageCheck | None":
     """Read the usage files, None without any. Raises CannotTell."""
     if not options["usage"]:
         if options["role"]:
-            raise CannotTell("--as does nothing without --usage.", "Add --usage FILE.")
+            raise does_nothing("--as", "--usage", _ADD_USAGE)
         return None
     return _read(options["usage"], options)
 
@@ -72,7 +72,7 @@ def read_matrix(options: dict[str, Any], of_today: "UsageCheck | None") -> "Matr
     if ref is None:
         return None
     if of_today is None:
-        raise CannotTell("--matrix does nothing without --usage.", "Add --usage FILE.")
+        raise does_nothing("--matrix", "--usage", _ADD_USAGE)
     if not options["usage_of_ref"]:
         raise CannotTell(
             f"--matrix {ref} needs what the code of {ref} sends: --usage-of-ref FILE.",

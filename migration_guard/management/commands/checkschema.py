@@ -12,7 +12,7 @@ from migration_guard import conf, schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.management import impact, table_sizes, usage
+from migration_guard.management import database_options, impact, table_sizes, usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
@@ -67,14 +67,14 @@ class Command(GuardCommand):
         )
         usage.add_options(parser)
         table_sizes.add_option(parser)
-        _add_fresh(parser)
+        database_options.add_fresh(parser)
         usage.add_matrix(parser)
-        _add_upgrade(parser)
-        _add_templates(parser)
+        database_options.add_upgrade(parser)
+        database_options.add_templates(parser)
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and return the exit code."""
-        _refuse_nonsense(options)
+        database_options.refuse_nonsense(options)
         if options["write_sizes"] is not None:
             return table_sizes.write_file(self, options, _save)
         if options["clear_templates"]:
@@ -83,7 +83,7 @@ class Command(GuardCommand):
             return self._write(options)
         if options["upgrade_from"] is not None:
             return self._end(self._upgrade(options), options)
-        if _needs_fresh(options):
+        if database_options.needs_fresh(options):
             return self._end(self._prove(options), options)
         # Few objects become garbage here: the report needs what the contract and the check made.
         with no_collection():
@@ -221,144 +221,6 @@ def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
     if checked.error is None:
         parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
     return "\n".join(parts)
-
-
-def _add_fresh(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("a database that is built now from the files, and dropped")
-    group.add_argument(
-        "--fresh",
-        action="store_true",
-        help="Build a throwaway database from nothing, and check that one.",
-    )
-    group.add_argument(
-        "--timeline",
-        action="store_true",
-        help="With --fresh: list what each migration made, changed and removed.",
-    )
-    group.add_argument(
-        "--template",
-        action="store_true",
-        help="Keep what was built as a PostgreSQL template, and copy it while no file changes.",
-    )
-    impact.add_fresh_options(group)
-    group.add_argument(
-        "--replay",
-        action="store_true",
-        help="With --fresh: build one more from the configured database's history, its order and "
-        "its SQL, and compare that with both.",
-    )
-    group.add_argument(
-        "--drift",
-        action="store_true",
-        help="Compare the configured database with a fresh one, object by object.",
-    )
-    group.add_argument(
-        "--ignore",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="PATTERN",
-        help="With --drift, --replay or --upgrade-from: what may differ, as table or table.name; * "
-        "and ? as in a shell.",
-    )
-    group.add_argument(
-        "--environment",
-        metavar="NAME",
-        help='Of the fresh database, instead of MIGRATION_GUARD["ENVIRONMENT"] '
-        "(--drift, --replay: instead of the stamp of the configured database).",
-    )
-
-
-def _add_upgrade(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("a database of an older release, which is upgraded")
-    group.add_argument(
-        "--upgrade-from",
-        metavar="GITREF",
-        help="Let the code of that commit migrate a throwaway database, upgrade it with today's "
-        "code, and compare it with a fresh one.",
-    )
-    group.add_argument(
-        "--rows",
-        type=Path,
-        metavar="FILE",
-        help="With --upgrade-from: SQL that plants rows before the upgrade.",
-    )
-
-
-def _add_templates(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--clear-templates",
-        action="store_true",
-        help="Check nothing; drop the templates of test databases and of --template, all that this "
-        "user has on the server of --database.",
-    )
-
-
-def _needs_fresh(options: dict[str, Any]) -> bool:
-    return bool(options["fresh"] or options["drift"])
-
-
-def _refuse_nonsense(options: dict[str, Any]) -> None:
-    """Raise CannotTell for options that would have no effect."""
-    upgrades = options["upgrade_from"] is not None
-    needs = [
-        ("timeline", "fresh", options["fresh"]),
-        ("template", "fresh", _needs_fresh(options)),
-        ("replay", "fresh", options["fresh"]),
-        ("environment", "fresh", _needs_fresh(options) or upgrades),
-        ("ignore", "drift", options["drift"] or options["replay"] or upgrades),
-        ("rows", "upgrade-from", upgrades),
-        ("matrix", "fresh", options["fresh"]),
-        ("usage_of_ref", "matrix", options["matrix"] is not None),
-    ]
-    for option, needed, given in needs:
-        if options[option] and not given:
-            name = option.replace("_", "-")
-            raise CannotTell(f"--{name} does nothing without --{needed}.", f"Add --{needed}.")
-    if upgrades:
-        _refuse_beside_upgrade(options)
-    table_sizes.refuse_beside(options)
-    impact.refuse_nonsense(options)
-    if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
-        raise CannotTell(
-            "--drift compares all tables, and asks no contract.",
-            "Leave TABLE and --contract out (--ignore PATTERN narrows it), or add --fresh.",
-        )
-    if options["write"] is not None and (_needs_fresh(options) or options["usage"]):
-        raise CannotTell(
-            "--write describes the configured database, and checks nothing.",
-            "Leave --fresh, --drift and --usage out.",
-        )
-    if options["clear_templates"] and (
-        options["format"] != "text" or options["write"] or upgrades or _needs_fresh(options)
-    ):
-        raise CannotTell(
-            "--clear-templates drops templates, says so as text, and checks nothing.",
-            "Give it alone, with --database ALIAS for another database than the default one.",
-        )
-    if options["timeline"] and options["template"]:
-        raise CannotTell(
-            "--timeline watches a database being built, and --template saves building it.",
-            "Choose one of them.",
-        )
-
-
-def _refuse_beside_upgrade(options: dict[str, Any]) -> None:
-    beside = {
-        "TABLE": options["tables"],
-        "--contract": options["contract"],
-        "--no-models": not options["models"],
-        "--fresh": options["fresh"],
-        "--drift": options["drift"],
-        "--write": options["write"],
-        "--usage": options["usage"],
-    }
-    extra = [name for name, value in beside.items() if value]
-    if extra:
-        raise CannotTell(
-            "--upgrade-from compares an upgraded database with a fresh one, and nothing else.",
-            f"Leave {' and '.join(extra)} out, or check that by a command of its own.",
-        )
 
 
 def _contract(options: dict[str, Any]) -> Callable[[], Contract]:

@@ -1,0 +1,24 @@
+"""Options that have no effect beside others: they are refused, not ignored."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from migration_guard.exceptions import CannotTell
+
+# Where the name on the command line is not that of the value.
+_VALUES: Final = {"TABLE": "tables", "--no-models": "models"}
+
+
+def find_given(options: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return those of the names, as a command line has them, that were given."""
+    return [name for name in names if _is_given(options, name)]
+
+
+def _is_given(options: Mapping[str, Any], name: str) -> bool:
+    value = options[_VALUES.get(name, name.removeprefix("--").replace("-", "_"))]
+    return not value if name.startswith("--no-") else bool(value)
+
+
+def does_nothing(option: str, needed: str, hint: str = "") -> CannotTell:
+    """Return the error for an option that has no effect without another."""
+    return CannotTell(f"{option} does nothing without {needed}.", hint or f"Add {needed}.")
