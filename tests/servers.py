@@ -411,6 +411,7 @@ def mariadb_server(address: str = "") -> Iterator[MariaDBServer]:
                     "--skip-name-resolve",
                     "--character-set-server=utf8mb4",
                     "--innodb-flush-log-at-trx-commit=2",
+                    "--innodb-flush-method=nosync",
                     # A killed server loses nothing by it, only a machine without power would.
                     "--loose-debug-no-sync=1",
                     "--skip-innodb-doublewrite",
