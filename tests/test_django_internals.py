@@ -99,8 +99,8 @@ INTERNALS = [
     (psycopg.pq.abc.PGconn, "send_query_params", "running/postgresql/pipeline"),
     (psycopg.pq.abc.PGconn, "send_query_prepared", "running/postgresql/pipeline"),
     # pytest
-    (pytest.Config, "ArgsSource", "pytest_plugin"),
-    (pytest.Function, "from_parent", "pytest_plugin"),
+    (pytest.Config, "ArgsSource", "pytest_plugin/contracts"),
+    (pytest.Function, "from_parent", "pytest_plugin/nodes"),
 ]
 # Attributes that a method sets: the source of the method, the attribute, and the module.
 SET_BY = [
@@ -117,7 +117,7 @@ SET_BY = [
     (executor.MigrationExecutor.__init__, "recorder", "running/own_tables"),
     (loader.MigrationLoader.build_graph, "applied_migrations", "running/own_tables"),
     (loader.MigrationLoader.load_disk, "disk_migrations", "running/own_tables"),
-    (pytest.Config.__init__, "args_source", "pytest_plugin"),
+    (pytest.Config.__init__, "args_source", "pytest_plugin/contracts"),
 ]
 
 

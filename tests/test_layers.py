@@ -39,7 +39,6 @@ FLOORS = {
     "management": 5,
     "admin": 5,
     "pytest_plugin": 5,
-    "pytest_usage": 5,
     "testing": 5,
     "checks": 5,
     "apps": 5,

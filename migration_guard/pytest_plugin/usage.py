@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import pytest
 
+from migration_guard.pytest_plugin.requirements import require_pytest_django
+
 OPTION: Final = "--record-usage"
 _OUTPUT: Final = "migration_guard_usage"
 
@@ -29,10 +31,7 @@ def configure(config: pytest.Config) -> None:
     path = config.getoption(OPTION)
     if path is None:
         return
-    if not config.pluginmanager.hasplugin("django"):
-        raise pytest.UsageError(
-            f"{OPTION} needs the test database of pytest-django: pip install pytest-django."
-        )
+    require_pytest_django(config, OPTION)
     path = config.invocation_params.dir / path
     if not path.parent.is_dir():
         raise pytest.UsageError(f"{OPTION}: there is no folder {path.parent}.")
