@@ -109,6 +109,8 @@ def test_e002_when_a_key_is_unknown_names_the_nearest(settings, key, hint):
         ({"read": "2 sec"}, 'Did you mean "2s"?'),
         ({"write": "3 mins"}, 'Did you mean "3min"?'),
         ({"write": "1 year"}, "The units are ms, s, min, h."),
+        ({"large": "big"}, 'Write "1GB". The units are B, kB, MB, GB, TB.'),
+        ({"large": "9" * 400}, "The units are B, kB, MB, GB, TB."),
     ],
 )
 def test_e001_when_a_unit_of_impact_is_unknown_names_the_nearest(settings, limits, hint):
@@ -117,6 +119,19 @@ def test_e001_when_a_unit_of_impact_is_unknown_names_the_nearest(settings, limit
     (error,) = found()
 
     assert error.id == "migration_guard.E001"
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("limit", "hint"), [("soon", 'Write "5s".'), ("3 mins", 'Did you mean "3min"?')]
+)
+@pytest.mark.parametrize("key", ["LOCK_TIMEOUT", "STATEMENT_TIMEOUT"])
+def test_e001_when_a_unit_of_a_timeout_is_unknown_names_the_nearest(settings, key, limit, hint):
+    settings.MIGRATION_GUARD = {key: limit}
+
+    (error,) = found()
+
+    assert f'["{key}"] = {limit!r} is not a time.' in error.msg
     assert hint in error.hint
 
 
