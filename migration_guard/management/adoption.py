@@ -9,6 +9,8 @@ from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
 from migration_guard.problems import errors
 from migration_guard.reports import adoption, json, text
+from migration_guard.reports.check import check_report
+from migration_guard.reports.verdict import verdict
 from migration_guard.results import Outcome, TakenOver
 from migration_guard.running.events import Observer
 
@@ -112,12 +114,12 @@ def finish(command: GuardCommand, outcome: Outcome, options: dict[str, Any]) -> 
         command.tell(adoption.proof(checked, outcome.adoptions))
         return 0, ""
     if checked.violations or checked.unknown:
-        command.tell(text.schema_check(checked))
+        command.tell(check_report(checked))
     else:
         tell(adoption.proof(checked, outcome.adoptions))
     if not checked.violations:
         return 0, ""
     return 1, (
-        f"The history is recorded. {text.verdict(checked)}\n"
+        f"The history is recorded. {verdict(checked)}\n"
         f"Next, when each is decided: {adoption.drift_command(outcome.adoptions)}"
     )

@@ -7,7 +7,8 @@ from typing import Any
 from migration_guard.exceptions import CannotTell
 from migration_guard.management.base import GuardCommand
 from migration_guard.planning.new_migration import NewMigration
-from migration_guard.reports import json, text
+from migration_guard.reports import json
+from migration_guard.reports.squash import baseline_notes, squash_notes
 
 
 def add_squash(content: Any) -> None:
@@ -53,7 +54,7 @@ def _squash(options: dict[str, Any], tell: Callable[[str], None]) -> tuple[NewMi
     numbers = int(low), int(high)
     squashed = squash(options["database"], numbers, options["name"] or "squash", tell)
     created = NewMigration(squashed.id, squashed.number, squashed.path)
-    return created, text.squash_notes(squashed.times, squashed.replaced, squashed.shared)
+    return created, squash_notes(squashed.times, squashed.replaced, squashed.shared)
 
 
 def _write_baseline(
@@ -63,4 +64,4 @@ def _write_baseline(
 
     written = write_baseline(options["database"], tell, options["upto"], options["table"])
     created = NewMigration(written.id, written.number, written.path)
-    return created, text.baseline_notes(written.filled, options["upto"])
+    return created, baseline_notes(written.filled, options["upto"])

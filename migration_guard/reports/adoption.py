@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from migration_guard.planning.names import list_ids
-from migration_guard.reports.text import count, moment, tally
+from migration_guard.reports.check import tally
+from migration_guard.reports.text import count, moment
 from migration_guard.results import Adoption, Checked, Outcome, TakenOver
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from migration_guard.planning.names import list_ids
-from migration_guard.reports import text
+from migration_guard.reports.run import order
+from migration_guard.reports.text import count, problems
 from migration_guard.results import Chapter, FreshDatabase, Late, Replay, Upgrade
 
 # A CI job that builds a fresh database is asked for its order, so it lists more than a screen.
@@ -21,9 +22,9 @@ def build_report(
     """
     parts = [
         _head(fresh) if finished else "Fresh database, up to the failure:",
-        text.order(fresh.rows, cap),
+        order(fresh.rows, cap),
         "" if fresh.timeline is None else _timeline(fresh.timeline),
-        text.problems(fresh.problems),
+        problems(fresh.problems),
     ]
     return "\n".join(filter(None, parts)) + "\n"
 
@@ -34,7 +35,7 @@ def cleared_report(templates: Iterable[tuple[str, int]], unfinished: Iterable[st
     dropped += [f"  {name} (unfinished)" for name in unfinished]
     if not dropped:
         return "There was no template of this user."
-    return "\n".join([f"Dropped {text.count(len(dropped), 'template')}:", *dropped])
+    return "\n".join([f"Dropped {count(len(dropped), 'template')}:", *dropped])
 
 
 def upgrade_report(upgrade: Upgrade) -> str:
@@ -48,12 +49,12 @@ def upgrade_report(upgrade: Upgrade) -> str:
         f"Left by {app.app}, which is not installed any more: {', '.join(app.tables)}."
         for app in upgrade.removed
     ]
-    return "\n".join(filter(None, [*parts, text.problems(upgrade.problems)])) + "\n"
+    return "\n".join(filter(None, [*parts, problems(upgrade.problems)])) + "\n"
 
 
 def replay_report(replay: Replay) -> str:
     """Return which migrations ran late, and what the history leaves open."""
-    lines = [f"Replayed {text.count(len(replay.order), 'migration')} in {replay.seconds:.2f} s."]
+    lines = [f"Replayed {count(len(replay.order), 'migration')} in {replay.seconds:.2f} s."]
     if replay.late:
         lines += ["Out of order in the history:", *map(_late, replay.late)]
     if replay.doubts:
@@ -72,7 +73,7 @@ def _head(fresh: FreshDatabase) -> str:
         return f"Fresh database copied from {fresh.template} in {fresh.seconds:.2f} s."
     django = f"{len(fresh.django)} of Django's migrations and " if fresh.django else ""
     environment = f" (environment {fresh.environment})" if fresh.environment else ""
-    sql = text.count(len(fresh.rows), "SQL migration")
+    sql = count(len(fresh.rows), "SQL migration")
     return f"Fresh database built from {django}{sql}{environment} in {fresh.seconds:.2f} s."
 
 

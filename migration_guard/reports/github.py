@@ -15,11 +15,13 @@ from migration_guard.problems import (
     Violation,
     split_place,
 )
-from migration_guard.reports import text
+from migration_guard.reports.check import tally
 from migration_guard.reports.escaping import escape_characters, escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
+from migration_guard.reports.run import order
+from migration_guard.reports.text import warning
 from migration_guard.reports.usage import usage_scope
 from migration_guard.results import Assertion, Checked, FreshDatabase, Matrix
 from migration_guard.sql.masking import mask_text
@@ -48,7 +50,7 @@ def schema_check(checked: Checked) -> str:
         *(_violation(violation) for violation in checked.violations),
         *(_unknown(assertion, command) for assertion in checked.unknown),
         *(_warning(assertion) for assertion in checked.warnings),
-        escape_text(text.tally(checked)) if checked.error is None else _error(checked.error),
+        escape_text(tally(checked)) if checked.error is None else _error(checked.error),
         *([escape_text(usage_scope(checked.usage))] if checked.usage is not None else []),
     ]
     return "\n".join(lines)
@@ -71,7 +73,7 @@ def problems(problems: Iterable[Problem], error: GuardError | None = None) -> st
 
 def _order(fresh: FreshDatabase) -> str:
     """Return the order of all migrations as one notice."""
-    return _command("notice", "fresh database", text.order(fresh.rows, None)) if fresh.rows else ""
+    return _command("notice", "fresh database", order(fresh.rows, None)) if fresh.rows else ""
 
 
 def _error(error: GuardError) -> str:
@@ -109,7 +111,7 @@ def _unknown(assertion: Assertion, command: str) -> str:
 
 def _warning(assertion: Assertion) -> str:
     path, line = split_place(assertion.source) or (None, None)
-    return _command("warning", assertion.warning_rule, text.warning(assertion), path, line)
+    return _command("warning", assertion.warning_rule, warning(assertion), path, line)
 
 
 def _command(

@@ -11,8 +11,8 @@ from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
 from migration_guard.reports.matrix import counts, spare
 from migration_guard.reports.places import in_repository
-from migration_guard.reports.text import verdict
 from migration_guard.reports.usage import usage_scope
+from migration_guard.reports.verdict import verdict
 from migration_guard.results import Assertion, Checked, FreshDatabase, Matrix, Upgrade, Verdict
 
 # Characters that XML 1.0 forbids, even as entities (https://www.w3.org/TR/xml/#charsets).

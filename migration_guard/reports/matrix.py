@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.color import no_style
 
-from migration_guard.reports import text
+from migration_guard.reports.check import table_blocks
 from migration_guard.results import Cell, Matrix, Verdict
 
 
@@ -12,7 +12,7 @@ def matrix_report(matrix: Matrix, style: Any = None) -> str:
     """Return a line for each cell, and what is broken in those that do not fail the check."""
     parts = [counts(matrix)]
     for cell in matrix.spared:
-        blocks = text.table_blocks(cell.assertions, style or no_style())
+        blocks = table_blocks(cell.assertions, style or no_style())
         if blocks:
             parts.append("\n".join([f"{cell.moment.capitalize()}: {spare(matrix)}", *blocks]))
     return "\n\n".join(parts) + "\n"

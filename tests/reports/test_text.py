@@ -3,7 +3,9 @@ from types import SimpleNamespace
 import pytest
 
 from migration_guard.problems import Problem, Severity
-from migration_guard.reports import text
+from migration_guard.reports.check import check_report, tally
+from migration_guard.reports.text import problems
+from migration_guard.reports.verdict import verdict
 from tests.reports.examples import ALL_KEPT, ALLOWED, BROKEN, FAILED, NOT_TOLD, checked
 
 REPORT = """\
@@ -22,23 +24,21 @@ in all."""
 
 
 def test_text_when_something_is_violated_groups_by_table_and_counts():
-    assert text.schema_check(BROKEN) == REPORT
+    assert check_report(BROKEN) == REPORT
 
 
 def test_problem_when_it_has_no_remedy_is_one_line():
     problem = Problem("not-simulated", "its effect is not known", "", Severity.INFO)
 
-    assert text.problems([problem]) == "info[not-simulated] its effect is not known"
+    assert problems([problem]) == "info[not-simulated] its effect is not known"
 
 
 def test_text_when_everything_is_kept_is_one_line():
-    assert text.schema_check(ALL_KEPT) == (
-        "1 assertion about default (postgresql) in 0.12 s: 1 kept."
-    )
+    assert check_report(ALL_KEPT) == ("1 assertion about default (postgresql) in 0.12 s: 1 kept.")
 
 
 def test_text_when_asked_for_kept_tables_lists_them():
-    assert text.schema_check(ALL_KEPT, kept=True).startswith("users\n  1 assertion kept\n")
+    assert check_report(ALL_KEPT, kept=True).startswith("users\n  1 assertion kept\n")
 
 
 def test_text_when_it_has_a_style_paints_rules_and_summary():
@@ -46,7 +46,7 @@ def test_text_when_it_has_a_style_paints_rules_and_summary():
         MIGRATE_HEADING="<{}>".format, ERROR="!{}!".format, WARNING="?{}?".format, SUCCESS=str
     )
 
-    report = text.schema_check(BROKEN, paint)
+    report = check_report(BROKEN, paint)
 
     assert "<user_profiles>" in report
     assert "![missing-column]!" in report
@@ -65,9 +65,9 @@ def test_text_when_it_has_a_style_paints_rules_and_summary():
 )
 def test_verdict_when_a_check_ends_names_the_remedy_and_the_exit_code(checked, returncode, said):
     assert checked.returncode == returncode
-    assert said in text.verdict(checked)
-    assert bool(text.verdict(checked)) == bool(returncode)
+    assert said in verdict(checked)
+    assert bool(verdict(checked)) == bool(returncode)
 
 
 def test_tally_when_nothing_is_stated_says_so():
-    assert text.tally(checked()).endswith(": there is no contract, and no model.")
+    assert tally(checked()).endswith(": there is no contract, and no model.")

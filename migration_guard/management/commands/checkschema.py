@@ -16,8 +16,11 @@ from migration_guard.management import database_options, impact, table_sizes, us
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
-from migration_guard.reports import fresh, matrix, text
+from migration_guard.reports import fresh, matrix
+from migration_guard.reports.check import check_report
 from migration_guard.reports.escaping import escape_text
+from migration_guard.reports.text import count
+from migration_guard.reports.verdict import verdict
 from migration_guard.results import Checked
 from migration_guard.running.garbage_collection import no_collection
 
@@ -96,7 +99,7 @@ class Command(GuardCommand):
         self.tell(_not_read(options["write"], options["database"]))
         if comments := contract.count(NOT_STATED):
             self.tell(
-                f"{text.count(comments, 'clause')} of this database cannot be stated: look for "
+                f"{count(comments, 'clause')} of this database cannot be stated: look for "
                 'the comments with "not stated".'
             )
         if left_out:
@@ -183,7 +186,7 @@ class Command(GuardCommand):
 
     def _end(self, checked: Checked, options: dict[str, Any]) -> tuple[int, str]:
         self._report(checked, options)
-        return checked.returncode, text.verdict(checked)
+        return checked.returncode, verdict(checked)
 
     def _report(self, checked: Checked, options: dict[str, Any]) -> None:
         output = options["output"]
@@ -219,7 +222,7 @@ def _text(checked: Checked, options: dict[str, Any], style: Any) -> str:
     if checked.matrix is not None:
         parts.append(matrix.matrix_report(checked.matrix, style))
     if checked.error is None:
-        parts.append(text.schema_check(checked, style, kept=options["verbosity"] > 1))
+        parts.append(check_report(checked, style, kept=options["verbosity"] > 1))
     return "\n".join(parts)
 
 

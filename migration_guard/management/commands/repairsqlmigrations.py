@@ -5,7 +5,8 @@ from typing import Any
 
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.progress import Progress
-from migration_guard.reports import json, text
+from migration_guard.reports import json
+from migration_guard.reports.repair import repair_report
 from migration_guard.results import Action
 from migration_guard.running import repairing
 from migration_guard.running.repairing import Repair
@@ -66,7 +67,7 @@ class Command(GuardCommand):
         if options["format"] == "json":
             self.say_document(json.repair(repaired))
         elif repaired.error is None and options["verbosity"] > 0:
-            self.say(text.repair(repaired))
+            self.say(repair_report(repaired))
         if repaired.error is not None:
             raise repaired.error
         return 0, ""

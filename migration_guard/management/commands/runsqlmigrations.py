@@ -13,7 +13,8 @@ from migration_guard.management.progress import Progress
 from migration_guard.planning.names import list_ids
 from migration_guard.problems import Severity, errors
 from migration_guard.reports import adoption as reports_adoption
-from migration_guard.reports import json, text
+from migration_guard.reports import json, run, text
+from migration_guard.reports.verdict import impact_verdict
 from migration_guard.results import Outcome
 from migration_guard.running import executor
 from migration_guard.running.options import Options
@@ -103,7 +104,7 @@ class Command(GuardCommand):
         code, message = self._judge(outcome, check=False)
         if code or not report.result.failing:
             return code, message
-        return 1, f"{text.impact_verdict(report.result)}\n{impact.APPLIED}"
+        return 1, f"{impact_verdict(report.result)}\n{impact.APPLIED}"
 
     def repeated_options(self, options: dict[str, Any]) -> str:
         """Return what says which migrations run."""
@@ -163,7 +164,7 @@ class Command(GuardCommand):
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
         if options["verbosity"] > 0:
-            self.tell(text.stamped(outcome))
+            self.tell(run.stamp_note(outcome))
         if options["format"] == "json":
             self.say_document(json.run(outcome))
         elif options["verbosity"] > 0:
@@ -173,16 +174,16 @@ class Command(GuardCommand):
             self.tell(text.problems(warnings))
             if outcome.is_empty:
                 folders = conf.load().folders(outcome.database)
-                self.say(text.no_migration(outcome, folders))
+                self.say(run.no_migration(outcome, folders))
             elif only_look:
                 if outcome.adoptions:
                     self.say(reports_adoption.foresight(outcome))
                 elif outcome.error is None or outcome.plan.migrations:
-                    self.say(text.plan(outcome))
+                    self.say(run.plan(outcome))
             elif outcome.error is None or outcome.rows:
-                self.tell(text.skipped(outcome) if outcome.error is None else "")
-                cap = text.ORDER_CAP if options["verbosity"] == 1 else None
-                self.say(text.order(outcome.rows, cap))
+                self.tell(run.skipped_migrations(outcome) if outcome.error is None else "")
+                cap = run.ORDER_CAP if options["verbosity"] == 1 else None
+                self.say(run.order(outcome.rows, cap))
 
     def _judge(self, outcome: Outcome, *, check: bool) -> tuple[int, str]:
         problems = errors(outcome.problems)
