@@ -11,7 +11,7 @@ from migration_guard.contracts.causes import (
     Subject,
     describe_with_command,
 )
-from migration_guard.contracts.causes.provenance import Event
+from migration_guard.contracts.causes.events import Event
 from migration_guard.sql.cursor import identifier, read_tokens, split_at_commas
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.servers import Finding

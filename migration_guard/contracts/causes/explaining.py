@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from migration_guard.conf import database_option
 from migration_guard.contracts.causes.django_states import Subject
-from migration_guard.contracts.causes.provenance import Event, Part, Source, Verb
+from migration_guard.contracts.causes.events import Event, Part, Source, Verb
 from migration_guard.contracts.causes.shown import ShownCauses
 from migration_guard.contracts.causes.statements import Statements
 from migration_guard.contracts.causes.wording import (

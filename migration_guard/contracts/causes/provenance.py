@@ -5,119 +5,22 @@ under its earlier names. Names count without regard to case.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import Final, NamedTuple, TypeVar
+from typing import Final
 
+from migration_guard.contracts.causes.events import (
+    Event,
+    Part,
+    SchemaObject,
+    Source,
+    Verb,
+    find_current,
+    find_latest,
+)
 from migration_guard.planning.plan import Planned
 from migration_guard.sql.cursor import Name
 from migration_guard.sql.ddl import DDL, Clause, read_items
-
-
-class Verb(IntEnum):
-    """What a statement does with an object; a higher value tells more about it."""
-
-    MENTIONS = 0
-    CHANGES = 1
-    RENAMES = 2
-    DROPS = 3
-    ADDS = 4
-
-    @property
-    def word(self) -> str:
-        """The verb as a message has it."""
-        return self.name.lower()
-
-
-class Source(NamedTuple):
-    """A statement of a migration; ``change`` is None for what is no DDL."""
-
-    migration: Planned
-    text: str
-    line: int
-    vendor: str
-    change: DDL | None
-
-
-class Event(NamedTuple):
-    """What a statement did to an object; ``name`` is the one that the object had, or got."""
-
-    verb: Verb
-    source: Source
-    name: str
-
-    @property
-    def migration(self) -> Planned:
-        """The migration of the statement."""
-        return self.source.migration
-
-    @property
-    def place(self) -> tuple[tuple[int, str], int]:
-        """The sort key of statements: their migration, then their line."""
-        return self.migration.key, self.source.line
-
-
-@dataclass(eq=False)
-class Part:
-    """A column, index, constraint, trigger or the like of a table."""
-
-    name: str
-    names: list[str] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    exists: bool = True
-
-    def add(self, verb: Verb, source: Source, name: str = "") -> None:
-        """Note what a statement does."""
-        self.events.append(Event(verb, source, name or self.name))
-        if self.name not in self.names:
-            self.names.append(self.name)
-
-    def rename(self, source: Source, name: str) -> None:
-        """Note that a statement gives it another name."""
-        self.add(Verb.RENAMES, source, name)
-        self.name = name
-        self.names.append(name)
-
-
-@dataclass(eq=False)
-class SchemaObject(Part):
-    """A table, view, type, function or the like, with its parts.
-
-    ``is_copy`` says that the statement which made it names no columns, as CREATE TABLE … LIKE.
-    """
-
-    schema: str = ""
-    parts: list[Part] = field(default_factory=list)
-    is_copy: bool = False
-
-    def part(self, name: str) -> Part | None:
-        """Return the part of this name, or the last one that ever had it."""
-        return _find(self.parts, name)
-
-    def note_part(self, verb: Verb, source: Source, name: str) -> None:
-        """Note what a statement does to the part of this name."""
-        part = self._current_or_new(name)
-        part.add(verb, source)
-        part.exists = verb is not Verb.DROPS
-
-    def note_added_part(self, source: Source, name: str, *, is_conditional: bool) -> None:
-        """Note that a statement adds a part, unless it does so only where there is none."""
-        part = _current(self.parts, name)
-        is_there = is_conditional and part is not None and part.exists
-        self.note_part(Verb.MENTIONS if is_there else Verb.ADDS, source, name)
-
-    def rename_part(self, source: Source, old: str, new: str) -> None:
-        """Give a part another name."""
-        self._current_or_new(old).rename(source, new)
-
-    def _current_or_new(self, name: str) -> Part:
-        part = _current(self.parts, name)
-        if part is None:
-            part = Part(name)
-            self.parts.append(part)
-        return part
 
 
 class Provenance:
@@ -144,13 +47,13 @@ class Provenance:
         objects = self._named(name, schema)
         usual_schemas = {schema.casefold(), "", "public"}
         usual = [object_ for object_ in objects if object_.schema.casefold() in usual_schemas]
-        return _find(usual, name) or _find(objects, name)
+        return find_latest(usual, name) or find_latest(objects, name)
 
     def find_part(self, label: str, name: str) -> Part | None:
         """Return a part of an object; an index without a known table also by its name alone."""
         object_ = self.find(label)
         part = object_.part(name) if object_ is not None else None
-        return part or _find(self._nowhere.parts, name)
+        return part or find_latest(self._nowhere.parts, name)
 
     # -- statements
 
@@ -196,7 +99,7 @@ class Provenance:
 
     def _rename(self, source: Source, object_: SchemaObject, name: str, schema: str = "") -> None:
         others = [other for other in self._named(name, object_.schema) if other is not object_]
-        replaced = _current(others, name)
+        replaced = find_current(others, name)
         is_rebuild = (
             replaced is not None
             and _was_dropped_by(replaced, source.migration)
@@ -215,7 +118,7 @@ class Provenance:
         migration = source.migration
         for part in old.parts:
             part.events = [event for event in part.events if not _is_drop(event, migration)]
-            copied = _current(new.parts, part.name)
+            copied = find_current(new.parts, part.name)
             if copied is not None:
                 copied.events = [*part.events, *map(_as_change, copied.events)]
                 copied.names = [*part.names, *copied.names]
@@ -309,10 +212,10 @@ class Provenance:
 
     def _part_alone(self, name: str) -> tuple[SchemaObject, str] | None:
         """Return the table with an existing part of this name, unless an object has the name."""
-        if _current(self._named(name), name) is not None:
+        if find_current(self._named(name), name) is not None:
             return None
         for object_ in reversed(self._owners[name.casefold()]):
-            part = _current(object_.parts, name)
+            part = find_current(object_.parts, name)
             if part is not None and part.exists and _is_no_column(part):
                 return object_, part.name
         return None
@@ -342,7 +245,7 @@ class Provenance:
 
     def _object(self, name: Name) -> SchemaObject:
         """Return the object that has this name now; a new one where none is known."""
-        object_ = _current(self._named(name.name, name.schema), name.name)
+        object_ = find_current(self._named(name.name, name.schema), name.name)
         if object_ is None:
             object_ = SchemaObject(name.name, schema=name.schema)
             self.objects.append(object_)
@@ -367,30 +270,10 @@ class Provenance:
             if event.verb is Verb.RENAMES and event.migration is source.migration
         ]
         for name in object_.names[:-1] if away else ():
-            other = _current([t for t in self._named(name) if t is not object_], name)
+            other = find_current([t for t in self._named(name) if t is not object_], name)
             if other is not None and other.exists and _was_made_by(other, source.migration):
                 return other
         return None
-
-
-P = TypeVar("P", bound=Part)
-
-
-def _current(parts: Sequence[P], name: str) -> P | None:
-    """Return what has this name now, what exists first."""
-    folded = name.casefold()
-    named = [part for part in parts if part.name.casefold() == folded]
-    return next((part for part in named if part.exists), named[-1] if named else None)
-
-
-def _find(parts: Sequence[P], name: str) -> P | None:
-    """Return what has this name now, else the last that ever had it."""
-    folded = name.casefold()
-    current = _current(parts, name)
-    if current is not None:
-        return current
-    bearers = [part for part in parts if folded in map(str.casefold, part.names)]
-    return bearers[-1] if bearers else None
 
 
 def _is_in(object_: SchemaObject, schema: str) -> bool:

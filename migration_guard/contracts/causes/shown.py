@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final
 
-from migration_guard.contracts.causes.provenance import Event
+from migration_guard.contracts.causes.events import Event
 from migration_guard.contracts.causes.statements import Statements, split_text
 from migration_guard.contracts.causes.wording import NEW_MIGRATION, bare_names
 from migration_guard.planning.evidence import Act, Evidence

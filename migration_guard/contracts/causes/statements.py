@@ -6,7 +6,8 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Final
 
-from migration_guard.contracts.causes.provenance import Event, Part, Provenance, Source, Verb
+from migration_guard.contracts.causes.events import Event, Part, Source, Verb
+from migration_guard.contracts.causes.provenance import Provenance
 from migration_guard.contracts.causes.wording import bare_names
 from migration_guard.planning.plan import Plan, Planned
 from migration_guard.sql.classify import mentions

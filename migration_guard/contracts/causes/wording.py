@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from migration_guard.contracts.causes.provenance import Event
+from migration_guard.contracts.causes.events import Event
 from migration_guard.planning.plan import State
 
 
