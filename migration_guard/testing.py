@@ -41,6 +41,7 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 
 from migration_guard import conf
 from migration_guard.exceptions import GuardError
+from migration_guard.vendors import VENDORS, load
 
 if TYPE_CHECKING:
     from migration_guard.template_databases.test_database import Build
@@ -94,13 +95,6 @@ def migrate(alias: str, target: int | None = None) -> tuple[str, ...]:
 
 # -- creating and cloning a test database
 
-# A database that is copied from another one does not get its settings.
-_RELAX: Final[Mapping[str, str]] = {
-    "postgresql": "ALTER DATABASE {} SET synchronous_commit = off",
-    "mysql": "",
-    "sqlite": "",
-}
-
 
 def _relaxing_creation(create_test_db: Callable[..., str]) -> Callable[..., str]:
     """Return a ``_create_test_db`` whose database waits for no disk when it commits."""
@@ -116,9 +110,13 @@ def _relaxing_creation(create_test_db: Callable[..., str]) -> Callable[..., str]
 
 
 def _relax(creation: Any, name: str) -> None:
-    """Let a test database commit without waiting, where this user may."""
+    """Let a test database commit without waiting, where this user may.
+
+    A database that is copied from another one does not get its settings.
+    """
     connection = creation.connection
-    statement = _RELAX.get(connection.vendor)
+    vendor = VENDORS.get(connection.vendor)
+    statement = load(vendor.host).relax if vendor is not None else ""
     if statement and name != connection.settings_dict["NAME"]:
         with suppress(DatabaseError), creation._nodb_cursor() as cursor:  # noqa: SLF001
             cursor.execute(statement.format(connection.ops.quote_name(name)))

@@ -39,9 +39,11 @@ class Host(ABC):
 
     It is open until ``close``. A method raises CannotTell if the server does not allow its work.
     ``current_database`` is the query for the ``NAME`` of the database that a connection leads to.
+    ``relax`` lets the commits of a database ``{}`` not wait for the disk, "" where none need to.
     """
 
     current_database: ClassVar[str]
+    relax: ClassVar[str] = ""
 
     @abstractmethod
     def create(self, name: str, template: str = "") -> str:

@@ -48,7 +48,8 @@ _ROW_ERRORS: Final = {
 }
 # With this setting nothing could be built.
 _READ_ONLY: Final = "default_transaction_read_only"
-_NO_WAIT_FOR_DISK: Final = ("synchronous_commit", "off")
+# Nobody needs a test or throwaway database after a power cut, so that no commit waits for the disk.
+NO_WAIT_FOR_DISK: Final = "SET synchronous_commit = off"
 _PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 
 
@@ -56,6 +57,7 @@ class PostgreSQLHost(ServerHost):
     """The server of a configured database. Its connection leads to the maintenance database."""
 
     current_database = "SELECT current_database()"
+    relax = f"ALTER DATABASE {{}} {NO_WAIT_FOR_DISK}"
 
     def __init__(self, alias: str) -> None:
         configured = connecting.supported_connection(alias).settings_dict
@@ -142,10 +144,9 @@ class PostgreSQLHost(ServerHost):
     def _configure(self, name: str) -> None:
         """Copy the settings of the configured database, except those that need a superuser.
 
-        Such settings are about logs and libraries, and no schema depends on them. Nobody needs a
-        throwaway database after a power cut, so that no commit waits for the disk.
+        Such settings are about logs and libraries, and no schema depends on them.
         """
-        for setting, value in (*self._settings(), _NO_WAIT_FOR_DISK):
+        for setting, value in self._settings():
             try:
                 # FROM CURRENT, because a list such as search_path cannot be quoted as one value.
                 self._query(
@@ -159,6 +160,7 @@ class PostgreSQLHost(ServerHost):
                 self._query("ROLLBACK")
                 if sqlstate(error) not in _SETTING_ERRORS:
                     raise
+        self._query(self.relax.format(quote(name)))
 
     # -- the server
 

@@ -18,7 +18,13 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard import conf
-from migration_guard.fresh.postgresql import literal, open_server, quote, sqlstate
+from migration_guard.fresh.postgresql import (
+    NO_WAIT_FOR_DISK,
+    literal,
+    open_server,
+    quote,
+    sqlstate,
+)
 from migration_guard.template_databases.shelf import (
     TEMPLATE_PREFIX,
     Obstacle,
@@ -76,7 +82,7 @@ class PostgreSQLShelf(Shelf):
         settings = connections[alias].settings_dict
         self._source = str(settings["TEST"].get("TEMPLATE") or "template1")
         self._connection = open_server(alias, str(settings["NAME"] or ""))
-        self._query("SET synchronous_commit = off")
+        self._query(NO_WAIT_FOR_DISK)
         # Who waits longer than for another run builds without a template.
         patience = max(1, round(conf.load().wait * 1000))  # 0 would wait without end
         self._query("SELECT set_config('lock_timeout', %s, false)", f"{patience}ms")
