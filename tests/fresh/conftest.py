@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fresh.upgrading import BOOKS
+from tests.fresh.upgrading import BOOKS, Shop
 from tests.linter.checkout import Checkout
 
 if TYPE_CHECKING:
@@ -61,3 +61,33 @@ def repository(
     checkout.commit({})
     monkeypatch.chdir(tmp_path)
     return checkout
+
+
+@pytest.fixture
+def shop_class() -> type[Shop]:
+    """Name the kind of shop that the fixtures give; a module may have its own."""
+    return Shop
+
+
+@pytest.fixture
+def shop(
+    shop_class: type[Shop], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shop:
+    """Give a project on each vendor, with a release v1."""
+    return shop_class.of(database, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def small(
+    shop_class: type[Shop], sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shop:
+    """Give a project on SQLite, with a release v1."""
+    return shop_class.of(sqlite, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def big(
+    shop_class: type[Shop], postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shop:
+    """Give a project on PostgreSQL, with a release v1."""
+    return shop_class.of(postgres, tmp_path, monkeypatch)

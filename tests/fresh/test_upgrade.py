@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,28 +29,6 @@ from tests import reporting
 from tests.fresh.upgrading import AUTHORS, BOOKS, MANAGE, Shop
 from tests.linter.checkout import Checkout
 from tests.projects import Run
-
-if TYPE_CHECKING:
-    from tests.servers import Database
-
-
-@pytest.fixture
-def shop(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Give a project on each vendor, with a release v1."""
-    return Shop.of(database, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def small(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Give a project on SQLite, with a release v1."""
-    return Shop.of(sqlite, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def big(postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Give a project on PostgreSQL, with a release v1."""
-    return Shop.of(postgres, tmp_path, monkeypatch)
-
 
 # The schema
 

@@ -14,6 +14,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.models import AppliedMigration
 from migration_guard.running import executor
 from migration_guard.running.connecting import open_connection
+from tests.running.family import FAMILY, REBUILD
 from tests.running.support import applied, wait_until
 
 OFF = "-- guard: transaction = off\n"
@@ -22,19 +23,6 @@ BUSY = (
     "INSERT INTO a SELECT count(*) FROM (WITH RECURSIVE c(x) AS "
     "(SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 1000000000) SELECT x FROM c)"
 )
-FAMILY = """
-CREATE TABLE parent (id integer PRIMARY KEY, name text);
-CREATE TABLE child (id integer PRIMARY KEY,
-                    parent_id integer REFERENCES parent (id) ON DELETE CASCADE);
-INSERT INTO parent VALUES (1, 'one'), (2, 'two');
-INSERT INTO child VALUES (10, 1), (20, 2);
-"""
-REBUILD = """
-CREATE TABLE new_parent (id integer PRIMARY KEY, name text NOT NULL);
-INSERT INTO new_parent SELECT id, name FROM parent;
-DROP TABLE parent;
-ALTER TABLE new_parent RENAME TO parent;
-"""
 
 
 def tables(database):
