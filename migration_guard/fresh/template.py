@@ -1,6 +1,6 @@
 """``--template``: a fresh database that was built of the same files before is copied."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from django.db import connections
@@ -37,15 +37,16 @@ def copied(alias: str, host: Host, environment: str, build: Callable[[], object]
         with shelf.lock(keys[-1]):
             template = _find(shelf, keys[-1])
             if template is None:
-                template = _make(shelf, recipe, host, build)
+                template = _make(shelf, recipe, keys, host, build)
         stack.enter_context(shelf.using(template))
         stack.enter_context(throwaway(alias, host, template.name))
         yield template.name
 
 
-def _make(shelf: Shelf, recipe: Recipe, host: Host, build: Callable[[], object]) -> Template:
+def _make(
+    shelf: Shelf, recipe: Recipe, keys: Sequence[str], host: Host, build: Callable[[], object]
+) -> Template:
     born = shelf.now()
-    keys = read_order(recipe).keys
     with throwaway(recipe.alias, host) as name:
         build()
         connections[recipe.alias].close()
