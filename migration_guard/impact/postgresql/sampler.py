@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from migration_guard.impact.postgresql import queries
 from migration_guard.impact.postgresql.queries import Look, Start
+from migration_guard.running.postgresql.connection import PostgreSQLConnection
 
 # In seconds: without a pause at first, since most statements are short.
 _EAGER: Final = 0.1
@@ -38,12 +39,14 @@ class Samples:
 
 
 @contextmanager
-def sample(connection: Any, pid: int, *, is_awaited: bool) -> Iterator[Samples]:
-    """Look at the locks of the session ``pid`` again and again while the block runs.
+def sample(connection: PostgreSQLConnection, *, may_delay: bool) -> Iterator[Samples]:
+    """Look at the locks of the connection again and again while the block runs.
 
-    ``is_awaited`` lets a statement wait that waits for snapshots, until it was seen.
+    With ``may_delay``, a statement that waits for snapshots waits until it was seen, unless a
+    time-out would end it.
     """
-    samples = Samples()
+    samples, pid = Samples(), connection.pid
+    is_awaited = may_delay and _waits_without_limit(connection)
     with ExitStack() as stack:
         try:
             driver = stack.enter_context(connection.another()).driver
@@ -65,6 +68,16 @@ def sample(connection: Any, pid: int, *, is_awaited: bool) -> Iterator[Samples]:
             thread.start()
             stack.callback(_end, driver, samples, stop, thread)
         yield samples
+
+
+def _waits_without_limit(connection: PostgreSQLConnection) -> bool:
+    with suppress(psycopg.Error):
+        limits = connection.fetch(
+            "SELECT pg_catalog.current_setting('lock_timeout'), "
+            "pg_catalog.current_setting('statement_timeout')"
+        )
+        return limits == [("0", "0")]
+    return False
 
 
 def _look(driver: Any, pid: int, samples: Samples, stop: threading.Event) -> None:
