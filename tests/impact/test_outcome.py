@@ -208,3 +208,37 @@ def test_run_when_an_earlier_migration_read_a_table_does_not_count_that_again(
         "ROW EXCLUSIVE",
         "ROW EXCLUSIVE",
     ]
+
+
+def test_run_when_serializable_statements_note_what_they_read_is_traced(
+    users, postgres, migrations
+):
+    postgres.execute("INSERT INTO users VALUES (1, 1)")
+    body = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\nSELECT count(age) FROM users;\n"
+    migrations({"0001_users.sql": BEFORE, "0002_read.sql": body})
+
+    outcome, traces = run_traced()
+
+    assert outcome.error is None
+    assert [trace.unknown for trace in traces] == [""] * len(traces)
+    assert effects_of(traces) == {"users": "ACCESS SHARE, reads"}
+
+
+def test_run_when_serializable_code_that_commits_is_sampled_is_traced(users, postgres, migrations):
+    postgres.execute("INSERT INTO users SELECT g, g FROM generate_series(1, 1000) g")
+    postgres.execute(
+        "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM count(age) FROM users; PERFORM pg_sleep(1); COMMIT; END $$"
+    )
+    body = (
+        "-- guard: transaction = off\nSET default_transaction_isolation = serializable;\n"
+        "CALL fill();\n"
+    )
+    migrations({"0001_users.sql": BEFORE, "0002_fill.sql": body})
+
+    outcome, traces = run_traced()
+
+    assert outcome.error is None
+    assert [trace.unknown for trace in traces] == [""] * len(traces)
+    assert effects_of(traces) == {"users": "ACCESS SHARE"}
+    assert applied(postgres) == ["0001_users", "0002_fill"]

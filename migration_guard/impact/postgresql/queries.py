@@ -32,13 +32,15 @@ _FINGERPRINT: Final = f"""(SELECT pg_catalog.concat(pg_catalog.count(*), ' ',
 _SCANS: Final = f"""(SELECT pg_catalog.json_object_agg(c.oid, s.scans)::pg_catalog.text
   FROM pg_catalog.pg_class c, pg_catalog.pg_stat_get_xact_numscans(c.oid) AS s (scans)
   WHERE c.relkind IN ('r', 'p', 'm') AND {_SHOWN} AND s.scans > 0)"""
-# The relations that a session has locked. What it dropped has no row in pg_class any more.
+# The relations that a session has locked. What it dropped has no row in pg_class any more. For
+# SIReadLock, which notes what a serializable transaction read, nobody waits.
 _LOCKED: Final = """(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
     l.relation::pg_catalog.int8, l.modes, c.relnamespace::pg_catalog.int8, c.relname,
     c.relfilenode::pg_catalog.int8, c.reltablespace::pg_catalog.int8, {scans},
     c.relkind IN ('r', 'm', 't') AND pg_catalog.pg_relation_size(c.oid) > 0))::pg_catalog.text
   FROM (SELECT relation, pg_catalog.array_agg(DISTINCT mode) AS modes FROM pg_catalog.pg_locks
-    WHERE pid = {pid} AND locktype = 'relation' AND granted AND relation >= {first}
+    WHERE pid = {pid} AND locktype = 'relation' AND granted AND mode <> 'SIReadLock'
+    AND relation >= {first}
     AND database = (SELECT oid FROM pg_catalog.pg_database
       WHERE datname = pg_catalog.current_database())
     GROUP BY relation) AS l

@@ -16,7 +16,7 @@ from migration_guard.impact.postgresql.inventory import Inventory
 from migration_guard.impact.postgresql.own_looks import OwnLooks, Place, UnseenError
 from migration_guard.impact.postgresql.queries import Look
 from migration_guard.impact.postgresql.sampler import sample
-from migration_guard.impact.postgresql.samples import read_samples
+from migration_guard.impact.postgresql.samples import Seen, read_samples
 from migration_guard.impact.trace import Effect, StatementTrace
 from migration_guard.planning.scripts import Script
 from migration_guard.running.postgresql.connection import PostgreSQLConnection
@@ -158,7 +158,10 @@ class PostgreSQLTracer(Tracer):
             yield
             own_ms = (perf_counter() - before) * 1000
         self.forget()
-        seen = read_samples(samples, self._inventory, connection.schema, measures=measures)
+        try:
+            seen = read_samples(samples, self._inventory, connection.schema, measures=measures)
+        except Exception as error:  # noqa: BLE001, the statement is committed, whatever it is
+            seen = Seen((), is_measurable=False, unknown=_explain(error))
         measured = own_ms if seen.is_measurable else None
         trace = self._trace(place, measured, seen.effects, unknown=seen.unknown)
         self._traces.append(trace._replace(is_sampled=True, commits=True))
