@@ -93,6 +93,8 @@ def test_rewrites_of_each_statement_are_the_tables_that_innodb_makes_anew(run):
 REFUSED = (
     "ALTER TABLE t ADD COLUMN a int",
     "ALTER TABLE t ADD COLUMN",
+    "ALTER TABLE t , ADD COLUMN e int",
+    "ALTER TABLE t ADD COLUMN e int,",
     "ALTER TABLE nowhere ADD COLUMN a int",
     "ALTER TABLE t MODIFY b bigint NOT NULL, ALGORITHM=INSTANT",
     "ALTER TABLE t MODIFY b bigint NOT NULL, LOCK=NONE",

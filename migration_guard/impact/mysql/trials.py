@@ -184,10 +184,12 @@ def _pass_wait(cursor: Cursor) -> None:
 
 def _is_of_partitions(part: Sequence[Token]) -> bool:
     words = [keyword(token) for token in part[:2]]
-    return words[0] in _OF_PARTITIONS or words in _PAIRS_OF_PARTITIONS
+    return not _OF_PARTITIONS.isdisjoint(words[:1]) or words in _PAIRS_OF_PARTITIONS
 
 
 def _makes_anew(part: Sequence[Token]) -> bool:
     """Return whether a clause makes a table anew: MariaDB accepts INSTANT, and copies."""
     words = [keyword(token) for token in part]
-    return words[0] in _COPIED or any(pair in _COPIED_PAIRS for pair in pairwise(words))
+    return not _COPIED.isdisjoint(words[:1]) or any(
+        pair in _COPIED_PAIRS for pair in pairwise(words)
+    )
