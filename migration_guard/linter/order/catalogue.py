@@ -2,124 +2,26 @@
 
 Two invariants keep false alarms away. What may exist is in the catalogue, so it is never too small:
 only a sure removal removes. And only an object that is sure to exist can be in the way of another.
-Every making and every removal is kept with its place.
 """
 
-import itertools
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from migration_guard.linter.order.chronicle import Chronicle, Doubt
 from migration_guard.linter.order.dependencies import Dependencies, Dependency
 from migration_guard.linter.order.keys import ANY, TEMPORARY, Key, Place
 from migration_guard.linter.order.names import Name
+from migration_guard.linter.order.relations import Part, Relation, column_key, part_key
 
 
-class Part(NamedTuple):
-    """A constraint, trigger, policy, rule or unique key of a table, over some columns.
+@dataclass(slots=True, kw_only=True)
+class Catalogue(Chronicle):
+    """The objects at one point, and what became of them before."""
 
-    ``made_at`` is None if it is not sure to exist. A part that is not ``is_named`` has a name that
-    the server made.
-    """
-
-    made_at: Place | None
-    columns: frozenset[str] = frozenset()
-    is_named: bool = True
-
-
-@dataclass(slots=True, eq=False)
-class Relation:
-    """A table, view, sequence, index or composite type.
-
-    ``columns`` maps each column to True if it surely exists. ``is_open`` means that there are
-    columns that are not known. ``is_doubtful`` means that a statement of unknown effect may have
-    added some, so whatever copies them is open. ``inherited`` are the columns that only its parents
-    declare. ``readers`` are the views whose query reads it, ``owned`` its indexes and sequences.
-    ``types`` are the types of columns as they are written, ``defined`` where a column got its
-    definition, without those that changed since. ``is_vague`` means that there are parts
-    that are not known.
-    """
-
-    key: Key
-    kind: str
-    made_at: Place
-    is_sure: bool = True
-    columns: dict[str, bool] = field(default_factory=dict)
-    is_open: bool = False
-    readers: list["Relation"] = field(default_factory=list)
-    owned: list["Relation"] = field(default_factory=list)
-    children: list["Relation"] = field(default_factory=list)
-    parents: int = 0
-    is_partitioned: bool = False
-    is_doubtful: bool = False
-    inherited: set[str] = field(default_factory=set)
-    types: dict[str, Name] = field(default_factory=dict)
-    defined: dict[str, tuple[int, int]] = field(default_factory=dict)
-    parts: dict[tuple[str, str], Part] = field(default_factory=dict)
-    is_vague: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """A place that makes an object. A ``plain`` one, without IF NOT EXISTS, fails if it exists.
-
-    A ``weak`` one is of an object that a database may have before its first migration.
-    """
-
-    place: Place
-    plain: bool
-    weak: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A statement of unknown effect; ``words`` are all that it names, None if that is not known.
-
-    A ``dynamic`` one builds SQL from strings, so that it may concern what it does not name.
-    """
-
-    place: Place
-    words: frozenset[str] | None
-    is_dynamic: bool = False
-    _pieces: set[str] = field(default_factory=set)
-
-    def may_concern(self, *names: str) -> bool:
-        """Return True if the statement names the object with these names.
-
-        Dynamic SQL may put a name together (``t || '_audit'``), and take a table from elsewhere.
-        """
-        if self.words is None or self.words.issuperset(names):
-            return True
-        if not self.is_dynamic:
-            return False
-        name = names[-1].lower()
-        parts = [part for part in name.split("_") if part and not part.isdigit()]
-        if len(parts) == 1 == len(names) or name in self.words:
-            return name in self.words
-        if not self._pieces:
-            self._pieces.update(piece for word in self.words for piece in word.lower().split("_"))
-        return self._pieces.issuperset(parts)
-
-
-@dataclass(slots=True)
-class Catalogue:
-    """The objects, and the places that made or removed them.
-
-    In a flat catalogue the search path is not known: all objects are in one schema, and nothing is
-    ever removed.
-    """
-
-    is_flat: bool = False
-    is_guarded: bool = False  # a statement that may find its object there runs
     path: tuple[str, ...] = ("public",)
     relations: dict[Key, Relation] = field(default_factory=dict)
     types: dict[Key, Place | None] = field(default_factory=dict)  # None: not sure
     schemas: set[str] = field(default_factory=lambda: {"public"})
-    makings: dict[Key, list[Making]] = field(default_factory=lambda: defaultdict(list))
-    removals: dict[Key, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    attempts: dict[Key, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    doubts: list[Doubt] = field(default_factory=list)
     temporary: list[Key] = field(default_factory=list)
     objects: dict[Key, dict[str, Place | None]] = field(default_factory=dict)
     dependencies: Dependencies = field(default_factory=Dependencies)
@@ -158,11 +60,6 @@ class Catalogue:
         return None
 
     # Changes
-
-    def record_making(self, key: Key, place: Place, *, plain: bool, weak: bool = False) -> None:
-        """Keep the place that makes ``key``."""
-        weak |= self.is_guarded
-        self.makings[key].append(Making(place, plain and not weak, weak))
 
     def add_object(self, key: Key, detail: str, place: Place, *, plain: bool) -> None:
         """Add a function with a signature, an enum value, a role or the like."""
@@ -357,23 +254,6 @@ class Catalogue:
 
     # Questions
 
-    def may_exist(self, *names: str, keys: Sequence[Key] = ()) -> bool:
-        """Return True if a statement of unknown effect names the object of these names.
-
-        What was so before one of ``keys`` was removed does not count.
-        """
-        return any(doubt.may_concern(*names) for doubt in self._doubts_since_removal(keys))
-
-    def has_dynamic_sql(self, keys: Sequence[Key]) -> bool:
-        """Return True if a statement since a removal may do what its text does not tell."""
-        return any(doubt.is_dynamic for doubt in self._doubts_since_removal(keys))
-
-    def _doubts_since_removal(self, keys: Sequence[Key]) -> Sequence[Doubt]:
-        removals = [places[-1].order for key in keys if (places := self.removals.get(key))]
-        if not removals or self.is_flat:
-            return self.doubts
-        return [doubt for doubt in self.doubts if doubt.place.order >= max(removals)]
-
     def surely_uses(self, dependency: Dependency) -> bool:
         """Return True if the user surely exists as it was when it began to use its target."""
         user, order = dependency.user, dependency.made_at.order
@@ -393,46 +273,3 @@ class Catalogue:
             )
         part = relation.parts.get((user.what, user.column))
         return part is not None and part.made_at is not None and part.made_at.order == order
-
-    def goes_later(self, user: Key, place: Place) -> Place | None:
-        """Return the first place after ``place`` that removes or defines ``user`` again."""
-        keys = {user, user._replace(what="relation", column="")}
-        places = [other for key in keys for other in self.removals.get(key, ())]
-        places += [making.place for making in self.makings.get(user, ())]
-        later = [other for other in places if other.order > place.order]
-        return min(later, key=lambda other: other.order, default=None)
-
-    def next_making(self, keys: Sequence[Key], place: Place) -> Making | None:
-        """Return the first making of one of ``keys`` after ``place``."""
-        makings = (making for key in keys for making in self.makings.get(key, ()))
-        later = (making for making in makings if making.place.order > place.order)
-        return min(later, key=lambda making: making.place.order, default=None)
-
-    def is_untouched(self, keys: Sequence[Key], start: Place, end: Place) -> bool:
-        """Return True if surely no statement from ``start`` until before ``end`` removed a key."""
-        schemas = [Key("schema", key.schema, key.schema) for key in keys]
-        tables = [Key("relation", key.schema, key.name) for key in keys]
-        removals = (
-            place
-            for key in (*keys, *schemas, *tables)
-            for places_by_key in (self.removals, self.attempts)
-            for place in places_by_key.get(key, ())
-        )
-        doubts = (
-            doubt.place
-            for doubt in self.doubts
-            if any(doubt.may_concern(*filter(None, (key.name, key.column))) for key in keys)
-        )
-        return not any(
-            start.order <= place.order < end.order for place in itertools.chain(removals, doubts)
-        )
-
-
-def column_key(relation: Relation, column: str) -> Key:
-    """Return the key of a relation's column."""
-    return Key("column", relation.key.schema, relation.key.name, column)
-
-
-def part_key(relation: Relation, what: str, name: str) -> Key:
-    """Return the key of a part of a relation."""
-    return Key(what, relation.key.schema, relation.key.name, name)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from migration_guard.linter.order.catalogue import Part, Relation, column_key, part_key
 from migration_guard.linter.order.enumerations import constraint_type
 from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, strings
+from migration_guard.linter.order.relations import Part, Relation, column_key, part_key, unique_name
 from migration_guard.linter.order.scopes import EMPTY, scope_of
-from migration_guard.linter.order.simulation import unique_name
 from migration_guard.linter.order.uses import ColumnUse, Use, ValueUse, uses
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from migration_guard.linter.order.scopes import scope_of
 from migration_guard.linter.order.uses import CallUse, ColumnUse, TypeUse, ValueUse, type_use, uses
 
 if TYPE_CHECKING:
-    from migration_guard.linter.order.catalogue import Relation
+    from migration_guard.linter.order.relations import Relation
     from migration_guard.linter.order.simulation import Simulation
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from migration_guard.linter.order.catalogue import Catalogue, Making
+from migration_guard.linter.order.chronicle import Chronicle, Making
 from migration_guard.linter.order.enumerations import RELATION_KINDS
 from migration_guard.linter.order.keys import Key, Place
 
@@ -97,42 +97,42 @@ class Findings:
 
 
 def judge_missing(
-    missing: Iterable[Missing], catalogue: Catalogue, *, anything_may_exist: bool
+    missing: Iterable[Missing], chronicle: Chronicle, *, anything_may_exist: bool
 ) -> tuple[Missing, ...]:
     """Return the missing objects to report: of each object, the first in each file."""
     first: dict[tuple[int, str, str], Missing] = {}
     for need in missing:
-        judged = _judge(need, catalogue, anything_may_exist=anything_may_exist)
+        judged = _judge(need, chronicle, anything_may_exist=anything_may_exist)
         if judged is not None:
             first.setdefault((judged.place.file_at, judged.what, judged.name), judged)
     return tuple(first.values())
 
 
-def judge_drops(drops: Iterable[Drop], catalogue: Catalogue) -> tuple[StillUsed, ...]:
+def judge_drops(drops: Iterable[Drop], chronicle: Chronicle) -> tuple[StillUsed, ...]:
     """Return the drops of what something uses that a later statement drops or redefines."""
     return tuple(
         StillUsed(drop.name, drop.user, drop.place, freed)
         for drop in drops
-        if (freed := catalogue.goes_later(drop.user, drop.place)) is not None
+        if (freed := chronicle.goes_later(drop.user, drop.place)) is not None
     )
 
 
-def add_freed(clashes: Iterable[Clash], catalogue: Catalogue) -> tuple[Clash, ...]:
+def add_freed(clashes: Iterable[Clash], chronicle: Chronicle) -> tuple[Clash, ...]:
     """Return the clashes, each with the place that removes the first object later."""
     return tuple(
-        replace(clash, freed=_first_place_after(catalogue.removals.get(clash.key, ()), clash.place))
+        replace(clash, freed=_first_place_after(chronicle.removals.get(clash.key, ()), clash.place))
         for clash in clashes
     )
 
 
-def _judge(missing: Missing, catalogue: Catalogue, *, anything_may_exist: bool) -> Missing | None:
-    later = catalogue.next_making(missing.keys, missing.place)
+def _judge(missing: Missing, chronicle: Chronicle, *, anything_may_exist: bool) -> Missing | None:
+    later = chronicle.next_making(missing.keys, missing.place)
     if later is not None and missing.what == "role" and not later.plain:
         return None  # roles are the cluster's, which may have it
     if later is not None:
         # If it had existed here, a plain CREATE could not have succeeded later.
         is_certain = not missing.may_exist or (
-            later.plain and catalogue.is_untouched(missing.keys, missing.place, later.place)
+            later.plain and chronicle.is_untouched(missing.keys, missing.place, later.place)
         )
         is_sure = not (missing.is_likely or later.weak) and (
             later.plain or not missing.after_dynamic

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration_guard.linter.order.catalogue import Part, part_key
 from migration_guard.linter.order.names import name_of, qualified_name, strings
+from migration_guard.linter.order.relations import Part, part_key
 from migration_guard.linter.order.scopes import scope_of
 from migration_guard.linter.order.uses import CallUse, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from migration_guard.linter.order.catalogue import Relation
     from migration_guard.linter.order.names import Name
+    from migration_guard.linter.order.relations import Relation
     from migration_guard.linter.order.simulation import Simulation
 
 

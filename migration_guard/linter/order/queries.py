@@ -13,7 +13,7 @@ from migration_guard.linter.order.search_path import SEARCH_PATH, path_of_set_co
 from migration_guard.linter.order.uses import CallUse, RelationUse, uses
 
 if TYPE_CHECKING:
-    from migration_guard.linter.order.catalogue import Relation
+    from migration_guard.linter.order.relations import Relation
     from migration_guard.linter.order.simulation import Simulation
 
 _HARMLESS_FUNCTIONS: Final = frozenset(

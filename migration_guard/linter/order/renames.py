@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from migration_guard.linter.order import constraints
-from migration_guard.linter.order.catalogue import Relation, column_key
 from migration_guard.linter.order.enumerations import (
     PART_KINDS,
     RELATION_KINDS,
@@ -15,6 +14,7 @@ from migration_guard.linter.order.enumerations import (
 )
 from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, object_name, qualified_name, strings
+from migration_guard.linter.order.relations import Relation, column_key
 
 if TYPE_CHECKING:
     from migration_guard.linter.order.simulation import Simulation

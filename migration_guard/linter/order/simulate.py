@@ -32,7 +32,12 @@ def simulate(run: Run) -> Findings:
     for _, parsed in run.files:
         everything += parsed or ()
     catalogue = Catalogue(is_flat=is_ambiguous(everything, run.path))
-    simulation = Simulation(catalogue, run.owned, run.path or (), statements.run)
+    simulation = Simulation(
+        catalogue=catalogue,
+        path=run.path or (),
+        owned=run.owned,
+        run_statement=statements.run,
+    )
     _run_file(simulation, -1, None, run.baseline)
     for number, (file, parsed) in enumerate(run.files):
         _run_file(simulation, number, file, parsed)

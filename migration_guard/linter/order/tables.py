@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migration_guard.linter.order import constraints
 from migration_guard.linter.order.builtin_types import SERIAL_TYPES
-from migration_guard.linter.order.catalogue import Relation, column_key
 from migration_guard.linter.order.enumerations import (
     alter_table_type,
     constraint_type,
@@ -15,6 +14,7 @@ from migration_guard.linter.order.enumerations import (
 )
 from migration_guard.linter.order.keys import Place
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
+from migration_guard.linter.order.relations import Relation, column_key
 from migration_guard.linter.order.scopes import EMPTY, scope_of
 from migration_guard.linter.order.uses import type_use, uses
 
