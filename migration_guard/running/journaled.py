@@ -6,29 +6,24 @@ done was edited. Where the vendor can, a statement commits together with its cou
 commits by itself can be in doubt, and then the vendor's room finds out what became of it.
 """
 
-import hashlib
 import time
 from contextlib import suppress
 from typing import Final
 
 from migration_guard.history import How
-from migration_guard.models import JournalEntry
 from migration_guard.planning.history_rows import JournalRow
 from migration_guard.planning.scripts import Unit
 from migration_guard.running import continuation, half_done
 from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.failure_text import server_message
 from migration_guard.running.history_changes import audit_order, check_changes, reads_history
+from migration_guard.running.journal_claim import Claim
 from migration_guard.running.own_table_rows import OwnTableRows, compare_rows
 from migration_guard.running.statement_work import Effect, work_on
 from migration_guard.running.task import AppliedByAnotherError, Done, HistoryChangedError, Task
 from migration_guard.running.transaction import HistoryChanges
-from migration_guard.sql.classify import mask_secrets, show_statement
-from migration_guard.sql.lexer import fingerprint_tokens
 from migration_guard.sql.statements import Statement
 
-# In characters: what the journal notes of a statement must itself fit into a message.
-_NOTED: Final = 64 * 1024
 HISTORY_CHANGED: Final = "changed the migration history"
 
 
@@ -42,17 +37,15 @@ def apply(task: Task, entry: JournalRow | None) -> Done:
 
 
 class _Run:
-    """One pass over one file; ``_digest`` is the digest of the statements that are done."""
+    """One pass over one file."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.connection = task.connection
         self.work = work_on(task.connection, task.history)
         self.file = task.script.file
-        self._digest = hashlib.sha256()
+        self.claim = Claim(task, self.work)
         self._cleared: tuple[str, ...] = ()
-        self._done = 0
-        self._has_entry = False
         self._started = time.monotonic()
         self._recorded: Done | None = None
         # The ids in the history before the last statement that ran alone.
@@ -64,9 +57,8 @@ class _Run:
                 self.connection.fresh()
                 self.connection.limit(self.task.retries.limits)
             if entry is None:
-                self._claim()
-            done = self._resume(entry) if entry is not None else 0
-            self._run_units(done)
+                self.claim.take()
+            self._run_units(self._resume() if entry is not None else 0)
             return self._recorded or self._finish()
         except StatementError as error:
             if error.kind is not Kind.LOST:
@@ -85,48 +77,20 @@ class _Run:
 
     # -- where to begin
 
-    def _claim(self) -> None:
-        script = self.task.script
-        try:
-            with self.work.recording():
-                self.task.history.journal.open(script.file, script.total, self.task.environment)
-                # Inserted first, then looked: who applied it meanwhile has closed its entry.
-                if self.task.history.has(script.file.id):
-                    raise AppliedByAnotherError
-        except StatementError as error:
-            self.connection.rollback()
-            if error.kind is Kind.DUPLICATE:
-                raise AppliedByAnotherError from error
-            raise
-        self._has_entry = True
-
-    def _resume(self, entry: JournalRow) -> int:
+    def _resume(self) -> int:
         """Check what is done against the file, and bring the session to where it was."""
-        entry = self._read_again(entry)
-        self._done, self._has_entry = entry.done, True
-        script, vendor = self.task.script, self.connection.vendor
+        script, entry = self.task.script, self.claim.take_over()
         if obstacle := continuation.find_obstacle(self.work, script, entry):
             raise obstacle
-        finished = continuation.finished_units(script, entry)
-        self._digest = continuation.digest_of(finished, self.file.text, vendor)
-        self._note(state=JournalEntry.State.RUNNING, total=script.total, error="")
+        self.claim.go_on(entry)
         continuation.restore_session(self.connection, script, entry)
         return self._settle_doubt(entry) if entry.doubt else entry.done
-
-    def _read_again(self, entry: JournalRow) -> JournalRow:
-        """Read the entry behind a COMMIT that was on its way when its client died."""
-        self._note()
-        with self.connection.failing():
-            now = self.task.history.journal.rows().get(entry.id)
-        if now is None:
-            raise AppliedByAnotherError
-        return now
 
     def _settle_doubt(self, entry: JournalRow) -> int:
         """Find out what became of the interrupted statement; return the count of those done."""
         effect = self.task.retries.run(lambda: self._effect(entry))
         unit = next((unit for unit in self.task.script.units if unit.first > entry.done), None)
-        if unit is not None and self._is_same(unit.statements[0], entry.statement):
+        if unit is not None and self.claim.is_text_of(unit.statements[0], entry.statement):
             if effect is Effect.HALF_DONE:
                 self._finish_statement(unit, entry)
             if effect in (Effect.DONE, Effect.HALF_DONE):
@@ -135,7 +99,7 @@ class _Run:
         elif effect is Effect.HALF_DONE:
             effect = Effect.NOT_DONE  # another statement stands there now, and it runs
         if effect is Effect.NOT_DONE or self.file.directives.rerun_safe:
-            self._note(doubt=0, note="", statement="")
+            self.claim.clear_doubt()
             return entry.done
         raise half_done.in_doubt_error(self.file, entry)
 
@@ -147,14 +111,6 @@ class _Run:
                 self.work.finish(entry.statement, entry.note)
 
         self.task.retries.run(attempt)
-
-    def _is_same(self, statement: Statement, text: str) -> bool:
-        """Return whether a statement is the one that was noted, but for its layout."""
-        now = self._mask(statement)
-        if now == text or len(now) >= _NOTED or len(text) >= _NOTED:
-            return now == text
-        vendor = self.connection.vendor
-        return list(fingerprint_tokens(now, vendor)) == list(fingerprint_tokens(text, vendor))
 
     def _effect(self, entry: JournalRow) -> Effect:
         with self.connection.failing():
@@ -192,18 +148,18 @@ class _Run:
         self._run_alone(unit)
 
     def _run_in_transaction(self, unit: Unit) -> None:
-        digest, done, tracer = self._digest.copy(), self._done, self.connection.tracer
+        progress, tracer = self.claim.progress, self.connection.tracer
         with self.connection.failing():
             outlives = self.work.outlives_rollback(unit)
         if outlives:
-            text = self._mask(unit.statements[0])
+            text = self.claim.text_of(unit.statements[0])
             with self.connection.failing():
                 note = self.work.note_before(text)
-            self._intend(doubt=unit.last, note=note, statement=text)
+            self.claim.intend(unit, text, note)
         try:
             if unit.modes is not None:  # its snapshot may hide that another run was faster
                 with self.work.recording():
-                    self._lock_entry()
+                    self.claim.lock()
             with self.connection.failing():
                 before = self._ids()
                 if tracer is not None and unit.modes is not None:
@@ -216,7 +172,7 @@ class _Run:
                 if tracer is not None:
                     tracer.end()
                 self._cleared += self._check_changes(self.work.changes(), before)
-                self._count_row(unit)
+                self.claim.count(unit)
                 if unit.modes is not None and unit.last == self.task.script.total:
                     self._recorded = self._record()
                 with self.connection.committing():
@@ -224,7 +180,7 @@ class _Run:
             if tracer is not None:
                 tracer.commit()
         except BaseException as error:
-            self._digest, self._done = digest, done
+            self.claim.progress = progress
             with suppress(Exception):
                 self.connection.rollback()
             if outlives and isinstance(error, StatementError):
@@ -235,14 +191,14 @@ class _Run:
         """Clear the doubt about what no rollback undoes, where surely nothing was written."""
         if error.statement is unit.statements[0] and self.work.never_began(error):
             with suppress(StatementError):
-                self._note(doubt=0, note="", statement="")
+                self.claim.clear_doubt()
         elif error.kind is not Kind.LOST:
             error.kind = Kind.OTHER  # never again by itself
 
     def _run_alone(self, unit: Unit) -> None:
         """Note the intent, run the statement, and count it; a kill in between leaves a doubt."""
         statement = unit.statements[0]
-        text = self._mask(statement)
+        text = self.claim.text_of(statement)
         with self.connection.failing():
             ids = self._ids()
         rows = OwnTableRows({}, {})
@@ -251,7 +207,7 @@ class _Run:
             nonlocal rows
             with self.connection.failing(statement):
                 before = self.work.note_before(text)
-            self._intend(doubt=unit.last, note=before, statement=text)
+            self.claim.intend(unit, text, before)
             with self.connection.failing():
                 rows = self.work.look()
                 self._known = set(rows.history) or ids
@@ -279,22 +235,11 @@ class _Run:
             with self.connection.failing():
                 effect = self.work.what_became_of(text, before, failed=True)
             if effect is Effect.NOT_DONE:
-                self._note(doubt=0, note="", statement="")
+                self.claim.clear_doubt()
                 return True
         return False
 
     # -- the journal
-
-    def _note(self, **values: object) -> None:
-        with self.work.recording():
-            self.task.history.journal.write(self.file.id, **values)
-
-    def _intend(self, **values: object) -> None:
-        """Note a statement that will run alone, unless another run has noted or counted it."""
-        with self.work.recording():
-            if self._lock_entry().doubt:
-                raise AppliedByAnotherError
-            self.task.history.journal.write(self.file.id, **values)
 
     def _count(self, unit: Unit, before: set[str], rows: OwnTableRows) -> None:
         """Count a unit that committed by itself, unless it changed the own tables."""
@@ -303,7 +248,7 @@ class _Run:
             with self.work.recording():
                 changes = compare_rows(rows, self.work.look())
                 self._check_changes(changes, before, alone=True)
-                self._count_row(unit)
+                self.claim.count(unit)
         except HistoryChangedError as error:
             error.committed = True
             raise
@@ -319,31 +264,6 @@ class _Run:
             raise HistoryChangedError("a statement that commits by itself deleted rows there")
         return cleared
 
-    def _lock_entry(self) -> JournalRow:
-        """Lock the entry; raise AppliedByAnotherError if another run has counted on."""
-        self.task.history.journal.write(self.file.id)
-        entry = self.task.history.journal.rows().get(self.file.id)
-        if entry is None or entry.done != self._done:
-            raise AppliedByAnotherError
-        return entry
-
-    def _count_row(self, unit: Unit) -> None:
-        self._lock_entry()
-        continuation.add_to_digest(self._digest, unit, self.file.text, self.connection.vendor)
-        self.task.history.journal.write(
-            self.file.id,
-            done=unit.last,
-            done_digest=self._digest.hexdigest(),
-            doubt=0,
-            note="",
-            statement="",
-        )
-        self._done = unit.last
-
-    def _mask(self, statement: Statement) -> str:
-        """Return what the journal notes of a statement."""
-        return mask_secrets(statement.text, self.connection.vendor)[:_NOTED]
-
     # -- the end
 
     def _ids(self) -> set[str]:
@@ -356,7 +276,7 @@ class _Run:
         with self.connection.failing():
             self.connection.limit(self.task.retries.limits)
         with self.work.recording():
-            self._lock_entry()
+            self.claim.lock()
             return self._record()
 
     def _record(self) -> Done:
@@ -372,7 +292,7 @@ class _Run:
             self.task.after,
         )
         audit_order(self.task)
-        history.journal.close(self.file.id)
+        self.claim.close()
         return Done(applied_at, duration, self._cleared)
 
     def _remember(self, error: HistoryChangedError) -> None:
@@ -381,13 +301,7 @@ class _Run:
         with suppress(StatementError, self.connection.driver_error):
             self.connection.fresh()
             lost = self._known - self.task.history.ids()
-            if self.file.id not in self.task.history.journal.rows():
-                with self.work.recording():
-                    self.task.history.journal.open(
-                        self.file, self.task.script.total, self.task.environment
-                    )
-            text = half_done.describe_committed_change(error, lost)
-            self._note(state=JournalEntry.State.FAILED, error=text)
+            self.claim.fail_for_good(half_done.describe_committed_change(error, lost))
 
     def _fail(self, error: str, statement: Statement | None) -> None:
         """Write the failure down; if the connection is lost, the entry stays ``running``.
@@ -395,14 +309,7 @@ class _Run:
         Raises AppliedByAnotherError where the statement met what another run had done meanwhile.
         """
         self.connection.rollback()
-        values = {"state": JournalEntry.State.FAILED, "error": error}
         with suppress(StatementError, self.connection.driver_error):
             self.connection.fresh()
             self.connection.limit(self.task.retries.limits)
-            with self.work.recording():
-                entry = self._lock_entry() if self._has_entry else None
-                # A statement in doubt stays as it was noted: it is compared with the file's.
-                if statement is not None and (entry is None or not entry.doubt):
-                    shown = show_statement(statement.text, self.connection.vendor)
-                    values["statement"] = shown[:_NOTED]
-                self.task.history.journal.write(self.file.id, **values)
+            self.claim.fail(error, statement)
