@@ -11,7 +11,6 @@ class Kind(Enum):
     LOCKED = auto()  # rolled back, may be tried again
     DUPLICATE = auto()  # a unique key is taken
     ALONE = auto()  # cannot run inside a transaction; nothing happened
-    DONE_BEFORE = auto()  # what the statement makes exists, or what it drops does not
     READ_ONLY = auto()  # the target accepts no writes
     LOST = auto()  # the connection is gone
     FULL = auto()  # there is no room for what the statement writes

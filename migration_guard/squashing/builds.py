@@ -50,12 +50,10 @@ class Build:
     django: tuple[str, ...]
 
 
-def writer_of(alias: str, name: str | None = None) -> Writer:
-    """Return the writer for a database of ``alias``, the configured one without a name."""
-    database = str(connections.settings[alias]["NAME"]) if name is None else name
-    writer: Writer = load(VENDORS[connections[alias].vendor].writer)(
-        connecting.connection_to(alias, database)
-    )
+def writer_of(alias: str) -> Writer:
+    """Return the writer for the database that ``alias`` is now, with a connection of its own."""
+    connection = connecting.connection_to(alias, str(connections.settings[alias]["NAME"]))
+    writer: Writer = load(VENDORS[connection.vendor].writer)(connection)
     return writer
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
@@ -28,14 +29,14 @@ _PATIENCE: Final = 5.0
 _RELATIONS: Final = queries.begin(queries.UNKNOWN)
 
 
+@dataclass
 class Samples:
     """What was seen of a statement; ``unknown`` says why it was not looked at to its end."""
 
-    def __init__(self) -> None:
-        self.before: Start | None = None
-        self.looks: list[Look] = []
-        self.after: Start | None = None
-        self.unknown = ""
+    before: Start | None = None
+    looks: list[Look] = field(default_factory=list)
+    after: Start | None = None
+    unknown: str = ""
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def _of_postgresql(step: Step) -> Iterator[Rewrite]:
         cursor.take_group()
         _ = cursor.accept("VERBOSE")
         yield Rewrite(take_target(cursor), _NOBODY, "Use pg_repack or pg_squeeze")
-    elif verb == "VACUUM" and "FULL" in words and not _is_off(words, "FULL"):
+    elif verb == "VACUUM" and _is_full(words):
         cursor.take_group()
         while cursor.accept_any({"FULL", "FREEZE", "VERBOSE", "ANALYZE"}):
             pass
@@ -86,9 +86,12 @@ _POSTGRESQL: Final = {
 }
 
 
-def _is_off(words: Sequence[str], option: str) -> bool:
-    at = words.index(option)
-    return words[at + 1 : at + 2] in (["FALSE"], ["OFF"], ["0"])
+def _is_full(words: Sequence[str]) -> bool:
+    """Return whether a VACUUM has the option FULL, and not as (FULL FALSE)."""
+    if "FULL" not in words:
+        return False
+    at = words.index("FULL")
+    return words[at + 1 : at + 2] not in (["FALSE"], ["OFF"], ["0"])
 
 
 _LOCKED: Final = frozenset({"SHARED", "EXCLUSIVE"})

@@ -142,11 +142,11 @@ class Needs(Position):
             keys = [*self.catalogue.candidates(name, "type"), *row_types]
             self._add_missing("type", str(name), keys, location, [name.name])
 
-    def require_schema(self, name: str, location: int = 0) -> None:
+    def require_schema(self, name: str) -> None:
         """Report a schema as missing, unless it exists."""
         existing = self.catalogue.schemas | _SYSTEM_SCHEMAS
         if name and name not in existing and not name.startswith("pg_"):
-            self._add_missing("schema", name, [Key("schema", name, name)], location, [name])
+            self._add_missing("schema", name, [Key("schema", name, name)], 0, [name])
 
     def require_function(self, name: Name, location: int, *, signature: str | None = None) -> None:
         """Report a function as missing if only a later migration makes it."""
@@ -164,11 +164,11 @@ class Needs(Position):
             keys = [key._replace(column=f"({signature})") for key in keys]
         self._add_missing("function", f"{name}()", keys, location, [name.name])
 
-    def require_object(self, what: str, name: Name, location: int = 0) -> None:
+    def require_object(self, what: str, name: Name) -> None:
         """Report a role, operator class or the like if only a later migration makes it."""
         keys = [Key(what, "", name.name)]
         if keys[0] not in self.catalogue.objects:
-            self._add_missing(what, name.name, keys, location, [name.name])
+            self._add_missing(what, name.name, keys, 0, [name.name])
 
     def require_part(self, relation: Relation, what: str, name: str, location: int = 0) -> None:
         """Report a part of a table as missing, unless the table has it or may have it."""

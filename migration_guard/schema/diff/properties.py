@@ -100,7 +100,7 @@ def of_index(index: Index) -> Properties:
         # In any order: they are no part of the key.
         "include": _set("INCLUDE", index.include),
         "predicate": _text("WHERE {}", index.predicate),
-        "using": _text_unless("btree", "USING {}", index.method),
+        "using": "" if index.method == "btree" else _text("USING {}", index.method),
         "nulls": _flag(index.nulls_distinct, "", "NULLS NOT DISTINCT"),
         "deferrable": _text("DEFERRABLE, initially {}", index.deferrable),
         "order": UNKNOWN if UNKNOWN in parts_of_terms else "",
@@ -204,10 +204,6 @@ def _text(template: str, fact: Fact[str | None]) -> Fact[str]:
     if fact is UNKNOWN:
         return UNKNOWN
     return template.format(fact) if fact else ""
-
-
-def _text_unless(usual: str, template: str, fact: Fact[str]) -> Fact[str]:
-    return "" if fact == usual else _text(template, fact)
 
 
 def _flag(fact: Fact[bool], true: str, false: str) -> Fact[str]:
