@@ -19,6 +19,7 @@ from migration_guard.exceptions import CannotTell
 from migration_guard.fresh.host import PREFIX, Missing, ServerHost, is_throwaway
 from migration_guard.running import connecting
 from migration_guard.running.postgresql import liveness
+from migration_guard.sql.dialects import POSTGRESQL
 
 MAINTENANCE: Final = "postgres"
 _NO_PRIVILEGE: Final = "42501"
@@ -50,6 +51,7 @@ _ROW_ERRORS: Final = {
 _READ_ONLY: Final = "default_transaction_read_only"
 # Nobody needs a test or throwaway database after a power cut, so that no commit waits for the disk.
 NO_WAIT_FOR_DISK: Final = "SET synchronous_commit = off"
+quote: Final = POSTGRESQL.quote
 _PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 
 
@@ -228,12 +230,6 @@ def _locale(database: Mapping[str, Any], encoding: str) -> list[str]:
 def sqlstate(error: DatabaseError) -> str:
     """Return the SQLSTATE of an error, or an empty string."""
     return str(getattr(error.__cause__, "sqlstate", "") or "")
-
-
-def quote(name: str) -> str:
-    """Return a quoted identifier."""
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def _quote_setting(name: str) -> str:

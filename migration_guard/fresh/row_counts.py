@@ -7,6 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.planning.history_rows import OWN_TABLES
 from migration_guard.schema.objects import Snapshot
+from migration_guard.sql.dialects import dialect
 
 # The rows of a table are in the table itself: those of partitions are counted there.
 _ONLY: Final = {"postgresql": "ONLY ", "sqlite": "", "mysql": ""}
@@ -17,7 +18,7 @@ Counts: TypeAlias = Mapping[tuple[str, str], int]
 
 def count_rows(connection: BaseDatabaseWrapper, snapshot: Snapshot) -> Counts:
     """Return the rows of each table but the app's own."""
-    quote, only = connection.ops.quote_name, _ONLY[connection.vendor]
+    quote, only = dialect(connection.vendor).quote, _ONLY[connection.vendor]
     counts = {}
     with connection.cursor() as cursor:
         for table in snapshot.tables:

@@ -39,6 +39,11 @@ class Dialect:
     delimiter_command: bool = False  # the client is mysql
     folds_names: bool = False  # unquoted names are stored in lower case, all cut to 63 bytes
 
+    def quote(self, name: str) -> str:
+        """Return a name as SQL takes it, whatever its characters."""
+        quote = self.name_quotes[0]
+        return f"{quote}{name.replace(quote, quote * 2)}{quote}"
+
 
 def dialect(vendor: str) -> Dialect:
     """Return the rules of one of Django's vendors. Raise ValueError for an unknown vendor."""

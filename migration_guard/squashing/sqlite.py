@@ -9,9 +9,11 @@ from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.sql.dialects import SQLITE
 from migration_guard.squashing.contents import Contents, Rows
 from migration_guard.squashing.writer import Writer
 
+_quote: Final = SQLITE.quote
 _RELATIONS: Final = (
     "SELECT name, type, sql FROM sqlite_master "
     "WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
@@ -161,8 +163,3 @@ def _rows(copy: sqlite3.Connection, table: str) -> Rows:
 def _pragma(copy: sqlite3.Connection, name: str) -> int:
     row: tuple[Any, ...] = copy.execute(f"PRAGMA {name}").fetchone()
     return int(row[0])
-
-
-def _quote(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'

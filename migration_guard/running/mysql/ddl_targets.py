@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from migration_guard.sql.cursor import Name
 from migration_guard.sql.ddl import read_ddl
+from migration_guard.sql.dialects import MYSQL
 from migration_guard.sql.statements import Statement
 
 _KINDS = frozenset(
@@ -46,6 +47,4 @@ def temporary_tables(statements: Iterable[Statement]) -> set[str]:
 
 def quote(name: Name) -> str:
     """Return a name as SQL takes it."""
-    return ".".join(
-        "`{}`".format(part.replace("`", "``")) for part in (name.schema, name.name) if part
-    )
+    return ".".join(MYSQL.quote(part) for part in (name.schema, name.name) if part)

@@ -17,7 +17,9 @@ from migration_guard.running.remedies import (
     Table,
     find_remedy,
 )
+from migration_guard.sql.dialects import MYSQL
 
+_quote: Final = MYSQL.quote
 _GRANT_ALL: Final = "have an administrator run: GRANT ALL ON {database}.* TO {role}"
 _LOCKED: Final = (
     "allow more time in the first lines of {file} (-- guard: lock_timeout = 30s), or end the "
@@ -141,7 +143,3 @@ def _createdb(settings: Mapping[str, Any]) -> str:
     given = [f"{option}={settings[key]}" for option, key in options.items() if settings.get(key)]
     sql = f"CREATE DATABASE {_quote(str(settings['NAME']))} CHARACTER SET utf8mb4"
     return shlex.join(["mariadb", *given, "-p", "-e", sql])
-
-
-def _quote(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

@@ -17,7 +17,9 @@ from migration_guard.running.remedies import (
     Table,
     find_remedy,
 )
+from migration_guard.sql.dialects import POSTGRESQL
 
+_quote: Final = POSTGRESQL.quote
 _RUN_BY_OWNER: Final = "have the owner or a superuser run: "
 # The right that a migration needs, by the kind of object that the server names.
 _GRANTS: Final = {
@@ -282,10 +284,6 @@ def _createdb(settings: Mapping[str, Any]) -> str:
     options = {"--host": "HOST", "--port": "PORT", "--username": "USER"}
     given = [f"{option}={settings[key]}" for option, key in options.items() if settings.get(key)]
     return shlex.join(["createdb", *given, str(settings["NAME"])])
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _qualify(name: str, sql: str) -> str:

@@ -32,6 +32,7 @@ from migration_guard.running.remedies import FailedFile
 from migration_guard.running.sqlite import remedies
 from migration_guard.running.transaction import HistoryChanges
 from migration_guard.sql.classify import words
+from migration_guard.sql.dialects import SQLITE
 from migration_guard.sql.pragmas import read_pragma
 from migration_guard.sql.statements import Statement
 
@@ -382,9 +383,9 @@ class SQLiteConnection(Connection):
         """Do for a database in memory, which ends with its connection, what can be done."""
         for kind, name in self._temporary():
             if kind in ("table", "view", "trigger"):
-                self.send(f"DROP {kind} IF EXISTS temp.{self.wrapper.ops.quote_name(name)}")
+                self.send(f"DROP {kind} IF EXISTS temp.{SQLITE.quote(name)}")
         for name in self._databases() - self._attached:
-            self.send(f"DETACH {self.wrapper.ops.quote_name(name)}")
+            self.send(f"DETACH {SQLITE.quote(name)}")
         self.send("PRAGMA foreign_keys = ON")
 
     def _temporary(self) -> Rows:

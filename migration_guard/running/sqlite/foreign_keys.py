@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from migration_guard.history import Rows
 from migration_guard.running.sqlite.connection import SQLiteConnection
+from migration_guard.sql.dialects import SQLITE
 
 
 class Orphan(NamedTuple):
@@ -93,7 +94,6 @@ def refuse_new(before: Orphans, after: Orphans) -> None:
 
 def _find_in(connection: SQLiteConnection, table: str) -> Rows:
     try:
-        name = connection.wrapper.ops.quote_name(table)
-        return connection.fetch(f"PRAGMA main.foreign_key_check({name})")
+        return connection.fetch(f"PRAGMA main.foreign_key_check({SQLITE.quote(table)})")
     except sqlite3.OperationalError as error:
         return [(table, None, str(error), 0)]
