@@ -186,3 +186,13 @@ def test_drift_when_a_role_may_not_read_a_sequence_or_table_gives_the_reason(mar
     notes = {(note.table, note.object): note.why for note in snapshot.unknown}
     assert "SELECT" in notes["", "sequence s"]
     assert ("sequence", UNKNOWN) in [(one.kind, one.definition) for one in snapshot.programs]
+
+
+def test_snapshot_when_names_have_a_quote_knows_all_of_it(mariadb):
+    mariadb.execute("CREATE SEQUENCE `of``two`")
+    mariadb.execute("CREATE TABLE `by``two` (id int, CHECK (id <> 'ä'))")
+
+    snapshot = read_database(connection)
+
+    assert snapshot.unknown == ()
+    assert "of`two" in {program.name for program in snapshot.programs}

@@ -14,7 +14,7 @@ from migration_guard.schema.objects import Unknown
 from migration_guard.schema.readers.catalogue import Catalogue
 from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.spelling import words
-from migration_guard.sql.dialects import expression_dialect
+from migration_guard.sql.dialects import MYSQL, expression_dialect
 from migration_guard.sql.scanner import Kind, significant
 
 _NO_TEXT: Final = "surrogateescape"
@@ -38,9 +38,8 @@ def read_create_table(catalogue: Catalogue, table: str) -> str | None:
 
     A byte that is no text is a surrogate. Only inside ``results_as_bytes``.
     """
-    quoted = catalogue.connection.ops.quote_name(table)
     try:
-        text = catalogue.rows(f"SHOW CREATE TABLE {quoted}")[0][1]
+        text = catalogue.rows(f"SHOW CREATE TABLE {MYSQL.quote(table)}")[0][1]
     except DatabaseError as error:
         catalogue.unknown.append(Unknown(table, "clauses", reason(error)))
         return None

@@ -16,6 +16,7 @@ from migration_guard.schema.readers.lock_limits import reason
 from migration_guard.schema.readers.mysql.catalogue_columns import CATALOGUE_TABLES
 from migration_guard.schema.readers.mysql.listing import Listing, Record, in_order, properties
 from migration_guard.schema.readers.mysql.options import table_options
+from migration_guard.sql.dialects import MYSQL
 
 _ZONES: Final = 15  # minutes between two time zones
 _TIMES: Final = {"starts": "STARTS", "ends": "ENDS", "execute_at": "AT"}
@@ -106,9 +107,8 @@ def _sequences(listing: Listing) -> Iterator[Program]:
     ]
     columns = CATALOGUE_TABLES["sequence"].compared.split()
     for name in names:
-        quoted = listing.connection.ops.quote_name(name)
         try:
-            (row,) = listing.rows(f"SELECT {', '.join(columns)} FROM {quoted}")
+            (row,) = listing.rows(f"SELECT {', '.join(columns)} FROM {MYSQL.quote(name)}")
         except DatabaseError as error:
             listing.unknown.append(Unknown("", f"sequence {name}", reason(error)))
             yield Program("sequence", name, "", UNKNOWN)

@@ -42,6 +42,7 @@ from migration_guard.schema.readers.mysql.database_name import without_database
 from migration_guard.schema.readers.mysql.indexes import index_query, make_index, plain_uniques
 from migration_guard.schema.readers.mysql.inserts import InsertFacts
 from migration_guard.schema.search_path import Pair, SearchPath
+from migration_guard.sql.dialects import MYSQL
 
 _NO_SUCH_TABLE: Final = 1146
 _NOT_GRANTED: Final = "the role may read none of its columns"
@@ -97,7 +98,7 @@ class _MySQLCatalogue(Catalogue):
     def refusal(self, name: str) -> str:
         """Return why a table cannot be read; "" if it can, or if there is no such table."""
         try:
-            self.rows(f"SELECT 1 FROM {self.connection.ops.quote_name(name)} LIMIT 0")
+            self.rows(f"SELECT 1 FROM {MYSQL.quote(name)} LIMIT 0")
         except DatabaseError as error:
             return "" if error.args and error.args[0] == _NO_SUCH_TABLE else reason(error)
         return ""
