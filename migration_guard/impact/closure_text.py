@@ -33,15 +33,30 @@ _REMEDIES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "sqlite": {"": "Run it when nobody needs the database."},
 }
+# The same for a migration of Django's, where it has a way of its own.
+_REMEDIES_OF_DJANGO: Final[Mapping[str, Mapping[str, str]]] = {
+    "postgresql": {
+        "CREATE INDEX": "Use AddIndexConcurrently of django.contrib.postgres.operations, in a "
+        "migration with atomic = False.",
+        "ALTER TABLE": "Add a constraint by AddConstraintNotValid of "
+        "django.contrib.postgres.operations and validate it in a later migration; instead of "
+        "another type, add a column and fill it in batches.",
+    },
+    "mysql": {},
+    "sqlite": {},
+}
 
 
 class ClosureText:
     """The message and the hint of one closure; ``sizes`` has all of its tables, or none."""
 
-    def __init__(self, closure: Closure, sizes: Mapping[str, TableSize], vendor: str) -> None:
+    def __init__(
+        self, closure: Closure, sizes: Mapping[str, TableSize], vendor: str, *, is_django: bool
+    ) -> None:
         self._closure = closure
         self._sizes = sizes
         self._vendor = vendor
+        self._is_django = is_django
 
     @property
     def message(self) -> str:
@@ -56,26 +71,28 @@ class ClosureText:
         later = [cause.trace.number for cause in closure.causes if cause.trace != closure.start]
         parts = []
         if len(later) < len(closure.causes):
-            remedies = _REMEDIES[self._vendor]
+            remedies = dict(_REMEDIES[self._vendor])
+            if self._is_django:
+                remedies |= _REMEDIES_OF_DJANGO[self._vendor]
             parts.append(remedies.get(self._head(closure.start), remedies[""]))
         if not closure.causes:
             parts.append(self._remedy_of_time())
         if later:
-            parts.append(
-                f"Move statement {later[0]} into a file of its own, so that the lock of statement "
-                f"{closure.start.number} is given back before."
-            )
-        parts.append(f"Or say when it may: -- guard: allow = {closure.rule}, REASON.")
+            parts.append(self._advise_move(f"statement {later[0]}"))
+        if not self._is_django:
+            parts.append(f"Or say when it may: -- guard: allow = {closure.rule}, REASON.")
         return f"{' '.join(parts)} More: manage.py checksqlmigrations --explain {closure.rule}."
 
     def _remedy_of_time(self) -> str:
         closure = self._closure
-        number = closure.start.number
         if closure.start == closure.end:
             return "The time holds the wait for the lock: run it when no long query uses the table."
+        return self._advise_move(f"what follows statement {closure.start.number}")
+
+    def _advise_move(self, what: str) -> str:
         return (
-            f"Move what follows statement {number} into a file of its own, so that the lock of "
-            f"statement {number} is given back before."
+            f"Move {what} into a {'migration' if self._is_django else 'file'} of its own, so that "
+            f"the lock of statement {self._closure.start.number} is given back before."
         )
 
     def _tables(self) -> str:

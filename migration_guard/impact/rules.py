@@ -44,7 +44,7 @@ def judge(
     if not (closure.causes or (limit and is_long)):
         return None
     is_error = is_long or _is_of_large(closure, limits, tables)
-    text = ClosureText(closure, tables, vendor)
+    text = ClosureText(closure, tables, vendor, is_django=file is None)
     severity = Severity.ERROR if is_error else Severity.WARNING
     path, line = file.path if file is not None else None, closure.start.line or None
     return Problem(closure.rule, text.message, text.hint, severity, path, line)
@@ -72,6 +72,7 @@ def _closures_of(transaction: Sequence[StatementTrace]) -> Iterator[Closure]:
         *(
             (start, to_readers.get(table, total), WRITERS, table)
             for table, start in to_writers.items()
+            if start != to_readers.get(table)
         ),
     ]
     for (start, end, rule), group in groupby(sorted(spans), key=lambda span: span[:3]):

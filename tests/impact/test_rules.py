@@ -193,6 +193,14 @@ def test_lock_when_held_beyond_the_limit_is_an_error_whatever_is_read(
     assert shorter == unlimited == zero == []
 
 
+def test_lock_when_readers_wait_beyond_both_limits_is_one_problem():
+    (problem,) = find(
+        ("TRUNCATE t", locks("messages", to="readers", held_ms=9000)),
+    )
+
+    assert problem.rule == READERS
+
+
 def test_lock_when_it_grows_is_a_problem_of_each_kind_with_its_own_cause():
     problems = find(
         (INDEX, locks("messages", "reads", to="writers", held_ms=9000)),
@@ -232,6 +240,30 @@ def test_hint_when_a_lock_is_held_says_what_avoids_it(statements, hint):
     (problem,) = find(*statements)
 
     assert problem.hint.startswith(hint) or hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("statements", "hint"),
+    [
+        ([(INDEX, locks("t", "reads", to="writers"))], "Use AddIndexConcurrently"),
+        ([(CHECK, locks("t", "reads", to="readers"))], "AddConstraintNotValid"),
+        (
+            [(ADD, locks("t", to="readers")), ("UPDATE t", locks("t", "reads"))],
+            "Move statement 2 into a migration of its own",
+        ),
+        (
+            [(ADD, locks("t", to="readers", held_ms=9000)), ("SELECT 1",)],
+            "Move what follows statement 1 into a migration of its own",
+        ),
+    ],
+)
+def test_hint_when_the_migration_is_djangos_names_what_django_has(statements, hint):
+    (closure,) = find_closures(traces(*statements, migration="shop.0002_index"))
+
+    problem = judge(closure, {}, "postgresql", LIMITS, SIZES)
+
+    assert hint in problem.hint
+    assert "guard:" not in problem.hint
 
 
 # How grave it is
