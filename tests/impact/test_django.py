@@ -38,6 +38,25 @@ FILES = {
             operations = [migrations.RunSQL("UPDATE books SET title = 'x' WHERE id = 1")]
     """,
 }
+TWO_TRANSACTIONS = {
+    "shop/migrations/0004_two.py": """\
+        from django.db import migrations
+
+        def add(apps, schema_editor):
+            schema_editor.execute("ALTER TABLE books ADD COLUMN pages integer")
+
+        def read(apps, schema_editor):
+            schema_editor.execute("UPDATE books SET pages = 1")
+
+        class Migration(migrations.Migration):
+            atomic = False
+            dependencies = [("shop", "0003_rows")]
+            operations = [
+                migrations.RunPython(add, atomic=True),
+                migrations.RunPython(read, atomic=True),
+            ]
+    """,
+}
 SQL = {"0001_genre.sql": "ALTER TABLE made ADD COLUMN x integer; TRUNCATE books;\n"}
 
 
@@ -77,3 +96,18 @@ def test_django_when_a_migration_has_no_traced_statement_says_so(project, postgr
 
     assert result.code == 0, result.out
     assert "shop.0003_rows: no statement was traced, as it sends none or only such" in result.out
+
+
+def test_django_when_a_migration_has_two_transactions_keeps_them_apart(project, postgres):
+    postgres.execute("CREATE TABLE books AS SELECT g AS id FROM generate_series(1, 100) g")
+    project.write(TWO_TRANSACTIONS)
+
+    result = project.manage("runsqlmigrations", "--with-django", "--impact", "--format", "json")
+
+    report = json.loads(result.out[result.out.index("{\n") :])
+    statements = report["impact"]["statements"]
+    assert [
+        (statement["commits"], [table["lock"] for table in statement["tables"]])
+        for statement in statements
+        if statement["migration"] == "shop.0004_two"
+    ] == [(True, ["ACCESS EXCLUSIVE"]), (True, ["ROW EXCLUSIVE"])]

@@ -56,6 +56,12 @@ class OwnLooks:
         """Whether the transaction goes on, so that its locks are still there to be seen."""
         return self._pipeline is not None or self._is_in_transaction
 
+    @property
+    def is_over(self) -> bool:
+        """Whether a statement that is sent now is of another transaction: Django has committed."""
+        is_idle = self._connection.driver.info.transaction_status == TransactionStatus.IDLE
+        return self._pipeline is None and is_idle
+
     def add(self, place: Place) -> None:
         """Look behind a statement."""
         self.looks.append((place, self._ask(queries.LOOK)))

@@ -177,11 +177,13 @@ class PostgreSQLTracer(Tracer):
             place = Place(self._count, 0, str(sql))
             if not self._name:
                 return execute(sql, params, many, context)
-            if not context["connection"].in_atomic_block:
-                if self._shuts_nobody_out(place.text):
-                    return execute(sql, params, many, context)
+            is_alone = not context["connection"].in_atomic_block
+            if is_alone and self._shuts_nobody_out(place.text):
+                return execute(sql, params, many, context)
+            if is_alone or (self._open is not None and self._open.is_over):
                 self.end()
                 self.commit()
+            if is_alone:
                 with self._sample(place):
                     return execute(sql, params, many, context)
             if self._open is None:
