@@ -10,7 +10,8 @@ from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, strings
 from migration_guard.linter.order.relations import Part, Relation, column_key, part_key, unique_name
 from migration_guard.linter.order.scopes import EMPTY, scope_of
-from migration_guard.linter.order.uses import ColumnUse, Use, ValueUse, uses
+from migration_guard.linter.order.use_kinds import ColumnUse, Use, ValueUse
+from migration_guard.linter.order.uses import uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,8 @@ from migration_guard.linter.order.enumerations import object_type
 from migration_guard.linter.order.keys import Key
 from migration_guard.linter.order.names import Name, name_of, qualified_name, strings
 from migration_guard.linter.order.scopes import scope_of
-from migration_guard.linter.order.uses import CallUse, ColumnUse, TypeUse, ValueUse, type_use, uses
+from migration_guard.linter.order.use_kinds import CallUse, ColumnUse, TypeUse, ValueUse
+from migration_guard.linter.order.uses import type_use, uses
 
 if TYPE_CHECKING:
     from migration_guard.linter.order.relations import Relation

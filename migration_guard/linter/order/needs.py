@@ -13,7 +13,7 @@ from migration_guard.linter.order.names import Name
 from migration_guard.linter.order.position import Position
 from migration_guard.linter.order.relations import Relation, column_key, part_key, unique_name
 from migration_guard.linter.order.routine_text import Routine
-from migration_guard.linter.order.uses import (
+from migration_guard.linter.order.use_kinds import (
     CallUse,
     ColumnUse,
     RelationUse,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from migration_guard.linter.order.names import name_of, qualified_name, strings
 from migration_guard.linter.order.relations import Part, part_key
 from migration_guard.linter.order.scopes import scope_of
-from migration_guard.linter.order.uses import CallUse, uses
+from migration_guard.linter.order.use_kinds import CallUse
+from migration_guard.linter.order.uses import uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

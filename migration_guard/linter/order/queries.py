@@ -10,7 +10,8 @@ from migration_guard.linter.order.enumerations import RELATION_KINDS, object_typ
 from migration_guard.linter.order.names import Name, name_of, strings
 from migration_guard.linter.order.scopes import Item
 from migration_guard.linter.order.search_path import SEARCH_PATH, path_of_set_config
-from migration_guard.linter.order.uses import CallUse, RelationUse, uses
+from migration_guard.linter.order.use_kinds import CallUse, RelationUse
+from migration_guard.linter.order.uses import uses
 
 if TYPE_CHECKING:
     from migration_guard.linter.order.relations import Relation

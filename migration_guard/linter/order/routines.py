@@ -10,7 +10,8 @@ from migration_guard.linter.order import plpgsql, possible
 from migration_guard.linter.order.enumerations import is_cascade
 from migration_guard.linter.order.names import Name, qualified_name, strings
 from migration_guard.linter.order.routine_text import Routine
-from migration_guard.linter.order.uses import CallUse, type_use, uses
+from migration_guard.linter.order.use_kinds import CallUse
+from migration_guard.linter.order.uses import type_use, uses
 from migration_guard.sql.statements import SQLError, Statement, split
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from migration_guard.linter.order.names import Name
 from migration_guard.linter.order.needs import Needs
 from migration_guard.linter.order.relations import Relation, column_key, part_key
 from migration_guard.linter.order.routine_text import Routine, builds_sql, kinds_kept, words_of
-from migration_guard.linter.order.uses import CallUse, Use
+from migration_guard.linter.order.use_kinds import CallUse, Use
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from migration_guard.linter.order import (
+    alterations,
     constraints,
     creations,
     drops,
@@ -35,7 +36,8 @@ from migration_guard.linter.order.names import (
     strings,
 )
 from migration_guard.linter.order.search_path import SEARCH_PATH, path_of_set
-from migration_guard.linter.order.uses import CallUse, uses
+from migration_guard.linter.order.use_kinds import CallUse
+from migration_guard.linter.order.uses import uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +180,7 @@ def _execute(sim: Simulation, _node: Any) -> None:
 _HANDLERS: Final[dict[str, Callable[[Simulation, Any], None]]] = {
     "create_stmt": tables.create,
     "create_foreign_table_stmt": creations.create_foreign_table,
-    "alter_table_stmt": tables.alter,
+    "alter_table_stmt": alterations.alter,
     "create_table_as_stmt": queries.create_table_as,
     "select_stmt": queries.apply_select,
     "insert_stmt": queries.check_query,
