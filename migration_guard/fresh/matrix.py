@@ -6,8 +6,10 @@ none of them drops stays, as it does in production: the tables of an app that th
 """
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from migration_guard import conf, schema_check
@@ -110,10 +112,10 @@ class _Maker(NamedTuple):
     id: str
     file: MigrationFile | None
 
-    def place(self, statement: Statement, finding: Finding) -> str:
+    def place(self, statement: Statement, finding: Finding, of_django: Mapping[str, Path]) -> str:
         """Return ``path:line`` of what the migration does to a statement, "" without a file."""
         if self.file is None:
-            path = child.migration_files().get(self.id)
+            path = of_django.get(self.id)
             return place_of(path, 1) if path is not None else ""
         tables = tables_of(statement.sql, dialect(statement.vendor)).values()
         texts = split_text(self.file.text, statement.vendor)
@@ -170,7 +172,8 @@ class _Makers:
         if not is_mended:
             maker = self._makers.get((statement.digest, finding), maker)
         if maker is not None:
-            return f"{maker.id} makes the difference.", maker.place(statement, finding)
+            source = maker.place(statement, finding, self._django_files)
+            return f"{maker.id} makes the difference.", source
         option = f"--upgrade-from {shlex.quote(self._ref)}{conf.database_option(self._alias)}"
         command = f"manage.py checkschema {option}"
         if self._is_upgraded:
@@ -180,6 +183,10 @@ class _Makers:
             f"upgrade a database of {name}. Look at {command}.",
             "",
         )
+
+    @cached_property
+    def _django_files(self) -> Mapping[str, Path]:
+        return child.migration_files()
 
     def _note(self, migration: str, file: MigrationFile | None) -> None:
         findings = self._findings()
