@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from migration_guard.models import AppliedMigration
+from tests.faults.state import journal
 from tests.running.support import applied, wait_until
 
 SEVEN = [
@@ -23,11 +24,6 @@ SEVEN = [
 
 def script(*statements):
     return ";\n".join(statements) + ";\n"
-
-
-def journal(database):
-    """Return (id, state, done, total, doubt) of each entry."""
-    return database.execute("SELECT id, state, done, total, doubt FROM migration_guard_journal")
 
 
 def tables(database):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.faults.state import journal
 from tests.running.support import applied, kill, sleeping, wait_until, waiting
 
 OFF = "-- guard: transaction = off\n"
@@ -19,10 +20,6 @@ CORRECTED = [*SEVEN[:3], "ALTER TABLE a ADD b integer", *SEVEN[4:]]
 
 def off(*statements: str, header: str = OFF) -> str:
     return header + ";\n".join(statements) + ";\n"
-
-
-def journal(database):
-    return database.execute("SELECT id, state, done, total, doubt FROM migration_guard_journal")
 
 
 def indexes(database):
