@@ -6,33 +6,26 @@ only read, and only for its drift and the replay of its history.
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from django.apps import apps
 from django.db import DatabaseError
-from django.db.migrations.recorder import MigrationRecorder
 
 from migration_guard import conf, schema_check
 from migration_guard.contracts import Contract
-from migration_guard.contracts.causes import Background, DjangoMigrations
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh import building, diagnosis, template
 from migration_guard.fresh.building import BuildFailed, BuildOptions
-from migration_guard.fresh.drift import drift
+from migration_guard.fresh.configured import Configured, apps_by_table, read_configured
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.matrix import MatrixCheck, RollingDeploy
 from migration_guard.fresh.replay.check import Sides, check_replay
 from migration_guard.fresh.replay.databases import Recipe
 from migration_guard.fresh.throwaway import open_host, throwaway
 from migration_guard.fresh.timeline import Timeline
-from migration_guard.planning.evidence import Evidence
-from migration_guard.planning.plan import Plan
 from migration_guard.results import Assertion, Checked, Examination, FreshDatabase
 from migration_guard.running import connecting, events
-from migration_guard.running.recorded import Recorded, read_recorded
 from migration_guard.running.tracer import TraceRequest
-from migration_guard.schema.diff.database import read_database
 from migration_guard.schema.objects import Snapshot
 from migration_guard.usage.check import UsageCheck
 
@@ -65,26 +58,14 @@ class FreshCheck:
     matrix: MatrixCheck | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Actual:
-    """The configured database as it is now; ``applied`` where only that is built, else None."""
-
-    snapshot: Snapshot
-    plan: Plan | None
-    stamp: str | None
-    evidence: Evidence
-    django: DjangoMigrations
-    recorded: Recorded | None
-    applied: frozenset[str] | None
-
-
 def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: None) -> Checked:
     """Build, check, compare and drop. Raises nothing. ``observe`` gets the runner's events."""
     checked = Checked(request.alias, allow_unknown=request.allow_unknown, drift=request.drift)
+    run = _Run(request, observe, checked)
     try:
-        return _check(request, checked, observe)
+        run.check()
     except BuildFailed as error:
-        fresh = FreshDatabase(_environment(request, None), error.django, error.rows)
+        fresh = FreshDatabase(run.environment, error.django, error.rows)
         return checked._replace(error=error, fresh=fresh)
     except GuardError as error:
         return checked._replace(error=error)
@@ -92,164 +73,144 @@ def check_fresh(request: FreshCheck, observe: events.Observer = lambda _event: N
         return checked._replace(error=server_failed(error))
     except KeyboardInterrupt:
         return checked._replace(error=INTERRUPTED)
+    return run.checked
 
 
-def _check(request: FreshCheck, checked: Checked, observe: events.Observer) -> Checked:
-    started = perf_counter()
-    checked = checked._replace(vendor=connecting.supported_connection(request.alias).vendor)
-    actual = _read(request) if request.drift or request.replay else None
-    environment = _environment(request, actual)
-    deploy = RollingDeploy(request.alias, request.matrix) if request.matrix is not None else None
-    with open_host(request.alias) as host:
-        assertions: list[Assertion] = []
-        only = actual.applied if actual is not None else None
-        with _fresh_database(request, host, environment, observe, only) as fresh:
-            checked = checked._replace(fresh=fresh._replace(seconds=perf_counter() - started))
-            if request.contract is not None:
-                contract_check = _check_contract(request, request.contract(), environment)
-                if contract_check.error is not None:
-                    return checked._replace(error=contract_check.error)
-                assertions += contract_check.assertions
-                checked = checked._replace(migrations=contract_check.migrations)
-            if request.usage is not None:
-                planned = Checked(request.alias, migrations=checked.migrations)
-                usage_check = schema_check.check_usage(planned, request.usage, environment)
-                if usage_check.error is not None:
-                    return checked._replace(error=usage_check.error)
-                checked = checked._replace(usage=usage_check.usage)
-                assertions += usage_check.assertions
+@dataclass(slots=True)
+class _Run:
+    """One check, with what it has found so far."""
+
+    request: FreshCheck
+    observe: events.Observer
+    checked: Checked
+    environment: str = ""
+    assertions: list[Assertion] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Do all of it; the result is ``checked``."""
+        request, started = self.request, perf_counter()
+        alias = request.alias
+        vendor = connecting.supported_connection(alias).vendor
+        self.checked = self.checked._replace(vendor=vendor)
+        configured = None
+        if request.drift or request.replay:
+            configured = read_configured(
+                alias, replay=request.replay, only_applied=request.only_applied
+            )
+        self.environment = _environment(request, configured)
+        deploy = RollingDeploy(alias, request.matrix) if request.matrix is not None else None
+        with open_host(alias) as host:
+            only = configured.applied if configured is not None else None
+            with self._fresh_database(host, only) as fresh:
+                seconds = perf_counter() - started
+                self.checked = self.checked._replace(fresh=fresh._replace(seconds=seconds))
+                self._check_contract()
+                if self.checked.error is None:
+                    self._check_usage()
+                if self.checked.error is not None:
+                    return
+                if deploy is not None:
+                    deploy.look_at_today()
+                snapshot = self._compare(configured) if configured is not None else None
+            if configured is not None and snapshot is not None:
+                self._replay(host, configured, snapshot)
             if deploy is not None:
-                deploy.look_at_today()
-            if actual is not None:
-                checked = checked._replace(migrations=actual.plan)
-                snapshot = schema_check.read_schema(request.alias)
-                assertions += _drift(request, actual, snapshot) if request.drift else ()
-        if actual is not None and actual.recorded is not None and actual.plan is not None:
-            replay, differences = check_replay(
-                Recipe(request.alias, actual.recorded, environment, host, observe),
-                Sides(snapshot, actual.snapshot, actual.plan, apps_by_table(), request.ignore),
-            )
-            checked = checked._replace(replay=replay)
-            assertions += differences
-        if deploy is not None:
-            matrix = deploy.compare(host, environment, observe)
-            checked = checked._replace(matrix=matrix)
-            assertions += [a for cell in matrix.lived for a in cell.assertions]
-    seconds = perf_counter() - started
-    examination = Examination(request.alias, checked.vendor, tuple(assertions), seconds)
-    return checked._replace(examination=examination)
+                matrix = deploy.compare(host, self.environment, self.observe)
+                self.checked = self.checked._replace(matrix=matrix)
+                self.assertions += [a for cell in matrix.lived for a in cell.assertions]
+        seconds = perf_counter() - started
+        examination = Examination(alias, vendor, tuple(self.assertions), seconds)
+        self.checked = self.checked._replace(examination=examination)
+
+    # -- the fresh database
+
+    @contextmanager
+    def _fresh_database(self, host: Host, only: frozenset[str] | None) -> Iterator[FreshDatabase]:
+        """Let the alias be a finished database, which is built now or copied from a template."""
+        alias, environment = self.request.alias, self.environment
+        if not self.request.template:
+            with throwaway(alias, host):
+                yield self._build(host, only)
+            return
+
+        def build() -> FreshDatabase:
+            return self._build(host, only)
+
+        with template.copied(alias, host, environment, build) as name:
+            outcome = schema_check.read_plan(alias, environment)
+            yield FreshDatabase(environment, rows=outcome.rows, template=name)
+
+    def _build(self, host: Host, only: frozenset[str] | None) -> FreshDatabase:
+        alias, environment = self.request.alias, self.environment
+        options = BuildOptions(
+            alias, environment, observe=self.observe, only=only, trace=self.request.trace
+        )
+        try:
+            if not self.request.timeline:
+                django, rows = building.build(options)
+                return FreshDatabase(environment, django, rows)
+            with closing(Timeline(alias)) as timeline:
+                django, rows = building.build(replace(options, watch=timeline.after))
+                return FreshDatabase(
+                    environment, django, rows, tuple(timeline.chapters), tuple(timeline.problems)
+                )
+        except BuildFailed as error:
+            raise diagnosis.explain(error, alias, host) from error
+
+    # -- what is checked of it
+
+    def _check_contract(self) -> None:
+        request = self.request
+        contract = request.contract() if request.contract is not None else None
+        if contract is None or contract.is_empty:  # then it is enough that it can be built
+            return
+        done = schema_check.check(
+            contract, request.alias, allow_unknown=True, environment=self.environment
+        )
+        if done.error is not None:
+            self.checked = self.checked._replace(error=done.error)
+            return
+        self.checked = self.checked._replace(migrations=done.migrations)
+        self.assertions += done.assertions
+
+    def _check_usage(self) -> None:
+        if self.request.usage is None:
+            return
+        planned = Checked(self.request.alias, migrations=self.checked.migrations)
+        done = schema_check.check_usage(planned, self.request.usage, self.environment)
+        if done.error is not None:
+            self.checked = self.checked._replace(error=done.error)
+            return
+        self.checked = self.checked._replace(usage=done.usage)
+        self.assertions += done.assertions
+
+    def _compare(self, configured: Configured) -> Snapshot:
+        """Return the schema of the fresh database; find the drift if that was asked for."""
+        self.checked = self.checked._replace(migrations=configured.plan)
+        snapshot = schema_check.read_schema(self.request.alias)
+        if self.request.drift:
+            self.assertions += configured.find_drift(snapshot, self.request.ignore)
+        return snapshot
+
+    def _replay(self, host: Host, configured: Configured, fresh: Snapshot) -> None:
+        """Compare both with a replay of the history, if that was read for it."""
+        request = self.request
+        if configured.recorded is None or configured.plan is None:
+            return
+        replay, differences = check_replay(
+            Recipe(request.alias, configured.recorded, self.environment, host, self.observe),
+            Sides(fresh, configured.snapshot, configured.plan, apps_by_table(), request.ignore),
+        )
+        self.checked = self.checked._replace(replay=replay)
+        self.assertions += differences
 
 
-# -- the fresh database
-
-
-@contextmanager
-def _fresh_database(
-    request: FreshCheck,
-    host: Host,
-    environment: str,
-    observe: events.Observer,
-    only: frozenset[str] | None,
-) -> Iterator[FreshDatabase]:
-    """Let the alias be a finished database, which is built now or copied from a template."""
-    if not request.template:
-        with throwaway(request.alias, host):
-            yield _build(request, host, environment, observe, only)
-        return
-
-    def build() -> FreshDatabase:
-        return _build(request, host, environment, observe, only)
-
-    with template.copied(request.alias, host, environment, build) as name:
-        outcome = schema_check.read_plan(request.alias, environment)
-        yield FreshDatabase(environment, rows=outcome.rows, template=name)
-
-
-def _build(
-    request: FreshCheck,
-    host: Host,
-    environment: str,
-    observe: events.Observer,
-    only: frozenset[str] | None,
-) -> FreshDatabase:
-    options = BuildOptions(
-        request.alias, environment, observe=observe, only=only, trace=request.trace
-    )
-    try:
-        if not request.timeline:
-            django, rows = building.build(options)
-            return FreshDatabase(environment, django, rows)
-        with closing(Timeline(request.alias)) as timeline:
-            django, rows = building.build(replace(options, watch=timeline.after))
-            return FreshDatabase(
-                environment, django, rows, tuple(timeline.chapters), tuple(timeline.problems)
-            )
-    except BuildFailed as error:
-        raise diagnosis.explain(error, request.alias, host) from error
-
-
-def _environment(request: FreshCheck, actual: _Actual | None) -> str:
+def _environment(request: FreshCheck, configured: Configured | None) -> str:
     settings = conf.load()
-    stamp = actual.stamp if actual is not None else None
+    stamp = configured.stamp if configured is not None else None
     return conf.environment(
         request.environment or stamp or settings.environment, settings.environments
     )
-
-
-# -- the contract and the drift
-
-
-def _check_contract(request: FreshCheck, contract: Contract, environment: str) -> Checked:
-    if contract.is_empty:  # then it is enough that the database can be built
-        return Checked(request.alias)
-    return schema_check.check(contract, request.alias, allow_unknown=True, environment=environment)
-
-
-def _read(request: FreshCheck) -> _Actual:
-    """Read the configured database."""
-    alias = request.alias
-    outcome = schema_check.read_plan(alias)
-    if request.replay and outcome.error is not None:
-        raise outcome.error
-    # Read again after the schema, so that a run in between is noticed.
-    recorded = read_recorded(alias) if request.replay else None
-    with schema_check.open_for_reading(alias) as connection:
-        snapshot = read_database(connection)
-        # Now, since the alias leads to the throwaway database later.
-        django = DjangoMigrations(connection).load()
-        keys = MigrationRecorder(connection).applied_migrations() if request.only_applied else ()
-    plan = outcome.plan if outcome.error is None else None
-    if recorded is not None and not read_recorded(alias).has_rows_of(recorded):
-        raise CannotTell(
-            "A run changed the history while the database was read; nothing was changed by this "
-            "check.",
-            "Run it again when no migration runs.",
-        )
-    acts = schema_check.read_acts(alias, plan)
-    names = frozenset((*(row.id for row in outcome.rows), *map(".".join, keys)))
-    applied = names if request.only_applied else None
-    return _Actual(snapshot, plan, outcome.stamp, acts, django, recorded, applied)
-
-
-def _drift(request: FreshCheck, actual: _Actual, fresh: Snapshot) -> tuple[Assertion, ...]:
-    background = Background(lambda: actual.evidence, actual.django.explain, request.alias)
-    return drift(
-        fresh,
-        actual.snapshot,
-        actual.plan,
-        apps=apps_by_table(),
-        ignore=request.ignore,
-        background=background,
-    )
-
-
-def apps_by_table() -> dict[str, str]:
-    """Return the app of each table that Django's migrations make; "" for their own."""
-    models = apps.get_models(include_auto_created=True)
-    managed = {
-        model._meta.db_table: model._meta.app_label for model in models if model._meta.managed
-    }
-    return {MigrationRecorder.Migration._meta.db_table: "", **managed}
 
 
 INTERRUPTED = Refused(

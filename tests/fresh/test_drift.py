@@ -528,6 +528,19 @@ def test_drift_when_the_database_is_one_of_dev_then_what_is_for_dev_is_expected(
     assert (code, violations) == (0, [])
 
 
+def test_drift_when_the_files_do_not_build_names_the_environment_of_the_stamp(
+    postgres, migrations, guard
+):
+    migrations(FILES, ENVIRONMENT="dev")
+    build(guard)
+    migrations({**FILES, "0003_bad.sql": "SELECT nothing;"}, ENVIRONMENT="production")
+
+    done = guard("checkschema", "--drift", "--format", "json")
+
+    assert done.code == 1
+    assert done.json["fresh"]["environment"] == "dev"
+
+
 def test_drift_when_production_has_what_is_for_dev_then_no_cause_is_stated(
     production_on_postgres, migrations, guard
 ):

@@ -17,7 +17,8 @@ from migration_guard import conf, schema_check
 from migration_guard.exceptions import CannotTell, GuardError, Refused
 from migration_guard.fresh import building
 from migration_guard.fresh.building import BuildFailed, BuildOptions
-from migration_guard.fresh.check import INTERRUPTED, apps_by_table, server_failed
+from migration_guard.fresh.check import INTERRUPTED, server_failed
+from migration_guard.fresh.configured import apps_by_table
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.row_counts import Counts, count_rows
 from migration_guard.fresh.throwaway import open_host, throwaway
