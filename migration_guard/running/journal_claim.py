@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NOTED: Final = 64 * 1024
 
 
-class Progress(NamedTuple):
+class DonePart(NamedTuple):
     """How many statements are done, and the digest of them, which is never updated."""
 
     done: int
@@ -35,7 +35,7 @@ class Progress(NamedTuple):
 class Claim:
     """The entry of one migration, as this run knows it.
 
-    ``progress`` goes back with the transaction in which it was counted. Where another run has the
+    ``done_part`` goes back with the transaction in which it was counted. Where another run has the
     migration, a method raises AppliedByAnotherError.
     """
 
@@ -43,7 +43,7 @@ class Claim:
         self._task = task
         self._work = work
         self._journal, self._id = task.history.journal, task.script.file.id
-        self.progress = Progress(0, hashlib.sha256())
+        self.done_part = DonePart(0, hashlib.sha256())
         self._is_held = False
 
     def take(self) -> None:
@@ -69,7 +69,7 @@ class Claim:
             entry = self._journal.rows().get(self._id)
         if entry is None:
             raise AppliedByAnotherError
-        self.progress, self._is_held = self.progress._replace(done=entry.done), True
+        self.done_part, self._is_held = self.done_part._replace(done=entry.done), True
         return entry
 
     def go_on(self, entry: JournalRow) -> None:
@@ -77,7 +77,7 @@ class Claim:
         script, vendor = self._task.script, self._task.connection.vendor
         finished = continuation.finished_units(script, entry)
         digest = continuation.digest_of(finished, script.file.text, vendor)
-        self.progress = Progress(entry.done, digest)
+        self.done_part = DonePart(entry.done, digest)
         self.note(state=JournalEntry.State.RUNNING, total=script.total, error="")
 
     # -- each of these commits
@@ -123,14 +123,14 @@ class Claim:
         """Return the entry, which no other run can count meanwhile, or has counted before."""
         self._journal.write(self._id)
         entry = self._journal.rows().get(self._id)
-        if entry is None or entry.done != self.progress.done:
+        if entry is None or entry.done != self.done_part.done:
             raise AppliedByAnotherError
         return entry
 
     def count(self, unit: Unit) -> None:
         """Count the statements of a unit as done."""
         self.lock()
-        digest, task = self.progress.digest.copy(), self._task
+        digest, task = self.done_part.digest.copy(), self._task
         continuation.add_to_digest(digest, unit, task.script.file.text, task.connection.vendor)
         self._journal.write(
             self._id,
@@ -140,7 +140,7 @@ class Claim:
             note="",
             statement="",
         )
-        self.progress = Progress(unit.last, digest)
+        self.done_part = DonePart(unit.last, digest)
 
     def close(self) -> None:
         """Delete the entry, in place of which the history has a row now."""

@@ -148,7 +148,7 @@ class _Run:
         self._run_alone(unit)
 
     def _run_in_transaction(self, unit: Unit) -> None:
-        progress, tracer = self.claim.progress, self.connection.tracer
+        done_part, tracer = self.claim.done_part, self.connection.tracer
         with self.connection.failing():
             outlives = self.work.outlives_rollback(unit)
         if outlives:
@@ -180,7 +180,7 @@ class _Run:
             if tracer is not None:
                 tracer.commit()
         except BaseException as error:
-            self.claim.progress = progress
+            self.claim.done_part = done_part
             with suppress(Exception):
                 self.connection.rollback()
             if outlives and isinstance(error, StatementError):

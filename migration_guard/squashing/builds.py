@@ -35,10 +35,9 @@ _LISTED: Final = 5  # problems in one message
 class Build:
     """A database that was built.
 
-    ``statements`` make what the SQL migrations made, ``access`` are those of them about roles;
-    ``own`` are the bare names of these relations
-    by their SQL, and ``relations`` the SQL of all. ``django`` has Django's migrations that ran
-    before the first file, in order.
+    ``statements`` make what the SQL migrations made, ``access`` are those of them about roles.
+    ``own`` are the bare names of these relations by their SQL, and ``relations`` the SQL of all.
+    ``django`` has Django's migrations that ran before the first file, in order.
     """
 
     snapshot: Snapshot

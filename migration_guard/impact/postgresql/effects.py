@@ -138,8 +138,10 @@ class Transaction:
 
 def find_known(look: Look, known: Known) -> list[tuple[Locked, Relation]]:
     """Return the locks on what is reported, each with its relation."""
-    pairs = [(lock, known.relations.get(lock.oid)) for lock in look.relations]
-    return [(lock, own) for lock, own in pairs if own is not None and own.table in known.names]
+    relations = known.relations
+    locks = (lock for lock in look.relations if lock.oid in relations)
+    pairs = ((lock, relations[lock.oid]) for lock in locks)
+    return [(lock, relation) for lock, relation in pairs if relation.table in known.names]
 
 
 def find_strongest(locks: Iterable[tuple[Locked, Relation]]) -> dict[int, Shut]:
