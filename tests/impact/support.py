@@ -1,12 +1,14 @@
 """Run migrations with a trace, and write it down shortly."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from migration_guard.impact.trace import Effect, StatementTrace
 from migration_guard.results import Outcome
 from migration_guard.running import events, executor
 from migration_guard.running.options import Options
 from migration_guard.running.tracer import TraceRequest
+from tests.linter.checkout import Checkout
 
 
 def run_traced(
@@ -22,6 +24,14 @@ def run_traced(
     request = TraceRequest(names, measures)
     run_options = Options(trace=request, **options)  # type: ignore[arg-type]
     return executor.run(options=run_options, observe=observe), traces
+
+
+def commit_on_branch(root: Path, folder: Path, files: dict[str, str | None]) -> None:
+    """Commit the migrations that are there on main, and then these files on a branch."""
+    checkout = Checkout(root, folder)
+    checkout.commit({})
+    checkout.branch("topic")
+    checkout.commit(files)
 
 
 def describe(effect: Effect) -> str:

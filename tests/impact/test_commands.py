@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.linter.checkout import Checkout
+from tests.impact.support import commit_on_branch
 
 TABLES = (
     "CREATE TABLE users (id integer PRIMARY KEY);\n"
@@ -107,16 +107,11 @@ def test_run_when_nothing_would_run_refuses_to_trace(postgres, migrations, guard
 def branch(sql_dir, migrations, tmp_path):
     """Give a branch that adds two files to a merged one."""
     migrations({"0001_tables.sql": TABLES})
-    checkout = Checkout(tmp_path, sql_dir)
-    checkout.commit({})
-    checkout.branch("topic")
-    checkout.commit(
-        {
-            "0002_new.sql": "CREATE TABLE likes (id integer);\nCREATE INDEX ON likes (id);\n",
-            "0003_index.sql": INDEX,
-        }
-    )
-    return checkout
+    files = {
+        "0002_new.sql": "CREATE TABLE likes (id integer);\nCREATE INDEX ON likes (id);\n",
+        "0003_index.sql": INDEX,
+    }
+    commit_on_branch(tmp_path, sql_dir, files)
 
 
 def test_fresh_when_traced_traces_what_the_branch_adds_and_gives_no_seconds(

@@ -6,8 +6,7 @@ from migration_guard.impact.mysql.asking import run_as_accepted
 from migration_guard.impact.mysql.effects import effects_of, of_rebuild
 from migration_guard.impact.mysql.trials import optimized_tables, rebuild_trials, trials
 from tests.impact.mariadb_statements import GOLDEN, INSTANT, SCHEMA
-from tests.impact.support import run_traced
-from tests.linter.checkout import Checkout
+from tests.impact.support import commit_on_branch, run_traced
 from tests.projects import Project
 
 DEFAULT_WITH_PARAMETER = """\
@@ -289,10 +288,7 @@ def test_fresh_when_traced_names_what_mariadb_copies_and_builds_the_same(
     mariadb, migrations, sql_dir, tmp_path, guard
 ):
     migrations({"0001_messages.sql": TABLES})
-    checkout = Checkout(tmp_path, sql_dir)
-    checkout.commit({})
-    checkout.branch("topic")
-    checkout.commit(BRANCH)
+    commit_on_branch(tmp_path, sql_dir, BRANCH)
 
     result = guard("checkschema", "--fresh", "--no-models", "--impact", "--base", "main")
 
