@@ -228,7 +228,7 @@ def test_run_when_serializable_code_that_commits_is_sampled_is_traced(users, pos
     postgres.execute("INSERT INTO users SELECT g, g FROM generate_series(1, 1000) g")
     postgres.execute(
         "CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN "
-        "PERFORM count(age) FROM users; PERFORM pg_sleep(1); COMMIT; END $$"
+        "PERFORM count(age) FROM users; PERFORM pg_sleep(0.3); COMMIT; END $$"
     )
     body = (
         "-- guard: transaction = off\nSET default_transaction_isolation = serializable;\n"
