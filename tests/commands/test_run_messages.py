@@ -78,3 +78,19 @@ def test_run_when_a_dozen_were_applied_before_a_failure_names_all(sqlite, migrat
 
     names = ", ".join(name.removesuffix(".sql") for name in good)
     assert f"Applied before it in this run: {names}." in failed.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "--with-django", "--target 1", "--with-django --environment dev"],
+)
+def test_check_when_something_is_pending_names_the_run_with_its_options(
+    options, sqlite, migrations, guard
+):
+    migrations({"0001_a.sql": FILES["0001_a.sql"]})
+    run = f"manage.py runsqlmigrations {options}".rstrip()
+
+    check = guard("runsqlmigrations", "--check", *options.split())
+
+    assert check.code == 1
+    assert f"\nRun {run}.\n" in check.err

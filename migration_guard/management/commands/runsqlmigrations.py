@@ -14,6 +14,7 @@ from migration_guard.planning.names import list_ids
 from migration_guard.problems import Severity, errors
 from migration_guard.reports import adoption as reports_adoption
 from migration_guard.reports import json, run, text
+from migration_guard.reports.command_lines import RUN
 from migration_guard.reports.verdict import impact_verdict
 from migration_guard.results import Outcome
 from migration_guard.running import executor
@@ -153,13 +154,9 @@ class Command(GuardCommand):
             return 0, ""
         if found.reason:
             return 2, f"{found.alias}: {found.reason}; the log has the rest."
-        given = " --with-django" if options["with_django"] else ""
-        if options["environment"]:
-            given += f" --environment {options['environment']}"
         return 1, (
             f"{len(found.missing)} not there yet: {list_ids(found.missing)}.\n"
-            "Another run applies them, or: manage.py runsqlmigrations"
-            f"{given}{conf.database_option(found.alias)}."
+            f"Another run applies them, or: {RUN}."
         )
 
     def _report(self, outcome: Outcome, options: dict[str, Any], *, only_look: bool) -> None:
@@ -192,13 +189,10 @@ class Command(GuardCommand):
         if problems:
             return 1, text.problems(problems)
         pending = [migration.id for migration in outcome.to_run]
-        option = ""
         if outcome.steps is not None:
             pending = [name for step in outcome.steps for name in step.names]
-            option = " --with-django"
         if check and pending:
-            listed = list_ids(pending)
-            return 1, f"{len(pending)} pending: {listed}.\nRun manage.py runsqlmigrations{option}."
+            return 1, f"{len(pending)} pending: {list_ids(pending)}.\nRun {RUN}."
         return 0, ""
 
 
