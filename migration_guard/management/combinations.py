@@ -7,6 +7,8 @@ from migration_guard.exceptions import CannotTell
 
 # Where the name on the command line is not that of the value.
 _VALUES: Final = {"TABLE": "tables", "--no-models": "models"}
+# The value of an option that was not given, unless it is an empty one.
+_DEFAULTS: Final = {"--format": "text"}
 
 
 def find_given(options: Mapping[str, Any], names: Iterable[str]) -> list[str]:
@@ -16,7 +18,9 @@ def find_given(options: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 def _is_given(options: Mapping[str, Any], name: str) -> bool:
     value = options[_VALUES.get(name, name.removeprefix("--").replace("-", "_"))]
-    return not value if name.startswith("--no-") else bool(value)
+    if name.startswith("--no-"):
+        return not value
+    return bool(value) and value != _DEFAULTS.get(name)
 
 
 def does_nothing(option: str, needed: str, hint: str = "") -> CannotTell:

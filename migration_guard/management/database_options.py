@@ -1,12 +1,9 @@
-"""The options of ``checkschema`` that make databases, and which of its options go together."""
+"""The options of ``checkschema`` that make databases."""
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
-from migration_guard.exceptions import CannotTell
-from migration_guard.management import impact, table_sizes
-from migration_guard.management.combinations import does_nothing, find_given
+from migration_guard.management import impact
 
 
 def add_fresh(parser: ArgumentParser) -> None:
@@ -81,64 +78,3 @@ def add_templates(parser: ArgumentParser) -> None:
         help="Check nothing; drop the templates of test databases and of --template, all that this "
         "user has on the server of --database.",
     )
-
-
-def needs_fresh(options: dict[str, Any]) -> bool:
-    """Return True if a fresh database is built."""
-    return bool(options["fresh"] or options["drift"])
-
-
-def refuse_nonsense(options: dict[str, Any]) -> None:
-    """Raise CannotTell for options that would have no effect."""
-    upgrades = options["upgrade_from"] is not None
-    needs = [
-        ("timeline", "fresh", options["fresh"]),
-        ("template", "fresh", needs_fresh(options)),
-        ("replay", "fresh", options["fresh"]),
-        ("environment", "fresh", needs_fresh(options) or upgrades),
-        ("ignore", "drift", options["drift"] or options["replay"] or upgrades),
-        ("rows", "upgrade-from", upgrades),
-        ("matrix", "fresh", options["fresh"]),
-        ("usage_of_ref", "matrix", options["matrix"] is not None),
-    ]
-    for option, needed, is_there in needs:
-        if options[option] and not is_there:
-            raise does_nothing(f"--{option.replace('_', '-')}", f"--{needed}")
-    if upgrades:
-        _refuse_beside_upgrade(options)
-    table_sizes.refuse_beside(options)
-    impact.refuse_nonsense(options)
-    if options["drift"] and not options["fresh"] and (options["tables"] or options["contract"]):
-        raise CannotTell(
-            "--drift compares all tables, and asks no contract.",
-            "Leave TABLE and --contract out (--ignore PATTERN narrows it), or add --fresh.",
-        )
-    if options["write"] is not None and (needs_fresh(options) or options["usage"]):
-        raise CannotTell(
-            "--write describes the configured database, and checks nothing.",
-            "Leave --fresh, --drift and --usage out.",
-        )
-    if options["clear_templates"] and (
-        options["format"] != "text" or options["write"] or upgrades or needs_fresh(options)
-    ):
-        raise CannotTell(
-            "--clear-templates drops templates, says so as text, and checks nothing.",
-            "Give it alone, with --database ALIAS for another database than the default one.",
-        )
-    if options["timeline"] and options["template"]:
-        raise CannotTell(
-            "--timeline watches a database being built, and --template saves building it.",
-            "Choose one of them.",
-        )
-
-
-def _refuse_beside_upgrade(options: dict[str, Any]) -> None:
-    extra = find_given(
-        options,
-        ("TABLE", "--contract", "--no-models", "--fresh", "--drift", "--write", "--usage"),
-    )
-    if extra:
-        raise CannotTell(
-            "--upgrade-from compares an upgraded database with a fresh one, and nothing else.",
-            f"Leave {' and '.join(extra)} out, or check that by a command of its own.",
-        )

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration_guard.exceptions import CannotTell
-from migration_guard.management.combinations import find_given
 from migration_guard.reports.text import count
 
 if TYPE_CHECKING:
@@ -22,25 +20,6 @@ def add_option(parser: ArgumentParser) -> None:
         help="Check nothing; write rows, bytes and writes a second of each table, as the server "
         "counted them. It takes no lock and reads no row.",
     )
-
-
-def refuse_beside(options: dict[str, Any]) -> None:
-    """Raise CannotTell for options that would have no effect beside it."""
-    if options["write_sizes"] is None:
-        return
-    extra = find_given(
-        options,
-        (
-            *("TABLE", "--contract", "--no-models", "--usage", "--fresh", "--drift"),
-            *("--upgrade-from", "--write", "--output"),
-        ),
-    )
-    if extra:
-        raise CannotTell(
-            "--write-sizes writes the sizes of all tables of the configured database, and checks "
-            "nothing.",
-            f"Leave {' and '.join(extra)} out.",
-        )
 
 
 def write_file(

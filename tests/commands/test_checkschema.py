@@ -328,6 +328,30 @@ def test_checkschema_when_it_writes_a_contract_the_database_keeps_it(users, guar
     assert "applied_migrations" not in first
 
 
+@pytest.mark.parametrize(
+    ("mode", "options", "remedy"),
+    [
+        (
+            "--write=x.toml",
+            "--contract y.toml --output z.txt",
+            "Leave --contract and --output out.",
+        ),
+        ("--write-sizes=x.json", "users --contract y.toml", "Leave TABLE and --contract out."),
+        ("--clear-templates", "--output x.txt", "Leave --output out."),
+        ("--clear-templates", "--no-models users", "Leave TABLE and --no-models out."),
+        ("--clear-templates", "--format=json", "Leave --format out."),
+        ("--upgrade-from=v1", "--usage x.jsonl --fresh", "Leave --usage and --fresh out."),
+    ],
+)
+def test_checkschema_when_an_option_has_no_effect_beside_another_is_refused(
+    mode, options, remedy, sqlite, guard
+):
+    result = guard("checkschema", mode, *options.split())
+
+    assert result.code == 2
+    assert f"\n{remedy}\n" in result.err
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_checkschema_when_a_table_to_write_is_not_there_exits_2(users, guard, tmp_path):
     result = check(guard, "usres", "--write", str(tmp_path / "written.toml"))

@@ -403,7 +403,7 @@ def usage(repository):
         ),
         (
             ["--write", "x.toml", "--usage", "usage.jsonl"],
-            ["Leave --fresh, --drift and --usage out"],
+            ["Leave --usage out"],
         ),
     ],
 )

@@ -12,7 +12,7 @@ from migration_guard import conf, schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
 from migration_guard.exceptions import CannotTell, GuardError
-from migration_guard.management import database_options, impact, table_sizes, usage
+from migration_guard.management import check_modes, database_options, impact, table_sizes, usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
 from migration_guard.management.single_options import SingleSwitch
@@ -77,7 +77,7 @@ class Command(GuardCommand):
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and return the exit code."""
-        database_options.refuse_nonsense(options)
+        check_modes.refuse_nonsense(options)
         if options["write_sizes"] is not None:
             return table_sizes.write_file(self, options, _save)
         if options["clear_templates"]:
@@ -86,7 +86,7 @@ class Command(GuardCommand):
             return self._write(options)
         if options["upgrade_from"] is not None:
             return self._end(self._upgrade(options), options)
-        if database_options.needs_fresh(options):
+        if check_modes.needs_fresh(options):
             return self._end(self._prove(options), options)
         # Few objects become garbage here: the report needs what the contract and the check made.
         with no_collection():
