@@ -17,7 +17,7 @@ from migration_guard.contracts import (
     View,
     compare,
 )
-from migration_guard.contracts.assertions import MAX_SUGGESTIONS
+from migration_guard.contracts.table_comparison import MAX_SUGGESTIONS
 from migration_guard.exceptions import CannotTell
 from migration_guard.results import Verdict
 from migration_guard.schema import objects
