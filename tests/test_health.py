@@ -237,10 +237,11 @@ def test_check_when_a_file_was_edited_stops_no_pod_that_waits(database, migratio
     assert guard("runsqlmigrations", "--check", "--wait", "1").code == 0
 
 
-def test_check_when_it_waits_takes_no_option_that_asks_for_less(sqlite, migrations, guard):
+@pytest.mark.parametrize("number", ["0", "1"])
+def test_check_when_it_waits_takes_no_option_that_asks_for_less(sqlite, migrations, guard, number):
     migrations(FILES)
 
-    result = guard("runsqlmigrations", "--check", "--wait", "1", "--target", "1")
+    result = guard("runsqlmigrations", "--check", "--wait", "1", "--target", number)
 
     assert result.code == 2
     assert "--check --wait asks for all that these files ship." in result.err

@@ -42,9 +42,9 @@ def take_over(command: GuardCommand, options: dict[str, Any]) -> tuple[int, str]
     """Carry out ``makesqlmigration --from``; return the exit code and the message."""
     with Progress(command.stderr, min(options["verbosity"], 1), applied=False) as observe:
         taken = _take_over(options, observe)
-    command.tell(adoption.taken_over(taken))
+    command.tell(adoption.takeover_report(taken))
     if options["format"] == "json":
-        command.say_document(json.taken_over(taken))
+        command.say_document(json.takeover(taken))
     else:
         for path in taken.paths:
             command.say(str(path))

@@ -20,7 +20,9 @@ def _is_given(options: Mapping[str, Any], name: str) -> bool:
     value = options[_VALUES.get(name, name.removeprefix("--").replace("-", "_"))]
     if name.startswith("--no-"):
         return not value
-    return bool(value) and value != _DEFAULTS.get(name)
+    # 0 is a number that was given.
+    is_empty = value is None or value is False or value in ((), [], "")
+    return not is_empty and value != _DEFAULTS.get(name)
 
 
 def does_nothing(option: str, needed: str, hint: str = "") -> CannotTell:

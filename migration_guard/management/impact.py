@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from migration_guard import conf
 from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.impact.closures import READERS, WRITERS
-from migration_guard.management.combinations import does_nothing
+from migration_guard.management.combinations import does_nothing, find_given
 from migration_guard.planning import files as planning_files
 from migration_guard.problems import Problem
 from migration_guard.results import Checked
@@ -117,11 +117,10 @@ class Trace:
 
 def of_run(options: Mapping[str, Any]) -> Trace:
     """Return the trace of a run. Raises CannotTell where nothing would run."""
-    idle = ("plan", "check", "fake", "adopt", "baseline")
-    others = [name for name in idle if options[name] not in (None, False, ())]
+    others = find_given(options, ("--plan", "--check", "--fake", "--adopt", "--baseline"))
     if others:
         raise CannotTell(
-            f"--impact traces what runs, and --{others[0]} runs no migration.",
+            f"--impact traces what runs, and {others[0]} runs no migration.",
             "Give one of them.",
         )
     from migration_guard.impact.reading import read_sizes

@@ -60,7 +60,7 @@ def drift_command(adoptions: Sequence[Adoption]) -> str:
     return command
 
 
-def taken_over(taken: TakenOver) -> str:
+def takeover_report(taken: TakenOver) -> str:
     """Return how many files were written, what was left out, and the next command."""
     if not taken.paths:
         return "\n".join([f"All files of {taken.tool} were taken over before.", *taken.notes])

@@ -18,7 +18,7 @@ from migration_guard.problems import (
 from migration_guard.reports.check import tally
 from migration_guard.reports.escaping import escape_characters, escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
-from migration_guard.reports.matrix import counts, spare
+from migration_guard.reports.matrix import counts, exemption
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.run import order
 from migration_guard.reports.text import warning
@@ -92,7 +92,7 @@ def _matrix(matrix: Matrix) -> list[str]:
     title = f"rolling deploy from {matrix.ref}"
     return [
         _command("notice", title, counts(matrix)),
-        *(_violation(violation, "warning", spare(matrix)) for violation in broken),
+        *(_violation(violation, "warning", exemption(matrix)) for violation in broken),
     ]
 
 

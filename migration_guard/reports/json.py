@@ -67,14 +67,14 @@ def _adoption(adoption: Adoption) -> dict[str, Any]:
     }
 
 
-def readiness(found: Readiness) -> str:
+def readiness(result: Readiness) -> str:
     """Return what ``runsqlmigrations --check --wait --format json`` prints."""
     return dump(
         {
-            "database": found.alias,
-            "ready": found.is_ready,
-            "missing": list(found.missing),
-            "reason": found.reason,
+            "database": result.alias,
+            "ready": result.is_ready,
+            "missing": list(result.missing),
+            "reason": result.reason,
         }
     )
 
@@ -141,7 +141,7 @@ def new_migration(result: NewMigration | GuardError) -> str:
     )
 
 
-def taken_over(taken: TakenOver) -> str:
+def takeover(taken: TakenOver) -> str:
     """Return what ``makesqlmigration --from --format json`` prints."""
     last = taken.paths[-1] if taken.paths else None
     problems = (

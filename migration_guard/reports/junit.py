@@ -9,7 +9,7 @@ from migration_guard.exceptions import Refused
 from migration_guard.problems import Problem, errors, split_place
 from migration_guard.reports.escaping import escape_text
 from migration_guard.reports.fresh import replay_report, upgrade_report
-from migration_guard.reports.matrix import counts, spare
+from migration_guard.reports.matrix import counts, exemption
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.usage import usage_scope
 from migration_guard.reports.verdict import verdict
@@ -145,7 +145,7 @@ def _matrix(database: str, matrix: Matrix) -> ET.Element:
     suite.attrib |= dict.fromkeys(("tests", "skipped"), str(len(broken)))
     for violation in broken:
         case = ET.SubElement(suite, "testcase", classname="matrix", name=_text(violation.subject))
-        message = f"{violation.message}: {spare(matrix)}"
+        message = f"{violation.message}: {exemption(matrix)}"
         _add(case, "skipped", message, violation.explanation, violation.rule)
     ET.SubElement(suite, "system-out").text = _text(counts(matrix))
     return suite

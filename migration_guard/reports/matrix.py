@@ -14,7 +14,7 @@ def matrix_report(matrix: Matrix, style: Any = None) -> str:
     for cell in matrix.spared:
         blocks = table_blocks(cell.assertions, style or no_style())
         if blocks:
-            parts.append("\n".join([f"{cell.moment.capitalize()}: {spare(matrix)}", *blocks]))
+            parts.append("\n".join([f"{cell.moment.capitalize()}: {exemption(matrix)}", *blocks]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -29,7 +29,7 @@ def counts(matrix: Matrix) -> str:
     return "\n".join([head, *lines])
 
 
-def spare(matrix: Matrix) -> str:
+def exemption(matrix: Matrix) -> str:
     """Return why a cell does not fail the check."""
     deploy = f'MIGRATION_GUARD["DEPLOY"] = "{matrix.deploy}"'
     return f"{deploy} rules that out, so it does not fail the check."

@@ -15,7 +15,7 @@ from migration_guard.exceptions import GuardError, Refused
 from migration_guard.problems import Problem, Severity, Violation, split_place
 from migration_guard.reports.fresh import replay_report
 from migration_guard.reports.json import dump
-from migration_guard.reports.matrix import counts, spare
+from migration_guard.reports.matrix import counts, exemption
 from migration_guard.reports.places import in_repository
 from migration_guard.reports.text import moment, warning
 from migration_guard.reports.usage import usage_scope
@@ -55,7 +55,7 @@ def schema_check(checked: Checked, rules: Mapping[str, str]) -> str:
     if checked.matrix is not None:
         properties["matrix"] = counts(checked.matrix).splitlines()
         broken = (violation for cell in checked.matrix.spared for violation in cell.violations)
-        results += [_violation(v, "note", spare(checked.matrix)) for v in broken]
+        results += [_violation(v, "note", exemption(checked.matrix)) for v in broken]
     if checked.usage is not None:
         properties["usage"] = usage_scope(checked.usage)
     return _log(results, sentences, checked.error, properties)

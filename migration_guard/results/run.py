@@ -108,8 +108,8 @@ class Outcome(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """True if there is neither a migration nor a history, and no problem."""
-        found = self.plan.migrations or self.rows or self.problems or self.error
-        return not (found or self.steps or self.adoptions)
+        contents = self.plan.migrations, self.rows, self.steps, self.adoptions
+        return not any((*contents, self.problems, self.error))
 
     @property
     def returncode(self) -> int:
@@ -122,8 +122,8 @@ class Outcome(NamedTuple):
 class Readiness(NamedTuple):
     """Whether a database has what this image ships.
 
-    ``missing`` holds ids of SQL migrations, and Django's as ``app.name``. ``reason`` says why it
-    cannot be told, without a secret; then nothing was reached.
+    ``missing`` holds ids of SQL migrations, and Django's as ``app.name``. ``reason`` says why
+    that is not known, without a secret; then nothing was reached.
     """
 
     alias: str

@@ -1,5 +1,6 @@
 """Applies the SQL migrations that are pending, each exactly once, in numeric order."""
 
+import shlex
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
 from dataclasses import replace
@@ -9,6 +10,7 @@ from migration_guard import conf
 from migration_guard.exceptions import CannotTell
 from migration_guard.management import adoption, impact
 from migration_guard.management.base import GuardCommand
+from migration_guard.management.combinations import find_given
 from migration_guard.management.progress import Progress
 from migration_guard.planning.names import list_ids
 from migration_guard.problems import Severity, errors
@@ -88,7 +90,7 @@ class Command(GuardCommand):
         return code, message
 
     def _trace(self, options: dict[str, Any], run_options: Options) -> tuple[int, str]:
-        """Run as ever with a trace, which is told first, and report what it saw."""
+        """Announce a trace, run as ever with it, and report what it saw."""
         trace = impact.of_run(options)
         self.tell(impact.ANNOUNCEMENT.format(options["database"]))
         traced = replace(run_options, trace=trace.request)
@@ -109,13 +111,13 @@ class Command(GuardCommand):
 
     def repeated_options(self, options: dict[str, Any]) -> str:
         """Return what says which migrations run."""
-        given = {
+        repeated = {
             " --with-django": options["with_django"],
             f" --target {options['target']}": options["target"] is not None,
-            f" --environment {options['environment']}": options["environment"] is not None,
+            f" --environment {shlex.quote(options['environment'] or '')}": options["environment"],
             " --allow-out-of-order": options["allow_out_of_order"],
         }
-        return "".join(option for option, is_given in given.items() if is_given)
+        return "".join(option for option, is_given in repeated.items() if is_given)
 
     def _read_options(self, options: dict[str, Any]) -> Options:
         return Options(
@@ -136,26 +138,26 @@ class Command(GuardCommand):
         """Ask until the database has what this image ships, or the time is over."""
         from migration_guard import health
 
-        others = ("plan", "target", "fake", "baseline", "allow_out_of_order", "adopt")
-        if any(options[name] not in (None, False, ()) for name in others):
+        others = "--plan --target --fake --baseline --allow-out-of-order --adopt"
+        if find_given(options, others.split()):
             raise CannotTell(
                 "--check --wait asks for all that these files ship.",
                 "With it go --with-django, --environment, --database and --format.",
             )
-        found = health.await_ready(
+        readiness = health.await_ready(
             options["database"],
             options["wait"],
             django=options["with_django"],
             environment=options["environment"],
         )
         if options["format"] == "json":
-            self.say_document(json.readiness(found))
-        if found.is_ready:
+            self.say_document(json.readiness(readiness))
+        if readiness.is_ready:
             return 0, ""
-        if found.reason:
-            return 2, f"{found.alias}: {found.reason}; the log has the rest."
+        if readiness.reason:
+            return 2, f"{readiness.alias}: {readiness.reason}; the log has the rest."
         return 1, (
-            f"{len(found.missing)} not there yet: {list_ids(found.missing)}.\n"
+            f"{len(readiness.missing)} not there yet: {list_ids(readiness.missing)}.\n"
             f"Another run applies them, or: {RUN}."
         )
 
