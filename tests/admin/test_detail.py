@@ -6,10 +6,8 @@ import re
 import sys
 
 import pytest
-from django.core.management import load_command_class
 
 from migration_guard.admin import highlighting
-from migration_guard.reports import command_lines
 from tests.admin.conftest import AUDIT, JOURNAL
 
 PAYLOAD = "<script>alert('x')</script>"
@@ -217,61 +215,6 @@ def test_prose_when_it_quotes_commands_sets_them_apart_and_escapes_the_rest(text
     found = re.findall(r"<code[^>]*>(.*?)</code>", shown)
     assert [re.sub(r"<[^>]*>", "", one) for one in found] == commands
     assert html.unescape(re.sub(r"</?(?:code|span)[^>]*>", "", shown)) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "Run it (manage.py runsqlmigrations): on",
-            "(manage.py runsqlmigrations --database my-db)",
-        ),
-        (
-            "manage.py repairsqlmigrations 0002_b --accept-edit --reason TEXT.",
-            "manage.py repairsqlmigrations 0002_b --accept-edit --reason TEXT --database my-db.",
-        ),
-        (
-            "Run manage.py repairsqlmigrations --stamp staging --reason TEXT.",
-            "repairsqlmigrations --stamp staging --reason TEXT --database my-db.",
-        ),
-        (
-            "manage.py runsqlmigrations --target N --with-django, and",
-            "manage.py runsqlmigrations --target N --with-django --database my-db, and",
-        ),
-        (
-            "(manage.py repairsqlmigrations --stamp dev --confirm /a/b.sqlite3 --reason TEXT)",
-            "--stamp dev --confirm /a/b.sqlite3 --reason TEXT --database my-db)",
-        ),
-        ("manage.py migrate --database my-db", "manage.py migrate --database my-db"),
-        ("manage.py makesqlmigration shows", "manage.py makesqlmigration shows"),
-        ("manage.py check says", "manage.py check says"),
-    ],
-)
-def test_command_when_it_is_of_another_database_names_it(text, expected):
-    assert expected in command_lines.for_database(text, "my-db")
-    assert command_lines.for_database(text, "default") == text
-
-
-def test_options_with_a_value_are_those_of_the_commands():
-    names = (
-        "runsqlmigrations",
-        "repairsqlmigrations",
-        "makesqlmigration",
-        "checksqlmigrations",
-        "checkschema",
-        "runauditedsql",
-    )
-    parsers = [load_command_class("migration_guard", name).create_parser("", "") for name in names]
-
-    options = {
-        option.removeprefix("--")
-        for parser in parsers
-        for action in parser._actions
-        for option in action.option_strings
-        if action.nargs != 0 and option.startswith("--")
-    }
-
-    assert {*command_lines.VALUED.split("|")} == options - {"settings", "pythonpath", "verbosity"}
 
 
 def test_links_when_an_id_looks_like_the_admins_own_quoting_lead_to_its_page(

@@ -42,7 +42,7 @@ def test_admin_when_it_is_installed_leaves_the_runner_alone(name):
     modules = imported('"django.contrib.admin", "django.contrib.messages", ')
 
     assert "migration_guard.admin.history" in modules
-    assert [one for one in modules if one.startswith(f"migration_guard.{name}")] == []
+    assert [module for module in modules if module.startswith(f"migration_guard.{name}")] == []
 
 
 def test_badges_when_a_state_or_severity_is_added_have_one_for_it():

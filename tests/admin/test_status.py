@@ -345,7 +345,7 @@ def test_status_when_loaded_changes_no_row_and_takes_no_lock(postgres, admin):
     ]
 
     def counts():
-        return {one: postgres.execute(f'SELECT count(*) FROM "{one}"') for one in tables}
+        return {table: postgres.execute(f'SELECT count(*) FROM "{table}"') for table in tables}
 
     before = counts()
     run = postgres.connect()

@@ -62,7 +62,7 @@ def messages_of_module(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
         if node.func.id in ("_", "gettext", "gettext_lazy"):
             yield "", texts[0], ""
         elif node.func.id in ("pgettext", "pgettext_lazy"):
@@ -77,7 +77,7 @@ def test_template_when_read_holds_no_word_outside_a_translation(path):
 
     attributes = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
     rest = re.sub(r"&\w+;", "", re.sub(r"<[^>]*>", "", text))
-    assert [one for one in attributes if re.search(r"[A-Za-z]", one)] == []
+    assert [attribute for attribute in attributes if re.search(r"[A-Za-z]", attribute)] == []
     assert re.findall(r"[A-Za-z]{2,}", rest) == []
 
 
@@ -85,7 +85,7 @@ def test_template_when_read_holds_no_word_outside_a_translation(path):
 def test_template_when_translated_is_known_in_german(path):
     found = catalogue()
 
-    missing = [one for one in messages_of_template(path) if not known(found, *one)]
+    missing = [message for message in messages_of_template(path) if not known(found, *message)]
 
     assert missing == []
 
@@ -94,15 +94,15 @@ def test_template_when_translated_is_known_in_german(path):
 def test_module_when_translated_is_known_in_german(path):
     found = catalogue()
 
-    missing = [one for one in messages_of_module(path) if not known(found, *one)]
+    missing = [message for message in messages_of_module(path) if not known(found, *message)]
 
     assert missing == []
 
 
 def test_templates_and_modules_when_searched_hold_the_messages_we_know():
     """The searches above see what is there."""
-    found = [one for path in TEMPLATES for one in messages_of_template(path)]
-    found += [one for path in MODULES for one in messages_of_module(path)]
+    found = [message for path in TEMPLATES for message in messages_of_template(path)]
+    found += [message for path in MODULES for message in messages_of_module(path)]
 
     assert len(found) > 150
     assert ("", "The file now", "") in found
@@ -151,4 +151,4 @@ def test_pages_when_the_language_is_german_keep_no_english_sentence(
 
     assert "Die Datei jetzt" in pages[3]
     assert "≠ geändert" in pages[0]
-    assert [one for one in sentences for page in pages if f" {one} " in page] == []
+    assert [sentence for sentence in sentences for page in pages if f" {sentence} " in page] == []

@@ -34,8 +34,8 @@ def refused(guard, code, *texts, args=()):
     problems = result.json["problems"]
     assert problems
     found = "\n".join(
-        f"{one['rule']} {one['path']}:{one['line']} {one['message']}\n{one['hint']} {one['detail']}"
-        for one in problems
+        f"{problem['rule']} {problem['path']}:{problem['line']} {problem['message']}\n{problem['hint']} {problem['detail']}"
+        for problem in problems
     )
     for text in texts:
         assert text in told.err, told.err

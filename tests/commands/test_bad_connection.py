@@ -237,7 +237,7 @@ def test_run_when_the_sqlite_file_cannot_be_written_gives_1_and_plan_still_looks
     plan = guard("runsqlmigrations", "--plan", "--format", "json")
 
     assert plan.code == 0, plan.err
-    assert [one["state"] for one in plan.json["migrations"]] == ["applied", "pending"]
+    assert [migration["state"] for migration in plan.json["migrations"]] == ["applied", "pending"]
     assert (history(sqlite), tables(sqlite)) == (["0001_a"], {"a"})
 
 
@@ -425,7 +425,7 @@ def test_run_in_memory_works_on_the_one_connection(sqlite, guard, migrations, tm
     plan = guard("runsqlmigrations", "--plan", "--format", "json")
 
     assert first.code == 0, first.err
-    assert [one["state"] for one in plan.json["migrations"]] == ["applied", "pending"]
+    assert [migration["state"] for migration in plan.json["migrations"]] == ["applied", "pending"]
     assert set(connection.introspection.table_names()) >= {"a", "applied_migrations"}
     assert "b" not in connection.introspection.table_names()
     assert not (tmp_path / "db.sqlite3").exists()

@@ -434,7 +434,7 @@ def test_adopt_when_the_project_has_no_time_zones_keeps_the_times(
     result = guard("runsqlmigrations", "--adopt")
 
     assert result.code == 0, result.err
-    assert [one.applied_at.isoformat() for one in AppliedMigration.objects.order_by("id")] == [
+    assert [row.applied_at.isoformat() for row in AppliedMigration.objects.order_by("id")] == [
         "2020-02-01T03:04:05.678000",
         "2020-02-02T03:04:05.678000",
     ]

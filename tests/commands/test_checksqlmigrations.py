@@ -216,7 +216,7 @@ def test_squawk_when_it_is_not_installed_says_how_to_get_it(guard, files, monkey
 
     result = guard("checksqlmigrations", "--format", "json")
 
-    missing = [each for each in result.json["not_run"] if "squawk" in each["rules"]]
+    missing = [rule for rule in result.json["not_run"] if "squawk" in rule["rules"]]
     assert missing[0]["remedy"] == 'pip install "django-migration-guard[lint]"'
 
 

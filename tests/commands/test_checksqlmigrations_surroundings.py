@@ -35,7 +35,7 @@ def test_max_migration_when_it_cannot_be_read_says_why(migrations, postgres, gua
 
     result = guard("checksqlmigrations", "--format", "json")
 
-    assert [one["rule"] for one in result.json["problems"]] == ["max-migration-stale"]
+    assert [problem["rule"] for problem in result.json["problems"]] == ["max-migration-stale"]
     assert "cannot be read: it is a folder, not a file" in result.json["problems"][0]["message"]
 
 
@@ -58,7 +58,7 @@ def test_place_when_letters_before_it_have_several_bytes_is_counted_in_character
 
     _code, problems = checked(files)
 
-    assert [(one["rule"], one["line"], one["column"]) for one in problems] == [
+    assert [(problem["rule"], problem["line"], problem["column"]) for problem in problems] == [
         ("unknown-relation", 2, line.index("nowhere") + 1)
     ]
 
@@ -96,7 +96,7 @@ def test_edit_when_it_broke_the_file_is_an_error_and_no_matter_of_layout(branch,
 
     problems = guard("checksqlmigrations", "--base", "main", "--format", "json").json["problems"]
 
-    found = {one["rule"]: one["severity"] for one in problems}
+    found = {problem["rule"]: problem["severity"] for problem in problems}
     assert found["merged-edited"] == "error"
     assert found["unterminated"] == "error"
 

@@ -41,7 +41,7 @@ def history_and_files(database, migrations, guard):
 def rules(guard):
     """Return the state of each migration, and the rules of the problems, as a plan has them."""
     plan = guard("runsqlmigrations", "--plan", "--format", "json").json
-    states = {each["id"]: each["state"] for each in plan["migrations"]}
+    states = {migration["id"]: migration["state"] for migration in plan["migrations"]}
     return states, sorted(problem["rule"] for problem in plan["problems"])
 
 

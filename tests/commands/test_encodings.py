@@ -119,8 +119,8 @@ def test_own_rows_when_the_encoding_lacks_characters_are_written(encoded, migrat
     written = AuditEntry.objects.get(action="accept-edit").reason
     assert written.startswith("why ")
     assert written.endswith("\\udcff")
-    assert "".join(each for each in CHARACTERS if each in written) == "".join(
-        each for each in CHARACTERS if each in held
+    assert "".join(character for character in CHARACTERS if character in written) == "".join(
+        character for character in CHARACTERS if character in held
     )
 
 

@@ -45,7 +45,11 @@ def test_baseline_when_the_next_run_comes_it_goes_on_from_there(database, existi
 
     assert (result.code, result.json["applied"]) == (0, ["0010_toys"])
     assert tables(database) == {"people", "pets", "toys"}
-    times = [one["applied_at"] for one in result.json["migrations"] if one["applied_at"]]
+    times = [
+        migration["applied_at"]
+        for migration in result.json["migrations"]
+        if migration["applied_at"]
+    ]
     assert times == sorted(set(times))
 
 
@@ -56,13 +60,15 @@ def test_baseline_when_the_plan_is_shown_leaves_what_this_environment_skips(
 
     plan = guard("runsqlmigrations", "--plan", "--format", "json").json
 
-    assert {one["id"]: one["state"] for one in plan["migrations"]} == {
+    assert {migration["id"]: migration["state"] for migration in plan["migrations"]} == {
         "0001_people": "applied",
         "0002_sample": "skipped",
         "0003_pets": "applied",
         "0010_toys": "pending",
     }
-    checksums = [one["checksum"] for one in plan["migrations"] if one["state"] == "applied"]
+    checksums = [
+        migration["checksum"] for migration in plan["migrations"] if migration["state"] == "applied"
+    ]
     assert all(len(checksum) == 64 for checksum in checksums)
 
 

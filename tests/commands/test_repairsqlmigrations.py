@@ -72,7 +72,7 @@ def tables(database):
 def states(guard):
     """Return id -> state as runsqlmigrations plans it."""
     plan = guard("runsqlmigrations", "--plan", "--format", "json").json
-    return {one["id"]: one["state"] for one in plan["migrations"]}
+    return {migration["id"]: migration["state"] for migration in plan["migrations"]}
 
 
 def half_done(database, migrations, guard):

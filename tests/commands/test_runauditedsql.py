@@ -108,7 +108,10 @@ def test_script_when_committed_is_in_the_audit_with_text_numbers_user_and_reason
     assert details["checksum"] == hashlib.sha256(CLEAN_UP.encode()).hexdigest()
     assert (details["rows"], details["expected"]) == (4, 4)
     assert (details["environment"], details["stamp"]) == ("production", "production")
-    assert [(one["line"], one["rows"], one["answered"]) for one in details["statements"]] == [
+    assert [
+        (statement["line"], statement["rows"], statement["answered"])
+        for statement in details["statements"]
+    ] == [
         (2, 3, 3),
         (3, 0, 5),
         (5, 1, 1),
@@ -122,7 +125,7 @@ def test_json_when_committed_is_alone_on_standard_output(shop, run):
     assert (result.code, result.err) == (0, "")
     assert (found["committed"], found["rows"], found["problems"]) == (True, 4, [])
     assert found["vendor"] == shop.vendor
-    assert [one["rows"] for one in found["statements"]] == [3, 0, 1]
+    assert [statement["rows"] for statement in found["statements"]] == [3, 0, 1]
 
 
 def test_verbosity_when_zero_is_silent(shop, run):
@@ -158,7 +161,7 @@ def test_rows_when_counted_are_those_that_the_driver_counts(shop, run):
     result = run(";\n".join(statements), "--expect-rows", str(sum(counts)), "--format", "json")
 
     assert result.code == 0, result.out
-    assert [one["rows"] for one in result.json["statements"]] == counts
+    assert [statement["rows"] for statement in result.json["statements"]] == counts
 
 
 def test_with_when_it_leads_to_a_delete_counts_like_one(shop, run):
@@ -523,7 +526,7 @@ def test_function_when_it_writes_is_counted_by_mariadb(shop, run):
     result = run(text, "--expect-rows", "3", "--format", "json")
 
     assert result.code == 0, result.out
-    assert [one["rows"] for one in result.json["statements"]] == [0, 3, 0]
+    assert [statement["rows"] for statement in result.json["statements"]] == [0, 3, 0]
     assert orders(shop) == [3, 4, 5]
 
 

@@ -53,9 +53,13 @@ def _snapshot(*tables, vendor="postgresql", **facts):
 
 def _judge(stated, *tables, vendor="postgresql"):
     """Return the rules that one table breaks, "unknown", or nothing."""
-    found = compare(Contract([stated]), _snapshot(*tables, vendor=vendor))
+    assertions = compare(Contract([stated]), _snapshot(*tables, vendor=vendor))
     return sorted(
-        {one.violation.rule if one.violation else str(one.verdict) for one in found} - {"kept"}
+        {
+            assertion.violation.rule if assertion.violation else str(assertion.verdict)
+            for assertion in assertions
+        }
+        - {"kept"}
     )
 
 
@@ -223,7 +227,7 @@ EXCLUSIONS = [
 
 @pytest.mark.parametrize(("stated", "definitions", "rules"), EXCLUSIONS)
 def test_exclusion_when_compared_then_its_name_and_its_definition_count(stated, definitions, rules):
-    actual = tuple(objects.Exclusion("ex", each) for each in definitions)
+    actual = tuple(objects.Exclusion("ex", definition) for definition in definitions)
 
     assert _judge(Table("t", exclusions=[stated]), _table(exclusions=actual)) == rules
 
@@ -267,9 +271,9 @@ def test_foreign_key_when_compared_then_its_rule_is_told(stated, actual, rules):
 
 
 def test_foreign_key_when_its_target_is_not_seen_then_the_table_s_name_is_enough():
-    stated = Table("t", foreign_keys=[ForeignKey(["b"], "u")])
+    table = Table("t", foreign_keys=[ForeignKey(["b"], "u")])
 
-    assert _judge(stated, _table(foreign_keys=(_key(),))) == []
+    assert _judge(table, _table(foreign_keys=(_key(),))) == []
 
 
 def test_foreign_key_when_its_columns_stand_in_another_order_then_it_is_the_same():
@@ -285,11 +289,11 @@ def test_foreign_key_when_its_columns_stand_in_another_order_then_it_is_the_same
 
 
 def test_foreign_key_when_innodb_says_restrict_then_no_action_is_the_same():
-    stated = Table("t", foreign_keys=[ForeignKey(["b"], "t", "no action")])
+    table = Table("t", foreign_keys=[ForeignKey(["b"], "t", "no action")])
     key = objects.ForeignKey("fk", ("b",), "t", ("a",), on_delete="restrict", validated=True)
 
-    assert _judge(stated, _table(foreign_keys=(key,)), vendor="mysql") == []
-    assert _judge(stated, _table(foreign_keys=(key,))) == ["wrong-foreign-key"]
+    assert _judge(table, _table(foreign_keys=(key,)), vendor="mysql") == []
+    assert _judge(table, _table(foreign_keys=(key,))) == ["wrong-foreign-key"]
 
 
 CHECKS = [
@@ -316,13 +320,13 @@ def test_check_when_compared_then_its_rule_is_told(stated, actual, rules):
 
 
 def test_table_when_it_is_missing_then_all_that_hangs_on_it_shares_one_violation():
-    stated = Table(
+    table = Table(
         "t", [Column("a", "int", null=False)], primary_key=["a"], unique=[["b"]], exact=True
     )
 
-    found = compare(Contract([stated]), _snapshot())
+    assertions = compare(Contract([table]), _snapshot())
 
-    assert [one.id for one in found] == [
+    assert [assertion.id for assertion in assertions] == [
         "t::exists",
         "t::a::exists",
         "t::a::type",
@@ -331,29 +335,29 @@ def test_table_when_it_is_missing_then_all_that_hangs_on_it_shares_one_violation
         "t::unique(b)",
         "t::primary_key(a)",
     ]
-    assert {one.verdict for one in found} == {Verdict.VIOLATED}
-    assert len({one.violation for one in found}) == 1
+    assert {assertion.verdict for assertion in assertions} == {Verdict.VIOLATED}
+    assert len({assertion.violation for assertion in assertions}) == 1
 
 
 def test_table_when_it_is_missing_then_a_name_like_it_is_told_unless_too_many_are():
     there = [objects.Table("public", f"users{n}", f"users{n}", "table") for n in range(200)]
-    stated = [Table(f"user{n}") for n in range(200)]
+    tables = [Table(f"user{n}") for n in range(200)]
 
-    few = compare(Contract(stated[7:8]), _snapshot(*there))
-    many = compare(Contract(stated), _snapshot(*there))
+    few = compare(Contract(tables[7:8]), _snapshot(*there))
+    many = compare(Contract(tables), _snapshot(*there))
 
     assert few[0].violation.hint == 'There is a "users7".'
-    assert [bool(one.violation.hint) for one in many] == [True] * MAX_SUGGESTIONS + [False] * (
-        200 - MAX_SUGGESTIONS
-    )
+    assert [bool(assertion.violation.hint) for assertion in many] == [True] * MAX_SUGGESTIONS + [
+        False
+    ] * (200 - MAX_SUGGESTIONS)
 
 
 def test_ids_when_the_database_differs_then_they_do_not():
-    stated = Table("t", [Column("a", "int", null=False)], checks=["ck"], indexes=[["b"]])
+    table = Table("t", [Column("a", "int", null=False)], checks=["ck"], indexes=[["b"]])
     unreadable = _snapshot(unknown=(Unknown("t", "", "permission denied"),))
 
     ids = [
-        [one.id for one in compare(Contract([stated]), snapshot)]
+        [assertion.id for assertion in compare(Contract([table]), snapshot)]
         for snapshot in (_snapshot(), _snapshot(_table()), unreadable)
     ]
 
@@ -363,9 +367,9 @@ def test_ids_when_the_database_differs_then_they_do_not():
 def test_table_when_it_cannot_be_read_then_all_is_unknown_for_that_reason():
     snapshot = _snapshot(unknown=(Unknown("t", "", "permission denied"),))
 
-    found = compare(Contract([Table("t", [Column("a", "int")])]), snapshot)
+    assertions = compare(Contract([Table("t", [Column("a", "int")])]), snapshot)
 
-    assert [one.unknown for one in found] == ["permission denied"] * 3
+    assert [assertion.unknown for assertion in assertions] == ["permission denied"] * 3
 
 
 def test_table_when_only_its_columns_cannot_be_read_then_they_are_unknown_for_that_reason():
@@ -374,9 +378,13 @@ def test_table_when_only_its_columns_cannot_be_read_then_they_are_unknown_for_th
     )
     contract = Contract([Table("t", [Column("a", "int")])], absent_columns=[AbsentColumn("t", "z")])
 
-    found = compare(contract, snapshot)
+    assertions = compare(contract, snapshot)
 
-    assert [(one.id, one.unknown) for one in found if one.verdict is not Verdict.KEPT] == [
+    assert [
+        (assertion.id, assertion.unknown)
+        for assertion in assertions
+        if assertion.verdict is not Verdict.KEPT
+    ] == [
         ("t::a::exists", "locked by another session"),
         ("t::a::type", "locked by another session"),
         ("t::z::absent", "locked by another session"),
@@ -409,26 +417,26 @@ def test_table_when_it_is_a_view_then_only_models_do_not_mind_and_columns_and_ty
 def test_view_when_compared_then_its_kind_counts(kind, materialized, rules):
     contract = Contract(views=[View("t", [Column("a", "int")], materialized)])
 
-    found = compare(contract, _snapshot(_table(kind=kind)))
+    assertions = compare(contract, _snapshot(_table(kind=kind)))
 
-    assert {one.violation.rule for one in found if one.violation} == rules
+    assert {assertion.violation.rule for assertion in assertions if assertion.violation} == rules
 
 
 def test_view_when_its_columns_state_more_than_a_type_then_that_is_unknown():
-    stated = View("t", [Column("a", "int", null=False, default="1")])
+    view = View("t", [Column("a", "int", null=False, default="1")])
 
-    found = compare(Contract(views=[stated]), _snapshot(_table(kind="view")))
+    assertions = compare(Contract(views=[view]), _snapshot(_table(kind="view")))
 
-    assert [one.id for one in found if one.verdict is Verdict.UNKNOWN] == [
+    assert [assertion.id for assertion in assertions if assertion.verdict is Verdict.UNKNOWN] == [
         "t::a::null",
         "t::a::default",
     ]
 
 
 def test_view_when_it_is_missing_then_it_is_named():
-    found = compare(Contract(views=[View("v")]), _snapshot())
+    assertions = compare(Contract(views=[View("v")]), _snapshot())
 
-    assert [one.violation.rule for one in found] == ["missing-view"]
+    assert [assertion.violation.rule for assertion in assertions] == ["missing-view"]
 
 
 def test_names_when_the_vendor_folds_case_then_columns_are_found():
@@ -451,9 +459,11 @@ def test_server_objects_when_compared_then_each_has_its_rule():
         absent_columns=[AbsentColumn("t", "a"), AbsentColumn("t", "z"), AbsentColumn("old", "a")],
     )
 
-    found = compare(contract, snapshot)
+    assertions = compare(contract, snapshot)
 
-    assert {one.id: one.violation.rule for one in found if one.violation} == {
+    assert {
+        assertion.id: assertion.violation.rule for assertion in assertions if assertion.violation
+    } == {
         "enums::mood::values": "wrong-enum",
         "enums::size::exists": "missing-enum",
         "extensions::citext::version": "wrong-version",
@@ -466,9 +476,9 @@ def test_server_objects_when_compared_then_each_has_its_rule():
 def test_server_objects_when_the_vendor_has_none_then_they_are_unknown():
     contract = Contract(enums=[Enum("mood")], extensions=["citext"])
 
-    found = compare(contract, _snapshot(vendor="sqlite"))
+    assertions = compare(contract, _snapshot(vendor="sqlite"))
 
-    assert [one.unknown for one in found] == ["sqlite has none"] * 2
+    assert [assertion.unknown for assertion in assertions] == ["sqlite has none"] * 2
 
 
 def test_server_objects_when_they_cannot_be_read_then_they_are_unknown_for_that_reason():
@@ -476,9 +486,9 @@ def test_server_objects_when_they_cannot_be_read_then_they_are_unknown_for_that_
         enums=UNKNOWN, extensions=UNKNOWN, unknown=(Unknown("", "enums", "permission denied"),)
     )
 
-    found = compare(Contract(enums=[Enum("mood", ["sad"])]), snapshot)
+    assertions = compare(Contract(enums=[Enum("mood", ["sad"])]), snapshot)
 
-    assert {one.unknown for one in found} == {"permission denied"}
+    assert {assertion.unknown for assertion in assertions} == {"permission denied"}
 
 
 def test_contract_when_exact_then_other_tables_are_named_but_not_our_own():
@@ -489,7 +499,7 @@ def test_contract_when_exact_then_other_tables_are_named_but_not_our_own():
     other = objects.Table("public", "other", "other", kind="table")
     broken = compare(contract, _snapshot(_table(), own, other))
 
-    assert [one.verdict for one in kept] == [Verdict.KEPT] * 2
+    assert [assertion.verdict for assertion in kept] == [Verdict.KEPT] * 2
     assert broken[-1].violation.rule == "extra-table"
     assert broken[-1].violation.actual == "other"
 
@@ -504,7 +514,7 @@ def test_contract_when_exact_then_tables_of_a_stated_extension_do_not_count():
 
 
 def test_violation_when_a_column_has_no_owner_then_its_table_s_is_named():
-    stated = Table(
+    table = Table(
         "t",
         [Column("a", "text"), Column("b", "text", owner="b", reason="why b", source="c.toml:3")],
         owner="team",
@@ -512,9 +522,15 @@ def test_violation_when_a_column_has_no_owner_then_its_table_s_is_named():
         source="c.toml:1",
     )
 
-    found = [one.violation for one in compare(Contract([stated]), _snapshot(_table()))]
+    violations = [
+        assertion.violation for assertion in compare(Contract([table]), _snapshot(_table()))
+    ]
 
-    assert [(one.owner, one.reason, one.source) for one in found if one] == [
+    assert [
+        (violation.owner, violation.reason, violation.source)
+        for violation in violations
+        if violation
+    ] == [
         ("team", "why t", "c.toml:1"),
         ("b", "why b", "c.toml:3"),
     ]

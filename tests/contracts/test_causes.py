@@ -115,7 +115,7 @@ CASES = {
 
 @pytest.mark.parametrize(("migrations", "names", "expected"), CASES.values(), ids=CASES.keys())
 def test_hint_when_a_migration_made_it_then_it_and_its_state_are_named(migrations, names, expected):
-    plan = Plan(tuple(planned(*one) for one in migrations), ())
+    plan = Plan(tuple(planned(*migration) for migration in migrations), ())
 
     assert expected in Causes(plan, "postgresql").hint(*names)
 
@@ -166,11 +166,11 @@ def test_hint_when_a_key_is_missing_then_only_a_migration_that_would_make_it_is_
         "public", "users", "users", "table", columns, None, uniques=(), indexes=()
     )
 
-    found = compare(
+    assertions = compare(
         Contract([Table("users", unique=[["a", "b"]])]), Snapshot("postgresql", (users,)), plan
     )
 
-    assert found[-1].violation.hint.startswith(hint)
+    assert assertions[-1].violation.hint.startswith(hint)
 
 
 APPLIED = [
@@ -197,18 +197,20 @@ def test_migrations_when_stated_then_each_of_the_range_must_be_applied(stated, v
     plan = Plan(tuple(planned(id_, "SELECT 1", state) for id_, state in states.items()), ())
     contract = Contract(migrations=[Migrations(stated)])
 
-    found = compare(contract, Snapshot("sqlite", ()), plan)
+    assertions = compare(contract, Snapshot("sqlite", ()), plan)
 
-    assert {one.object: one.verdict for one in found} == verdicts
-    assert [one.id for one in found] == [f"migrations::{id_}::applied" for id_ in verdicts]
+    assert {assertion.object: assertion.verdict for assertion in assertions} == verdicts
+    assert [assertion.id for assertion in assertions] == [
+        f"migrations::{id_}::applied" for id_ in verdicts
+    ]
 
 
 def test_migrations_when_there_is_no_plan_then_they_are_unknown_for_that_reason():
     contract = Contract(migrations=["0001-0003"])
 
-    (found,) = compare(contract, Snapshot("sqlite", ()), no_plan="no folder is set")
+    (assertion,) = compare(contract, Snapshot("sqlite", ()), no_plan="no folder is set")
 
-    assert (found.verdict, found.unknown) == (Verdict.UNKNOWN, "no folder is set")
+    assert (assertion.verdict, assertion.unknown) == (Verdict.UNKNOWN, "no folder is set")
 
 
 def test_hint_when_a_column_differs_and_a_migration_would_change_it_then_it_is_named():
@@ -217,10 +219,10 @@ def test_hint_when_a_column_differs_and_a_migration_would_change_it_then_it_is_n
     columns = (objects.Column("a", "integer"),)
     users = objects.Table("public", "users", "users", "table", columns)
 
-    found = compare(
+    assertions = compare(
         Contract([Table("users", [Column("a", "bigint")])]), Snapshot("postgresql", (users,)), plan
     )
 
-    assert found[-1].violation.hint == (
+    assert assertions[-1].violation.hint == (
         "0002_b changes it and is pending (apply it: manage.py runsqlmigrations)."
     )

@@ -121,11 +121,11 @@ def verdicts(model):
     """Return what is not kept of the contract of a model."""
     contract = Contract([_table(ModelReader(model, "default"), is_written=False)])
     assertions = examine(connection, contract).assertions
-    assert any(one.object == "value" for one in assertions)
+    assert any(assertion.object == "value" for assertion in assertions)
     return [
-        one.violation.rule if one.violation else one.unknown
-        for one in assertions
-        if one.verdict is not Verdict.KEPT
+        assertion.violation.rule if assertion.violation else assertion.unknown
+        for assertion in assertions
+        if assertion.verdict is not Verdict.KEPT
     ]
 
 
@@ -137,11 +137,11 @@ def test_default_when_django_made_it_is_kept_and_another_is_found(database):
         model = model_of(field, default)
         with connection.schema_editor() as editor:
             editor.create_model(model)
-        found = verdicts(model), verdicts(model_of(field, other))
+        both = verdicts(model), verdicts(model_of(field, other))
         connection.close()
         database.execute("DROP TABLE thing")
-        if found != ([], ["wrong-default"]):
-            wrong[name] = found
+        if both != ([], ["wrong-default"]):
+            wrong[name] = both
 
     assert wrong == {}
 
@@ -210,4 +210,6 @@ def test_generated_when_it_holds_bytes_that_are_no_text_is_kept(database):
         editor.create_model(Thing)
 
     contract = Contract([_table(ModelReader(Thing, "default"), is_written=False)])
-    assert [one for one in examine(connection, contract).assertions if one.violation] == []
+    assert [
+        assertion for assertion in examine(connection, contract).assertions if assertion.violation
+    ] == []

@@ -117,22 +117,22 @@ def test_clause_when_its_day_comes_warns_and_then_is_a_violation(today, verdict,
 def test_clause_when_it_is_of_any_kind_may_have_a_day():
     contract = parse(EVERY_CLAUSE, Path("c.toml"))
 
-    found = deadlines(contract, date(2027, 4, 1))
+    assertions = deadlines(contract, date(2027, 4, 1))
 
-    assert sorted(one.id for one in found) == sorted(IDS)
-    assert {one.verdict for one in found} == {Verdict.VIOLATED}
-    owners = {one.id: one.owner for one in found}
+    assert sorted(assertion.id for assertion in assertions) == sorted(IDS)
+    assert {assertion.verdict for assertion in assertions} == {Verdict.VIOLATED}
+    owners = {assertion.id: assertion.owner for assertion in assertions}
     assert (owners["users::note::until"], owners["users::unique(a)::until"]) == ("export", "shop")
-    assert all(one.source.startswith("c.toml:") for one in found)
+    assert all(assertion.source.startswith("c.toml:") for assertion in assertions)
 
 
 def test_clause_when_its_day_is_far_is_checked_as_any_other():
     contract = Contract([Table("users", [Column("note", "uuid", until=UNTIL)])])
 
     (violation,) = [
-        one.violation
-        for one in compare(contract, SNAPSHOT, today=date(2026, 1, 1))
-        if one.violation
+        assertion.violation
+        for assertion in compare(contract, SNAPSHOT, today=date(2026, 1, 1))
+        if assertion.violation
     ]
 
     assert violation.rule == "wrong-type"

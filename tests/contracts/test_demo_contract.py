@@ -37,13 +37,13 @@ def test_models_when_the_demo_is_migrated_then_they_are_kept(demo):
 def test_contract_when_relationship_type_is_missing_then_column_owner_and_migration_are_named(demo):
     demo.execute("ALTER TABLE user_profiles DROP COLUMN relationship_type")
 
-    found = examine(connection, load(CONTRACT), look().plan).violations
+    violations = examine(connection, load(CONTRACT), look().plan).violations
 
-    assert [(one.rule, one.object) for one in found] == [
+    assert [(violation.rule, violation.object) for violation in violations] == [
         ("missing-column", "relationship_type"),
         ("missing-check", "check(relationship_type_known)"),
     ]
-    column = found[0]
+    column = violations[0]
     assert column.table == "user_profiles"
     assert column.expected == "varchar(40) NOT NULL DEFAULT 'acquaintance'"
     assert column.actual == "missing"
@@ -59,9 +59,11 @@ def test_contract_when_relationship_type_is_missing_then_column_owner_and_migrat
 def test_models_when_relationship_type_is_missing_then_the_field_is_named(demo):
     demo.execute("ALTER TABLE user_profiles DROP COLUMN relationship_type")
 
-    found = examine(connection, from_models(models=Models(["project.*"])), look().plan).violations
+    violations = examine(
+        connection, from_models(models=Models(["project.*"])), look().plan
+    ).violations
 
-    assert [(one.rule, one.object, one.source) for one in found] == [
+    assert [(violation.rule, violation.object, violation.source) for violation in violations] == [
         ("missing-column", "relationship_type", "project.UserProfile.relationship_type"),
     ]
 
@@ -73,10 +75,13 @@ def test_contract_when_a_migration_was_not_applied_then_its_state_is_named(datab
     }
     call_command("runsqlmigrations", target=29, verbosity=0)
 
-    found = examine(connection, load(CONTRACT), look().plan).violations
+    violations = examine(connection, load(CONTRACT), look().plan).violations
 
-    assert [(one.rule, one.table or one.object, one.actual) for one in found] == [
+    assert [
+        (violation.rule, violation.table or violation.object, violation.actual)
+        for violation in violations
+    ] == [
         ("missing-table", "user_identity_map", "missing"),
         ("not-applied", "0030_user_identity_map", "pending"),
     ]
-    assert found[0].hint.startswith("0030_user_identity_map adds it and is pending")
+    assert violations[0].hint.startswith("0030_user_identity_map adds it and is pending")

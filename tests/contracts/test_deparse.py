@@ -29,7 +29,9 @@ def _contract(**column):
 
 
 def _verdicts(contract):
-    return {one.id: one.verdict for one in examine(connection, contract).assertions}
+    return {
+        assertion.id: assertion.verdict for assertion in examine(connection, contract).assertions
+    }
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
@@ -50,9 +52,9 @@ def test_check_when_an_expression_is_spelt_otherwise_then_the_server_decides(
 ):
     contract = Contract([Table("prices", checks=[Check(expression=expression)])])
 
-    found = examine(connection, contract).assertions
+    assertions = examine(connection, contract).assertions
 
-    assert [one.verdict for one in found] == [Verdict.KEPT, verdict]
+    assert [assertion.verdict for assertion in assertions] == [Verdict.KEPT, verdict]
     assert prices.execute("SELECT count(*) FROM prices") == [(0,)]
 
 
@@ -170,16 +172,16 @@ def test_check_when_another_session_locks_the_table_then_its_expressions_are_unk
     other.execute("BEGIN")
     other.execute("LOCK TABLE prices IN ACCESS EXCLUSIVE MODE")
 
-    found = examine(connection, contract)
+    examination = examine(connection, contract)
 
-    assert {one.id: one.verdict for one in found.assertions} == {
+    assert {assertion.id: assertion.verdict for assertion in examination.assertions} == {
         "prices::exists": Verdict.KEPT,
         "prices::price::exists": Verdict.KEPT,
         "prices::price::type": Verdict.KEPT,
         "prices::price::default": Verdict.UNKNOWN,
         "prices::check(price < 7)": Verdict.UNKNOWN,
     }
-    assert {one.unknown for one in found.unknown} == {"locked by another session"}
+    assert {assertion.unknown for assertion in examination.unknown} == {"locked by another session"}
     other.execute("ROLLBACK")
 
 

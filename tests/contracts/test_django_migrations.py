@@ -22,7 +22,7 @@ def shop(install_apps, database, migrations):
     return database, folder
 
 
-def hints(guard, *options):
+def read_hints(guard, *options):
     result = guard("checkschema", "--format", "json", *options)
     return {(v["table"], v["object"]): v["hint"] for v in result.json["violations"]}
 
@@ -37,11 +37,11 @@ def test_hint_when_djangos_migration_is_not_applied_then_migrate_makes_it(shop, 
     call_command("migrate", "shop", "0002", verbosity=0)
     call_command("migrate", "migration_guard", verbosity=0)
 
-    told = hints(guard)
+    hints = read_hints(guard)
     call_command("migrate", "shop", verbosity=0)
 
     keys = NOT_APPLIED.format("0003_keys")
-    assert told == {
+    assert hints == {
         ("shop_goods", "unique(name, rank)"): keys,
         ("shop_goods", "unique(name, owner_id)"): keys,
         ("shop_goods", "check(goods_price_ok)"): keys,
@@ -56,10 +56,10 @@ def test_hint_when_names_changed_in_djangos_migrations_then_the_maker_is_named(s
     call_command("migrate", "shop", "0001", verbosity=0)
     call_command("migrate", "migration_guard", verbosity=0)
 
-    told = hints(guard)
+    hints = read_hints(guard)
     call_command("migrate", "shop", verbosity=0)
 
-    assert told["shop_goods", ""] == NOT_APPLIED.format("0002_goods")
+    assert hints["shop_goods", ""] == NOT_APPLIED.format("0002_goods")
     assert guard("checkschema").code == 0
 
 
@@ -70,7 +70,7 @@ def test_hint_when_djangos_migration_is_applied_then_its_sql_is_shown(shop, guar
     on = " ON shop_goods" if database.vendor == "mysql" else ""
     database.execute(f"DROP INDEX goods_price{on}")
 
-    (hint,) = hints(guard).values()
+    (hint,) = read_hints(guard).values()
     create = next(
         line for line in _sql(hint).splitlines() if "goods_price" in line and "INDEX" in line
     )
@@ -100,10 +100,14 @@ def test_drift_when_djangos_migration_is_not_applied_then_migrate_makes_it(shop,
     guard("runsqlmigrations")
 
     result = guard("checkschema", "--drift", "--format", "json")
-    told = {one["hint"] for one in result.json["violations"] if one["rule"] == "drift-missing"}
+    hints = {
+        violation["hint"]
+        for violation in result.json["violations"]
+        if violation["rule"] == "drift-missing"
+    }
     call_command("migrate", "shop", verbosity=0)
 
-    assert told == {NOT_APPLIED.format("0003_keys")}
+    assert hints == {NOT_APPLIED.format("0003_keys")}
     assert guard("checkschema", "--drift").code == 0
 
 
@@ -112,14 +116,14 @@ def test_drift_when_django_would_rename_and_remove_then_migrate_is_what_to_type(
     guard("runsqlmigrations")
 
     result = guard("checkschema", "--drift", "--format", "json")
-    told = {(v["rule"], v["table"], v["object"]): v["hint"] for v in result.json["violations"]}
+    hints = {(v["rule"], v["table"], v["object"]): v["hint"] for v in result.json["violations"]}
     call_command("migrate", "shop", verbosity=0)
 
-    removed = told["drift-extra", "shop_thing", ""]
+    removed = hints["drift-extra", "shop_thing", ""]
     assert removed == (
         "Django's migration shop.0002_goods removes it and is not applied: manage.py migrate shop."
     )
-    assert set(told.values()) == {
+    assert set(hints.values()) == {
         removed,
         LONGER,
         NOT_APPLIED.format("0002_goods"),
@@ -133,10 +137,10 @@ def test_drift_when_django_would_change_a_column_then_migrate_is_what_to_type(sh
     guard("runsqlmigrations")
 
     result = guard("checkschema", "--drift", "--format", "json")
-    told = {v["hint"] for v in result.json["violations"]}
+    hints = {v["hint"] for v in result.json["violations"]}
     call_command("migrate", "shop", verbosity=0)
 
-    assert told == {LONGER}
+    assert hints == {LONGER}
     assert guard("checkschema", "--drift").code == 0
 
 
@@ -152,12 +156,12 @@ def test_drift_when_a_newer_release_of_django_code_ran_then_its_migration_is_nam
     )
 
     result = guard("checkschema", "--drift", "--format", "json")
-    told = {(v["table"], v["object"]): v["hint"] for v in result.json["violations"]}
+    hints = {(v["table"], v["object"]): v["hint"] for v in result.json["violations"]}
 
-    assert told["shop_goods", "column weight"].startswith(
+    assert hints["shop_goods", "column weight"].startswith(
         "This database has shop.0009_weight of Django's migrations applied, which this code does "
     )
-    assert told["gone_thing", ""].startswith("This database has gone.0001_initial of Django's ")
+    assert hints["gone_thing", ""].startswith("This database has gone.0001_initial of Django's ")
 
 
 def test_hint_when_no_migration_of_django_makes_it_then_makemigrations_does(
@@ -177,13 +181,13 @@ def test_hint_when_no_migration_of_django_makes_it_then_makemigrations_does(
     monkeypatch.syspath_prepend(str(tmp_path))
     call_command("migrate", verbosity=0)
 
-    told = hints(guard)
+    hints = read_hints(guard)
     call_command("makemigrations", "ahead", verbosity=0)
     call_command("migrate", "ahead", verbosity=0)
     for name in [name for name in sys.modules if name.startswith("ahead_migrations")]:
         monkeypatch.delitem(sys.modules, name)
 
-    assert told == dict.fromkeys(
+    assert hints == dict.fromkeys(
         [("ahead_bird", "wings"), ("ahead_bird", "index(name)")],
         "No migration of ahead makes it: manage.py makemigrations ahead, then manage.py migrate "
         "ahead.",
@@ -215,11 +219,11 @@ def test_hint_when_an_app_has_no_migrations_then_run_syncdb_makes_its_tables(
     call_command("migrate", verbosity=0)
     guard("runsqlmigrations")
 
-    (of_table,) = hints(guard).values()
+    (of_table,) = read_hints(guard).values()
     call_command("migrate", run_syncdb=True, verbosity=0)
     kept = guard("checkschema").code
     sqlite.execute("DROP INDEX bird_name")
-    (of_index,) = hints(guard).values()
+    (of_index,) = read_hints(guard).values()
     write(folder, "0002_bird.sql", "CREATE INDEX bird_name ON ahead_bird (name);")
     guard("runsqlmigrations")
 
@@ -250,13 +254,13 @@ def test_hint_when_the_database_is_not_the_default_then_commands_name_it(
         contract.write_text("[tables.notes]\n")
         arguments = ("--database", "other", "--contract", str(contract))
 
-        told = hints(guard, *arguments)
+        hints = read_hints(guard, *arguments)
 
-        assert told["notes", ""] == (
+        assert hints["notes", ""] == (
             "0001_notes adds it and is pending (apply it: manage.py runsqlmigrations --database "
             "other)."
         )
-        assert told["shop_goods_tags", ""].endswith("manage.py migrate shop --database other.")
+        assert hints["shop_goods_tags", ""].endswith("manage.py migrate shop --database other.")
         call_command("migrate", "shop", database="other", verbosity=0)
         assert guard("runsqlmigrations", "--database", "other").code == 0
         assert guard("checkschema", *arguments).code == 0

@@ -141,7 +141,9 @@ def _violations(contract):
     connection.close()
     assertions = examine(connection, contract).assertions
     assert Verdict.UNKNOWN not in {assertion.verdict for assertion in assertions}
-    return [one.violation for one in assertions if one.verdict is Verdict.VIOLATED]
+    return [
+        assertion.violation for assertion in assertions if assertion.verdict is Verdict.VIOLATED
+    ]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -33,7 +33,7 @@ def contract(database, migrations, guard, tmp_path):
     return ("--contract", str(path), "--no-models"), folder
 
 
-def hints(guard, options):
+def read_hints(guard, options):
     result = guard("checkschema", "--format", "json", *options)
     assert result.json["violations"], result.out + result.err
     return {(v["table"], v["object"]): v["hint"] for v in result.json["violations"]}
@@ -42,11 +42,11 @@ def hints(guard, options):
 def test_hint_when_migrations_are_pending_then_a_run_makes_what_is_missing(contract, guard):
     options, _ = contract
 
-    told = hints(guard, options)
+    hints = read_hints(guard, options)
     guard("runsqlmigrations")
 
     command = "and is pending (apply it: manage.py runsqlmigrations)."
-    assert told == {
+    assert hints == {
         ("people", ""): f"0001_users adds it {command}",
         ("notes", ""): f"0003_notes adds it {command}",
     }
@@ -62,7 +62,7 @@ def test_hint_when_something_vanished_then_what_is_named_puts_it_back(
     database.execute(f"DROP INDEX users_born{on}")
     database.execute("DROP TABLE notes")
 
-    told = hints(guard, options)
+    hints = read_hints(guard, options)
     write(folder, "0004_index.sql", INDEX)
     if database.vendor == "mysql":
         write(folder, "0005_notes.sql", NOTES)
@@ -71,11 +71,11 @@ def test_hint_when_something_vanished_then_what_is_named_puts_it_back(
     assert guard("runsqlmigrations").code == 0
 
     way = "in a new migration" if database.vendor == "mysql" else "with manage.py runauditedsql"
-    assert told.keys() == {("people", "index(born)"), ("notes", "")}
+    assert hints.keys() == {("people", "index(born)"), ("notes", "")}
     assert (
-        told["people", "index(born)"] == "Add it in a migration: manage.py makesqlmigration NAME."
+        hints["people", "index(born)"] == "Add it in a migration: manage.py makesqlmigration NAME."
     )
-    assert told["notes", ""].startswith(
+    assert hints["notes", ""].startswith(
         "0003_notes adds it and is applied, yet it is not there: the history does not show what "
         f"removed it. Put it back {way}"
     )

@@ -62,9 +62,9 @@ def test_founding_bug_when_nothing_was_run_then_the_pending_migration_is_named(
     database, migrations
 ):
     migrations(FILES)
-    stated = Table("user_profiles", [Column("relationship_type", "varchar(40)", null=False)])
+    table = Table("user_profiles", [Column("relationship_type", "varchar(40)", null=False)])
 
-    (violation,) = check(connection, Contract([stated]), look().plan)
+    (violation,) = check(connection, Contract([table]), look().plan)
 
     assert violation.rule == "missing-table"
     assert (

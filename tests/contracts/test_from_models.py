@@ -41,9 +41,9 @@ def migrated(database, settings, install_apps):
 
 def _alarms(examination):
     return [
-        (one.id, one.violation or one.unknown)
-        for one in examination.assertions
-        if one.verdict is not Verdict.KEPT
+        (assertion.id, assertion.violation or assertion.unknown)
+        for assertion in examination.assertions
+        if assertion.verdict is not Verdict.KEPT
     ]
 
 
@@ -67,7 +67,7 @@ def test_models_when_every_field_and_option_is_used_then_there_is_no_alarm(migra
     examination = examine(connection, from_models(models=Models(["everything.*"])))
 
     # Nothing makes a raw table number its rows, and the model says that the database does.
-    assert [one for one, _ in _alarms(examination)] == ["raw_table::id::identity"]
+    assert [id_ for id_, _ in _alarms(examination)] == ["raw_table::id::identity"]
     assert len(examination.assertions) > 250
 
 
@@ -106,14 +106,14 @@ def test_models_when_the_storage_engine_orders_no_index_then_no_order_is_stated(
 ):
     install_apps(*CONTRIB, "tests.contracts.everything", TEST_SWAPPED_MODEL="everything.Every")
 
-    def stated():
+    def ordered_columns():
         tables = from_models(models=Models(["everything.*"])).tables
         indexes = [index for table in tables for index in table.indexes]
-        return [column for one in indexes for column in one.columns if column.endswith(" DESC")]
+        return [column for index in indexes for column in index.columns if column.endswith(" DESC")]
 
-    assert stated()
+    assert ordered_columns()
     mariadb.configure(OPTIONS={"init_command": "SET default_storage_engine = MyISAM"})
-    assert stated() == []
+    assert ordered_columns() == []
 
 
 class OnlyAuth:
@@ -172,7 +172,7 @@ def test_models_when_sqlite_spells_a_type_otherwise_then_its_affinity_counts(mig
     assert _alarms(examine(connection, contract)) == []
     database.execute("DROP TABLE raw_table")
     database.execute("CREATE TABLE raw_table (id INTEGER PRIMARY KEY NOT NULL, name uuid NOT NULL)")
-    assert [one for one, _ in _alarms(examine(connection, contract))] == ["raw_table::name::type"]
+    assert [id_ for id_, _ in _alarms(examine(connection, contract))] == ["raw_table::name::type"]
 
 
 def test_models_when_django_s_own_introspection_is_all_there_is_then_there_is_no_false_alarm(
@@ -181,8 +181,8 @@ def test_models_when_django_s_own_introspection_is_all_there_is_then_there_is_no
     migrated("tests.contracts.everything")
     contract = from_models(models=Models(exclude=["everything.OnView", "everything.Unmanaged"]))
 
-    found = compare(contract, read_snapshot(connection, contract.names, setwise=False))
+    assertions = compare(contract, read_snapshot(connection, contract.names, setwise=False))
 
-    assert [one.violation for one in found if one.violation] == []
-    kept = [one for one in found if one.verdict is Verdict.KEPT]
-    assert len(kept) > len(found) / 2
+    assert [assertion.violation for assertion in assertions if assertion.violation] == []
+    kept = [assertion for assertion in assertions if assertion.verdict is Verdict.KEPT]
+    assert len(kept) > len(assertions) / 2

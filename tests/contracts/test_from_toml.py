@@ -110,7 +110,7 @@ def test_toml_when_forms_are_long_then_owner_reason_and_each_key_s_line_are_kept
     (total,) = table.columns
     assert (table.owner, table.reason) == ("billing", "closing the books")
     assert table.primary_key == PrimaryKey(["id"], owner="export", source="line 6")
-    assert [one.source for one in table.unique] == ["line 8", "line 9"]
+    assert [unique.source for unique in table.unique] == ["line 8", "line 9"]
     assert table.unique[1].where == "c > 0"
     assert table.indexes[0].exact
     assert table.checks[0].valid is False

@@ -86,11 +86,13 @@ def test_type_when_a_json_column_was_altered_stays_json(mariadb, done, name):
 
 def unkept(contract):
     return [
-        (one.object, one.violation or one.unknown)
-        for one in examine(connection, contract).assertions
-        if one.verdict is not Verdict.KEPT
+        (assertion.object, assertion.violation or assertion.unknown)
+        for assertion in examine(connection, contract).assertions
+        if assertion.verdict is not Verdict.KEPT
     ]
 
 
 def changes(first, second):
-    return [one for one in compare(first, second) if one.change is not Change.SAME]
+    return [
+        difference for difference in compare(first, second) if difference.change is not Change.SAME
+    ]

@@ -27,9 +27,9 @@ def full(database):
 
 def _unkept(assertions):
     return [
-        (one.id, one.violation or one.unknown)
-        for one in assertions
-        if one.verdict is not Verdict.KEPT
+        (assertion.id, assertion.violation or assertion.unknown)
+        for assertion in assertions
+        if assertion.verdict is not Verdict.KEPT
     ]
 
 
@@ -56,13 +56,13 @@ def test_check_when_postgresql_changes_in_one_thing_then_that_is_named(full):
             with connection.cursor() as cursor:
                 for statement in change.split(";"):
                     cursor.execute(statement)
-            found = [
-                (one.rule, one.table, one.object)
-                for one in examine(connection, contract).violations
+            violations = [
+                (violation.rule, violation.table, violation.object)
+                for violation in examine(connection, contract).violations
             ]
             transaction.set_rollback(True)
-        if not _named(expected, found):
-            wrong[change] = (expected, found)
+        if not _named(expected, violations):
+            wrong[change] = (expected, violations)
 
     assert wrong == {}
 
@@ -76,11 +76,12 @@ def test_check_when_a_rebuilt_schema_differs_in_one_thing_then_that_is_named(ful
     for change, expected in changes.items():
         _drop_all(full)
         _run(full, _replaced(SCHEMAS[full.vendor], change))
-        found = [
-            (one.rule, one.table, one.object) for one in examine(connection, contract).violations
+        violations = [
+            (violation.rule, violation.table, violation.object)
+            for violation in examine(connection, contract).violations
         ]
-        if not _named(expected, found):
-            wrong[change] = (expected, found)
+        if not _named(expected, violations):
+            wrong[change] = (expected, violations)
 
     assert wrong == {}
 
@@ -92,9 +93,11 @@ def _replaced(schema, change):
     return schema
 
 
-def _named(expected, found):
+def _named(expected, violations):
     rule, table, inside = expected
-    return any((rule, table) == one[:2] and inside in one[2] for one in found)
+    return any(
+        (rule, table) == violation[:2] and inside in violation[2] for violation in violations
+    )
 
 
 def _drop_all(database):
@@ -113,7 +116,7 @@ def test_compare_when_any_fact_of_a_snapshot_is_changed_then_it_is_caught(full):
     escaped = [
         what
         for what, changed in changes
-        if all(one.verdict is Verdict.KEPT for one in compare(contract, changed))
+        if all(assertion.verdict is Verdict.KEPT for assertion in compare(contract, changed))
     ]
 
     assert escaped == []
@@ -188,13 +191,13 @@ def _table_changes(table):
     else:
         parts = {"columns", "uniques", "indexes", "checks", "foreign_keys", "exclusions"}
     for part in sorted(parts):
-        things = getattr(table, part)
-        for number, thing in enumerate(things):
-            if part == "indexes" and thing.backs:
+        elements = getattr(table, part)
+        for number, element in enumerate(elements):
+            if part == "indexes" and element.backs:
                 continue  # it goes with its key
-            for what, changed in _thing_changes(part, thing, table, is_view):
-                rest = (*things[:number], *changed, *things[number + 1 :])
-                yield f"{part} {thing.name}: {what}", _consistent(table, part, thing, rest)
+            for what, changed in _element_changes(part, element, table, is_view):
+                rest = (*elements[:number], *changed, *elements[number + 1 :])
+                yield f"{part} {element.name}: {what}", _consistent(table, part, element, rest)
     if table.primary_key and not is_view:
         yield "no primary key", replace(table, primary_key=None)
         for columns in _shapes(table.primary_key.columns):
@@ -202,33 +205,35 @@ def _table_changes(table):
             yield f"primary key {columns}", replace(table, primary_key=key)
 
 
-def _consistent(table, part, thing, things):
-    """A key and its index are one thing: what changes the one takes the other along."""
-    changed = replace(table, **{part: things})
+def _consistent(table, part, element, elements):
+    """A key and its index are one: a change of one changes the other."""
+    changed = replace(table, **{part: elements})
     if part == "uniques":
-        kept = tuple(one for one in table.indexes if one.name != thing.name)
+        kept = tuple(index for index in table.indexes if index.name != element.name)
         return replace(changed, indexes=kept)
     if part == "indexes":
-        kept = tuple(one for one in table.uniques if one.name != thing.name)
+        kept = tuple(unique for unique in table.uniques if unique.name != element.name)
         return replace(changed, uniques=kept)
     return changed
 
 
-def _thing_changes(part, thing, table, is_view):
+def _element_changes(part, element, table, is_view):
     yield "drop", ()
-    if part in {"columns", "checks"} and thing.name:
-        yield "rename", (thing._replace(name="renamed"),)
+    if part in {"columns", "checks"} and element.name:
+        yield "rename", (element._replace(name="renamed"),)
     changes = {
         "columns": _column_changes,
         "uniques": _key_changes,
         "indexes": _index_changes,
         "checks": _check_changes,
         "foreign_keys": _foreign_key_changes,
-        "exclusions": lambda one: iter([{"definition": f"{one.definition} WHERE (1 = 1)"}]),
+        "exclusions": lambda exclusion: iter(
+            [{"definition": f"{exclusion.definition} WHERE (1 = 1)"}]
+        ),
     }[part]
-    for change in changes(thing):
+    for change in changes(element):
         if not is_view or part == "uniques" or "type" in change:
-            yield change, (thing._replace(**change),)
+            yield change, (element._replace(**change),)
 
 
 def _column_changes(column):
@@ -308,7 +313,7 @@ def _foreign_key_changes(key):
 def test_changes_when_a_snapshot_gets_a_new_kind_of_thing_then_this_test_must_learn_it():
     from migration_guard.schema.objects import Table
 
-    assert {one.name for one in fields(Table)} == {
+    assert {field.name for field in fields(Table)} == {
         *("hidden", "clauses"),
         *("schema", "name", "label", "kind", "columns", "primary_key", "uniques", "indexes"),
         *("foreign_keys", "checks", "exclusions", "comment", "partition_of", "definition"),

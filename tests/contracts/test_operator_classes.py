@@ -55,12 +55,12 @@ def named(database, install_apps):
     return database
 
 
-def _told():
+def _unkept():
     examination = examine(connection, from_models(models=Models(["classes.*"])))
     return [
-        one.violation or one.unknown
-        for one in examination.assertions
-        if one.verdict is not Verdict.KEPT
+        assertion.violation or assertion.unknown
+        for assertion in examination.assertions
+        if assertion.verdict is not Verdict.KEPT
     ]
 
 
@@ -68,7 +68,7 @@ def test_models_when_they_name_the_default_class_then_any_spelling_of_it_keeps(n
     before = read_database(connection)
     wrong = {}
 
-    assert _told() == []
+    assert _unkept() == []
     for name, plain, spelled, other in KEYS:
         for keys, is_same in ((plain, True), (spelled, True), (other, False)):
             if not keys:
@@ -76,15 +76,17 @@ def test_models_when_they_name_the_default_class_then_any_spelling_of_it_keeps(n
             with transaction.atomic():
                 with connection.cursor() as cursor:
                     _replace(cursor, name, keys)
-                told = _told()
+                unkept = _unkept()
                 differences = [
-                    one for one in drift(before, read_database(connection), None) if one.violation
+                    assertion
+                    for assertion in drift(before, read_database(connection), None)
+                    if assertion.violation
                 ]
                 transaction.set_rollback(True)
             # A constraint that is an index now is another object to drift.
-            is_quiet = not told and (not differences or name == "un_cover")
+            is_quiet = not unkept and (not differences or name == "un_cover")
             if is_quiet is not is_same:
-                wrong[name, keys] = (told, differences)
+                wrong[name, keys] = (unkept, differences)
 
     assert wrong == {}
 
@@ -107,7 +109,7 @@ def test_exclusion_when_it_names_the_default_class_then_it_is_the_same(named):
             with connection.cursor() as cursor:
                 cursor.execute("ALTER TABLE named DROP CONSTRAINT ex_span")
                 cursor.execute(EXCLUDE.format(opclass))
-            assert _told() == [], opclass
+            assert _unkept() == [], opclass
             transaction.set_rollback(True)
 
 
@@ -118,8 +120,10 @@ def test_toml_when_it_names_the_default_class_then_it_is_the_same(named):
         for clause, is_kept in clauses.items():
             contract = parse(f"[tables.named]\n{section} = [{clause}]")
             examination = examine(connection, contract)
-            verdicts = {one.verdict for one in examination.assertions}
+            verdicts = {assertion.verdict for assertion in examination.assertions}
             if (verdicts == {Verdict.KEPT}) is not is_kept:
-                wrong[clause] = [one.violation or one.unknown for one in examination.assertions]
+                wrong[clause] = [
+                    assertion.violation or assertion.unknown for assertion in examination.assertions
+                ]
 
     assert wrong == {}

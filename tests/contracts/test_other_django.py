@@ -64,8 +64,8 @@ def test_models_when_a_django_made_their_tables_then_all_is_kept(database, model
     examination = examine(connection, from_models(models=Models(labels, ["everything.Cascaded"])))
 
     assert [
-        (one.id, one.violation or one.unknown)
-        for one in examination.assertions
-        if one.verdict is not Verdict.KEPT
+        (assertion.id, assertion.violation or assertion.unknown)
+        for assertion in examination.assertions
+        if assertion.verdict is not Verdict.KEPT
     ] == []
     assert len(examination.assertions) > 200

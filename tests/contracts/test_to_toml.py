@@ -76,7 +76,7 @@ def tables(draw, name):
             f"fk{number}",
             draw(some),
             draw(NAMES),
-            draw(NAMES.map(lambda one: (one,))),
+            draw(NAMES.map(lambda name: (name,))),
             draw(st.sampled_from(["no action", "cascade"])),
             draw(st.sampled_from(["no action", "set null"])),
             draw(st.sampled_from(["", "deferred"])),
@@ -92,17 +92,19 @@ def tables(draw, name):
         for number in range(count)
     ]
     # A reader lists a plain unique index among the keys as well.
-    uniques += [Key(one.name, one.columns) for one in made if one.unique and one.is_plain is True]
+    uniques += [
+        Key(index.name, index.columns) for index in made if index.unique and index.is_plain is True
+    ]
     return Table(
         "public",
         name,
         name,
         "table",
-        tuple(draw(columns(one)) for one in names),
+        tuple(draw(columns(column)) for column in names),
         draw(st.none() | st.just(Key("pk", draw(some)))),
         tuple(uniques),
         made,
-        tuple(one for one in references if len(one.columns) == 1),
+        tuple(reference for reference in references if len(reference.columns) == 1),
         tuple(
             Check(f"ck{number}", draw(EXPRESSIONS), draw(st.booleans())) for number in range(count)
         ),
@@ -125,10 +127,12 @@ def snapshots(draw):
 def test_write_when_read_again_then_the_same_database_keeps_it(snapshot):
     text = write(snapshot)
 
-    found = compare(parse(text), snapshot)
+    assertions = compare(parse(text), snapshot)
 
     assert [
-        (one.id, one.violation or one.unknown) for one in found if one.verdict is not Verdict.KEPT
+        (assertion.id, assertion.violation or assertion.unknown)
+        for assertion in assertions
+        if assertion.verdict is not Verdict.KEPT
     ] == []
 
 

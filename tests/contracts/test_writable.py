@@ -263,7 +263,7 @@ def test_writable_when_a_parent_needs_more_then_its_children_cannot_be_made(plac
     violations = examine(connection, _contract("everything.Restaurant", "*.Place")).violations
 
     assert not _create(restaurant, name="x", stars=1)
-    assert [(one.rule, one.table, one.object) for one in violations] == [
+    assert [(violation.rule, violation.table, violation.object) for violation in violations] == [
         ("not-writable", "everything_place", "")
     ]
     assert violations[0].actual == (

@@ -268,8 +268,8 @@ def test_write_when_two_tables_would_have_one_label_then_each_has_its_own(databa
         ('DROP TABLE "s.t" CASCADE', ['"s"."t"', '"s.t"', "r"]),
     ):
         database.execute(statement)
-        found = {violation.table for violation in schema_check.check(contract).violations}
-        assert sorted(found) == missing, written
+        tables = {violation.table for violation in schema_check.check(contract).violations}
+        assert sorted(tables) == missing, written
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -295,8 +295,8 @@ def test_write_when_an_extension_made_it_then_it_may_grow(database, tmp_path):
             "CREATE MATERIALIZED VIEW sums AS SELECT 1 AS calls",
             "CREATE TYPE level AS ENUM ('low', 'high')",
             *(
-                f"ALTER EXTENSION plpgsql ADD {thing}"
-                for thing in (
+                f"ALTER EXTENSION plpgsql ADD {member}"
+                for member in (
                     "TABLE codes",
                     "VIEW counts",
                     "MATERIALIZED VIEW sums",
@@ -316,7 +316,9 @@ def test_write_when_an_extension_made_it_then_it_may_grow(database, tmp_path):
     contract = contracts.load(tmp_path / "written.toml")
     assert unkept(schema_check.check(contract)) == []
     database.execute("ALTER TABLE codes RENAME id TO number")
-    assert {one.rule for one in schema_check.check(contract).violations} >= {"missing-column"}
+    assert {violation.rule for violation in schema_check.check(contract).violations} >= {
+        "missing-column"
+    }
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

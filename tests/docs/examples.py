@@ -173,15 +173,15 @@ class Page:
             check_syntax(block)
 
     def _console(self, block: Block) -> None:
-        found = list(commands(block.text))
-        assert found, f"{self._at(block)}: a console block without a command"
-        for number, (command, expected, offset) in enumerate(found, 1):
+        lines = list(commands(block.text))
+        assert lines, f"{self._at(block)}: a console block without a command"
+        for number, (command, expected, offset) in enumerate(lines, 1):
             code, out = self.sandbox.run(command)
             self.ran += 1
-            last = number == len(found)
-            wanted = self.exit_code if last else 0
+            last = number == len(lines)
+            exit_code = self.exit_code if last else 0
             place = f"{self.path}:{block.line + 1 + offset}: {command}"
-            assert code == wanted, f"{place}\nexit {code}, the page says {wanted}:\n{out}"
+            assert code == exit_code, f"{place}\nexit {code}, the page says {exit_code}:\n{out}"
             assert printed(expected, out), f"{place}\nprints\n{out}\nthe page says\n{expected}"
         self.exit_code = 0
 
@@ -193,9 +193,9 @@ def follow(path: Path, sandbox: Sandbox) -> None:
     """Run a page; raise AssertionError where it is wrong, or where an example was left out."""
     page = Page(path, sandbox)
     page.run()
-    found = list(blocks(path.read_text()))
-    runnable = [b for b in found if b.language in {"console", "python"} and not b.caption]
-    comments = [b.text for b in found if b.language == "comment"]
+    of_page = list(blocks(path.read_text()))
+    runnable = [b for b in of_page if b.language in {"console", "python"} and not b.caption]
+    comments = [b.text for b in of_page if b.language == "comment"]
     shown = sum(text.startswith("shown only, ") for text in comments)
     assert page.ran >= len(runnable) - shown, f"{path}: {page.ran} examples ran"
 

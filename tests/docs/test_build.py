@@ -75,8 +75,8 @@ def test_commands_when_there_is_one_more_has_its_section_and_every_option(built,
         section = html.partition(f'<section id="{name}">')[2].partition("</section>")[0]
         for action in load_command_class("migration_guard", name).create_parser("", name)._actions:
             if action.dest not in generated.COMMON_OPTIONS:
-                wanted = action.option_strings or [str(action.metavar)]
-                assert all(option in section for option in wanted), (name, action)
+                names = action.option_strings or [str(action.metavar)]
+                assert all(option in section for option in names), (name, action)
                 assert action.help, (name, action)
     assert "--no-color" not in re.sub(
         r"(?s)^.*?runsqlmigrations", "", shown.split("All commands")[1]

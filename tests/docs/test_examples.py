@@ -45,11 +45,9 @@ def test_page_when_followed_from_top_to_bottom_is_true(path, tmp_path, request):
     folder = tmp_path / "project"
     folder.mkdir()
     sandbox = Sandbox(folder)
-    if wanted := PROJECT.search(path.read_text()):
-        database = request.getfixturevalue(
-            {"postgresql": "postgres", "sqlite": "sqlite"}[wanted[1]]
-        )
-        for file, text in project_files(wanted[1], database.url).items():
+    if match := PROJECT.search(path.read_text()):
+        database = request.getfixturevalue({"postgresql": "postgres", "sqlite": "sqlite"}[match[1]])
+        for file, text in project_files(match[1], database.url).items():
             (folder / file).write_text(text)
         (folder / "schema_contract.toml").touch()
         sandbox.env |= {"DATABASE_URL": database.url, "DJANGO_SETTINGS_MODULE": "settings"}

@@ -36,15 +36,15 @@ def section(title: str) -> str:
 
 def lines_of(text: str) -> list[tuple[str, str]]:
     """Return the commands of a page, each with what it is said to print."""
-    found = []
+    lines = []
     for block in blocks(text):
         if block.language != "console":
             continue
         if block.text.startswith("$ "):
-            found += [(command, expected) for command, expected, _ in commands(block.text)]
+            lines += [(command, expected) for command, expected, _ in commands(block.text)]
         else:
-            found += [(line, "") for line in block.text.splitlines()]
-    return found
+            lines += [(line, "") for line in block.text.splitlines()]
+    return lines
 
 
 def reason(command: str) -> str:
@@ -102,12 +102,12 @@ def test_demo_when_its_commands_are_typed_in_order_prints_what_readme_says(postg
 
 def examples_of(kind: str) -> list[dict[str, str]]:
     """Return the files of each Bad or Good example of the README, by name."""
-    found = []
+    examples = []
     for block in blocks(section("Bad and good")):
         parts = re.split(rf"^-- {kind}: (\S+)\n", block.text, flags=re.MULTILINE)
         if len(parts) > 1:
-            found.append(dict(zip(parts[1::2], parts[2::2], strict=True)))
-    return found
+            examples.append(dict(zip(parts[1::2], parts[2::2], strict=True)))
+    return examples
 
 
 def lint_examples(files: list[dict[str, str]], migrations, guard, alias: str) -> list[str]:

@@ -164,14 +164,14 @@ def _split(text: str, vendor: str) -> tuple[list[Statement], SQLError | None]:
 def check_places(text: str, statements: list[Statement]) -> None:
     """Offsets, lines and texts agree, and statements do not overlap."""
     last = 0
-    for each in statements:
-        assert last <= each.start < each.end <= len(text)
-        assert text[each.start : each.end] == each.text
-        assert each.line == 1 + text.count("\n", 0, each.start)
-        last = each.end
-        if each.data:
-            assert last <= each.data[0] <= each.data[1] <= len(text)
-            last = each.data[1]
+    for statement in statements:
+        assert last <= statement.start < statement.end <= len(text)
+        assert text[statement.start : statement.end] == statement.text
+        assert statement.line == 1 + text.count("\n", 0, statement.start)
+        last = statement.end
+        if statement.data:
+            assert last <= statement.data[0] <= statement.data[1] <= len(text)
+            last = statement.data[1]
 
 
 def check_gaps(text: str, vendor: str, statements: list[Statement]) -> None:
@@ -181,7 +181,10 @@ def check_gaps(text: str, vendor: str, statements: list[Statement]) -> None:
     # mysql's delimiter may be any text; psql's lines do not end at a lone CR, its tokens do.
     if any(token.kind is Kind.META and (vendor == "mysql" or "\r" in text) for token in found):
         return
-    covered = [(each.start, each.data[1] if each.data else each.end) for each in statements]
+    covered = [
+        (statement.start, statement.data[1] if statement.data else statement.end)
+        for statement in statements
+    ]
     index = 0
     for kind, content, start in found:
         while index < len(covered) and covered[index][1] <= start:
@@ -200,10 +203,10 @@ def check_alone(text: str, vendor: str, statements: list[Statement]) -> None:
         return
     if "reset" in lower:
         return
-    for each in statements:
-        if vendor == "mysql" and each.text.endswith("-"):
+    for statement in statements:
+        if vendor == "mysql" and statement.text.endswith("-"):
             continue  # at the end of the input, two of them are a comment
-        assert [one.text for one in split(each.text, vendor)] == [each.text], each
+        assert [one.text for one in split(statement.text, vendor)] == [statement.text], statement
 
 
 def check_classified(text: str, vendor: str) -> None:

@@ -126,7 +126,7 @@ def test_plan_when_there_are_ten_thousand_files_is_made(sqlite, migrations, guar
     result = guard("runsqlmigrations", "--plan", "--format", "json")
 
     assert result.code == 0
-    found = [one["number"] for one in result.json["migrations"]]
+    found = [migration["number"] for migration in result.json["migrations"]]
     assert found == list(range(1, 10_001))
     tried("10,000 files: the plan", item=8, result="in numeric order, nothing written")
 
