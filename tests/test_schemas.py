@@ -366,3 +366,27 @@ def test_contract_when_its_keys_are_counted_has_those_that_the_reader_knows():
     assert set(places) == set(named)
     for kind, name in places.items():
         assert keys(definitions[name]) == {*named[kind], *from_toml.WHO}, kind
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "checkschema --timeline",
+        "checkschema --drift users",
+        "checkschema --upgrade-from v1 --fresh",
+        "checkschema --matrix v1",
+        "checkschema --clear-templates",
+        "checksqlmigrations --base nowhere",
+        "makesqlmigration",
+        "makesqlmigration --table x y",
+        "repairsqlmigrations --accept-edit --reason x",
+        "runauditedsql nowhere.sql --reason x",
+        "runsqlmigrations --impact --plan",
+        "runsqlmigrations --check --wait 1 --plan",
+    ],
+)
+def test_command_when_options_do_not_fit_still_reports_why_as_json(sqlite, guard, line):
+    result = guard(*line.split(), "--format", "json")
+
+    assert result.code
+    assert result.json

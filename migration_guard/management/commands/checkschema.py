@@ -77,7 +77,10 @@ class Command(GuardCommand):
 
     def answer(self, options: dict[str, Any]) -> tuple[int, str]:
         """Check or write, report, and return the exit code."""
-        check_modes.refuse_nonsense(options)
+        try:
+            check_modes.refuse_nonsense(options)
+        except GuardError as error:
+            return self._end(Checked(options["database"], error=error), options)
         if options["write_sizes"] is not None:
             return table_sizes.write_file(self, options, _save)
         if options["clear_templates"]:
@@ -85,12 +88,14 @@ class Command(GuardCommand):
         if options["write"] is not None:
             return self._write(options)
         if options["upgrade_from"] is not None:
-            return self._end(self._upgrade(options), options)
-        if check_modes.needs_fresh(options):
-            return self._end(self._prove(options), options)
-        # Few objects become garbage here: the report needs what the contract and the check made.
-        with no_collection():
-            return self._end(self._check(options), options)
+            checked = self._upgrade(options)
+        elif check_modes.needs_fresh(options):
+            checked = self._prove(options)
+        else:
+            # Few objects become garbage here: the report needs what contract and check made.
+            with no_collection():
+                return self._end(self._check(options), options)
+        return self._end(checked, options)
 
     def _write(self, options: dict[str, Any]) -> tuple[int, str]:
         contract, left_out = schema_check.write_contract(options["database"], options["tables"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from migration_guard import conf
-from migration_guard.exceptions import CannotTell
+from migration_guard.exceptions import CannotTell, GuardError
 from migration_guard.management import adoption, impact
 from migration_guard.management.base import GuardCommand
 from migration_guard.management.combinations import find_given
@@ -18,7 +18,7 @@ from migration_guard.reports import adoption as reports_adoption
 from migration_guard.reports import json, run, text
 from migration_guard.reports.command_lines import RUN
 from migration_guard.reports.verdict import impact_verdict
-from migration_guard.results import Outcome
+from migration_guard.results import Outcome, Readiness
 from migration_guard.running import executor
 from migration_guard.running.options import Options
 
@@ -91,7 +91,12 @@ class Command(GuardCommand):
 
     def _trace(self, options: dict[str, Any], run_options: Options) -> tuple[int, str]:
         """Announce a trace, run as ever with it, and report what it saw."""
-        trace = impact.of_run(options)
+        try:
+            trace = impact.of_run(options)
+        except GuardError as error:
+            outcome = Outcome(options["database"], error=error)
+            self._report(outcome, options, only_look=False)
+            return self._judge(outcome, check=False)
         self.tell(impact.ANNOUNCEMENT.format(options["database"]))
         traced = replace(run_options, trace=trace.request)
         with Progress(self.stderr, options["verbosity"]) as observe:
@@ -140,10 +145,14 @@ class Command(GuardCommand):
 
         others = "--plan --target --fake --baseline --allow-out-of-order --adopt"
         if find_given(options, others.split()):
-            raise CannotTell(
+            refusal = CannotTell(
                 "--check --wait asks for all that these files ship.",
                 "With it go --with-django, --environment, --database and --format.",
             )
+            if options["format"] == "json":
+                result = Readiness(options["database"], reason=refusal.message)
+                self.say_document(json.readiness(result))
+            raise refusal
         readiness = health.await_ready(
             options["database"],
             options["wait"],
