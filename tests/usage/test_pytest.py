@@ -193,11 +193,22 @@ def test_pytest_when_code_runs_beside_tests_keeps_what_it_sends(tmp_path, sqlite
     assert callers(project) == {f"shop/{function}" for function in functions}
 
 
-def test_pytest_when_folder_is_missing_says_so(tmp_path, sqlite):
-    run = Project(tmp_path, sqlite).pytest("--record-usage", "no/usage.jsonl")
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no/usage.jsonl", "there is no folder"),
+        (".", "cannot be written: Is a directory."),
+        (f"{'long' * 70}.jsonl", "cannot be written: File name too long."),
+    ],
+)
+def test_pytest_when_the_file_cannot_be_written_says_so_before_it_runs(
+    tmp_path, sqlite, path, message
+):
+    run = Project(tmp_path, sqlite).pytest("--record-usage", path)
 
     assert run.code == 4
-    assert "there is no folder" in run.out
+    assert message in run.out
+    assert "INTERNALERROR" not in run.out
 
 
 def test_pytest_when_a_place_formats_for_two_databases_gives_a_line_each(sqlite, tmp_path):
