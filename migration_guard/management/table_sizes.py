@@ -1,10 +1,10 @@
 """The option of ``checkschema`` that writes the sizes of the tables, and its work."""
 
 from argparse import ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from migration_guard.reports.files import save
 from migration_guard.reports.text import count
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ def add_option(parser: ArgumentParser) -> None:
     )
 
 
-def write_file(
-    command: "GuardCommand", options: dict[str, Any], save: Callable[[Path, str], None]
-) -> tuple[int, str]:
+def write_file(command: "GuardCommand", options: dict[str, Any]) -> tuple[int, str]:
     """Write the file, and tell what the server did not say."""
     # Imported late: a plain check reads no sizes.
     from migration_guard.impact.reading import read_sizes

@@ -35,11 +35,14 @@ def configure(config: pytest.Config) -> None:
     path = config.invocation_params.dir / path
     if not path.parent.is_dir():
         raise pytest.UsageError(f"{OPTION}: there is no folder {path.parent}.")
+    from migration_guard.exceptions import CannotTell
+    from migration_guard.reports.files import require_writable
+
     try:
         # A long run must not end with a recording that has no place.
-        path.open("a", encoding="utf-8").close()
-    except OSError as error:
-        raise pytest.UsageError(f"{OPTION}: {path} cannot be written: {error.strerror}.") from error
+        require_writable(path)
+    except CannotTell as error:
+        raise pytest.UsageError(f"{OPTION}: {error.message}") from error
     config.pluginmanager.register(UsageRecording(config, path), "migration_guard_usage")
 
 

@@ -211,6 +211,13 @@ def test_pytest_when_the_file_cannot_be_written_says_so_before_it_runs(
     assert "INTERNALERROR" not in run.out
 
 
+def test_django_runner_when_the_file_cannot_be_written_says_so_before_it_runs(tmp_path, sqlite):
+    run = Project(tmp_path, sqlite).manage("test", "--record-usage", ".")
+
+    assert (run.code, "Creating test database" in run.out) == (2, False)
+    assert "CommandError: . cannot be written: Is a directory." in run.out
+
+
 def test_pytest_when_a_place_formats_for_two_databases_gives_a_line_each(sqlite, tmp_path):
     project = Project(tmp_path, sqlite)
     settings = (tmp_path / "site_settings.py").read_text()

@@ -11,7 +11,7 @@ from django.core.management.color import no_style
 from migration_guard import conf, schema_check
 from migration_guard.contracts import RULES, Contract
 from migration_guard.contracts.kept_lines import NOT_STATED
-from migration_guard.exceptions import CannotTell, GuardError
+from migration_guard.exceptions import GuardError
 from migration_guard.management import check_modes, database_options, impact, table_sizes, usage
 from migration_guard.management.base import GuardCommand, Palette
 from migration_guard.management.progress import Progress
@@ -19,6 +19,7 @@ from migration_guard.management.single_options import SingleSwitch
 from migration_guard.reports import fresh, matrix
 from migration_guard.reports.check import check_report
 from migration_guard.reports.escaping import escape_text
+from migration_guard.reports.files import save
 from migration_guard.reports.text import count
 from migration_guard.reports.verdict import verdict
 from migration_guard.results import Checked
@@ -82,7 +83,7 @@ class Command(GuardCommand):
         except GuardError as error:
             return self._end(Checked(options["database"], error=error), options)
         if options["write_sizes"] is not None:
-            return table_sizes.write_file(self, options, _save)
+            return table_sizes.write_file(self, options)
         if options["clear_templates"]:
             return self._clear_templates(options["database"])
         if options["write"] is not None:
@@ -99,7 +100,7 @@ class Command(GuardCommand):
 
     def _write(self, options: dict[str, Any]) -> tuple[int, str]:
         contract, left_out = schema_check.write_contract(options["database"], options["tables"])
-        _save(options["write"], contract)
+        save(options["write"], contract)
         self.tell(f"Wrote {options['write']}.")
         self.tell(_not_read(options["write"], options["database"]))
         if comments := contract.count(NOT_STATED):
@@ -198,11 +199,11 @@ class Command(GuardCommand):
         if options["format"] != "text":
             document = _render(checked, options["format"])
             if output is not None:
-                _save(output, document)
+                save(output, document)
             elif document:
                 self.say_document(document)
         elif output is not None:
-            _save(output, escape_text(_text(checked, options, no_style())))
+            save(output, escape_text(_text(checked, options, no_style())))
         elif options["verbosity"] > 0:
             palette = Palette(self.style)
             report = _text(checked, options, palette)
@@ -273,13 +274,3 @@ def _not_read(path: Path, alias: str) -> str:
         "checkschema does not read it yet: add it to "
         f'MIGRATION_GUARD["CONTRACTS"]["{alias}"], or give --contract {path}.'
     )
-
-
-def _save(path: Path, content: str) -> None:
-    try:
-        path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CannotTell(
-            f"{path} cannot be written: {error.strerror}.",
-            "Name a file in a folder that exists and that you may write to.",
-        ) from error

@@ -4,8 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from migration_guard import testing
+from migration_guard.exceptions import GuardError
 from migration_guard.management.base import command_behind
+from migration_guard.reports.files import require_writable
 from migration_guard.reports.text import count
 
 
@@ -31,6 +35,10 @@ class Command(command_behind("test")):  # type: ignore[misc]
         # Imported late: most runs record nothing.
         from migration_guard.usage.test_runner import recording
 
+        try:
+            require_writable(path)
+        except GuardError as error:
+            raise CommandError(str(error), returncode=error.returncode) from error
         with recording(path) as statements:
             result = super().execute(*args, **options)
         self.stderr.write(f"Usage: {count(len(statements), 'statement')} in {path}.")
