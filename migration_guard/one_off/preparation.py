@@ -9,6 +9,7 @@ from migration_guard.exceptions import CannotTell, Refused
 from migration_guard.one_off.script import parse_script
 from migration_guard.planning.scripts import Script
 from migration_guard.problems import place
+from migration_guard.reports.text import count
 
 _STANDARD_INPUT: Final = Path("<stdin>")
 
@@ -54,8 +55,7 @@ def read_script(request: Request, loaded: Conf, vendor: str) -> Script:
     _refuse_migration(path, loaded)
     script, problems = parse_script(path, content, vendor, loaded.environments)
     if problems or script is None:
-        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-        raise Refused(f"{count}; nothing was run.", problems=problems)
+        raise Refused(f"{count(len(problems), 'problem')}; nothing was run.", problems=problems)
     refuse_environment(script, loaded.environment, 'MIGRATION_GUARD["ENVIRONMENT"]')
     return script
 

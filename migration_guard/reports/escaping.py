@@ -48,9 +48,9 @@ def mask_values(value: Any) -> Any:
     return [mask_values(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def indent_continuation(text: str, indent: str = "    ") -> str:
+def indent_continuation(text: str) -> str:
     """Return ``text`` with all lines but the first indented, so that they show where it ends."""
-    return f"\n{indent}".join(text.split("\n"))
+    return text.replace("\n", "\n    ")
 
 
 def _escape(char: str) -> str:
