@@ -79,9 +79,9 @@ def staff() -> Callable[..., Admin]:
         from django.contrib.auth.models import Permission, User
 
         user = User.objects.create_user("eve", is_staff=True)
-        found = Permission.objects.filter(codename__in=codenames)
-        assert len(found) == len(codenames)
-        user.user_permissions.set(found)
+        permissions = Permission.objects.filter(codename__in=codenames)
+        assert len(permissions) == len(codenames)
+        user.user_permissions.set(permissions)
         client = Client()
         client.force_login(user)
         return Admin(client)

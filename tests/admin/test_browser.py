@@ -54,7 +54,7 @@ def site(browser, postgres_server, tmp_path_factory):
 @pytest.fixture
 def visit(browser):
     """Give `visit(site, path, who="ada", **options)`: a page, whose console must stay silent."""
-    contexts, said = [], []
+    contexts, messages = [], []
 
     def open_page(site, path, who="ada", **options):
         context = site.context(browser, who, **options)
@@ -63,10 +63,10 @@ def visit(browser):
         page.on(
             "console",
             lambda message: (
-                said.append(message.text) if message.type in ("error", "warning") else None
+                messages.append(message.text) if message.type in ("error", "warning") else None
             ),
         )
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         response = page.goto(site.url + path)
         assert response.status == 200
         return page
@@ -74,7 +74,7 @@ def visit(browser):
     yield open_page
     for context in contexts:
         context.close()
-    assert said == []
+    assert messages == []
 
 
 # The demo
@@ -167,9 +167,9 @@ def test_status_when_things_went_wrong_names_each_with_its_remedy(site, visit):
     assert f"{story.MISSING} is applied, and its file is missing" in problems
     assert 'column "author_name" does not exist' in problems
     assert "--accept-edit" in problems
-    told = page.locator(".mg-note").first.inner_text()
-    assert story.PENDING in told
-    assert "ada@deploy: A word in a comment" in told
+    note = page.locator(".mg-note").first.inner_text()
+    assert story.PENDING in note
+    assert "ada@deploy: A word in a comment" in note
     badges = page.locator(".mg-note .mg-badge").all_inner_texts()
     assert badges == ["✗ failed", "≠ edited", "? missing", "▷ pending", "✓ applied"]
     headline = page.locator(".mg-headline")
@@ -215,7 +215,7 @@ def test_tables_when_the_screen_is_375_wide_show_what_matters_without_scrolling(
 ):
     page = visit(site, path, viewport={"width": 375, "height": 800})
 
-    boxes = [one.bounding_box() for one in page.locator(f".mg-plan {seen}:visible").all()]
+    boxes = [row.bounding_box() for row in page.locator(f".mg-plan {seen}:visible").all()]
     assert boxes
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 375 for box in boxes)
 

@@ -212,8 +212,8 @@ def test_sql_when_it_is_very_long_is_shown_without_colours():
 def test_prose_when_it_quotes_commands_sets_them_apart_and_escapes_the_rest(text, commands):
     shown = highlighting.prose(text, "default")
 
-    found = re.findall(r"<code[^>]*>(.*?)</code>", shown)
-    assert [re.sub(r"<[^>]*>", "", one) for one in found] == commands
+    spans = re.findall(r"<code[^>]*>(.*?)</code>", shown)
+    assert [re.sub(r"<[^>]*>", "", span) for span in spans] == commands
     assert html.unescape(re.sub(r"</?(?:code|span)[^>]*>", "", shown)) == text
 
 

@@ -26,8 +26,8 @@ def test_migrate_when_run_makes_the_permissions_of_the_unmanaged_models(sqlite, 
 
     admin(FILES)
 
-    found = set(Permission.objects.values_list("codename", flat=True))
-    assert {f"view_{model._meta.model_name}" for model in MODELS} <= found
+    codenames = set(Permission.objects.values_list("codename", flat=True))
+    assert {f"view_{model._meta.model_name}" for model in MODELS} <= codenames
 
 
 def test_migrate_when_the_runner_made_the_tables_first_still_makes_the_permissions(

@@ -31,7 +31,7 @@ def plan(page):
 
 
 def states(page):
-    return {one: " ".join(rest[1:]) for one, *rest in plan(page)}
+    return {id_: " ".join(rest[1:]) for id_, *rest in plan(page)}
 
 
 def test_status_when_something_of_everything_happened_shows_each_state(
@@ -103,16 +103,16 @@ def test_glance_when_something_is_to_be_done_names_it_and_leads_there(
     after = {f"{n:04}_next.sql": "SELECT 1;" for n in range(12, 17)}
     migrations({**FILES, **half, **after, "0002_b.sql": "CREATE TABLE b (id bigint);"})
 
-    found = glance(site.text(path))
+    summary = glance(site.text(path))
 
     assert (
         "▷ pending 5 0012_next 0013_next 0014_next … and 2 more. » skipped 1 ✓ applied 3"
-        in visible(found)
+        in visible(summary)
     )
-    links = re.findall(r'href="([^"]*)"[^>]*>(\d{4}_\w+)<', found)
-    assert [one for _link, one in links] == ["0011_half", "0002_b"]
-    for link, one in links:
-        assert one in site.text(link)
+    links = re.findall(r'href="([^"]*)"[^>]*>(\d{4}_\w+)<', summary)
+    assert [id_ for _link, id_ in links] == ["0011_half", "0002_b"]
+    for link, id_ in links:
+        assert id_ in site.text(link)
 
 
 HALF = "-- guard: transaction = off\nCREATE TABLE h (id int);\nSELECT 1/0;"
@@ -266,13 +266,13 @@ def test_glance_when_the_history_was_changed_by_hand_says_who_and_why(
     page = site.text(path)
     other = staff("view_appliedmigration").text(path)
 
-    told = visible(glance(page))
+    summary = visible(glance(page))
     link = re.search(
         r'href="[^"]*0002_5Fb/change/">0002_b<', page.partition("Changed by hand</h2>")[2]
     )
     assert bool(link) is (path == "status/")
-    assert "Changed by hand last: accept-edit 0002_b" in told
-    assert f"{who} : agreed again" in told
+    assert "Changed by hand last: accept-edit 0002_b" in summary
+    assert f"{who} : agreed again" in summary
     assert ("agreed with &lt;b&gt;ops&lt;/b&gt;" in page) is (path == "status/")
     assert "agreed" not in other
     assert "Changed by hand" not in other

@@ -83,39 +83,39 @@ def test_template_when_read_holds_no_word_outside_a_translation(path):
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_template_when_translated_is_known_in_german(path):
-    found = catalogue()
+    entries = catalogue()
 
-    missing = [message for message in messages_of_template(path) if not known(found, *message)]
+    missing = [message for message in messages_of_template(path) if not known(entries, *message)]
 
     assert missing == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_module_when_translated_is_known_in_german(path):
-    found = catalogue()
+    entries = catalogue()
 
-    missing = [message for message in messages_of_module(path) if not known(found, *message)]
+    missing = [message for message in messages_of_module(path) if not known(entries, *message)]
 
     assert missing == []
 
 
 def test_templates_and_modules_when_searched_hold_the_messages_we_know():
     """The searches above see what is there."""
-    found = [message for path in TEMPLATES for message in messages_of_template(path)]
-    found += [message for path in MODULES for message in messages_of_module(path)]
+    messages = [message for path in TEMPLATES for message in messages_of_template(path)]
+    messages += [message for path in MODULES for message in messages_of_module(path)]
 
-    assert len(found) > 150
-    assert ("", "The file now", "") in found
-    assert ("state", "out of order", "") in found
-    assert any(plural for _context, _message, plural in found)
+    assert len(messages) > 150
+    assert ("", "The file now", "") in messages
+    assert ("state", "out of order", "") in messages
+    assert any(plural for _context, _message, plural in messages)
 
 
 def test_catalogue_when_compiled_is_that_of_the_source():
     text = (LOCALE / "django.po").read_text(encoding="utf-8")
 
     def joined(block, key):
-        found = re.search(rf'^{re.escape(key)} ((?:".*"\n?)+)', block, re.MULTILINE)
-        return "".join(json.loads(line) for line in found[1].splitlines()) if found else None
+        match = re.search(rf'^{re.escape(key)} ((?:".*"\n?)+)', block, re.MULTILINE)
+        return "".join(json.loads(line) for line in match[1].splitlines()) if match else None
 
     source = {}
     for block in text.split("\n\n")[1:]:

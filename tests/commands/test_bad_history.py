@@ -248,10 +248,10 @@ def test_adopt_keeps_rows_and_times_and_fills_the_digests(database, migrations, 
     result = guard("runsqlmigrations", "--adopt")
 
     assert result.code == 0, result.err
-    found = {one.id: one for one in AppliedMigration.objects.all()}
-    assert [one.how for one in found.values()] == ["adopted", "adopted"]
+    rows_by_id = {applied.id: applied for applied in AppliedMigration.objects.all()}
+    assert [applied.how for applied in rows_by_id.values()] == ["adopted", "adopted"]
     for day, (migration_id, sql) in enumerate({"0001_a": A, "0002_b": B}.items(), 1):
-        row = found[migration_id]
+        row = rows_by_id[migration_id]
         at = f"2020-02-0{day}T03:04:05.678000+00:00"
         assert (row.applied_at.isoformat(), row.sql) == (at, sql)
         assert re.fullmatch("[0-9a-f]{64}", row.checksum)

@@ -61,9 +61,9 @@ def test_json_when_a_file_is_bad_is_alone_on_standard_output(guard, files):
 
     result = guard("checksqlmigrations", "--format", "json")
 
-    found = result.json["problems"][0]
+    problem = result.json["problems"][0]
     assert result.code == 1
-    assert (found["rule"], found["severity"], found["path"], found["line"], found["column"]) == (
+    assert (problem["rule"], problem["severity"], problem["path"], problem["line"], problem["column"]) == (
         "blanket-delete", "error", str(folder / "0001_t.sql"), 1, 3,
     )  # fmt: skip
     assert (result.json["database"], result.json["vendor"], result.json["ok"]) == (
@@ -230,11 +230,11 @@ def test_squawk_when_a_new_file_is_unsafe_warns_under_its_own_rule_name(guard, c
 
     result = guard("checksqlmigrations", *base, "--format", "json")
 
-    found = result.json["problems"]
-    assert [(p["rule"], p["severity"], p["line"], p["column"]) for p in found] == [
+    problems = result.json["problems"]
+    assert [(p["rule"], p["severity"], p["line"], p["column"]) for p in problems] == [
         ("require-concurrent-index-creation", "warning", 2, 1)
     ]
-    assert "squawkhq.com/docs/require-concurrent-index-creation" in found[0]["hint"]
+    assert "squawkhq.com/docs/require-concurrent-index-creation" in problems[0]["hint"]
 
 
 @pytest.mark.parametrize(

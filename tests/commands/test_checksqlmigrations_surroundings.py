@@ -96,9 +96,9 @@ def test_edit_when_it_broke_the_file_is_an_error_and_no_matter_of_layout(branch,
 
     problems = guard("checksqlmigrations", "--base", "main", "--format", "json").json["problems"]
 
-    found = {problem["rule"]: problem["severity"] for problem in problems}
-    assert found["merged-edited"] == "error"
-    assert found["unterminated"] == "error"
+    severities = {problem["rule"]: problem["severity"] for problem in problems}
+    assert severities["merged-edited"] == "error"
+    assert severities["unterminated"] == "error"
 
 
 @pytest.fixture

@@ -173,10 +173,10 @@ def test_file_when_just_made_is_refused_only_while_it_lacks_sql(
     folder = migrations({})
     guard("makesqlmigration", "first", *options)
 
-    found = read([folder], vendor, ["dev"])
-    _scripts, problems = prepare(found.files, vendor)
+    file_set = read([folder], vendor, ["dev"])
+    _scripts, problems = prepare(file_set.files, vendor)
 
-    assert [problem.rule for problem in (*found.problems, *problems)] == expected
+    assert [problem.rule for problem in (*file_set.problems, *problems)] == expected
 
 
 def test_sql_when_it_brings_directives_keeps_them(migrations, guard):

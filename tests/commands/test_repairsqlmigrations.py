@@ -45,10 +45,10 @@ def history(database):
 
 def audit(database):
     """Return (action, migration, reason, details) of each act, the oldest first."""
-    found = database.execute(
+    rows = database.execute(
         "SELECT action, migration_id, reason, details FROM migration_guard_audit ORDER BY id"
     )
-    return [(action, one, reason, json.loads(details)) for action, one, reason, details in found]
+    return [(action, one, reason, json.loads(details)) for action, one, reason, details in rows]
 
 
 def stamp(database):
@@ -378,8 +378,8 @@ def test_stamp_when_it_leaves_production_needs_the_name_that_the_message_gives(
     assert refused.code == 1
     assert "is production" in refused.err
     assert tables(database) == before
-    told = shlex.split(refused.err.strip().rpartition("--confirm ")[2])
-    assert repair("--stamp", "staging", "--confirm", *told).code == 0
+    words = shlex.split(refused.err.strip().rpartition("--confirm ")[2])
+    assert repair("--stamp", "staging", "--confirm", *words).code == 0
     assert stamp(database) == "staging"
 
 

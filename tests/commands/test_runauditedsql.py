@@ -68,10 +68,10 @@ def orders(database):
 
 def audit(database):
     """Return (who, action, migration, reason, details) of each act."""
-    found = database.execute(
+    rows = database.execute(
         "SELECT who, action, migration_id, reason, details FROM migration_guard_audit ORDER BY id"
     )
-    return [(*row[:4], json.loads(row[4])) for row in found]
+    return [(*row[:4], json.loads(row[4])) for row in rows]
 
 
 def unchanged(database):
@@ -121,11 +121,11 @@ def test_script_when_committed_is_in_the_audit_with_text_numbers_user_and_reason
 def test_json_when_committed_is_alone_on_standard_output(shop, run):
     result = run(CLEAN_UP, "--expect-rows", "4", "--format", "json")
 
-    found = result.json
+    report = result.json
     assert (result.code, result.err) == (0, "")
-    assert (found["committed"], found["rows"], found["problems"]) == (True, 4, [])
-    assert found["vendor"] == shop.vendor
-    assert [statement["rows"] for statement in found["statements"]] == [3, 0, 1]
+    assert (report["committed"], report["rows"], report["problems"]) == (True, 4, [])
+    assert report["vendor"] == shop.vendor
+    assert [statement["rows"] for statement in report["statements"]] == [3, 0, 1]
 
 
 def test_verbosity_when_zero_is_silent(shop, run):
@@ -191,9 +191,9 @@ def test_script_when_another_number_was_expected_is_rolled_back(shop, run, numbe
 def test_json_when_rolled_back_says_so_with_the_numbers(shop, run):
     result = run(CLEAN_UP, "--expect-rows", "3", "--format", "json")
 
-    found = result.json
-    assert (result.code, found["committed"], found["rows"]) == (1, False, 4)
-    assert "It was rolled back" in found["problems"][0]["message"]
+    report = result.json
+    assert (result.code, report["committed"], report["rows"]) == (1, False, 4)
+    assert "It was rolled back" in report["problems"][0]["message"]
 
 
 def test_statement_when_it_fails_is_named_and_all_is_rolled_back(shop, run):

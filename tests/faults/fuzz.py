@@ -110,24 +110,24 @@ def check_name(name: bytes) -> None:
     except (OSError, UnicodeError):
         return  # not a name of this file system
     try:
-        found = files.read([path.parent], "sqlite", BUILT_IN_ENVIRONMENTS)
+        file_set = files.read([path.parent], "sqlite", BUILT_IN_ENVIRONMENTS)
     finally:
         path.unlink()
     is_sql = shown.lower().endswith(".sql") and not shown.startswith((".", "_"))
-    assert len(found.files) + len(found.problems) == is_sql, shown
-    _check_printable(found.problems)
+    assert len(file_set.files) + len(file_set.problems) == is_sql, shown
+    _check_printable(file_set.problems)
 
 
 def check_bytes(data: bytes, vendor: str) -> None:
     """A file of any content is a migration or a problem, and splits or says where it cannot."""
     path = _folder("text") / "0001_fuzz.sql"
     path.write_bytes(data)
-    found = files.read([path.parent], vendor, BUILT_IN_ENVIRONMENTS)
-    _check_printable(found.problems)
-    if not found.files:
-        assert found.problems
+    file_set = files.read([path.parent], vendor, BUILT_IN_ENVIRONMENTS)
+    _check_printable(file_set.problems)
+    if not file_set.files:
+        assert file_set.problems
         return
-    check_file(found.files[0], vendor)
+    check_file(file_set.files[0], vendor)
 
 
 def check_file(file: MigrationFile, vendor: str) -> None:

@@ -126,8 +126,8 @@ def test_plan_when_there_are_ten_thousand_files_is_made(sqlite, migrations, guar
     result = guard("runsqlmigrations", "--plan", "--format", "json")
 
     assert result.code == 0
-    found = [migration["number"] for migration in result.json["migrations"]]
-    assert found == list(range(1, 10_001))
+    numbers = [migration["number"] for migration in result.json["migrations"]]
+    assert numbers == list(range(1, 10_001))
     tried("10,000 files: the plan", item=8, result="in numeric order, nothing written")
 
 

@@ -183,8 +183,8 @@ class Bench:
             assert "Interrupted" in first.err, f"{where}:\n{first.err}"
         # A connection lost during COMMIT is said to be the one case that is not known.
         if "Applied before it in this run: " in first.err and "or neither" not in first.err:
-            told = first.err.partition("Applied before it in this run: ")[2].splitlines()[0]
-            assert told == (", ".join(left) or "none") + ".", f"{where}: {left}\n{first.err}"
+            listed = first.err.partition("Applied before it in this run: ")[2].splitlines()[0]
+            assert listed == (", ".join(left) or "none") + ".", f"{where}: {left}\n{first.err}"
 
 
 @pytest.fixture

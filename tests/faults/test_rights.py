@@ -44,8 +44,8 @@ DROPS = [
 
 def grants(block):
     """Return the statements of a block of the page."""
-    found = re.search(rf"```sql {block}\n(.*?)```", PAGE, re.DOTALL)
-    return [" ".join(one.split()) for one in found[1].split(";") if one.strip()]
+    match = re.search(rf"```sql {block}\n(.*?)```", PAGE, re.DOTALL)
+    return [" ".join(statement.split()) for statement in match[1].split(";") if statement.strip()]
 
 
 def parts(statements):
@@ -102,7 +102,7 @@ def test_rights_when_they_are_those_of_the_page_suffice_and_none_is_too_much(
     block, vendor, request, migrations, guard, tried
 ):
     database = request.getfixturevalue(vendor)
-    wanted = list(parts(grants(f"{database.vendor}-{block}")))
+    rights = list(parts(grants(f"{database.vendor}-{block}")))
     files = MAKING if block == "first" else FILES
     if database.vendor == "mysql":
         files = {key: text.replace("CONCURRENTLY ", "") for key, text in files.items()}
@@ -122,14 +122,14 @@ def test_rights_when_they_are_those_of_the_page_suffice_and_none_is_too_much(
             migrations({**files, "2_late.sql": "SELECT 5"})
             return first, guard("runsqlmigrations", "--allow-out-of-order")
 
-    given = wanted
+    given = rights
     with role(database) as name:
         results = runs(name)
         assert [result.code for result in results] == [0, 0], results
         assert (applied(database), journal(database)) == (["1_a", "3_b", "2_late"], [])
 
-    for missing in wanted[:: record.stride(bounded=4)]:
-        given = [one for one in wanted if one != missing]
+    for missing in rights[:: record.stride(bounded=4)]:
+        given = [one for one in rights if one != missing]
         with role(database) as name:
             results = runs(name)
         codes = {result.code for result in results}

@@ -118,8 +118,8 @@ def test_index_when_the_one_of_a_partitioned_table_awaits_its_parts_is_a_success
     result = guard("runsqlmigrations")
 
     assert result.code == 0, result.err
-    found = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass"
-    assert postgres.execute(found) == [(False,)]
+    query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass"
+    assert postgres.execute(query) == [(False,)]
 
 
 DEFAULTS = {
