@@ -123,6 +123,20 @@ def test_e001_when_a_unit_of_impact_is_unknown_names_the_nearest(settings, limit
 
 
 @pytest.mark.parametrize(
+    ("text", "limit"), [("0", None), ("0.4ms", 0.001), ("5S", 5.0), ("999999h", 2_147_483)]
+)
+def test_timeout_when_no_server_can_count_it_is_the_nearest_that_it_can(
+    postgres, settings, migrations, guard, text, limit
+):
+    migrations(
+        {"0001_a.sql": f"-- guard: statement_timeout = {text}\nSELECT 1;"}, LOCK_TIMEOUT=text
+    )
+
+    assert conf.load().lock_timeout == limit
+    assert guard("runsqlmigrations").code == 0
+
+
+@pytest.mark.parametrize(
     ("limit", "hint"), [("soon", 'Write "5s".'), ("3 mins", 'Did you mean "3min"?')]
 )
 @pytest.mark.parametrize("key", ["LOCK_TIMEOUT", "STATEMENT_TIMEOUT"])

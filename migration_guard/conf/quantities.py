@@ -11,11 +11,16 @@ _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(\w*)")
 
 
 class Quantity(NamedTuple):
-    """A kind of quantity: the factors of its units, where "" is a number alone, and an example."""
+    """A kind of quantity: the factors of its units, where "" is a number alone, and an example.
+
+    A number that is not 0 is at least ``least`` and at most ``most``.
+    """
 
     name: str
     units: Mapping[str, float]
     example: str
+    least: float = 0.0
+    most: float = math.inf
 
     def parse(self, text: str) -> float | None:
         """Return the number in the smallest terms, None for other text. Units have no case."""
@@ -24,7 +29,9 @@ class Quantity(NamedTuple):
         if match is None or match[2].lower() not in factors:
             return None
         number = float(match[1]) * factors[match[2].lower()]
-        return number if math.isfinite(number) else None
+        if not math.isfinite(number):
+            return None
+        return min(max(number, self.least), self.most) if number else number
 
     def hint(self, text: str) -> str:
         """Return what ``text`` probably means, and the units."""
@@ -39,7 +46,14 @@ class Quantity(NamedTuple):
         return f"{meant} The units are {', '.join(units)}."
 
 
-TIME: Final = Quantity("time", {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}, "5s")
+# PostgreSQL counts milliseconds in 32 bits, and takes 0 for no limit (lock_timeout).
+TIME: Final = Quantity(
+    "time",
+    {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0},
+    "5s",
+    least=0.001,
+    most=2_147_483,
+)
 # PostgreSQL's units: 1 kB has 1,024 bytes.
 SIZE: Final = Quantity(
     "size",
