@@ -35,6 +35,9 @@ class Kind(Enum):
     OPERATOR = "operator"  # also punctuation
     DATA = "copy data"
 
+    # That of Enum is a function in Python, which each look-up of a token's kind would call.
+    __hash__ = object.__hash__
+
 
 class Token(NamedTuple):
     """One token. `start` is its offset, in characters, in the scanned text."""

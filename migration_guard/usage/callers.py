@@ -7,7 +7,7 @@ the code's.
 
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum, auto
 from inspect import unwrap
 from pathlib import Path
@@ -31,29 +31,29 @@ class _Role(Enum):
 
 
 class _Seen(NamedTuple):
-    """What is known of a code object. ``code`` keeps it alive, so that its ``id`` stays its own.
-
-    ``mark`` is what a known way must meet: one function of the project, or any code of its role.
-    """
+    """What is known of a code object. ``code`` keeps it alive, so that its ``id`` stays its own."""
 
     role: _Role
     name: str
     code: CodeType
-    mark: object
 
 
 class Way(NamedTuple):
-    """How a call is known again without a walk: its code at three depths, by id.
+    """How a call is known again without a walk: its code at three depths.
 
-    Between a function and the cursor the same frames stand each time that it sends a text.
+    Between a function and the cursor the same frames stand each time that it sends a text. Where a
+    request or a command stands between, that is not sure: ``inner`` and ``outer`` are all of its
+    frames, up to the outermost that is no wrapper and from there to its entry.
     """
 
     depth: int
     mark: object
-    before: int
+    before: CodeType
     middle: int
-    within: int
+    within: CodeType
     caller: str | None
+    inner: tuple[CodeType, ...] = ()
+    outer: tuple[CodeType, ...] = ()
 
 
 class Callers:
@@ -67,6 +67,9 @@ class Callers:
         self._tests = frozenset(tests)
         # By id, since the hash of a code object reads all of it.
         self._seen: dict[int, _Seen] = {}
+        # What a known way must meet: one function of the project, or any code of a role.
+        self._marks: dict[int, object] = {}
+        self._entries: dict[tuple[int, int, int], tuple[str, object]] = {}
         self._paths: dict[str, Path] = {}
 
     def find(self, ways: list[Way]) -> str | None:
@@ -75,19 +78,23 @@ class Callers:
         ``ways`` are those of the same text, and get a new one. Where a request or a command has
         no function of the project, it is the view or command.
         """
-        known = self._seen
-        for depth, mark, before, middle, within, caller in ways:
+        marks = self._marks
+        for depth, mark, before, middle, within, caller, inner, outer in ways:
             try:
-                code = id(_frame(depth).f_code)
+                code = _frame(depth).f_code
             except ValueError:  # the stack ends before
                 continue
             if (
-                code in known
-                and known[code].mark == mark
-                and id(_frame(depth - 1).f_code) == before
-                and id(_frame(middle).f_code) == within
+                (code is mark or marks.get(id(code)) is mark)
+                and _frame(depth - 1).f_code is before
+                and _frame(middle).f_code is within
             ):
-                return caller
+                if not outer:
+                    return caller
+                outermost = _follow(_frame(), inner)
+                entry = outermost and _follow(outermost, outer)
+                if outermost and entry:
+                    return caller and self._entry(outermost, entry)
         sender = self._walk(_frame(), ways)
         return sender[0] if sender else None
 
@@ -102,26 +109,33 @@ class Callers:
                 yield seen.code
 
     def _walk(self, frame: FrameType | None, ways: list[Way]) -> tuple[str | None] | None:
-        trail: list[int] = []
+        trail: list[CodeType] = []
         outermost: FrameType | None = None
+        inner, outer = 0, 0
         entry = ""
         while frame is not None:
             code = frame.f_code
             seen = self._seen.get(id(code)) or self._look(code)
             role = seen.role
-            if role in _ENDS:
-                caller = seen.name if role is _Role.PROJECT else None
+            if role is _Role.LIBRARY:
+                if not entry and code.co_name not in _WRAPPERS:
+                    outermost, inner = frame, len(trail)
+            elif role is _Role.ENTRY:
                 if not entry:
-                    ways[:] = [_way(trail, seen.mark, caller), *ways[: _MOST_WAYS - 1]]
-                    return (caller,)
-                return (None,) if role is _Role.NEVER else (entry,)
-            if role is _Role.HANDOVER and (sender := AWAITING.get()) is not None:
-                return (entry,) if entry else sender
-            if role is _Role.ENTRY:
-                entry = entry or self._entry(outermost or frame, frame)
-            elif code.co_name not in _WRAPPERS:
-                outermost = frame
-            trail.append(id(code))
+                    entry, outer = self._entry(outermost or frame, frame), len(trail)
+            elif role is _Role.HANDOVER:
+                if (sender := AWAITING.get()) is not None:
+                    return (entry,) if entry else sender
+            else:
+                is_project = role is _Role.PROJECT and not entry
+                caller = seen.name if is_project else None if role is _Role.NEVER else entry or None
+                way = _way(trail, self._marks[id(code)], caller)
+                if entry:
+                    parts = tuple(trail[: inner + 1]), tuple(trail[inner : outer + 1])
+                    way = way._replace(inner=parts[0], outer=parts[1])
+                ways[:] = [way, *ways[: _MOST_WAYS - 1]]
+                return (caller,)
+            trail.append(code)
             frame = frame.f_back
         return (entry,) if entry else None
 
@@ -130,8 +144,8 @@ class Callers:
     def _look(self, code: CodeType) -> _Seen:
         path = self._path(code.co_filename)
         role = self._role(path, code.co_name)
-        mark = id(code) if role is _Role.PROJECT else role
-        seen = _Seen(role, self._name(path, code.co_qualname), code, mark)
+        seen = _Seen(role, self._name(path, code.co_qualname), code)
+        self._marks[id(code)] = code if role is _Role.PROJECT else role
         self._seen[id(code)] = seen
         return seen
 
@@ -178,18 +192,40 @@ class Callers:
         return f"{'/'.join(parts)}:{function_name(qualified)}"
 
     def _entry(self, outermost: FrameType, entry: FrameType) -> str:
-        """Return the name of a request's view or middleware, or of a command.
+        """Return the name of a request's view or middleware, or of a command."""
+        parts = (
+            outermost.f_code,
+            type(outermost.f_locals.get("self")),
+            entry.f_locals.get("callback"),
+        )
+        key = id(parts[0]), id(parts[1]), id(parts[2])
+        known = self._entries.get(key)
+        if known is None:
+            # The parts are kept alive, so that each ``id`` stays its own.
+            known = self._entries[key] = self._name_entry(*parts), parts
+        return known[0]
+
+    def _name_entry(self, code: CodeType, owner: type, callback: Any) -> str:
+        """Return a name: that of the project before that of a package.
 
         A class of the project that inherits all its methods is named with the method.
         """
-        code = outermost.f_code
-        owner = type(outermost.f_locals.get("self"))
+        if self._is_project(owner):
+            return f"{self._defined(owner)}.{code.co_name}"
+        if (view := self._view(callback)):
+            return view
         method = f"{name}.{code.co_name}" if (name := self._defined(owner)) else ""
-        view: Any = entry.f_locals.get("callback")
-        view = getattr(view, "view_class", getattr(view, "cls", None)) or unwrap(view or owner)
-        if not self._is_project(owner) and self._is_project(view):
-            return self._defined(view)
         return method or self._name(self._path(code.co_filename), code.co_qualname)
+
+    def _view(self, callback: Any) -> str:
+        """Return the name of a request's view, "" for none that a file defines."""
+        if callback is None:
+            return ""
+        if (admin := getattr(callback, "model_admin", None)) is not None:
+            method = unwrap(callback).__name__
+            return f"{name}.{method}" if (name := self._defined(type(admin))) else ""
+        view = getattr(callback, "view_class", getattr(callback, "cls", None))
+        return self._defined(view or unwrap(callback))
 
     def _is_project(self, definition: Any) -> bool:
         file = _file(definition)
@@ -212,9 +248,19 @@ def is_test_file(file: str) -> bool:
     return _is_test(Path(file).parts)
 
 
-def _way(trail: list[int], mark: object, caller: str | None) -> Way:
+def _way(trail: list[CodeType], mark: object, caller: str | None) -> Way:
     middle = len(trail) // 2
     return Way(len(trail), mark, trail[-1], middle, trail[middle], caller)
+
+
+def _follow(frame: FrameType | None, codes: Iterable[CodeType]) -> FrameType | None:
+    """Return the frame at which a call's part with these codes ends, None for another call."""
+    last = None
+    for code in codes:
+        if frame is None or frame.f_code is not code:
+            return None
+        last, frame = frame, frame.f_back
+    return last
 
 
 def _file(definition: Any) -> str | None:
@@ -229,7 +275,6 @@ def _is_test(parts: tuple[str, ...]) -> bool:
     return "factory" in sys.modules and bool(_FACTORIES.intersection(parts))
 
 
-_ENDS: Final = frozenset({_Role.PROJECT, _Role.TEST, _Role.NEVER})
 # By file and role the functions in it, none for all of them.
 _DJANGO: Final[dict[str, dict[_Role, Collection[str]]]] = {
     "django/core/handlers/base.py": {
@@ -249,4 +294,5 @@ _FACTORIES: Final = frozenset({"factories", "factories.py"})
 # Django's and decorators' functions around a view, which tell nothing of it.
 _WRAPPERS: Final = frozenset(
     {"view", "dispatch", "inner", "wrapper", "_wrapper", "wrapped_view", "hand_over"}
+    | {"_view_wrapper", "_wrapped_view", "_wrapper_view"}
 )

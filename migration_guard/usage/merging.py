@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from migration_guard.sql.dialects import dialect
-from migration_guard.usage.normal_form import normal_form
+from migration_guard.usage.normal_form import skeleton
 from migration_guard.usage.statement import Statement, digest, widest
 
 FORMATTED: Final = "values are formatted into the SQL: pass them as parameters"
@@ -46,11 +46,7 @@ def _join(statements: Iterable[Statement]) -> list[Statement]:
 
 def _without_values(statements: Sequence[Statement]) -> list[Statement]:
     """Return the statements without the texts of places that send others, too."""
-    lines = {
-        statement: without_text(statement, _skeleton(statement))
-        for statement in statements
-        if statement.sql
-    }
+    lines = {statement: without_text(statement) for statement in statements if statement.sql}
     # A place whose values one process saw, and another did not, has a line already.
     places = Counter(
         (line.order, caller)
@@ -66,15 +62,11 @@ def _without_values(statements: Sequence[Statement]) -> list[Statement]:
     ]
 
 
-def without_text(statement: Statement, skeleton: str) -> Statement:
-    """Return a statement as one line that says where; its skeleton has no literal."""
-    id_ = digest(statement.vendor, skeleton)
+def without_text(statement: Statement) -> Statement:
+    """Return a statement as one line that says where; its digest is that of its skeleton."""
+    id_ = digest(statement.vendor, skeleton(statement.sql, dialect(statement.vendor)))
     formatted = Statement(id_, statement.vendor, "", statement.callers, unchecked=FORMATTED)
     return formatted.sent_to(statement.database)
-
-
-def _skeleton(statement: Statement) -> str:
-    return normal_form(statement.sql, dialect(statement.vendor)).skeleton
 
 
 def _preference(statement: Statement) -> tuple[bool, int, str]:

@@ -15,13 +15,6 @@ from migration_guard.sql.scanner import Kind, Token, scan
 KINDS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH"})
 
 
-class NormalForm(NamedTuple):
-    """``text`` tells a statement from others; ``skeleton`` is it without its literals."""
-
-    text: str
-    skeleton: str
-
-
 class _Level(NamedTuple):
     """What stands in one pair of brackets, or outside of all; ``before`` is the word before it."""
 
@@ -41,12 +34,17 @@ def without_comments(sql: str, lexis: Dialect) -> str:
     return "".join(parts).strip().rstrip(";").rstrip()
 
 
-def normal_form(sql: str, lexis: Dialect) -> NormalForm:
+def normal_form(sql: str, lexis: Dialect) -> str:
     """Return the normal form of a statement whose placeholders are those of its server."""
-    tokens = [token for token in scan(sql, lexis) if token.kind not in _GAPS]
-    return NormalForm(
-        _render(_word(token, masked=False) for token in tokens),
-        _render(_word(token, masked=True) for token in tokens),
+    return _render(_word(token) for token in scan(sql, lexis) if token.kind not in _GAPS)
+
+
+def skeleton(sql: str, lexis: Dialect) -> str:
+    """Return the normal form of a statement without its literals."""
+    return _render(
+        _LITERAL if token.kind in _LITERALS and not _is_placeholder(token) else _word(token)
+        for token in scan(sql, lexis)
+        if token.kind not in _GAPS
     )
 
 
@@ -71,14 +69,16 @@ _LITERAL: Final = "'*'"
 _ARRAY: Final = "ARRAY["
 
 
-def _word(token: Token, *, masked: bool) -> str:
-    if token.text[0] in "$?" and (token.text == "?" or token.text[1:].isdecimal()):
+def _word(token: Token) -> str:
+    if _is_placeholder(token):
         return _PLACEHOLDER
-    if masked and token.kind in _LITERALS:
-        return _LITERAL
     word = token.text.upper()
     # Other words stay, since MySQL's names of tables may differ in case alone.
     return word if token.kind is Kind.WORD and word in _STRUCTURE else token.text
+
+
+def _is_placeholder(token: Token) -> bool:
+    return token.text[0] in "$?" and (token.text == "?" or token.text[1:].isdecimal())
 
 
 def _render(words: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ of three frames of its call. What passes the wrappers of Django's cursors by is 
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from migration_guard.sql.masking import mask_secrets
 from migration_guard.usage.awaiting import follow, forget
 from migration_guard.usage.callers import Callers, Way
 from migration_guard.usage.merging import merge, without_text
-from migration_guard.usage.normal_form import NormalForm, is_usage, normal_form, without_comments
+from migration_guard.usage.normal_form import is_usage, normal_form, without_comments
 from migration_guard.usage.servers import Server, Session, server
 from migration_guard.usage.sources import Sources
 from migration_guard.usage.statement import Statement, digest
@@ -39,7 +39,7 @@ _NO_NAME: Final = "?column?"
 class _Record:
     """One statement as it was seen; ``shortest`` is its shortest text that code sent."""
 
-    form: NormalForm
+    form: str
     shortest: "_Text | None" = None
     has_values: bool = False
     callers: set[str] = field(default_factory=set)
@@ -71,9 +71,9 @@ class _Text:
                 return False
         return True
 
-    @property
-    def order(self) -> tuple[int, str]:
-        return len(self.source), self.source
+    def goes_before(self, other: "_Text") -> bool:
+        """Return True for the one that is kept of two texts of a statement."""
+        return (len(self.source), self.source) < (len(other.source), other.source)
 
 
 class Recorder:
@@ -89,8 +89,8 @@ class Recorder:
         self._lexis = dialect(self.vendor)
         self._server: Server = server(self.vendor)
         self._callers = Callers(root, tests)
-        # By whether the text came with parameters: only then does %% stand for %.
-        self._texts: dict[bool, dict[Any, _Text]] = {False: {}, True: {}}
+        # Without parameters and with them: only then does %% stand for %.
+        self._texts: tuple[dict[Any, _Text], dict[Any, _Text]] = ({}, {})
         self._records: dict[str, _Record] = {}
         self._wrapped: list[BaseDatabaseWrapper] = []
 
@@ -159,8 +159,9 @@ class Recorder:
             return
         record = text.record
         record.callers.add(caller)
-        if record.shortest is not text:
-            if record.shortest is not None and record.shortest.order <= text.order:
+        kept = record.shortest
+        if kept is not text:
+            if kept is not None and not text.goes_before(kept):
                 return
             record.shortest = text
         if text.columns is None and is_done:
@@ -174,7 +175,7 @@ class Recorder:
             texts.clear()
         text = self._server.placeholders(sql) if takes_values else sql
         form = normal_form(text, self._lexis)
-        record = self._records.setdefault(form.text, _Record(form))
+        record = self._records.setdefault(form, _Record(form))
         record.has_values |= has_values
         known = record.shortest
         # Its types are noted there; it may have been forgotten, or sent without parameters.
@@ -208,12 +209,12 @@ class Recorder:
     def _statement(self, text: _Text, session: Session, sources: Sources) -> Statement:
         sql = without_comments(text.sql, self._lexis)
         callers = tuple(sorted(text.record.callers))
-        id_ = digest(self.vendor, text.record.form.text)
+        id_ = digest(self.vendor, text.record.form)
         statement = Statement(id_, self.vendor, mask_secrets(sql, self.vendor), callers)
         statement = statement.sent_to(self.alias)
         masked = mask_values(sql, self._lexis, sources)
         if text.record.has_values or masked != sql:
-            return without_text(statement, normal_form(masked, self._lexis).skeleton)
+            return without_text(replace(statement, sql=masked))
         return session.complete(
             statement, list(text.samples.values()), self._columns(text, sources)
         )

@@ -54,6 +54,32 @@ def module(code, monkeypatch):
     return write
 
 
+@pytest.fixture
+def package(monkeypatch):
+    """Give `package(source)`: a module of an installed package, whose file need not be there."""
+
+    def make(source):
+        module = ModuleType("a_package.code")
+        module.__file__ = "/lib/site-packages/a_package/code.py"
+        text = (IMPORTS + source).replace("SEND", "Club.objects.count()")
+        exec(compile(text, module.__file__, "exec"), vars(module))  # noqa: S102
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        return module
+
+    return make
+
+
+def ask(*views):
+    """Send a request to each view."""
+
+    class Urls:
+        urlpatterns = tuple(route(str(place), view) for place, view in enumerate(views))
+
+    with override_settings(ROOT_URLCONF=Urls):
+        for place in range(len(views)):
+            Client(raise_request_exception=False).get(f"/{place}")
+
+
 def callers(statements):
     return {caller for statement in statements for caller in statement.callers}
 
@@ -138,34 +164,77 @@ def test_caller_when_a_request_is_served_is_the_view(sqlite, code, module, sourc
     assert {caller.partition(":")[0] for caller in callers(statements)} == {"shop/views.py"}
 
 
-def test_caller_when_a_middleware_of_a_package_sends_is_the_middleware(sqlite, code, module):
+def test_caller_when_a_middleware_of_a_package_sends_is_the_middleware(
+    sqlite, code, module, package
+):
     make_clubs()
-    # Its file is outside of the project, as a package's is.
-    names = {"Club": Club, "__name__": "a_package.middleware"}
-    source = (
+    package(
         "from django.utils.deprecation import MiddlewareMixin\n"
         "class Counting(MiddlewareMixin):\n"
         "    def process_request(self, request):\n"
-        "        Club.objects.count()\n"
+        "        SEND\n"
     )
-    exec(compile(source, "/lib/site-packages/a_package/middleware.py", "exec"), names)  # noqa: S102
-    package = ModuleType("a_package.middleware")
-    package.__file__ = "/lib/site-packages/a_package/middleware.py"
-    vars(package).update(names)
-    sys.modules[package.__name__] = package
+    view = module("def view(request): return HttpResponse()").view
+    middleware = ["django.middleware.common.CommonMiddleware", "a_package.code.Counting"]
 
-    class Urls:
-        urlpatterns = (route("", module("def view(request): return HttpResponse()").view),)
+    with override_settings(MIDDLEWARE=middleware), record("default", code.root) as statements:
+        ask(view)
 
-    middleware = ["django.middleware.common.CommonMiddleware", "a_package.middleware.Counting"]
-    with (
-        override_settings(ROOT_URLCONF=Urls, MIDDLEWARE=middleware),
-        record("default", code.root) as statements,
-    ):
-        Client().get("/")
+    assert callers(statements) == {"a_package/code.py:Counting.__call__"}
 
-    del sys.modules[package.__name__]
-    assert callers(statements) == {"a_package/middleware.py:Counting.__call__"}
+
+ADMIN = (
+    "from django.contrib.admin import AdminSite, ModelAdmin\n"
+    "class Site(AdminSite):\n"
+    "    def has_permission(self, request):\n        return True\n"
+    "class ClubAdmin(ModelAdmin):\n    actions = None\n"
+    "    def has_view_permission(self, request, obj=None):\n        return True\n"
+    "view = ClubAdmin(Club, Site()).get_urls()[0].callback"
+)
+LAZY = (
+    "def view(request):\n    clubs = Club.objects.all()\n"
+    "    template = engines['django'].from_string('{% for club in clubs %}{% endfor %}')\n"
+    "    return TemplateResponse(request, template, {'clubs': clubs})"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [(ADMIN, "ClubAdmin.changelist_view"), (LAZY, "view")],
+    ids=["admin", "lazy"],
+)
+@pytest.mark.parametrize("owner", ["project", "package"])
+def test_caller_when_django_evaluates_for_a_view_is_the_view(
+    sqlite, code, module, package, source, name, owner
+):
+    make_clubs()
+    path, make = {
+        "project": ("shop/views.py", module),
+        "package": ("a_package/code.py", package),
+    }[owner]
+
+    with record("default", code.root) as statements:
+        ask(make(source).view)
+
+    assert callers(statements) == {f"{path}:{name}"}
+
+
+@pytest.mark.parametrize("order", ["package first", "project first"])
+def test_callers_when_calls_differ_in_one_frame_are_both(sqlite, code, module, package, order):
+    make_clubs()
+    serve = package(
+        "def serve(call):\n    def view(request):\n"
+        "        return HttpResponse(call(lambda: pass_on(lambda: SEND)))\n    return view\n"
+        "def pass_on(call):\n    return call()"
+    )
+    ours = module("def pass_on(call):\n    return call()")
+    views = [serve.serve(serve.pass_on), serve.serve(ours.pass_on)]
+    test = code.function("def test(ask, views):\n    ask(*views)", "test", "tests/test_views.py")
+
+    with record("default", code.root) as statements:
+        test(ask, [*(views if order == "package first" else reversed(views)), *views])
+
+    assert callers(statements) == {"a_package/code.py:serve.view", "shop/views.py:pass_on"}
 
 
 def test_caller_when_a_command_of_django_sends_is_the_command(sqlite, code, capsys):

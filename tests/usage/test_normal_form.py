@@ -12,7 +12,7 @@ LENGTHS = st.lists(st.integers(1, 4), min_size=7, max_size=7)
 
 
 def form(text, vendor="postgresql"):
-    return normal_form(text, dialect(vendor)).text
+    return normal_form(text, dialect(vendor))
 
 
 def repeat(text, number, separator=", "):
