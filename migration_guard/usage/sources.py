@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 
-from migration_guard.usage.callers import Callers, is_test_file
+from migration_guard.usage.callers import Callers
+from migration_guard.usage.project_code import is_test_file
 
 _PIECE: Final = re.compile(r"[^\W\d_]+|\d+")
 _SQL: Final = re.compile(

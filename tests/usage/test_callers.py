@@ -198,10 +198,17 @@ LAZY = (
 )
 
 
+PARTIAL = LAZY.replace("def view(", "def page(") + "\nview = partial(page)"
+OBJECT = (
+    LAZY.replace("def view(request)", "def page(self, request)")
+    + "\nclass Feed:\n    __call__ = page\nview = Feed()"
+)
+
+
 @pytest.mark.parametrize(
     ("source", "name"),
-    [(ADMIN, "ClubAdmin.changelist_view"), (LAZY, "view")],
-    ids=["admin", "lazy"],
+    [(ADMIN, "ClubAdmin.changelist_view"), (LAZY, "view"), (PARTIAL, "page"), (OBJECT, "Feed")],
+    ids=["admin", "lazy", "partial", "object"],
 )
 @pytest.mark.parametrize("owner", ["project", "package"])
 def test_caller_when_django_evaluates_for_a_view_is_the_view(
