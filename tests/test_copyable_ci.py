@@ -177,7 +177,7 @@ def test_usage_when_a_column_goes_that_production_reads_is_red_at_the_migration(
     repository.clone()
     env = {"DATABASE_URL": postgres.url, "STORE": str(store)}
     env["PATH"] = f"{store}{os.pathsep}{path_of_this_python()}"
-    record = "python -m pytest -q --record-usage usage.jsonl"
+    record = "python -m pytest -q --record-usage=usage.jsonl"
     assert bash(record, repository.checkout, env).returncode == 0
     if is_kept:
         (repository.checkout / "usage.jsonl").rename(store / f"usage-{commit}")

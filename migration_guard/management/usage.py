@@ -19,7 +19,7 @@ _ADD_USAGE: Final = "Add --usage FILE."
 
 def add_options(parser: ArgumentParser) -> None:
     """Add the options."""
-    group = parser.add_argument_group("the statements that code sends (pytest --record-usage FILE)")
+    group = parser.add_argument_group("the statements that code sends (pytest --record-usage=FILE)")
     _add_files(
         group, "--usage", "Tell which recorded statements the database breaks. No statement is run."
     )
@@ -77,8 +77,8 @@ def read_matrix(options: dict[str, Any], of_today: "UsageCheck | None") -> "Matr
         raise CannotTell(
             f"--matrix {ref} needs what the code of {ref} sends: --usage-of-ref FILE.",
             f"Take the file that CI kept of that commit, or record it in a checkout of it: git "
-            f"worktree add ../of-ref {shlex.quote(ref)}, and there pytest --record-usage "
-            "usage-of-ref.jsonl.",
+            f"worktree add ../of-ref {shlex.quote(ref)}, and there pytest "
+            "--record-usage=usage-of-ref.jsonl.",
         )
     return MatrixCheck(ref, _read(options["usage_of_ref"], options), of_today)
 

@@ -1,4 +1,4 @@
-"""``pytest --record-usage FILE``: writes down the statements that the tested code sends.
+"""``pytest --record-usage=FILE``: writes down the statements that the tested code sends.
 
 It begins when the test database is ready and ends before it is dropped. Each worker of
 pytest-xdist hands its statements over, and the main process writes the file.
@@ -35,6 +35,11 @@ def configure(config: pytest.Config) -> None:
     path = config.invocation_params.dir / path
     if not path.parent.is_dir():
         raise pytest.UsageError(f"{OPTION}: there is no folder {path.parent}.")
+    if _is_taken_for_tests(config, path):
+        raise pytest.UsageError(
+            f"{OPTION} {path}: pytest takes this file for one of tests, and looks for the project "
+            f"beside it. Write {OPTION}={path}."
+        )
     from migration_guard.exceptions import CannotTell
     from migration_guard.reports.files import require_writable
 
@@ -44,6 +49,18 @@ def configure(config: pytest.Config) -> None:
     except CannotTell as error:
         raise pytest.UsageError(f"{OPTION}: {error.message}") from error
     config.pluginmanager.register(UsageRecording(config, path), "migration_guard_usage")
+
+
+def _is_taken_for_tests(config: pytest.Config, path: Path) -> bool:
+    """Return True if the file, an argument of its own, has led pytest to another project.
+
+    Source: pytest's reference, "Initialization: determining rootdir and configfile".
+    """
+    folder = config.invocation_params.dir
+    arguments = {str(argument) for argument in config.invocation_params.args}
+    is_argument = path.exists() and any((folder / name) == path for name in arguments)
+    is_here = config.inipath is not None and folder.is_relative_to(config.inipath.parent)
+    return is_argument and not is_here and not path.is_relative_to(folder)
 
 
 class UsageRecording:

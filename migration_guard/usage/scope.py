@@ -47,7 +47,7 @@ def refuse_nothing(statements: Sequence[Statement], vendor: str, files: str) -> 
     reasons = "; ".join(f"{reason} ({number})" for reason, number in scope.left_out)
     raise CannotTell(
         f"{files} has no statement that {title} can check{f': {reasons}' if reasons else ''}.",
-        f"Record it on {title}, by tests that call the code: pytest --record-usage FILE.",
+        f"Record it on {title}, by tests that call the code: pytest --record-usage=FILE.",
     )
 
 

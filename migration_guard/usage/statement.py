@@ -101,7 +101,7 @@ def dump(statements: Iterable[Statement], most_callers: int | None = MAX_CALLERS
 
 def read(path: Path) -> list[Statement]:
     """Read a usage file. Raises CannotTell for one that is none."""
-    remedy = "Write it with pytest --record-usage FILE, by this release of migration_guard."
+    remedy = "Write it with pytest --record-usage=FILE, by this release of migration_guard."
     try:
         return parse(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -218,6 +218,22 @@ def test_django_runner_when_the_file_cannot_be_written_says_so_before_it_runs(tm
     assert "CommandError: . cannot be written: Is a directory." in run.out
 
 
+def test_pytest_when_it_takes_the_file_for_a_test_says_how_to_write_it(
+    sqlite, tmp_path, tmp_path_factory
+):
+    project = make_project(tmp_path, sqlite)
+    file = tmp_path_factory.mktemp("elsewhere") / "usage.jsonl"
+    file.write_text("")
+
+    apart = project.pytest("-q", "--record-usage", str(file))
+    written = project.pytest("-q", f"--record-usage={file}")
+
+    assert apart.code == 4
+    assert f"Write --record-usage={file}." in apart.out
+    assert written.code == 0, written.out
+    assert len(parse(file.read_text())) > 1
+
+
 def test_pytest_when_a_place_formats_for_two_databases_gives_a_line_each(sqlite, tmp_path):
     project = Project(tmp_path, sqlite)
     settings = (tmp_path / "site_settings.py").read_text()
