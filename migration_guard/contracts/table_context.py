@@ -61,8 +61,7 @@ class TableContext(NamedTuple):
 
     def quoted(self, name: str) -> str:
         """Return a name as SQL."""
-        quote = expression_dialect(self.vendor).name_quotes[0]
-        return quote + name.replace(quote, quote * 2) + quote
+        return expression_dialect(self.vendor).quote(name)
 
     def quoted_table(self, label: str) -> str:
         """Return the label of a table as SQL."""

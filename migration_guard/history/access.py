@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from migration_guard.exceptions import CannotTell
 from migration_guard.history.identity import Identity
 from migration_guard.models import AppliedMigration
+from migration_guard.sql.dialects import dialect
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 # SQL with %s, and its parameters.
@@ -61,7 +62,7 @@ class Access(NamedTuple):
 
     def quote(self, name: str) -> str:
         """Return ``name`` as SQL quotes it."""
-        return self.wrapper.ops.quote_name(name)
+        return dialect(self.wrapper.vendor).quote(name)
 
     def table_of(self, model: type[Any]) -> str:
         """Return the table of an own model, as SQL names it."""

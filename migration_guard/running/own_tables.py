@@ -30,6 +30,7 @@ from migration_guard.running.connection import Connection
 from migration_guard.running.django_loading import loading
 from migration_guard.running.errors import Kind, StatementError
 from migration_guard.running.facts import Facts, TableShape
+from migration_guard.sql.dialects import dialect
 
 Shapes: TypeAlias = Mapping[str, TableShape]
 
@@ -246,7 +247,7 @@ def _migrate(connection: Connection, facts: Facts, shapes: Shapes) -> None:
     try:
         with _all_or_none(connection.wrapper):
             if facts.new_tables != facts.schema:
-                path = f"{connection.wrapper.ops.quote_name(facts.schema)}, {facts.search_path}"
+                path = f"{dialect(connection.vendor).quote(facts.schema)}, {facts.search_path}"
                 connection.fetch("SELECT pg_catalog.set_config('search_path', %s, true)", (path,))
             with loading():
                 executor = _Executor(connection.wrapper, shapes)

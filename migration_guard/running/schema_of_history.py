@@ -18,6 +18,7 @@ from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
 from migration_guard.schema.search_path import path_entries
 from migration_guard.sql.ddl import read_ddl
+from migration_guard.sql.dialects import dialect
 from migration_guard.sql.statements import SQLError, split
 
 _SETTING: Final = f'{conf.SETTING}["SEPARATE_SCHEMAS"] = True'
@@ -195,4 +196,4 @@ def _is_separate(facts: Facts) -> bool:
 
 
 def _quote(connection: Connection, name: str) -> str:
-    return str(connection.wrapper.ops.quote_name(name))
+    return dialect(connection.vendor).quote(name)

@@ -21,6 +21,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from migration_guard.schema.objects import UNKNOWN, Table
 from migration_guard.schema.readers.lock_limits import PATIENCE, attempt, brief_waits
+from migration_guard.sql.dialects import dialect
 
 Kind: TypeAlias = Literal["default", "check", "generated", "key", "exclusion"]
 
@@ -95,7 +96,7 @@ def _exclusion(connection: BaseDatabaseWrapper, question: Question) -> Spellings
 
 
 def _name(connection: BaseDatabaseWrapper, table: Table) -> str:
-    quote = connection.ops.quote_name
+    quote = dialect(connection.vendor).quote
     return f"{quote(table.schema)}.{quote(table.name)}"
 
 
@@ -128,7 +129,7 @@ def _mysql(connection: BaseDatabaseWrapper, question: Question) -> Spellings | N
     template, pattern = _MYSQL.get(question.kind, ("", ""))
     if not template:
         return None
-    quote = connection.ops.quote_name
+    quote = dialect(connection.vendor).quote
     columns = [
         f"{quote(column.name)} "
         f"{column.base_type if isinstance(column.base_type, str) else column.type}"

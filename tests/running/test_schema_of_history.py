@@ -428,3 +428,21 @@ def test_migration_when_it_makes_a_schema_that_shadows_nothing_goes_on(postgres,
     migrations({"0001_s.sql": "CREATE SCHEMA app;", "0002_b.sql": "CREATE TABLE app.b (id int);"})
 
     assert guard("runsqlmigrations").code == 0
+
+
+@pytest.mark.parametrize("name", ['te"nant', '"tenant"'])
+def test_run_when_the_schema_has_a_quote_in_its_name_keeps_the_history_there(
+    name, postgres, migrations, guard
+):
+    quoted = '"{}"'.format(name.replace('"', '""'))
+    postgres.execute(f"CREATE SCHEMA {quoted}")
+    postgres.execute(f'ALTER DATABASE "{postgres.settings["NAME"]}" SET search_path = {quoted}')
+    postgres.configure()
+    migrations({"0001_a.sql": A})
+
+    runs = [guard("runsqlmigrations", *options) for options in ([], [], ["--check"])]
+    contract = guard("checkschema", "--no-models", "--write", "-")
+
+    assert [run.code for run in runs] == [0, 0, 0], runs
+    assert tables(postgres) == {(name, "a"), (name, "applied_migrations")}
+    assert contract.code == 0, contract.err

@@ -12,6 +12,7 @@ from migration_guard.planning.foreign_tables import TABLES, ForeignTable, find_k
 from migration_guard.running.adoption.times import as_moment
 from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
+from migration_guard.sql.dialects import dialect
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def find_histories(connection: Connection, facts: Facts) -> list[tuple[ForeignTa
 
 def read_table(connection: Connection, found: FoundTable) -> list[dict[str, Any]]:
     """Return all rows, by the names of the columns in lower case."""
-    quote = connection.wrapper.ops.quote_name
+    quote = dialect(connection.vendor).quote
     # SQLite's driver converts what a column of a type holds, and gives None for what it cannot
     # read, such as Prisma's milliseconds; the value of an expression it leaves as it is.
     columns = ", ".join(f"COALESCE({quote(column)}, NULL)" for column in found.columns)

@@ -21,6 +21,7 @@ from migration_guard.running import own_tables, schema_of_history
 from migration_guard.running.adoption.times import as_moment, as_parameter
 from migration_guard.running.connection import Connection
 from migration_guard.running.facts import Facts
+from migration_guard.sql.dialects import dialect
 
 
 def adopt(
@@ -90,7 +91,7 @@ def refuse_unfinished(connection: Connection, facts: Facts, history: History) ->
 
     To be called while the history is empty.
     """
-    quote = connection.wrapper.ops.quote_name
+    quote = dialect(connection.vendor).quote
     table = f"{quote(facts.schema)}.{quote(own_tables.SET_ASIDE)}"
     try:
         waiting = connection.fetch(f"SELECT 1 FROM {table}")
@@ -160,7 +161,7 @@ def _read(connection: Connection, facts: Facts, table: str) -> list[tuple[str, i
 
     An id may end in .sql. Raises Refused, which names each wrong row.
     """
-    quote = connection.wrapper.ops.quote_name
+    quote = dialect(connection.vendor).quote
     rows = connection.fetch(
         f"SELECT id, applied_at FROM {quote(facts.schema)}.{quote(table)} ORDER BY applied_at, id"
     )

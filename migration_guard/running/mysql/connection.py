@@ -32,6 +32,7 @@ from migration_guard.running.liveness import UNANSWERED, bound_socket
 from migration_guard.running.mysql import encodings, own_session, remedies
 from migration_guard.running.remedies import FailedFile
 from migration_guard.sql.classify import control
+from migration_guard.sql.dialects import dialect
 from migration_guard.sql.statements import Statement
 
 _KINDS: Final = {
@@ -145,7 +146,7 @@ class MySQLConnection(Connection):
         """Use the database that the open session of ``original`` uses, in later sessions too."""
         database = _database_of(original.connection, self.driver_error)
         if database and database != self.fetch("SELECT DATABASE()")[0][0]:
-            self.send(f"USE {self.wrapper.ops.quote_name(database)}")
+            self.send(f"USE {dialect(self.wrapper.vendor).quote(database)}")
             self.wrapper.settings_dict["NAME"] = database
 
     def shapes(self, schema: str, tables: Sequence[str]) -> dict[str, TableShape]:
@@ -165,7 +166,7 @@ class MySQLConnection(Connection):
             for table, column, length, kind, _position in rows
         )
         if HISTORY_TABLE in tables and HISTORY_TABLE not in shapes:
-            self._require_absence(f"{self.wrapper.ops.quote_name(schema)}.{HISTORY_TABLE}")
+            self._require_absence(f"{dialect(self.wrapper.vendor).quote(schema)}.{HISTORY_TABLE}")
         return shapes
 
     def _require_absence(self, table: str) -> None:

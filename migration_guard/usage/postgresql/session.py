@@ -128,7 +128,7 @@ class PostgreSQLSession(Session):
         return answer
 
     def _become(self, cursor: Any, role: str) -> None:
-        name = self._connection.ops.quote_name(role)
+        name = dialect("postgresql").quote(role)
         try:
             with transaction.atomic(self._connection.alias):
                 cursor.execute(_SETTINGS, (role,))
