@@ -4,6 +4,7 @@ It begins when the test database is ready and ends before it is dropped. Each wo
 pytest-xdist hands its statements over, and the main process writes the file.
 """
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +59,8 @@ def _is_taken_for_tests(config: pytest.Config, path: Path) -> bool:
     """
     folder = config.invocation_params.dir
     arguments = {str(argument) for argument in config.invocation_params.args}
-    is_argument = path.exists() and any((folder / name) == path for name in arguments)
+    is_file = os.path.isfile(path)  # noqa: PTH113 - a name may be too long for Path
+    is_argument = is_file and any((folder / name) == path for name in arguments)
     is_here = config.inipath is not None and folder.is_relative_to(config.inipath.parent)
     return is_argument and not is_here and not path.is_relative_to(folder)
 
