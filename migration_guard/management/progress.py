@@ -106,6 +106,7 @@ def _describe(event: events.Event) -> str:  # noqa: PLR0911
             return f"{event.id} cleared, to be applied again: {list_ids(event.ids)}"
         case events.Waiting():
             ending = f"; if its host is gone: {event.ending}" if event.ending else ""
-            return f"Waiting for another run of the SQL migrations: {event.holder}{ending}"
+            run = " for another run of the SQL migrations" if event.is_run else ""
+            return f"Waiting{run}: {event.holder}{ending}"
         case _:
             return ""

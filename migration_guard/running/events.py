@@ -12,10 +12,14 @@ from migration_guard.planning.files import MigrationFile
 
 
 class Waiting(NamedTuple):
-    """Another run holds the lock; ``ending`` is the SQL that ends its session, where known."""
+    """Another run, or a program that is none, holds a lock.
+
+    ``ending`` is the SQL that ends its session, where known.
+    """
 
     holder: str
     ending: str = ""
+    is_run: bool = True
 
 
 class Started(NamedTuple):

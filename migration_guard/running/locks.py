@@ -21,10 +21,14 @@ CHECK_EVERY: Final = 1.0
 
 
 class Holder(NamedTuple):
-    """Who holds the run lock and since when, and the SQL that ends its session, where known."""
+    """Who holds the run lock and since when, and the SQL that ends its session, where known.
+
+    ``is_run`` is False for a program whose lock on the database keeps a run out.
+    """
 
     session: str = ""
     ending: str = ""
+    is_run: bool = True
 
 
 class RunLock(ABC):
@@ -117,14 +121,14 @@ def _wait(find_holder: Callable[[], Holder | None], wait: float, observe: Observ
     while (holder := find_holder()) is not None:
         session = holder.session or "holder unknown"
         if time.monotonic() >= deadline:
+            run = "Another run of the SQL migrations holds the run lock: " if holder.is_run else ""
             raise Refused(
-                f"Another run of the SQL migrations holds the run lock: {session}. "
-                f"Gave up after {wait:g} s; nothing was changed.",
+                f"{run}{session}. Gave up after {wait:g} s; nothing was changed.",
                 f"Wait for it, or check what it does{_ending(holder)}.",
             )
         known_by = holder.ending or session
         if known_by != announced:
-            observe(Waiting(session, holder.ending))
+            observe(Waiting(session, holder.ending, holder.is_run))
             announced = known_by
         time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
 

@@ -462,7 +462,9 @@ def test_no_wait_when_another_connection_writes_refuses(sqlite, migrations, guar
     released = guard("runsqlmigrations", "--no-wait")
 
     assert (refused.code, gave_up.code, released.code) == (1, 1, 0)
-    assert "another process is writing to the file. Gave up after 0 s" in refused.err
+    assert ": Another process is writing to the file. Gave up after 0 s" in refused.err
+    assert "Waiting: Another process is writing to the file\n" in gave_up.out + gave_up.err
+    assert "another run" not in (refused.err + gave_up.out + gave_up.err).lower()
     assert "Gave up after 0.5 s; nothing was changed" in gave_up.err
 
 

@@ -12,7 +12,7 @@ from migration_guard.running.locks import Holder, RunLock
 from migration_guard.running.sqlite.connection import SQLiteConnection
 
 LOCK_SUFFIX: Final = "-guard-lock"
-_WRITER: Final = Holder("another process is writing to the file")
+_WRITER: Final = Holder("Another process is writing to the file", is_run=False)
 
 
 class FileLock(RunLock):
