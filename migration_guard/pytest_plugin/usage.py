@@ -15,6 +15,7 @@ from migration_guard.pytest_plugin.requirements import require_pytest_django
 
 OPTION: Final = "--record-usage"
 _OUTPUT: Final = "migration_guard_usage"
+_STOPPED: Final = frozenset({pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR})
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -75,6 +76,9 @@ class UsageRecording:
         self._statements: list[Any] = []
         self._tests: frozenset[Path] = frozenset()
         self._is_worker = hasattr(config, "workerinput")
+        # Why the file is not written: a part of a recording would pass for all of it.
+        self._missing = ""
+        self._have_failed = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note the files of the tests, which may have any name."""
@@ -98,11 +102,14 @@ class UsageRecording:
         """Take over what a worker recorded."""
         from migration_guard.usage.statement import parse
 
-        if text := getattr(node, "workeroutput", {}).get(_OUTPUT):
+        text = getattr(node, "workeroutput", {}).get(_OUTPUT)
+        if text:
             self._statements += parse(text)
+        else:
+            self._missing = f"the worker {node.gateway.id} crashed, with what it recorded"
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the file, or hand the statements to the main process."""
         from migration_guard.usage.merging import merge
         from migration_guard.usage.statement import dump
@@ -111,13 +118,37 @@ class UsageRecording:
         if self._is_worker:
             text = dump(self._statements, most_callers=None)
             self._config.workeroutput[_OUTPUT] = text  # type: ignore[attr-defined]
-        else:
-            self._path.write_text(dump(self._statements), encoding="utf-8")
+            return
+        self._have_failed = exitstatus == pytest.ExitCode.TESTS_FAILED
+        if exitstatus in _STOPPED or session.shouldstop or session.shouldfail:
+            self._missing = self._missing or "the run stopped before its last test"
+        if not self._missing:
+            self._write(session)
+
+    def _write(self, session: pytest.Session) -> None:
+        from migration_guard.exceptions import CannotTell
+        from migration_guard.reports.files import save
+        from migration_guard.usage.statement import dump
+
+        try:
+            save(self._path, dump(self._statements))
+        except CannotTell as error:
+            self._missing = error.message.rstrip(".")
+            session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what was recorded, and which functions send what cannot be checked."""
-        unchecked = [statement for statement in self._statements if statement.unchecked]
         terminalreporter.section("usage")
+        if self._missing:
+            terminalreporter.write_line(
+                f"{self._path} was not written: {self._missing}. Run the tests again.", red=True
+            )
+            return
+        if self._have_failed:
+            terminalreporter.write_line(
+                "Tests failed, so the file may lack what their code sends.", yellow=True
+            )
+        unchecked = [statement for statement in self._statements if statement.unchecked]
         terminalreporter.write_line(
             f"{len(self._statements)} statements in {self._path}; {len(unchecked)} of them cannot "
             "be checked."

@@ -11,16 +11,23 @@ from contextlib import contextmanager
 from functools import wraps
 from multiprocessing import util
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from unittest import TestResult
 
 from django.db import connections
 from django.db.backends.base.creation import BaseDatabaseCreation
 
+from migration_guard.exceptions import CannotTell
+from migration_guard.reports.files import save
+from migration_guard.reports.text import count
 from migration_guard.usage import FOLDER
 from migration_guard.usage.merging import merge
 from migration_guard.usage.recorder import Recorder
 from migration_guard.usage.statement import Statement, dump, read
 from migration_guard.vendors import VENDORS
+
+_STOPPED: Final = "the run stopped before its last test"
+_RERUN: Final = "Run the tests again."
 
 
 class _Recording:
@@ -31,6 +38,7 @@ class _Recording:
         self._root = Path.cwd()
         self._recorders: dict[str, Recorder] = {}
         self.statements: list[Statement] = []
+        self.is_stopped = False
 
     def start(self, alias: str) -> None:
         """Record the statements of an alias."""
@@ -62,24 +70,56 @@ class _Recording:
 
 
 @contextmanager
-def recording(path: Path) -> Iterator[list[Statement]]:
-    """Record the test databases that this block makes, and write the file at its end."""
-    statements: list[Statement] = []
+def recording(path: Path, tell: Callable[[str], object]) -> Iterator[None]:
+    """Record the test databases that this block makes, and write the file at its end.
+
+    A run that stops before its last test leaves the file as it was, and raises CannotTell.
+    """
     with tempfile.TemporaryDirectory() as folder:
         here = _Recording(Path(folder))
         util.register_after_fork(here, _Recording.work)
         os.environ[FOLDER] = folder
         creation: Any = BaseDatabaseCreation
         before = creation.create_test_db, creation.destroy_test_db
+        stop: Any = TestResult.stop
         creation.create_test_db = _starting(before[0], here)
         creation.destroy_test_db = _finishing(before[1], here)
+        # By --failfast and by the first Ctrl-C, after which a run may pass.
+        TestResult.stop = _stopping(stop, here)  # type: ignore[method-assign]
         try:
-            yield statements
+            yield
+        except SystemExit:  # tests failed, which the exit code says
+            try:
+                _write(path, here, tell)
+            except CannotTell as error:
+                tell(str(error))
+            raise
+        except BaseException:
+            tell(f"{path} was not written: {_STOPPED}. {_RERUN}")
+            raise
+        else:
+            _write(path, here, tell)
         finally:
             creation.create_test_db, creation.destroy_test_db = before
+            TestResult.stop = stop  # type: ignore[method-assign]
             del os.environ[FOLDER]
-            statements += here.gather()
-            path.write_text(dump(statements), encoding="utf-8")
+
+
+def _write(path: Path, here: _Recording, tell: Callable[[str], object]) -> None:
+    if here.is_stopped:
+        raise CannotTell(f"{path} was not written: {_STOPPED}.", _RERUN)
+    statements = here.gather()
+    save(path, dump(statements))
+    tell(f"Usage: {count(len(statements), 'statement')} in {path}.")
+
+
+def _stopping(stop: Callable[[TestResult], None], here: _Recording) -> Callable[..., None]:
+    @wraps(stop)
+    def note(result: TestResult) -> None:
+        here.is_stopped = True
+        stop(result)
+
+    return note
 
 
 def join() -> None:

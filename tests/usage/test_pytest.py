@@ -1,5 +1,7 @@
 """`pytest --record-usage`: a whole project, its views, commands and tests."""
 
+import re
+
 import pytest
 
 from migration_guard.usage.statement import parse
@@ -232,6 +234,47 @@ def test_pytest_when_it_takes_the_file_for_a_test_says_how_to_write_it(
     assert f"Write --record-usage={file}." in apart.out
     assert written.code == 0, written.out
     assert len(parse(file.read_text())) > 1
+
+
+# A part of a recording would pass for all of it.
+@pytest.mark.parametrize(
+    "command", [("pytest", "-x"), ("manage", "test", "shop", "--failfast")], ids=lambda it: it[0]
+)
+def test_recording_when_run_stops_early_leaves_the_file(tmp_path, sqlite, command):
+    project = make_project(tmp_path, sqlite)
+    project.write(
+        {"shop/views.py": SITE["shop/views.py"].replace("count()", "no()"), "usage.jsonl": "old"}
+    )
+
+    verb, *arguments = command
+    run = getattr(project, verb)(*arguments, "--record-usage", "usage.jsonl")
+
+    assert run.code == 1, run.out
+    assert "usage.jsonl was not written: the run stopped before its last test" in run.out
+    assert (tmp_path / "usage.jsonl").read_text() == "old"
+
+
+def test_recording_when_tests_fail_keeps_what_was_sent(tmp_path, sqlite):
+    project = make_project(tmp_path, sqlite)
+    project.write({"shop/views.py": SITE["shop/views.py"].replace("count()", "no()")})
+
+    run = project.pytest("test_shop.py", "--record-usage", "usage.jsonl")
+
+    assert run.code == 1, run.out
+    assert "Tests failed, so the file may lack what their code sends." in run.out
+    assert callers(project) == {"shop/management/commands/tidy.py:Command.handle"}
+
+
+def test_pytest_when_a_worker_crashes_leaves_the_file(tmp_path, sqlite):
+    project = make_project(tmp_path, sqlite)
+    crash = SITE["shop/views.py"].replace("return Club", "import os; os._exit(3); return Club")
+    project.write({"shop/views.py": crash, "usage.jsonl": "old"})
+
+    run = project.pytest("test_shop.py", "-n", "2", "--record-usage", "usage.jsonl")
+
+    assert run.code == 1, run.out
+    assert re.search(r"usage.jsonl was not written: the worker gw\d+ crashed", run.out)
+    assert (tmp_path / "usage.jsonl").read_text() == "old"
 
 
 def test_pytest_when_a_place_formats_for_two_databases_gives_a_line_each(sqlite, tmp_path):

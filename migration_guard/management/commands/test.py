@@ -10,7 +10,6 @@ from migration_guard import testing
 from migration_guard.exceptions import GuardError
 from migration_guard.management.base import command_behind
 from migration_guard.reports.files import require_writable
-from migration_guard.reports.text import count
 
 
 class Command(command_behind("test")):  # type: ignore[misc]
@@ -37,9 +36,7 @@ class Command(command_behind("test")):  # type: ignore[misc]
 
         try:
             require_writable(path)
+            with recording(path, self.stderr.write):
+                return super().execute(*args, **options)
         except GuardError as error:
             raise CommandError(str(error), returncode=error.returncode) from error
-        with recording(path) as statements:
-            result = super().execute(*args, **options)
-        self.stderr.write(f"Usage: {count(len(statements), 'statement')} in {path}.")
-        return result
