@@ -89,7 +89,7 @@ def _render(words: Iterable[str]) -> str:
             levels.append(_Level(before[0], []))
         elif word == ")" and len(levels) > 1:
             level = levels.pop()
-            levels[-1].words.append(f"( {_join(level)} )")
+            levels[-1].words.append(_close(level))
         elif word == "[" and levels[-1].words[-1:] == ["ARRAY"]:
             levels.append(_Level(_ARRAY, []))
         elif word == "]" and levels[-1].before == _ARRAY:
@@ -103,15 +103,35 @@ def _render(words: Iterable[str]) -> str:
     return _join(levels[0])
 
 
+def _close(level: _Level) -> str:
+    """Return a pair of brackets; Django writes those of a condition only if it has several arms."""
+    words = _collapse(level)
+    text = " ".join(words)
+    is_condition = level.before.upper() in _BEFORE_CONDITION and _is_single(words)
+    return text if is_condition else f"( {text} )"
+
+
+def _is_single(words: Sequence[str]) -> bool:
+    """Return True for one comparison, or for what stands in brackets of its own."""
+    keywords = [word.upper() for word in words]
+    joints = keywords.count("AND") + keywords.count("OR") - keywords.count("BETWEEN")
+    is_bracket = len(words) == 1 and words[0].startswith("( ")
+    return is_bracket or (not joints and not _COMPARISONS.isdisjoint(keywords))
+
+
 def _join(level: _Level) -> str:
+    return " ".join(_collapse(level))
+
+
+def _collapse(level: _Level) -> list[str]:
     words = level.words
     is_list = bool(words) and words[0] not in KINDS
     if is_list and level.before in {"IN", _ARRAY}:
-        return " , ".join(_runs(_split(words, ",")))
+        return [" , ".join(_runs(_split(words, ",")))]
     words = _collapse_cases(words)
     words = _collapse_rows(words)
     words = _collapse_arms(words)
-    return " ".join(_without_counts(words))
+    return _without_counts(words)
 
 
 def _split(words: Sequence[str], separator: str) -> list[str]:
@@ -170,6 +190,10 @@ def _collapse_rows(words: Sequence[str]) -> list[str]:
     return kept
 
 
+_BEFORE_CONDITION: Final = frozenset({"WHERE", "AND", "OR", "NOT", "ON", "HAVING", "WHEN"})
+_COMPARISONS: Final = frozenset(
+    {"=", "<", ">", "<=", ">=", "<>", "!=", "LIKE", "ILIKE", "IN", "IS", "BETWEEN", "EXISTS"}
+)
 _BEFORE_ARM: Final = frozenset({"OR", "WHERE", "ON", "HAVING"})
 _AFTER_ARM: Final = frozenset(
     [

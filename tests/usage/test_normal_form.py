@@ -72,6 +72,9 @@ DIFFERENT = [
     ('SELECT "A" FROM t', 'SELECT "a" FROM t'),
     ("SELECT a FROM t WHERE b = ? OR (b = ? AND c = ?)", "SELECT a FROM t WHERE b = ?"),
     ("SELECT a FROM t ORDER BY a LIMIT ?", "SELECT a FROM t ORDER BY a DESC LIMIT ?"),
+    ("SELECT a FROM t WHERE b = ? AND (c = ? OR d = ?)", "SELECT a FROM t WHERE b = ? AND c = ?"),
+    ("SELECT a FROM t WHERE (b + ?) * c = ?", "SELECT a FROM t WHERE b + ? * c = ?"),
+    ("SELECT a FROM t WHERE (b, c) = (?, ?)", "SELECT a FROM t WHERE (b) = (?)"),
 ]
 
 
@@ -85,6 +88,21 @@ SAME = [
     ("SELECT a FROM t WHERE b IN ('x', 'x')", "SELECT a FROM t WHERE b IN ('x')"),
     ("SELECT a FROM t WHERE (b = ? OR b = ? OR b = ?)", "SELECT a FROM t WHERE (b = ?)"),
     ("SELECT a FROM t WHERE (b = ? AND c = ?) OR (b = ? AND c = ?)", None),
+    ("SELECT a FROM t WHERE (b = ? OR b = ?)", "SELECT a FROM t WHERE b = ?"),
+    (
+        "SELECT a FROM t WHERE (c = ? AND (b = ? OR b = ?))",
+        "SELECT a FROM t WHERE (c = ? AND b = ?)",
+    ),
+    (
+        "SELECT a FROM t WHERE ((b = ? AND c = ?) OR (b = ? AND c = ?))",
+        "SELECT a FROM t WHERE (b = ? AND c = ?)",
+    ),
+    (
+        "SELECT a FROM t WHERE (b BETWEEN ? AND ? OR b BETWEEN ? AND ?)",
+        "SELECT a FROM t WHERE b BETWEEN ? AND ?",
+    ),
+    ("SELECT a FROM t WHERE (b IN (?) OR b IN (?, ?))", "SELECT a FROM t WHERE b IN (?)"),
+    ("SELECT CASE WHEN (b = ? OR b = ?) THEN ? END", "SELECT CASE WHEN b = ? THEN ? END"),
     ("SELECT a FROM t WHERE NOT (b = ? OR b = ?)", "SELECT a FROM t WHERE NOT (b = ?)"),
     ("SELECT a FROM t WHERE c = ? AND (b LIKE ? OR b LIKE ?)", None),
     ("SELECT a FROM t /* by x */ LIMIT 5 -- end", "SELECT a\n  FROM t LIMIT 21"),
