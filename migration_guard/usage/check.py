@@ -150,8 +150,9 @@ def _others(statement: Statement, account: Account) -> list[str]:
 def _quote(statement: Statement, finding: Finding) -> str:
     """Return the beginning of a statement, on one line, or what stands around the name."""
     text = " ".join(show_statement(statement.sql, statement.vendor).split())
-    name = re.escape(finding.name[-1]) if finding.name else r"\Z"
-    match = re.search(rf"\b{name}\b", text, re.IGNORECASE)
+    if not finding.name:
+        return shorten(text)
+    match = re.search(rf"\b{re.escape(finding.name[-1])}\b", text, re.IGNORECASE)
     if match is None or match.start() < _AROUND:
         return shorten(text)
     verb = text.partition(" ")[0]

@@ -11,7 +11,7 @@ from migration_guard.contracts.causes import (
     Subject,
     describe_with_command,
 )
-from migration_guard.contracts.causes.events import Event
+from migration_guard.contracts.causes.events import Event, Verb
 from migration_guard.sql.cursor import identifier, read_tokens, split_at_commas
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.servers import Finding
@@ -26,13 +26,19 @@ def explain_difference(
     is_missing = finding.is_missing
     subjects = list(_subjects(statement, finding))
     changes = (causes.last_change(*names, is_missing=is_missing) for names in subjects)
-    events = [event for event in changes if event is not None]
+    events = [
+        event
+        for event in changes
+        if event is not None and (event.verb is Verb.CHANGES or not finding.is_retyped)
+    ]
     if not subjects:
         table, columns = _conflict_key(statement)
         key = causes.lost_key(table, columns) if columns else None
         events = [key] if key is not None else []
     if events:
         return _describe(max(events, key=lambda event: event.place), causes)
+    if finding.is_retyped:
+        return ""
     hints = (
         django.last_change(Subject(names[0], "".join(names[1:])), is_missing=is_missing)
         for names in subjects

@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     """What a schema does to a statement. ``name`` is the qualified name at which it fails.
 
     ``actual`` is the server's word, ``expected`` what the code relies on. ``is_missing`` says that
-    the schema has nothing of that name.
+    the schema has nothing of that name, ``is_retyped`` that it probably has another type.
     """
 
     rule: str
@@ -30,6 +30,7 @@ class Finding(NamedTuple):
     actual: str
     name: tuple[str, ...] = ()
     is_missing: bool = False
+    is_retyped: bool = False
 
 
 class Undecided(NamedTuple):

@@ -89,6 +89,30 @@ UPSERT = "INSERT INTO topics (id, title, score) VALUES (%s, 'x', 1) ON CONFLICT 
             ("SELECT twice(score) AS s FROM topics", None),
             "0002_change drops it",
         ),
+        (
+            "",
+            "ALTER TABLE topics DROP COLUMN score;",
+            ('SELECT topics.score FROM topics FOR UPDATE OF "topics"', None),
+            "0002_change drops it",
+        ),
+        (
+            "",
+            "ALTER TABLE topics DROP COLUMN score;",
+            ("SELECT id FROM topics WHERE EXTRACT(EPOCH FROM now()) > topics.score", None),
+            "0002_change drops it",
+        ),
+        (
+            "",
+            "ALTER TABLE topics ALTER score TYPE boolean USING true;",
+            ('SELECT "topics"."id" FROM topics WHERE "topics"."score" < %s', [2]),
+            "0002_change changes it",
+        ),
+        (
+            "",
+            "ALTER TABLE topics ALTER score TYPE boolean USING true;",
+            ("UPDATE topics SET score = %s", [2]),
+            "0002_change changes it",
+        ),
     ],
 )
 def test_difference_on_postgresql_is_the_migration(postgres, hints, first, sql, call, cause):
@@ -97,6 +121,21 @@ def test_difference_on_postgresql_is_the_migration(postgres, hints, first, sql, 
     (hint,) = hints(before, {**before, "0002_change.sql": f"DELETE FROM topics;\n{sql}"}, call)
 
     assert hint.splitlines()[0] == f"{cause} and is applied."
+
+
+def test_difference_when_an_operator_is_gone_is_not_the_column(postgres, hints):
+    before = {
+        "0001_topics.sql": f"{TOPICS}\nCREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, "
+        "FUNCTION = int4eq);"
+    }
+
+    (hint,) = hints(
+        before,
+        {**before, "0002_change.sql": "DROP OPERATOR === (integer, integer);"},
+        ("SELECT id FROM topics WHERE score === %s", [2]),
+    )
+
+    assert hint.startswith("Keep what it uses")
 
 
 def test_difference_when_made_by_hand_is_told_alone(database, usage, migrations, guard):

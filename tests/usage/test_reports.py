@@ -146,6 +146,22 @@ def test_report_when_a_name_stands_far_behind_quotes_what_is_around_it(postgres,
     assert "SELECT … AND id <> 19 AND score > $1, found" in run.out
 
 
+def test_report_when_a_key_is_gone_quotes_the_beginning(postgres, usage, guard):
+    postgres.execute("CREATE TABLE topics (id integer UNIQUE, title text, score integer)")
+    path = usage(
+        (
+            "INSERT INTO topics (id, title, score) VALUES (%s, 'a', 1) "
+            "ON CONFLICT (id) DO UPDATE SET title = EXCLUDED.title RETURNING id",
+            [1],
+        )
+    )
+    postgres.execute("ALTER TABLE topics DROP CONSTRAINT topics_id_key")
+
+    run = guard("checkschema", "--no-models", "--usage", path)
+
+    assert "run: INSERT INTO topics (id, title, score)" in run.out
+
+
 def test_file_when_texts_have_other_line_ends_is_read_as_written():
     statement = Statement("a", "sqlite", "SELECT '\u2028\x85\x0c\x1e\r\n'", ("shop/a.py:f",))
 

@@ -34,6 +34,8 @@ _TRANSIENT: Final = ("53", "55006", "57", "58", "40", "08", "XX")
 # be one that the project's sessions make.
 _OF_FUNCTIONS: Final = ("25", "P0")
 _NO_SETTING: Final = ("42704", "guc")
+# A column with its table, and perhaps the sign that gives it a value.
+_OPERAND: Final = re.compile(r"""((?:(?:"[^"]+"|[^\W\d]\w*)\.)?(?:"[^"]+"|[^\W\d]\w*))\s*=?\s*\Z""")
 # After a lock was waited for, the next waits are short: a thousand statements may name the table.
 _SHORT_WAIT: Final = "100ms"
 _SETTINGS: Final = """
@@ -157,6 +159,9 @@ class PostgreSQLSession(Session):
         if state.startswith(_TRANSIENT) or not state:
             return Undecided(text)
         actual = f"{text} ({state})"
+        if not name:  # it stopped at an operator or a value
+            operand = _operand_before(statement, error)
+            return [Finding("usage-broken", "it to run", actual, operand, is_retyped=bool(operand))]
         return [Finding("usage-broken", "it to run", actual, name, state in _MISSING)]
 
     def _explain_denied(self, text: str, *, is_planned: bool) -> Sequence[Finding] | Undecided:
@@ -211,12 +216,26 @@ class PostgreSQLSession(Session):
 
 def _name_at(statement: Statement, error: psycopg.Error) -> tuple[str, ...]:
     """Return the name at which the server stopped, with its qualifier; () where it tells none."""
-    position = int(error.diag.statement_position or 0)
-    start = position - 1 - len(head([parameter.sent for parameter in statement.parameters]))
-    if start < 0:
+    start = _place_of(statement, error)
+    if start < 0 or statement.sql.startswith("$", start):
         return ()
     name = read_tokens(statement.sql[start:], dialect("postgresql")).take_name()
     return tuple(filter(None, (name.schema, name.name))) if name is not None else ()
+
+
+def _operand_before(statement: Statement, error: psycopg.Error) -> tuple[str, ...]:
+    """Return the column that stands before the operator or value at which the server stopped."""
+    match = _OPERAND.search(statement.sql[: max(_place_of(statement, error), 0)])
+    if match is None:
+        return ()
+    name = read_tokens(match[1], dialect("postgresql")).take_name()
+    return tuple(filter(None, (name.schema, name.name))) if name is not None else ()
+
+
+def _place_of(statement: Statement, error: psycopg.Error) -> int:
+    """Return where in a statement the server stopped, a negative number where it tells none."""
+    position = int(error.diag.statement_position or 0)
+    return position - 1 - len(head([parameter.sent for parameter in statement.parameters]))
 
 
 def _is_of_function(error: psycopg.Error) -> bool:
