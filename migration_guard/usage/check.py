@@ -31,6 +31,7 @@ WAY_OUT: Final = (
     "Keep what it uses until no running release sends it: add the new form first, and remove the "
     "old one in a later release."
 )
+_GRANT: Final = "Let a migration give the role that right: GRANT … TO."
 # Characters of a statement before which a name is shown with its beginning.
 _AROUND: Final = 40
 
@@ -128,7 +129,8 @@ def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
     for finding in result:
         quoted = _quote(statement, finding)
         cause, source = account.explain(statement, finding)
-        hint = "\n".join(filter(None, (*_others(statement, account), cause, account.way_out)))
+        way_out = _GRANT if finding.rule == "usage-denied" else account.way_out
+        hint = "\n".join(filter(None, (*_others(statement, account), cause, way_out)))
         if finding.rule in WARNINGS:
             text = f"expected {finding.expected}, found {finding.actual}: {quoted}\n{hint}"
             yield Assertion(

@@ -196,6 +196,8 @@ def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
     assert run.code == 1
     assert run.out.count("[usage-denied]") == 2
     assert "permission denied for sequence" in run.out
+    assert run.out.count("Let a migration give the role that right: GRANT … TO.") == 2
+    assert "Keep what it uses" not in run.out
     assert "1 kept" in run.out
 
 
