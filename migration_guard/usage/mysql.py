@@ -58,6 +58,11 @@ class MySQLSession(Session):
             return _explain(error)
         return []
 
+    def reason(self, finding: Finding) -> str:
+        """Return the error's number and name: its text has the database of one worker."""
+        place = f" at {'.'.join(finding.name)}" if finding.name else ""
+        return f"error {finding.actual.rpartition('(')[2].rstrip(')')}{place}"
+
     def _wait_less(self) -> None:
         """Wait no second time, since a thousand statements may name the table."""
         with self._connection.cursor() as cursor:

@@ -21,7 +21,7 @@ from migration_guard.usage.awaiting import follow, forget
 from migration_guard.usage.callers import Callers, Way
 from migration_guard.usage.merging import merge, without_text
 from migration_guard.usage.normal_form import is_usage, normal_form, without_comments
-from migration_guard.usage.servers import Server, Session, server
+from migration_guard.usage.servers import NO_NAME, Server, Session, server
 from migration_guard.usage.sources import Sources
 from migration_guard.usage.statement import Statement, digest
 from migration_guard.usage.values import mask_values
@@ -31,8 +31,6 @@ _MOST_TEXTS: Final = 100_000
 # Numbers below it have the same type with each driver.
 _SMALL: Final = 2**15
 _ROWS: Final = frozenset({list, tuple})
-# What a column of a result is called whose name may hold a value.
-_NO_NAME: Final = "?column?"
 
 
 @dataclass(eq=False, slots=True)
@@ -220,11 +218,9 @@ class Recorder:
         )
 
     def _columns(self, text: _Text, sources: Sources) -> Sequence[tuple[str, Any]]:
-        """Return the columns of a result; a server may call one by its expression."""
-        if self._server.names_columns:
-            return text.columns or ()
+        """Return the columns of a result; a server may call one by its expression, or by data."""
         return [
-            (name if mask_values(name, self._lexis, sources) == name else _NO_NAME, type_)
+            (name if mask_values(name, self._lexis, sources) == name else NO_NAME, type_)
             for name, type_ in text.columns or ()
         ]
 

@@ -15,6 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard.usage.statement import Column, Statement
 from migration_guard.vendors import VENDORS, load
 
+# What a column of a result is called whose name may hold a value; PostgreSQL calls so one of none.
+NO_NAME: Final = "?column?"
 NOT_PREPARED: Final = "the server does not prepare it"
 
 
@@ -56,8 +58,12 @@ class Session(ABC):
         answer = self.judge(named)
         if isinstance(answer, Undecided):
             return replace(named, unchecked=f"{NOT_PREPARED}: {answer.why}")
-        reasons = ", ".join(finding.actual for finding in answer)
+        reasons = ", ".join(map(self.reason, answer))
         return replace(named, unchecked=f"{NOT_PREPARED}: {reasons}" if reasons else "")
+
+    def reason(self, finding: Finding) -> str:
+        """Return why a statement cannot be prepared, in words that are the same in each run."""
+        return finding.actual
 
     @abstractmethod
     def judge(self, statement: Statement) -> Sequence[Finding] | Undecided:
@@ -70,8 +76,6 @@ class Server(ABC):
     placeholder: ClassVar[str] = "?"
     # What the server does not tell of a statement, as the end of a sentence.
     untold: ClassVar[str]
-    # False where the server calls a column of a result by its expression, literals and all.
-    names_columns: ClassVar[bool] = False
 
     @abstractmethod
     def session(

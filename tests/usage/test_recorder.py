@@ -283,3 +283,17 @@ def test_record_on_postgresql_keeps_types_in_each_mode(postgres, code, options):
     sent = "smallint" if options.get("server_side_binding") else "integer"
     assert [parameter.sent for parameter in statement.parameters] == [sent]
     assert [column.name for column in statement.columns] == ["id", "name", "is_open", "since"]
+
+
+def test_record_on_mariadb_when_a_table_is_temporary_names_no_database(mariadb, code):
+    """Each worker of pytest-xdist has a database of another name."""
+    statements = code.record(
+        ("CREATE TEMPORARY TABLE brief (id integer)", None),
+        ("SELECT id FROM brief", None),
+        ("SELECT id FROM brief", None),
+        ("DROP TEMPORARY TABLE brief", None),
+    )
+
+    assert {statement.unchecked for statement in statements} == {
+        "the server does not prepare it: error 1146 at brief"
+    }

@@ -120,6 +120,23 @@ def test_record_when_values_are_parameters_keeps_none(database, code, word):
     assert len(statements) == 2
 
 
+def test_record_when_a_value_names_a_column_keeps_no_name(postgres, code, guard, tmp_path):
+    """A pivot has a column for each value, and code that reads all of them names none."""
+    value = "Qwertzuiop"
+    postgres.execute(f'CREATE TABLE pivot (id integer, "{value}" integer, total integer)')
+
+    (statement,) = code.record(("SELECT * FROM pivot", None))
+
+    assert value not in dump([statement])
+    assert [column.name for column in statement.columns] == ["id", "?column?", "total"]
+    postgres.execute(f'ALTER TABLE pivot RENAME "{value}" TO "another"')
+    path = tmp_path / "usage.jsonl"
+    path.write_text(dump([statement]))
+    assert guard("checkschema", "--no-models", "--usage", path).out.count("usage-result") == 0
+    postgres.execute("ALTER TABLE pivot ALTER another TYPE text")
+    assert guard("checkschema", "--no-models", "--usage", path).out.count("usage-result") == 1
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
 @given(word=WORDS, number=NUMBERS)
 def test_record_when_the_server_tells_a_value_keeps_none(postgres, code, word, number):

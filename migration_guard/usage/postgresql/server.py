@@ -20,7 +20,6 @@ class PostgreSQLServer(Server):
         "what depends on values (CHECKs, foreign keys, lengths, ranges, row policies), what bodies "
         "of triggers and functions do, and required columns that a BEFORE trigger may fill"
     )
-    names_columns = True
 
     @contextmanager
     def session(

@@ -21,7 +21,7 @@ from migration_guard.sql.dialects import dialect
 from migration_guard.usage.postgresql.plans import Plans
 from migration_guard.usage.postgresql.preparation import SAVEPOINT, Preparation, head, prepare
 from migration_guard.usage.postgresql.types import Types
-from migration_guard.usage.servers import NOT_PREPARED, Finding, Session, Undecided
+from migration_guard.usage.servers import NO_NAME, NOT_PREPARED, Finding, Session, Undecided
 from migration_guard.usage.statement import UNTYPED, Column, Parameter, Statement, widest
 
 _DENIED: Final = "42501"
@@ -203,7 +203,8 @@ class PostgreSQLSession(Session):
         """Return how a result differs; columns that were added at the end are no difference."""
         actual = [Column(name, self._types.name(number)) for name, number in answer.columns]
         for at, column in enumerate(statement.columns):
-            if at >= len(actual) or actual[at].name != column.name:
+            is_named = at < len(actual) and column.name in {actual[at].name, NO_NAME}
+            if not is_named:
                 expected = f"column {at + 1} of the result to be {column.name}"
                 other = actual[at].name if at < len(actual) else "no such column"
                 is_missing = column.name not in {other.name for other in actual}
