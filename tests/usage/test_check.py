@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 
 TOPICS = "CREATE TABLE topics (id integer PRIMARY KEY, title varchar(40) NOT NULL, score integer);"
 
@@ -249,6 +250,30 @@ def test_usage_when_role_does_not_exist_cannot_tell(postgres, usage, guard):
 
     assert run.code == 2
     assert "nobody_there" in run.err
+    assert "Name a role of this server: --as ROLE." in run.err
+
+
+def test_usage_when_the_user_is_no_member_of_the_role_says_how(postgres, usage, guard):
+    postgres.execute("CREATE TABLE t (a integer)")
+    path = usage(("SELECT a FROM t", None))
+    postgres.execute("DROP ROLE IF EXISTS usage_weak")
+    postgres.execute("DROP ROLE IF EXISTS usage_other")
+    postgres.execute("CREATE ROLE usage_weak LOGIN PASSWORD 'weak'")
+    postgres.execute("CREATE ROLE usage_other")
+    try:
+        postgres.configure(USER="usage_weak", PASSWORD="weak")
+        arguments = ("checkschema", "--no-models", "--usage", path, "--as", "usage_other")
+        run = guard(*arguments)
+        postgres.execute("GRANT usage_other TO usage_weak")
+        next_run = guard(*arguments)
+    finally:
+        connection.close()
+        postgres.execute("DROP ROLE usage_weak")
+        postgres.execute("DROP ROLE usage_other")
+
+    assert run.code == 2
+    assert 'GRANT "usage_other" TO the user.' in run.err
+    assert "cannot act" not in next_run.err
 
 
 @pytest.mark.parametrize(

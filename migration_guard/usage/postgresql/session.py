@@ -136,10 +136,12 @@ class PostgreSQLSession(Session):
                 cursor.execute(_SETTINGS, (role,))
                 cursor.execute(f"SET LOCAL ROLE {name}")
         except DatabaseError as error:
-            reason = _first_line(error)
+            is_denied = getattr(error.__cause__, "sqlstate", "") == _DENIED
             raise CannotTell(
-                f'The check cannot act as the role "{role}": {reason}',
-                f"Let the user of the check be a member of it: GRANT {name} TO the user.",
+                f'The check cannot act as the role "{role}": {_first_line(error)}',
+                f"Let the user of the check be a member of it: GRANT {name} TO the user."
+                if is_denied
+                else "Name a role of this server: --as ROLE.",
             ) from error
 
     # -- judging
