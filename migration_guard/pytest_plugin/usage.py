@@ -31,7 +31,7 @@ def add_option(parser: pytest.Parser) -> None:
 def configure(config: pytest.Config) -> None:
     """Register the recording if the option asks for it."""
     path = config.getoption(OPTION)
-    if path is None:
+    if path is None or config.option.collectonly:  # which sends nothing
         return
     require_pytest_django(config, OPTION)
     path = config.invocation_params.dir / path
@@ -120,6 +120,8 @@ class UsageRecording:
             self._config.workeroutput[_OUTPUT] = text  # type: ignore[attr-defined]
             return
         self._have_failed = exitstatus == pytest.ExitCode.TESTS_FAILED
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            self._missing = "no test ran"
         if exitstatus in _STOPPED or session.shouldstop or session.shouldfail:
             self._missing = self._missing or "the run stopped before its last test"
         if not self._missing:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+from warnings import catch_warnings, simplefilter
 
 import django
 from django.apps import AppConfig
@@ -104,5 +105,7 @@ def _settings(sources: Sources) -> Iterator[str]:
     for name in sorted(filter(str.isupper, dir(settings))):
         if name in _ELSEWHERE or (name in _VOLATILE and not sources.mentions(name)):
             continue
-        value: Any = getattr(settings, name)
+        with catch_warnings():
+            simplefilter("ignore")  # of a setting that Django will drop
+            value: Any = getattr(settings, name)
         yield f"{name}={canonical(value)}"

@@ -1,11 +1,10 @@
 """Statements as a usage file keeps them: one JSON object a line, without any value.
 
-Pure. The first line names the format. A statement that cannot be checked has the reason, and no
-text where its values would be in it.
+Pure. The first line names the format, and how many statements follow. A statement that cannot be
+checked has the reason, and no text where its values would be in it.
 """
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -15,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from migration_guard.exceptions import CannotTell
 from migration_guard.vendors import VENDORS
 
-FORMAT: Final = {"migration_guard_usage": 1}
+_FORMAT: Final = "migration_guard_usage"
+_VERSION: Final = 1
 MAX_CALLERS: Final = 5
 UNTYPED: Final = "unknown"
 
@@ -95,7 +95,8 @@ def digest(vendor: str, normal_form: str) -> str:
 
 def dump(statements: Iterable[Statement], most_callers: int | None = MAX_CALLERS) -> str:
     """Return the text of a usage file; a worker hands over all callers."""
-    lines = [FORMAT, *(_to_json(statement, most_callers) for statement in statements)]
+    documents = [_to_json(statement, most_callers) for statement in statements]
+    lines = [{_FORMAT: _VERSION, "statements": len(documents)}, *documents]
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
 
 
@@ -118,8 +119,7 @@ def parse(text: str) -> list[Statement]:
     head, *lines = text.split("\n")
     if not text.strip():
         raise ValueError(" is empty, and no usage file")
-    if head.rstrip("\r") != json.dumps(FORMAT):
-        raise ValueError(_other_format(head))
+    count = _read_head(head)
     statements = []
     for number, line in enumerate(lines, 2):
         try:
@@ -130,15 +130,24 @@ def parse(text: str) -> list[Statement]:
             raise ValueError(
                 f":{number} is no line of a usage file: the file is damaged"
             ) from error
+    if len(statements) != count:
+        raise ValueError(f" has {len(statements)} of {count} statements: the file is damaged")
     return statements
 
 
-def _other_format(head: str) -> str:
-    key, version = next(iter(FORMAT.items()))
-    match = re.fullmatch(rf'\s*{{"{key}": *(\d+)}}\s*', head)
-    if match is not None:
-        return f" has the format {match[1]} of usage files, and this release reads {version}"
-    return ":1 is no line of a usage file"
+def _read_head(head: str) -> int:
+    """Return how many statements a file has. Raises ValueError for a line that says none."""
+    try:
+        document = json.loads(head)
+        version = document[_FORMAT]
+        count = int(document["statements"]) if version == _VERSION else 0
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(":1 is no line of a usage file") from error
+    if version != _VERSION:
+        raise ValueError(
+            f" has the format {version} of usage files, and this release reads {_VERSION}"
+        )
+    return count
 
 
 def _to_json(statement: Statement, most_callers: int | None) -> dict[str, Any]:

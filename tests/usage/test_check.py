@@ -202,9 +202,12 @@ def test_usage_when_as_role_lacks_rights_is_denied(postgres, usage, guard):
     assert "1 kept" in run.out
 
 
+HEAD = '{"migration_guard_usage": 1, "statements": 1}\n'
+
+
 def _line(**changes):
     statement = {"digest": "a", "vendor": "sqlite", "sql": "SELECT 1", **changes}
-    return f'{{"migration_guard_usage": 1}}\n{json.dumps(statement)}\n'
+    return f"{HEAD}{json.dumps(statement)}\n"
 
 
 @pytest.mark.parametrize(
@@ -214,19 +217,20 @@ def _line(**changes):
         ("", "usage.jsonl is empty"),
         ("\n\n", "usage.jsonl is empty"),
         ('{"migration_guard_usage": 2}\n{}', "has the format 2 of usage files, and this release"),
-        ('{"migration_guard_usage": 1}\n', "has no statement that SQLite"),
-        ('{"migration_guard_usage": 1}\n' + "[" * 100_000, "usage.jsonl:2 is no line"),
-        (
-            '{"migration_guard_usage": 1}\n{"digest": "a", "vendor": "postgresql"}',
-            "recorded on PostgreSQL (1)",
-        ),
+        (HEAD.replace('s": 1', 's": 0'), "has no statement that SQLite"),
+        (HEAD + "[" * 100_000, "usage.jsonl:2 is no line"),
+        (HEAD + '{"digest": "a", "vendor": "postgresql"}', "recorded on PostgreSQL (1)"),
+        (HEAD, "usage.jsonl has 0 of 1 statements: the file is damaged"),
+        (_line() + json.dumps({"digest": "b", "vendor": "sqlite"}), "has 2 of 1 statements"),
+        ('{"migration_guard_usage": 1}\n', "usage.jsonl:1 is no line of a usage file"),
+        ('{"statements": 1}\n', "usage.jsonl:1 is no line of a usage file"),
         (_line(vendor="db2"), "usage.jsonl:2 is no line of a usage file: the file is damaged"),
         (_line(sql="SELECT '\ud800'"), "usage.jsonl:2 is no line"),
         (_line(sql="SELECT \0 1"), "usage.jsonl:2 is no line"),
         (_line(parameters=5), "usage.jsonl:2 is no line"),
         (_line(parameters=[[1, 2, 3]]), "usage.jsonl:2 is no line"),
         (b"\x93", "is not UTF-8"),
-        ('{"migration_guard_usage": 1}\n{"digest": 1', "usage.jsonl:2 is no line"),
+        (HEAD + '{"digest": 1', "usage.jsonl:2 is no line"),
         ("[]\n", "usage.jsonl:1 is no line"),
     ],
 )

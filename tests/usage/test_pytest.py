@@ -254,6 +254,20 @@ def test_recording_when_run_stops_early_leaves_the_file(tmp_path, sqlite, comman
     assert (tmp_path / "usage.jsonl").read_text() == "old"
 
 
+@pytest.mark.parametrize(
+    ("options", "code"), [(["--collect-only"], 0), (["-k", "no_such_test"], 5)]
+)
+def test_pytest_when_no_test_runs_leaves_the_file(tmp_path, sqlite, options, code):
+    project = make_project(tmp_path, sqlite)
+    project.write({"usage.jsonl": "old"})
+
+    run = project.pytest("test_shop.py", *options, "--record-usage", "usage.jsonl")
+
+    assert run.code == code, run.out
+    assert ("usage.jsonl was not written: no test ran" in run.out) is (code == 5)
+    assert (tmp_path / "usage.jsonl").read_text() == "old"
+
+
 def test_recording_when_tests_fail_keeps_what_was_sent(tmp_path, sqlite):
     project = make_project(tmp_path, sqlite)
     project.write({"shop/views.py": SITE["shop/views.py"].replace("count()", "no()")})
