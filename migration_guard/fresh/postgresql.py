@@ -52,6 +52,8 @@ _READ_ONLY: Final = "default_transaction_read_only"
 # Nobody needs a test or throwaway database after a power cut, so that no commit waits for the disk.
 NO_WAIT_FOR_DISK: Final = "SET synchronous_commit = off"
 quote: Final = POSTGRESQL.quote
+# The version since which CREATE DATABASE knows more than one way to copy.
+_STRATEGIES: Final = 150000
 _PROVIDERS: Final = {"i": "icu", "b": "builtin"}
 
 
@@ -70,7 +72,7 @@ class PostgreSQLHost(ServerHost):
     def create(self, name: str, template: str = "") -> str:
         """Make a database with the options of the configured one, or a copy of a template."""
         self._query("SELECT pg_advisory_lock(hashtextextended(%s, 0))", name)
-        options = [f"TEMPLATE {quote(template)}"] if template else self._like_configured()
+        options = [copy_of(self._connection, template)] if template else self._like_configured()
         try:
             self._query(f"CREATE DATABASE {quote(name)} {' '.join(options)}")
         except DatabaseError as error:
@@ -209,6 +211,20 @@ def open_server(alias: str, configured: str) -> BaseDatabaseWrapper:
         "Check that the server runs, and host, port, user and password in DATABASES. A throwaway "
         "database is made through the server itself, not through a pooler.",
     )
+
+
+def copy_of(connection: BaseDatabaseWrapper, template: str) -> str:
+    """Return the options of CREATE DATABASE for the quickest copy of a template.
+
+    Copied files need no log, but a checkpoint before and after, which waits for the disk. Source:
+    PostgreSQL manual, "CREATE DATABASE", STRATEGY.
+    """
+    options = f"TEMPLATE {quote(template)}"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW fsync")
+        waits = cursor.fetchone() == ("on",)
+        is_known = connection.pg_version >= _STRATEGIES  # type: ignore[attr-defined]
+    return options if waits or not is_known else f"{options} STRATEGY file_copy"
 
 
 def _locale(database: Mapping[str, Any], encoding: str) -> list[str]:

@@ -20,6 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from migration_guard import conf
 from migration_guard.fresh.postgresql import (
     NO_WAIT_FOR_DISK,
+    copy_of,
     literal,
     open_server,
     quote,
@@ -134,14 +135,13 @@ class PostgreSQLShelf(Shelf):
     def creating(self, creation: Any, template: Template | None) -> Iterator[TestDatabase]:
         """Let CREATE DATABASE name the template; where that fails, the plain way is left."""
         database = TestDatabase()
+        copy = copy_of(self._connection, template.name) if template is not None else ""
         plain = creation._execute_create_test_db  # noqa: SLF001
 
         def execute(cursor: Any, parameters: dict[str, str], keepdb: bool = False) -> None:
             if keepdb and creation._database_exists(cursor, parameters["dbname"]):  # noqa: SLF001
                 return
-            database.is_copy = template is not None and _copy(
-                cursor, parameters["dbname"], template.name
-            )
+            database.is_copy = bool(copy) and _copy(cursor, parameters["dbname"], copy)
             if not database.is_copy:
                 plain(cursor, parameters, keepdb)
             database.is_new = True
@@ -163,9 +163,8 @@ class PostgreSQLShelf(Shelf):
             self.sweep()
             if not self.make_room(size) or not self._is_left(database) or self._exists(name):
                 return
-            self._query(
-                f"CREATE DATABASE {quote(name)} TEMPLATE {quote(database)} ALLOW_CONNECTIONS false"
-            )
+            copy = copy_of(self._connection, database)
+            self._query(f"CREATE DATABASE {quote(name)} {copy} ALLOW_CONNECTIONS false")
             self._describe(Template(name, keys[-1], born, size, abbreviate(keys)))
 
     def drop(self, template: Template) -> bool:
@@ -233,10 +232,10 @@ class PostgreSQLShelf(Shelf):
             return cursor.fetchall() if cursor.description else []
 
 
-def _copy(cursor: Any, database: str, template: str) -> bool:
+def _copy(cursor: Any, database: str, options: str) -> bool:
     """Return whether a database became a copy. Raises DatabaseError if it is there already."""
     try:
-        cursor.execute(f"CREATE DATABASE {database} TEMPLATE {quote(template)}")
+        cursor.execute(f"CREATE DATABASE {database} {options}")
     except DatabaseError as error:
         if sqlstate(error) == _DUPLICATE:
             raise
