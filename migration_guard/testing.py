@@ -60,7 +60,6 @@ def install() -> None:
     from django.test import TransactionTestCase
 
     creation: Any = BaseDatabaseCreation
-    creation._create_test_db = _relaxing_creation(creation._create_test_db)  # noqa: SLF001
     creation.create_test_db = _migrating_creation(creation.create_test_db)
     creation.clone_test_db = _migrating_clone(creation.clone_test_db)
     case: Any = TransactionTestCase
@@ -96,30 +95,30 @@ def migrate(alias: str, target: int | None = None) -> tuple[str, ...]:
 # -- creating and cloning a test database
 
 
-def _relaxing_creation(create_test_db: Callable[..., str]) -> Callable[..., str]:
-    """Return a ``_create_test_db`` whose database waits for no disk when it commits."""
-
-    @wraps(create_test_db)
-    def create_relaxed(creation: BaseDatabaseCreation, *args: Any, **kwargs: Any) -> str:
-        name = create_test_db(creation, *args, **kwargs)
-        if _applies_to(creation.connection.alias):
-            _relax(creation, name)
-        return name
-
-    return create_relaxed
-
-
-def _relax(creation: Any, name: str) -> None:
-    """Let a test database commit without waiting, where this user may.
+@contextmanager
+def _relax_commits(creation: Any) -> Iterator[None]:
+    """Let test databases made inside this block commit without waiting, where this user may.
 
     A database that is copied from another one does not get its settings.
     """
+    from migration_guard.template_databases.shelf import replaced
+
     connection = creation.connection
     vendor = VENDORS.get(connection.vendor)
     statement = load(vendor.host).relax if vendor is not None else ""
-    if statement and name != connection.settings_dict["NAME"]:
-        with suppress(DatabaseError), creation._nodb_cursor() as cursor:  # noqa: SLF001
-            cursor.execute(statement.format(connection.ops.quote_name(name)))
+    if not statement:
+        yield
+        return
+    create, configured = creation._execute_create_test_db, connection.settings_dict["NAME"]  # noqa: SLF001
+
+    def create_relaxed(cursor: Any, parameters: dict[str, str], keepdb: bool = False) -> None:
+        create(cursor, parameters, keepdb)
+        if parameters["dbname"] != connection.ops.quote_name(configured):
+            with suppress(DatabaseError):
+                cursor.execute(statement.format(parameters["dbname"]))
+
+    with replaced(creation, "_execute_create_test_db", create_relaxed):
+        yield
 
 
 def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str]:
@@ -131,14 +130,15 @@ def _migrating_creation(create_test_db: Callable[..., str]) -> Callable[..., str
         if not _applies_to(connection.alias):
             return create_test_db(creation, *args, **kwargs)
         # Imported late: a test run whose databases have no DIRS needs no templates.
-        from migration_guard.reports.escaping import escape_text
         from migration_guard.template_databases.test_database import prepared
 
         with prepared(creation, ENVIRONMENT) as build:
-            with _sql_first(creation, build):
+            with _relax_commits(creation), _sql_first(creation, build):
                 name = create_test_db(creation, *args, **kwargs)
             build.run_sql(lambda target: migrate(connection.alias, target))
         if account := build.account(kwargs.get("verbosity", args[0] if args else 1)):
+            from migration_guard.reports.escaping import escape_text
+
             creation.log(escape_text(account))
         if hasattr(connection, "_test_serialized_contents"):
             # Django took them before the SQL migrations put rows into managed tables.
@@ -160,13 +160,15 @@ def _migrating_clone(clone_test_db: Callable[..., None]) -> Callable[..., None]:
         autoclobber: bool = False,
         keepdb: bool = False,
     ) -> None:
-        clone_test_db(creation, suffix, verbosity, autoclobber, keepdb)
+        if not _applies_to(creation.connection.alias):
+            clone_test_db(creation, suffix, verbosity, autoclobber, keepdb)
+            return
+        with _relax_commits(creation):
+            clone_test_db(creation, suffix, verbosity, autoclobber, keepdb)
         settings = creation.connection.settings_dict
         original, clone = settings["NAME"], creation.get_test_db_clone_settings(suffix)["NAME"]
-        if _applies_to(creation.connection.alias):
-            _relax(creation, clone)
         # Django keeps an existing clone as it is, even where its original moved on.
-        if keepdb and clone != original and _applies_to(creation.connection.alias):
+        if keepdb and clone != original:
             settings["NAME"] = clone
             try:
                 migrate(creation.connection.alias)

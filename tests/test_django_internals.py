@@ -21,7 +21,6 @@ from django.contrib.admin.views import main
 from django.core import management
 from django.core.files import locks
 from django.db.backends.base import creation, introspection, operations
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import psycopg_any
 from django.db.backends.postgresql.creation import DatabaseCreation as PostgreSQLCreation
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
@@ -41,11 +40,11 @@ INTERNALS = [
     (creation.BaseDatabaseCreation, "serialize_db_to_string", "testing"),
     (creation.BaseDatabaseCreation, "_create_test_db", "testing"),
     (creation.BaseDatabaseCreation, "_create_test_db", "template_databases/sqlite"),
+    (creation.BaseDatabaseCreation, "_execute_create_test_db", "testing"),
     (creation.BaseDatabaseCreation, "_execute_create_test_db", "template_databases/postgresql"),
     (PostgreSQLCreation, "_database_exists", "template_databases/postgresql"),
     (management, "call_command", "template_databases/test_database"),
     (executor.MigrationExecutor, "apply_migration", "template_databases/test_database"),
-    (BaseDatabaseWrapper, "_nodb_cursor", "testing"),
     (sys, "_getframe", "usage/callers"),
     (copyreg, "_slotnames", "template_databases/canonical"),
     (TransactionTestCase, "_fixture_teardown", "testing"),

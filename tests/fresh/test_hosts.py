@@ -168,7 +168,10 @@ def test_test_database_when_another_role_owns_it_keeps_its_settings(postgres, ow
     name = f"{postgres.settings['NAME']}_kept"
     postgres.execute(f'CREATE DATABASE "{name}"')
     try:
-        testing._relax(connections["default"].creation, name)
+        creation = connections["default"].creation
+        with testing._relax_commits(creation), creation._nodb_cursor() as cursor:
+            parameters = {"dbname": f'"{name}"', "suffix": ""}
+            creation._execute_create_test_db(cursor, parameters, keepdb=True)
         with inside(postgres, name) as session:
             found = session.execute("SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database()").fetchone()  # fmt: skip
     finally:
