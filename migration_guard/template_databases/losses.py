@@ -19,10 +19,11 @@ _GAP: Final = r"(?:\s|--[^\n]*|/\*.*?\*/)+"
 
 def _pattern(*alternatives: str) -> re.Pattern[str]:
     text = "|".join(alternatives).replace("_GAP_", _GAP)
-    return re.compile(text, re.IGNORECASE | re.DOTALL)
+    return re.compile(text, re.DOTALL)
 
 
-# They are looked for in strings and bodies too, which EXECUTE may run.
+# They are looked for in strings and bodies too, which EXECUTE may run. In lower case: to ignore the
+# case takes twice as long.
 _LOSSES: Final[Mapping[str, re.Pattern[str]]] = {
     "postgresql": _pattern(
         r"\bdatabase\b",
@@ -45,14 +46,14 @@ _LOSSES: Final[Mapping[str, re.Pattern[str]]] = {
 def find_loss(text: str, vendor: str) -> str | None:
     """Return the words of an SQL text that name what a copy would lose or share."""
     pattern = _LOSSES[vendor]
-    match = pattern.search(text)
+    match = pattern.search(text.lower())
     if match is None:
         return None
     try:
         code = " ".join(t.text for t in tokens(text, vendor) if t.kind is not Kind.COMMENT)
     except SQLError:
         return match[0]
-    match = pattern.search(code)
+    match = pattern.search(code.lower())
     return " ".join(match[0].split()) if match is not None else None
 
 

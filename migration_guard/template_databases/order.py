@@ -19,7 +19,6 @@ from migration_guard.planning import files as planning_files
 from migration_guard.planning import one_order
 from migration_guard.planning.files import MigrationFile
 from migration_guard.planning.one_order import Key
-from migration_guard.planning.regular_files import read_bytes
 from migration_guard.problems import errors
 from migration_guard.running.django_graph import full_plan, key_of, make_project, needs_of
 from migration_guard.running.django_loading import loading
@@ -85,7 +84,7 @@ def read_order(recipe: Recipe) -> Order:
     }
     django = list(contents)
     for file in files:
-        contents[file.key] = b"%b:%b" % (file.id.encode(), read_bytes(file.name.file))
+        contents[file.key] = f"{file.id}:{file.checksum}".encode()
     migrated = executor.loader.migrated_apps if recipe.has_migrations else set()
     unmigrated = [config for config in apps.get_app_configs() if config.label not in migrated]
     signals = django_code.signal_code(sources)
