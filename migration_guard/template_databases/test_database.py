@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from django.core import management
@@ -104,6 +106,12 @@ def _process_start() -> float:
     return float("inf")
 
 
+def _import_runner() -> None:
+    """Import what ``run_sql`` needs; who fails here fails there again, and is told."""
+    with suppress(Exception):
+        import_module("migration_guard.running.executor")
+
+
 class _CopyingBuild(Build):
     """The steps of a test database that copies and keeps templates."""
 
@@ -130,6 +138,9 @@ class _CopyingBuild(Build):
                 if self._lacks_much(self._order.size):
                     self._decide()
                     stack.push(waiting.pop_all())
+        if template is not None and self._length < self._order.size:
+            # While the server copies, in which the processor has nothing else to do here.
+            Thread(target=_import_runner).start()
         self._database = stack.enter_context(self._shelf.creating(self._creation, template))
         stack.enter_context(replaced(management, "call_command", self._leaving_out_migrate()))
         stack.enter_context(replaced(MigrationExecutor, "apply_migration", self._watching_django()))
