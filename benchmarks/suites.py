@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from benchmarks import peers, servers, sql, verifying
 from benchmarks.markdown import Table, compared
@@ -26,6 +25,7 @@ ADDED = "migration_guard, one SQL file added"
 EDITED = "migration_guard, the SQL file in the middle edited"
 DJANGO_ADDED = "migration_guard, one Django migration added"
 REUSE = "--reuse-db, unchanged"
+COPY = "psql, the server's own copy and drop"
 
 _PLUGINS = ("no:cacheprovider", "pytest_django.plugin")
 _SUITE = """\
@@ -56,9 +56,11 @@ def test_row(number):
 class _Project:
     """A project whose tests are run; ``numbers`` are those of its changes, each a new one."""
 
-    def __init__(self, path: Path, database: dict[str, Any], size: int, *, is_django: bool) -> None:
+    def __init__(
+        self, path: Path, server: servers.PostgreSQL, size: int, *, is_django: bool
+    ) -> None:
         apps = ["bench"] if is_django else ["migration_guard", "bench"]
-        self.site = Site(path, database, apps)
+        self.site, self.settle = Site(path, server.database.settings, apps), server.settle
         self.files, self.numbers = 0 if is_django else size, count(90_001)
         self._plugins = [*_PLUGINS, *([] if is_django else ["migration_guard.pytest_plugin"])]
         self._write_django(range(1, size + 1) if is_django else [90_000])
@@ -92,6 +94,7 @@ class _Project:
                 self._restore()
                 run(measured)
                 change()
+            self.settle()
 
         return replace(measured, prepare=prepare)
 
@@ -136,7 +139,8 @@ def tables(options: Options) -> Iterator[Table]:
     for size in options.sizes_or(SIZES):
         for title, configuration in (("", ()), (", fsync off", ("fsync=off",))):
             with servers.postgresql(configuration) as server:
-                measured = in_turn(_contestants(server, size), options.rounds)
+                contestants = [*_contestants(server, size), _copy(server, size, configuration)]
+                measured = in_turn(contestants, options.rounds)
             yield compared(
                 f"pytest of {TESTS} tests, {size:,} migrations{title}",
                 measured,
@@ -147,10 +151,10 @@ def tables(options: Options) -> Iterator[Table]:
 
 
 def _contestants(server: servers.PostgreSQL, size: int) -> list[Contestant]:
-    folder, settings = servers.folder(), server.database.settings
+    folder = servers.folder()
 
     def project(name: str, *, is_django: bool = False) -> _Project:
-        return _Project(folder / name, settings, size, is_django=is_django)
+        return _Project(folder / name, server, size, is_django=is_django)
 
     cold, first, unchanged = project("cold"), project("first"), project("unchanged")
     added, edited, django = project("added"), project("edited"), project("django_added")
@@ -171,9 +175,32 @@ def _contestants(server: servers.PostgreSQL, size: int) -> list[Contestant]:
     ]
 
 
+def _copy(server: servers.PostgreSQL, size: int, configuration: Sequence[str]) -> Contestant:
+    """Return what no template can do without: a copy of what psql built, and its end."""
+    psql, database = (
+        peers.psql(servers.folder(), server.database, size, server.empty),
+        server.database,
+    )
+
+    def prepare() -> None:
+        psql.prepare()
+        run(psql)
+        server.settle()
+
+    name, strategy = database.settings["NAME"], " STRATEGY file_copy" if configuration else ""
+    statements = (
+        f'CREATE DATABASE "{name}_copy" TEMPLATE "{name}"{strategy}',
+        f'DROP DATABASE "{name}_copy"',
+    )
+    maintenance = database.url.rpartition("/")[0] + f"/{server.server.maintenance_database}"
+    words = [word for statement in statements for word in ("-c", statement)]
+    command = [psql.command[0], "-X", "-q", "-v", "ON_ERROR_STOP=1", *words, maintenance]
+    return Contestant(COPY, command, prepare=prepare, missing=psql.missing)
+
+
 def _goals(measured: list[Measured]) -> str:
     of = {each.name: each for each in measured if each.runs}
-    if not {PLAIN, "psql -f", ADDED, UNCHANGED} <= of.keys():
+    if not {PLAIN, "psql -f", ADDED, UNCHANGED, COPY} <= of.keys():
         return ""
     start, psql, reuse = of[PLAIN], of["psql -f"].wall, of.get(f"{DJANGO} {REUSE}")
     added = (of[ADDED].wall - start.wall) / psql
@@ -187,7 +214,7 @@ def _goals(measured: list[Measured]) -> str:
     return (
         f"Beyond `{PLAIN}`: one added file takes {added:.2f} x psql (goal: 0.25 with fsync off, "
         f"0.15 with it on); unchanged takes {cpu:.2f} s of processor (goal: 0.3)."
-        f"{beyond_reuse}"
+        f"{beyond_reuse} The server's own copy and drop take {of[COPY].wall / psql:.2f} x psql."
     )
 
 
