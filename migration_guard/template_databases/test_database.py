@@ -140,7 +140,9 @@ class _CopyingBuild(Build):
                     stack.push(waiting.pop_all())
         if template is not None and self._length < self._order.size:
             # While the server copies, in which the processor has nothing else to do here.
-            Thread(target=_import_runner).start()
+            importing = Thread(target=_import_runner)
+            importing.start()
+            stack.callback(importing.join)
         self._database = stack.enter_context(self._shelf.creating(self._creation, template))
         stack.enter_context(replaced(management, "call_command", self._leaving_out_migrate()))
         stack.enter_context(replaced(MigrationExecutor, "apply_migration", self._watching_django()))
