@@ -33,7 +33,7 @@ from migration_guard.schema.read import read_snapshot
 from migration_guard.vendors import VENDORS
 
 if TYPE_CHECKING:
-    from migration_guard.usage.check import UsageCheck
+    from migration_guard.usage.check import TryOut, UsageCheck
 
 _ALL_MODELS: Final = contracts.Models()
 
@@ -109,8 +109,16 @@ def check(
     return checked._replace(examination=examination)
 
 
-def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None = None) -> Checked:
-    """Add to a check which recorded statements its database breaks; an error is part of it."""
+def check_usage(
+    checked: Checked,
+    usage: "UsageCheck",
+    environment: str | None = None,
+    try_out: "TryOut | None" = None,
+) -> Checked:
+    """Add to a check which recorded statements its database breaks; an error is part of it.
+
+    ``try_out`` is that of ``usage.check.examine``.
+    """
     from migration_guard.usage.check import examine
     from migration_guard.usage.scope import scope_of
 
@@ -124,7 +132,7 @@ def check_usage(checked: Checked, usage: "UsageCheck", environment: str | None =
             if plan is None:
                 outcome = read_plan(checked.database, environment)
                 plan = outcome.plan if outcome.error is None else None
-            assertions = examine(connection, usage, plan)
+            assertions = examine(connection, usage, plan, try_out)
     except GuardError as error:
         return checked._replace(error=error)
     before = checked.examination or Examination(checked.database, connection.vendor, ())

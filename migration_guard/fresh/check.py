@@ -18,6 +18,7 @@ from migration_guard.fresh import building, diagnosis, template
 from migration_guard.fresh.building import BuildFailed, BuildOptions
 from migration_guard.fresh.configured import Configured, apps_by_table, read_configured
 from migration_guard.fresh.host import Host
+from migration_guard.fresh.makers import find_breakers
 from migration_guard.fresh.matrix import MatrixCheck, RollingDeploy
 from migration_guard.fresh.replay.check import Sides, check_replay
 from migration_guard.fresh.replay.databases import Recipe
@@ -106,7 +107,7 @@ class _Run:
                 self.checked = self.checked._replace(fresh=fresh._replace(seconds=seconds))
                 self._check_contract()
                 if self.checked.error is None:
-                    self._check_usage()
+                    self._check_usage(host, only)
                 if self.checked.error is not None:
                     return
                 if deploy is not None:
@@ -173,11 +174,17 @@ class _Run:
         self.checked = self.checked._replace(migrations=done.migrations)
         self.assertions += done.assertions
 
-    def _check_usage(self) -> None:
+    def _check_usage(self, host: Host, only: frozenset[str] | None) -> None:
         if self.request.usage is None:
             return
         planned = Checked(self.request.alias, migrations=self.checked.migrations)
-        done = schema_check.check_usage(planned, self.request.usage, self.environment)
+        options = BuildOptions(self.request.alias, self.environment, only=only)
+        done = schema_check.check_usage(
+            planned,
+            self.request.usage,
+            self.environment,
+            lambda broken: find_breakers(broken, host, options),
+        )
         if done.error is not None:
             self.checked = self.checked._replace(error=done.error)
             return

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -70,8 +70,15 @@ class Account:
     explain: Callable[[Statement, Finding], tuple[str, str]]
 
 
+# It gets the statements whose migration no text shows, and returns what names one, "" for none.
+TryOut: TypeAlias = Callable[[UsageCheck], Callable[[Statement, Finding], str]]
+
+
 def examine(
-    connection: BaseDatabaseWrapper, request: UsageCheck, plan: Plan | None
+    connection: BaseDatabaseWrapper,
+    request: UsageCheck,
+    plan: Plan | None,
+    try_out: TryOut | None = None,
 ) -> list[Assertion]:
     """Return an assertion for each statement, and one more for each further finding.
 
@@ -79,17 +86,38 @@ def examine(
     """
     causes = Causes(plan, connection.vendor, Background(database=connection.alias))
     django = DjangoMigrations(connection)
+    answers = judge(connection, request)
+    shown = {
+        (statement.digest, finding): explain_difference(statement, finding, causes, django)
+        for statement, result in answers
+        for finding in (() if isinstance(result, Undecided) else result)
+    }
+    unknown = {digest for (digest, finding), cause in shown.items() if _is_unknown(finding, cause)}
+    if unknown and try_out is not None:
+        statements = tuple(s for s in request.statements if s.digest in unknown)
+        find = try_out(replace(request, statements=statements))
+    else:
+        find = _find_nothing
 
     def place_here(caller: str) -> str:
         return place(caller, request.root)
 
     def explain(statement: Statement, finding: Finding) -> tuple[str, str]:
-        cause = explain_difference(statement, finding, causes, django)
+        cause = shown[statement.digest, finding]
+        if _is_unknown(finding, cause):
+            cause = find(statement, finding)
         return cause, place_here(caller_of(statement))
 
-    return assertions_of(
-        judge(connection, request), Account("usage", "", WAY_OUT, place_here, explain)
-    )
+    return assertions_of(answers, Account("usage", "", WAY_OUT, place_here, explain))
+
+
+def _is_unknown(finding: Finding, cause: str) -> bool:
+    """Return True for a finding that a migration may make which is not known."""
+    return not cause and finding.rule != "usage-denied"
+
+
+def _find_nothing(_statement: Statement, _finding: Finding) -> str:
+    return ""
 
 
 def judge(connection: BaseDatabaseWrapper, request: UsageCheck) -> list[Answer]:
