@@ -1,5 +1,6 @@
 """SQLite: a statement of Django's with its parameters in it, which the driver sends apart."""
 
+import math
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -23,10 +24,33 @@ def bind(_wrapper: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | Mappin
     return "".join(part + literal for part, literal in zip(parts, literals, strict=True))
 
 
+# The bits of a number's mantissa, and of a factor that is read without a loss.
+_BITS: Final = 53
+_STEP: Final = 52
+
+
 def _quote(value: Any) -> str:
     """Return a value as SQLite writes it, after the driver's adapters."""
     if isinstance(value, str) and "\0" in value:
         raise ValueError("a parameter has a NUL byte, which no SQL text can hold")
     with closing(sqlite3.connect(":memory:")) as connection:  # ours would make the database's file
         literal: str = connection.execute("SELECT quote(?)", [value]).fetchone()[0]
+        if isinstance(value, float) and math.isinf(value):  # quote() may write a word
+            return "9e999" if value > 0 else "-9e999"
+        if isinstance(value, float) and not math.isnan(value):
+            (read,) = connection.execute(f"SELECT {literal}").fetchone()
+            return literal if read == value else compute(value)
     return literal
+
+
+def compute(value: float) -> str:
+    """Return a number as SQL computes it from whole ones, without a loss.
+
+    SQLite may read a number of more than 15 digits as its neighbour, in any spelling. Source:
+    sqlite.org, "Floating Point Numbers".
+    """
+    mantissa, exponent = math.frexp(value)
+    sign = "*" if exponent > _BITS else "/"
+    steps, rest = divmod(abs(exponent - _BITS), _STEP)
+    factors = "".join(f" {sign} {1 << step}.0" for step in (*[_STEP] * steps, rest))
+    return f"({int(mantissa * (1 << _BITS))}.0{factors})"

@@ -8,6 +8,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from migration_guard.running.sqlite.parameters import compute
 from migration_guard.vendors import VENDORS, load
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -54,6 +55,25 @@ def test_parameter_when_it_is_quoted_reaches_the_server_as_django_sends_it(datab
     text = bind(sql, params)
 
     assert answer(text) == answer(sql, params)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(4.309507865734824e-299, -4.309507865734824e-299, 5e-324, 2.225073858507201e-308),
+        *(1.7976931348623157e308, 8.41e21, 0.1, float("inf"), float("-inf"), float("nan")),
+    ],
+)
+def test_parameter_when_it_is_a_float_on_sqlite_keeps_each_bit(sqlite, value):
+    sql = "SELECT %s, typeof(%s)"
+
+    assert repr(answer(bind(sql, [value, value]))) == repr(answer(sql, [value, value]))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_computed_float_is_the_float_on_sqlite(sqlite, value):
+    assert answer(f"SELECT {compute(value)}") == [(value,)]
 
 
 @pytest.mark.parametrize(
