@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from migration_guard.exceptions import CannotTell
+from migration_guard.running.sqlite.parameters import write_float
 from migration_guard.sql.dialects import SQLITE
 from migration_guard.squashing.contents import Contents, Rows
 from migration_guard.squashing.writer import Writer
@@ -22,12 +23,13 @@ _DEFINITIONS: Final = (
     "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND (type = 'table') = ? "
     "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
 )
-# ``quote()``, and so Python's ``iterdump``, ends a text at its first NUL, and writes Inf. A file is
-# read with LF line ends, so that a carriage return in it is none in the database.
+# ``quote()``, and so Python's ``iterdump``, ends a text at its first NUL, writes Inf, and
+# writes some numbers so that their neighbours are read. A file is read with LF line ends, so that a
+# carriage return in it is none in the database.
 _LITERAL: Final = """
     CASE WHEN typeof({0}) = 'text' AND (instr({0}, char(0)) OR instr({0}, char(13)))
         THEN 'CAST(X''' || hex({0}) || ''' AS TEXT)'
-    WHEN typeof({0}) = 'real' AND abs({0}) = 9e999 THEN iif({0} > 0, '9e999', '-9e999')
+    WHEN typeof({0}) = 'real' THEN write_float({0})
     ELSE quote({0}) END
 """
 _SEQUENCES: Final = "sqlite_sequence"
@@ -88,8 +90,12 @@ def _copy(
     source: sqlite3.Connection, without: Collection[str] = ()
 ) -> Iterator[sqlite3.Connection]:
     """Yield a copy in memory, without some tables and views."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+    with (
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as copy,
+        closing(sqlite3.connect(":memory:")) as reader,
+    ):
         source.backup(copy)
+        copy.create_function("write_float", 1, lambda value: write_float(value, reader))
         for name, kind, _sql in copy.execute(_RELATIONS).fetchall():
             if name in without:
                 copy.execute(f"DROP {kind} {_quote(name)}")

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from migration_guard.running.sqlite.parameters import compute
+
 PG = {
     "0001_shelf.sql": (
         "CREATE TYPE mood AS ENUM ('glad', 'sad');\n"
@@ -251,6 +253,20 @@ def test_rows_of_sqlite_when_squashed_keep_their_values_and_types(migrations, gu
         ("blob", "00"),
         ("text", "27"),
     ]
+
+
+def test_number_of_sqlite_when_squashed_keeps_each_bit(migrations, guard, sqlite):
+    number = 4.309507865734824e-299
+    sql = f"INSERT INTO t VALUES ({compute(number)});"
+    folder = migrations({"0001_a.sql": "CREATE TABLE t (x real);", "0002_b.sql": sql})
+    result = guard("makesqlmigration", "--squash", "1-2")
+    assert result.code == 0, result.err
+    for name in ("0001_a.sql", "0002_b.sql"):
+        (folder / name).unlink()
+
+    assert guard("runsqlmigrations").code == 0
+
+    assert sqlite.execute("SELECT x FROM t") == [(number,)]
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,19 @@ def _quote(value: Any) -> str:
     if isinstance(value, str) and "\0" in value:
         raise ValueError("a parameter has a NUL byte, which no SQL text can hold")
     with closing(sqlite3.connect(":memory:")) as connection:  # ours would make the database's file
-        literal: str = connection.execute("SELECT quote(?)", [value]).fetchone()[0]
-        if isinstance(value, float) and math.isinf(value):  # quote() may write a word
-            return "9e999" if value > 0 else "-9e999"
         if isinstance(value, float) and not math.isnan(value):
-            (read,) = connection.execute(f"SELECT {literal}").fetchone()
-            return literal if read == value else compute(value)
+            return write_float(value, connection)
+        literal: str = connection.execute("SELECT quote(?)", [value]).fetchone()[0]
     return literal
+
+
+def write_float(value: float, reader: sqlite3.Connection) -> str:
+    """Return a number as ``reader`` reads it without a loss; quote() may write a word for Inf."""
+    if math.isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    literal = repr(value)
+    (read,) = reader.execute(f"SELECT {literal}").fetchone()
+    return literal if read == value else compute(value)
 
 
 def compute(value: float) -> str:
