@@ -1,8 +1,10 @@
 """Measurements as Markdown: tables with medians, their spread, and ratios."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from benchmarks.measuring import Measured
 from benchmarks.picture import Bar
@@ -59,6 +61,10 @@ def compared(
     return Table(title, head, tuple(rows), note, bars)
 
 
+_MACHINE: Final = re.compile(r"^(Measured on .+)$", re.MULTILINE)
+_SECTION: Final = re.compile(r"^(?=### )", re.MULTILINE)
+
+
 def replace_tables(path: Path, machine: str, tables: Sequence[Table], *, are_all: bool) -> str:
     """Return the page with these tables between its marks; others stay, with their machine.
 
@@ -68,9 +74,15 @@ def replace_tables(path: Path, machine: str, tables: Sequence[Table], *, are_all
     before, begin, rest = page.partition(_BEGIN)
     old, end, after = rest.partition(_END)
     titles = {table.title for table in tables}
-    old_machine, *sections = old.strip().split("\n\n### ")
-    others = [f"### {text}" for text in sections if text.splitlines()[0] not in titles]
-    kept = [old_machine, *others] if others and not are_all else []
+    kept = []
+    # What was measured on several machines stands below a line for each.
+    for old_machine, sections in zip(*[iter(_MACHINE.split(old.strip())[1:])] * 2, strict=True):
+        others = [
+            text.strip()
+            for text in _SECTION.split(sections)
+            if text.strip() and text.splitlines()[0].removeprefix("### ") not in titles
+        ]
+        kept += [old_machine, *others] if others and not are_all else []
     text = "\n\n".join([machine, *map(str, tables), *kept])
     return f"{before}{begin}\n\n{text}\n\n{end}{after}" if begin and end else f"{text}\n"
 

@@ -197,14 +197,30 @@ def test_page_when_some_are_measured_then_the_other_tables_stay(tmp_path, are_al
     page = tmp_path / "speed.md"
     begin, end = "<!-- measured: begin -->", "<!-- measured: end -->"
     tables = "\n\n".join(str(Table(title, ("", "old"), (("x", "1"),), "N.")) for title in "ABC")
-    page.write_text(f"before\n{begin}\n\nold\n\n{tables}\n\n{end}\nafter\n")
+    page.write_text(f"before\n{begin}\n\nMeasured on old.\n\n{tables}\n\n{end}\nafter\n")
 
-    text = replace_tables(page, "new", [Table("B", ("", "now"), ())], are_all=are_all)
+    text = replace_tables(page, "Measured on new.", [Table("B", ("", "now"), ())], are_all=are_all)
 
     assert re.findall("^### (.*)", text, re.MULTILINE) == titles
-    assert text.startswith(f"before\n{begin}\n\nnew\n")
+    assert text.startswith(f"before\n{begin}\n\nMeasured on new.\n")
     assert text.endswith(f"\n\n{end}\nafter\n")
-    assert ("\n\nold\n\n### A" in text) is not are_all
+    assert ("\n\nMeasured on old.\n\n### A" in text) is not are_all
+
+
+def test_page_when_some_are_measured_twice_then_each_table_keeps_its_machine(tmp_path):
+    page = tmp_path / "speed.md"
+    begin, end = "<!-- measured: begin -->", "<!-- measured: end -->"
+    tables = "\n\n".join(str(Table(title, ("", "old"), ())) for title in "ABC")
+    page.write_text(f"{begin}\n\nMeasured on old.\n\n{tables}\n\n{end}\n")
+
+    for title in "BA":
+        machine, table = f"Measured on {title}.", Table(title, ("", "now"), ())
+        page.write_text(replace_tables(page, machine, [table], are_all=False))
+
+    text = page.read_text()
+    assert re.findall("^### .|^Measured .*", text, re.MULTILINE) == [
+        *("Measured on A.", "### A", "Measured on B.", "### B", "Measured on old.", "### C"),
+    ]
 
 
 def test_picture_when_bars_are_drawn_then_their_lengths_are_in_proportion():
