@@ -123,17 +123,27 @@ def test_e001_when_a_unit_of_impact_is_unknown_names_the_nearest(settings, limit
 
 
 @pytest.mark.parametrize(
-    ("text", "limit"), [("0", None), ("0.4ms", 0.001), ("5S", 5.0), ("999999h", 2_147_483)]
+    ("text", "limit", "ended"),
+    [
+        ("0", None, False),
+        ("0.4ms", 0.001, True),
+        ("5S", 5.0, False),
+        ("999999h", 2_147_483, False),
+    ],
 )
 def test_timeout_when_no_server_can_count_it_is_the_nearest_that_it_can(
-    postgres, settings, migrations, guard, text, limit
+    postgres, settings, migrations, guard, text, limit, ended
 ):
+    statement = "SELECT pg_sleep(30);" if ended else "SELECT 1;"
     migrations(
-        {"0001_a.sql": f"-- guard: statement_timeout = {text}\nSELECT 1;"}, LOCK_TIMEOUT=text
+        {"0001_a.sql": f"-- guard: statement_timeout = {text}\n{statement}"}, LOCK_TIMEOUT=text
     )
 
     assert conf.load().lock_timeout == limit
-    assert guard("runsqlmigrations").code == 0
+    result = guard("runsqlmigrations")
+
+    assert result.code == int(ended)
+    assert ("due to statement timeout" in result.err) is ended
 
 
 @pytest.mark.parametrize(
