@@ -80,12 +80,14 @@ def check(
     environment: str | None = None,
     today: date | None = None,
     lists_kept: bool = True,
+    is_from_files: bool = False,
 ) -> Checked:
     """Compare the database ``alias`` with ``contract``; an error is part of the result.
 
     ``environment`` decides which migrations are skipped; None means that of the settings.
     ``today`` is the day in UTC, None for the one of the clock. Without ``lists_kept`` the
-    assertions that are kept are only counted.
+    assertions that are kept are only counted. ``is_from_files`` says that the database was built
+    from the files just now, so that a hint names no remedy for this one database.
     """
     checked = Checked(alias, allow_unknown=allow_unknown)
     try:
@@ -103,6 +105,7 @@ def check(
                 today=today,
                 evidence=lambda: read_acts(alias, plan),
                 lists_kept=lists_kept,
+                is_from_files=is_from_files,
             )
     except GuardError as error:
         return checked._replace(error=error)

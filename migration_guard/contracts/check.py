@@ -27,12 +27,14 @@ def examine(
     today: date | None = None,
     evidence: Callable[[], Evidence] = Evidence,
     lists_kept: bool = True,
+    is_from_files: bool = False,
 ) -> Examination:
     """Return an assertion for each requirement of the contract: kept, violated or unknown.
 
     ``plan`` (see ``running.executor.look``) gives the migrations and the hints; ``no_plan`` says
     why there is none. ``today`` is the day in UTC, None for the one of the clock. ``evidence``
     reads what the audit tells. Without ``lists_kept`` those that are kept are only counted.
+    ``is_from_files`` is that of ``Background``.
     Raises CannotTell for an empty contract, and Django's errors for a connection that fails.
     """
     from migration_guard.contracts.deparse import caching_deparser
@@ -43,6 +45,7 @@ def examine(
     started = perf_counter()
     # A foreign key may refer to the primary key of its target, so the targets are read as well.
     targets = [key.target[0] for table in contract.tables for key in table.foreign_keys]
+    django = DjangoMigrations(connection, is_from_files=is_from_files)
     names = None if contract.exact else sorted({*contract.names, *targets})
     assertions = compare(
         contract,
@@ -51,7 +54,7 @@ def examine(
         deparse=caching_deparser(connection),
         no_plan=no_plan,
         today=today or datetime.now(UTC).date(),
-        background=Background(evidence, DjangoMigrations(connection).explain, connection.alias),
+        background=Background(evidence, django.explain, connection.alias, is_from_files),
         lists_kept=lists_kept,
     )
     if not assertions:

@@ -166,7 +166,11 @@ class _Run:
         if contract is None or contract.is_empty:  # then it is enough that it can be built
             return
         done = schema_check.check(
-            contract, request.alias, allow_unknown=True, environment=self.environment
+            contract,
+            request.alias,
+            allow_unknown=True,
+            environment=self.environment,
+            is_from_files=True,
         )
         if done.error is not None:
             self.checked = self.checked._replace(error=done.error)

@@ -46,7 +46,9 @@ class ContractFile(pytest.Module):
 
     def check(self) -> Checked:
         """Compare the test database with the contract."""
-        return schema_check.check(self.contract, self.alias, environment=testing.ENVIRONMENT)
+        return schema_check.check(
+            self.contract, self.alias, environment=testing.ENVIRONMENT, is_from_files=True
+        )
 
 
 class ModelContract(ContractFile):

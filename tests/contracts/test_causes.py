@@ -137,6 +137,38 @@ def test_hint_when_a_django_app_makes_it_then_migrate_is_what_to_type():
     assert "0001_a" in causes.hint("users", app="auth")
 
 
+@pytest.mark.parametrize("vendor", ["postgresql", "sqlite", "mysql"])
+@pytest.mark.parametrize(
+    ("first", "last", "why"),
+    [
+        (CREATE, "SELECT 1;", "no statement in the files shows what removed it."),
+        (
+            "CREATE TABLE IF NOT EXISTS users (id int, email text);",
+            "SELECT 1;",
+            "no statement in the files shows what removed it.",
+        ),
+        (
+            "CREATE TABLE users (id int);",
+            "CREATE TABLE IF NOT EXISTS users (id int, email text);",
+            "a CREATE TABLE IF NOT EXISTS does nothing where an older table of that name is (in "
+            "0001_a).",
+        ),
+    ],
+)
+def test_hint_when_the_database_is_built_from_the_files_then_a_migration_is_the_way(
+    vendor, first, last, why
+):
+    plan = Plan((planned("0001_a", first), planned("0002_b", last)), ())
+    causes = Causes(plan, vendor, Background(is_from_files=True))
+
+    hint = causes.hint("users", "email")
+
+    assert hint.endswith(
+        f"yet it is not there: {why} Put it back in a new migration, with IF NOT EXISTS: "
+        "manage.py makesqlmigration NAME."
+    )
+
+
 def test_hint_when_there_is_no_plan_then_it_is_silent():
     assert Causes(None, "sqlite").hint("users") == ""
 

@@ -105,6 +105,33 @@ def test_fresh_when_the_contract_is_broken_says_so_of_a_database_built_from_file
     assert throwaways(database) == []
 
 
+def test_fresh_when_a_column_is_missing_asks_for_a_migration_not_for_a_script(
+    database, migrations, fresh
+):
+    again = "CREATE TABLE IF NOT EXISTS people (id integer, name varchar(40), email varchar(80))"
+    migrations({"0001_people.sql": FILES["0001_people.sql"], "0002_again.sql": again})
+
+    done = fresh()
+
+    assert done.code == 1
+    assert "does nothing where an older table of that name is (in 0001_people)." in done.out
+    assert "in a new migration, with IF NOT EXISTS: manage.py makesqlmigration NAME." in done.out
+    assert "runauditedsql" not in done.out + done.err
+
+
+def test_fresh_when_a_do_block_renames_a_column_blames_no_other_statement(
+    postgres, migrations, fresh
+):
+    create = "CREATE TABLE IF NOT EXISTS people (id int, name text NOT NULL, email text)"
+    rename = "DO $$BEGIN EXECUTE 'ALTER TABLE people RENAME email' || ' TO mail'; END$$"
+    migrations({"0001_people.sql": create, "0002_mail.sql": rename})
+
+    done = fresh()
+
+    assert done.code == 1
+    assert "no statement in the files shows what removed it. Put it back in a new" in done.out
+
+
 def test_fresh_when_a_migration_fails_names_it_and_drops_the_database(database, migrations, fresh):
     migrations(
         {**FILES, "0011_typo.sql": "CREATE TABLE t (id integer);\nALTER TABLE petz ADD x int;"}

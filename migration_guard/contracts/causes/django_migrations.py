@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 class DjangoMigrations:
     """Django's migrations and those that a database has applied, loaded when first asked."""
 
-    def __init__(self, wrapper: "BaseDatabaseWrapper") -> None:
+    def __init__(self, wrapper: "BaseDatabaseWrapper", *, is_from_files: bool = False) -> None:
+        """Take the connection of the database; ``is_from_files`` is that of ``Background``."""
         self._wrapper = wrapper
         self._shapes = cache(self._read_shapes)
         self._option = database_option(wrapper.alias)
+        self._put_back = put_back(wrapper.vendor, self._option, is_from_files=is_from_files)
 
     def load(self) -> "DjangoMigrations":
         """Read now what is applied, and return itself."""
@@ -78,7 +80,7 @@ class DjangoMigrations:
             f"Django's migration {'.'.join(makers[-1])} makes it and is recorded as applied, yet "
             "it is not there; nothing shows what removed it. manage.py sqlmigrate "
             f"{' '.join(makers[-1])}{self._option} shows its SQL. "
-            f"{put_back(self._wrapper.vendor, self._option)}"
+            f"{self._put_back}"
         )
 
     def _explain_extra(self, app: str, subject: Subject) -> str:

@@ -3,7 +3,7 @@
 Pure: this reads the files of a plan as SQL, statement by statement.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -42,12 +42,14 @@ class Background(NamedTuple):
     """What a database tells beside its plan, asked for when there is something to explain.
 
     ``django`` returns what Django's migrations of an app tell of an object, and what to do.
-    ``database`` is the alias.
+    ``database`` is the alias. ``is_from_files`` says that the database was built from the files
+    just now, such as one for tests: what it lacks, a new migration must make.
     """
 
     evidence: Callable[[], Evidence] = Evidence
     django: Callable[[Change, str, Subject], str] = lambda _change, _app, _subject: ""
     database: str = ""
+    is_from_files: bool = False
 
 
 PLAN_ALONE: Final = Background()
@@ -65,6 +67,12 @@ class Causes:
         self._background = background
         self._statements = Statements(plan, vendor)
         self.option = database_option(background.database) if background.database else ""
+        self._silent = (
+            "no statement in the files shows"
+            if background.is_from_files
+            else "the history does not show"
+        )
+        self._put_back = put_back(vendor, self.option, is_from_files=background.is_from_files)
 
     def hint(self, *names: str, app: str = "", subject: Subject | None = None) -> str:
         """Return which migration makes a missing object, its state, and what to do.
@@ -80,7 +88,7 @@ class Causes:
             name = ".".join(names)
             hint = f"No migration mentions {name}: write one with {NEW_MIGRATION}."
             return hint if self._plan is not None else ""
-        remedy = f" {put_back(self._vendor, self.option)}" if explanation.is_open else ""
+        remedy = f" {self._put_back}" if explanation.is_open else ""
         return explanation.hint + remedy
 
     def hint_for_key(
@@ -169,7 +177,8 @@ class Causes:
             return Explanation(shown, maker.source, is_made=is_made)
         why = self._skipped_statement(maker, names)
         renamed = "" if last is maker else f"; {describe(last)}"
-        text = f"{describe(maker)}{renamed}, yet it is not there: {why or _REMOVED}"
+        why_not = why or f"{self._silent} what removed it."
+        text = f"{describe(maker)}{renamed}, yet it is not there: {why_not}"
         return Explanation(text, maker.source, is_open=not why, is_made=is_made)
 
     def _explain_difference(self, events: list[Event], names: Sequence[str]) -> Explanation | None:
@@ -185,7 +194,7 @@ class Causes:
         shown = self._shown_cause(events, names)
         if shown:
             return Explanation(shown, last.source)
-        text = f"{describe(last)}; the history does not show what made the difference."
+        text = f"{describe(last)}; {self._silent} what made the difference."
         return Explanation(text, last.source, is_open=True)
 
     def _explain_extra(
@@ -208,7 +217,7 @@ class Causes:
 
     def _shown_cause(self, events: Sequence[Event], names: Sequence[str], remedy: str = "") -> str:
         of_table = self._statements.changes(names[:1]) if len(names) > 1 else ()
-        remedy = remedy or put_back(self._vendor, self.option)
+        remedy = remedy or self._put_back
         return self._shown.of_events(events, names, of_table, remedy)
 
     def _skipped_statement(self, maker: Event, names: Sequence[str]) -> str:
@@ -216,17 +225,20 @@ class Causes:
         change = maker.source.change
         if change is None or not change.is_conditional or change.kind != "TABLE":
             return ""
-        if change.verb == "CREATE":
-            return (
-                "a CREATE TABLE IF NOT EXISTS does nothing where an older table of that name is. "
-                f"{put_back(self._vendor, self.option)}"
-            )
         creators = [
-            event.migration.id
+            event
             for event in self._statements.events(names[:1])
             if event.source.change is not None and event.source.change.verb == "CREATE"
         ]
-        where = f" (in {', '.join(dict.fromkeys(creators))})" if creators else ""
+        if change.verb == "CREATE":
+            older = [event for event in creators if event.place < maker.place]
+            if self._background.is_from_files and not older:
+                return ""  # nothing else than the files makes a table there
+            return (
+                "a CREATE TABLE IF NOT EXISTS does nothing where an older table of that name is"
+                f"{_in_files(older)}. {self._put_back}"
+            )
+        where = _in_files(creators)
         return (
             f"an ALTER TABLE IF EXISTS that ran before the CREATE TABLE{where} does nothing. Add "
             f"it again in a new migration: {NEW_MIGRATION}."
@@ -236,6 +248,11 @@ class Causes:
     def _shown(self) -> ShownCauses:
         evidence = self._background.evidence() if self._plan is not None else Evidence()
         return ShownCauses(self._plan, evidence, self._vendor, self.option)
+
+
+def _in_files(events: Iterable[Event]) -> str:
+    ids = dict.fromkeys(event.migration.id for event in events)
+    return f" (in {', '.join(ids)})" if ids else ""
 
 
 def _is_over(part: Part, columns: Sequence[str]) -> bool:
@@ -271,5 +288,4 @@ def _ends(event: Event, name: str) -> bool:
 
 _STATING: Final = frozenset({Verb.ADDS, Verb.CHANGES})
 _DROP: Final = f"Drop it in a new migration (IF EXISTS): {NEW_MIGRATION}."
-_REMOVED: Final = "the history does not show what removed it."
 _CORRECT: Final = "Correct the contract, or make it again in a new migration."

@@ -21,8 +21,13 @@ def describe_with_command(event: Event, option: str) -> str:
     return f"{describe(event)} {command}".rstrip().replace("{}", option)
 
 
-def put_back(vendor: str, option: str = "") -> str:
-    """Return the sentence that says how a database gets what it lacks."""
+def put_back(vendor: str, option: str = "", *, is_from_files: bool = False) -> str:
+    """Return the sentence that says how a database gets what it lacks.
+
+    With ``is_from_files`` any database that is built from the files lacks it.
+    """
+    if is_from_files:
+        return _BY_MIGRATION
     return _PUT_BACK.get(vendor, _BY_MIGRATION).replace("{}", option)
 
 
