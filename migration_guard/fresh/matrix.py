@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from migration_guard import conf, schema_check
+from migration_guard.contracts.causes import Cause
 from migration_guard.fresh.building import BuildOptions
 from migration_guard.fresh.host import Host
 from migration_guard.fresh.makers import Makers
@@ -146,13 +147,13 @@ def _cells(
     def place_here(caller: str) -> str:
         return place(caller, request.of_today.root)
 
-    def explain_old(statement: Statement, finding: Finding) -> tuple[str, str]:
+    def explain_old(statement: Statement, finding: Finding) -> tuple[Cause, str]:
         cause, source = explanation.explain(statement, finding, is_mended=False)
-        return cause, source or caller_of(statement)
+        return Cause(cause), source or caller_of(statement)
 
-    def explain_new(statement: Statement, finding: Finding) -> tuple[str, str]:
+    def explain_new(statement: Statement, finding: Finding) -> tuple[Cause, str]:
         cause, _ = explanation.explain(statement, finding, is_mended=True)
-        return cause, place_here(caller_of(statement))
+        return Cause(cause), place_here(caller_of(statement))
 
     # The lines of the release's code are not in this branch.
     old = Account("usage-of-release", _side(name, _HERE), WAY_OUT, str, explain_old)

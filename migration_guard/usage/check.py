@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from migration_guard.contracts.causes import Background, Causes, DjangoMigrations
+from migration_guard.contracts.causes import Background, Cause, Causes, DjangoMigrations
 from migration_guard.planning.plan import Plan
 from migration_guard.problems import Violation
 from migration_guard.results import Assertion, Verdict
@@ -60,14 +60,14 @@ class Account:
     """How assertions speak of answers.
 
     Ids begin with ``kind``, ``side`` follows the caller. ``place`` is where a caller is looked at,
-    ``explain`` returns the cause of a finding, "" for none, and the place to look at.
+    ``explain`` returns the cause of a finding, and the place to look at.
     """
 
     kind: str
     side: str
     way_out: str
     place: Callable[[str], str]
-    explain: Callable[[Statement, Finding], tuple[str, str]]
+    explain: Callable[[Statement, Finding], tuple[Cause, str]]
 
 
 # It gets the statements whose migration no text shows, and returns what names one, "" for none.
@@ -102,18 +102,18 @@ def examine(
     def place_here(caller: str) -> str:
         return place(caller, request.root)
 
-    def explain(statement: Statement, finding: Finding) -> tuple[str, str]:
+    def explain(statement: Statement, finding: Finding) -> tuple[Cause, str]:
         cause = shown[statement.digest, finding]
         if _is_unknown(finding, cause):
-            cause = find(statement, finding)
+            cause = Cause(find(statement, finding))
         return cause, place_here(caller_of(statement))
 
     return assertions_of(answers, Account("usage", "", WAY_OUT, place_here, explain))
 
 
-def _is_unknown(finding: Finding, cause: str) -> bool:
+def _is_unknown(finding: Finding, cause: Cause) -> bool:
     """Return True for a finding that a migration may make which is not known."""
-    return not cause and finding.rule != "usage-denied"
+    return not cause.text and finding.rule != "usage-denied"
 
 
 def _find_nothing(_statement: Statement, _finding: Finding) -> str:
@@ -158,7 +158,8 @@ def _assertions(answer: Answer, account: Account) -> Iterator[Assertion]:
         quoted = _quote(statement, finding)
         cause, source = account.explain(statement, finding)
         way_out = _GRANT if finding.rule == "usage-denied" else account.way_out
-        hint = "\n".join(filter(None, (*_others(statement, account), cause, way_out)))
+        way_out = "" if cause.is_waiting else way_out
+        hint = "\n".join(filter(None, (*_others(statement, account), cause.text, way_out)))
         if finding.rule in WARNINGS:
             text = f"expected {finding.expected}, found {finding.actual}: {quoted}\n{hint}"
             yield Assertion(

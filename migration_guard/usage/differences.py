@@ -6,12 +6,14 @@ It is named where files, history or Django's migrations show it; otherwise nothi
 from collections.abc import Iterator
 
 from migration_guard.contracts.causes import (
+    Cause,
     Causes,
     DjangoMigrations,
     Subject,
     describe_with_command,
 )
 from migration_guard.contracts.causes.events import Event, Verb
+from migration_guard.planning.plan import State
 from migration_guard.sql.cursor import identifier, read_tokens, split_at_commas
 from migration_guard.sql.dialects import dialect
 from migration_guard.usage.servers import Finding
@@ -21,8 +23,8 @@ from migration_guard.usage.tables import tables_of
 
 def explain_difference(
     statement: Statement, finding: Finding, causes: Causes, django: DjangoMigrations
-) -> str:
-    """Return the migration that made the difference, and its state; "" where none shows it."""
+) -> Cause:
+    """Return the migration that made the difference, and its state."""
     is_missing = finding.is_missing
     subjects = list(_subjects(statement, finding))
     changes = (causes.last_change(*names, is_missing=is_missing) for names in subjects)
@@ -38,17 +40,18 @@ def explain_difference(
     if events:
         return _describe(max(events, key=lambda event: event.place), causes)
     if finding.is_retyped:
-        return ""
+        return Cause()
     hints = (
         django.last_change(Subject(names[0], "".join(names[1:])), is_missing=is_missing)
         for names in subjects
     )
-    return next(filter(None, hints), "")
+    return next((hint for hint in hints if hint.text), Cause())
 
 
-def _describe(event: Event, causes: Causes) -> str:
+def _describe(event: Event, causes: Causes) -> Cause:
     text = describe_with_command(event, causes.option)
-    return text if text.endswith(".") else f"{text}."
+    is_waiting = event.migration.row is None and event.migration.state is not State.SKIPPED
+    return Cause(text if text.endswith(".") else f"{text}.", is_waiting)
 
 
 def _subjects(statement: Statement, finding: Finding) -> Iterator[tuple[str, ...]]:

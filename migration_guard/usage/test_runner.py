@@ -38,6 +38,7 @@ class _Recording:
         self._root = Path.cwd()
         self._recorders: dict[str, Recorder] = {}
         self.statements: list[Statement] = []
+        self.has_begun = False  # a test
         self.is_stopped = False
 
     def start(self, alias: str) -> None:
@@ -81,11 +82,13 @@ def recording(path: Path, tell: Callable[[str], object]) -> Iterator[None]:
         os.environ[FOLDER] = folder
         creation: Any = BaseDatabaseCreation
         before = creation.create_test_db, creation.destroy_test_db
+        start: Any = TestResult.startTest
         stop: Any = TestResult.stop
         creation.create_test_db = _starting(before[0], here)
         creation.destroy_test_db = _finishing(before[1], here)
+        TestResult.startTest = _noting(start, here, "has_begun")  # type: ignore[method-assign]
         # By --failfast and by the first Ctrl-C, after which a run may pass.
-        TestResult.stop = _stopping(stop, here)  # type: ignore[method-assign]
+        TestResult.stop = _noting(stop, here, "is_stopped")  # type: ignore[method-assign]
         try:
             yield
         except SystemExit:  # tests failed, which the exit code says
@@ -101,23 +104,26 @@ def recording(path: Path, tell: Callable[[str], object]) -> Iterator[None]:
             _write(path, here, tell)
         finally:
             creation.create_test_db, creation.destroy_test_db = before
+            TestResult.startTest = start  # type: ignore[method-assign]
             TestResult.stop = stop  # type: ignore[method-assign]
             del os.environ[FOLDER]
 
 
 def _write(path: Path, here: _Recording, tell: Callable[[str], object]) -> None:
-    if here.is_stopped:
-        raise CannotTell(f"{path} was not written: {_STOPPED}.", _RERUN)
     statements = here.gather()
+    if here.is_stopped or not (here.has_begun or statements):
+        raise CannotTell(
+            f"{path} was not written: {_STOPPED if here.is_stopped else 'no test ran'}.", _RERUN
+        )
     save(path, dump(statements))
     tell(f"Usage: {count(len(statements), 'statement')} in {path}.")
 
 
-def _stopping(stop: Callable[[TestResult], None], here: _Recording) -> Callable[..., None]:
-    @wraps(stop)
-    def note(result: TestResult) -> None:
-        here.is_stopped = True
-        stop(result)
+def _noting(method: Callable[..., None], here: _Recording, what: str) -> Callable[..., None]:
+    @wraps(method)
+    def note(result: TestResult, *args: Any) -> None:
+        setattr(here, what, True)
+        method(result, *args)
 
     return note
 

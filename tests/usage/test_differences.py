@@ -161,6 +161,7 @@ def test_difference_when_a_migration_waits_is_the_command(database, usage, migra
 
     run = guard("checkschema", "--no-models", "--usage", path)
     assert "0002_pages adds it and is pending (apply it: manage.py runsqlmigrations)." in run.out
+    assert "Keep what it uses" not in run.out
     assert run.code == 1
     assert guard("runsqlmigrations").code == 0
     assert guard("checkschema", "--no-models", "--usage", path).code == 0

@@ -268,6 +268,18 @@ def test_pytest_when_no_test_runs_leaves_the_file(tmp_path, sqlite, options, cod
     assert (tmp_path / "usage.jsonl").read_text() == "old"
 
 
+@pytest.mark.parametrize("options", [(), ("--parallel", "2")])
+def test_runner_when_no_test_runs_leaves_the_file(tmp_path, sqlite, options):
+    project = make_project(tmp_path, sqlite)
+    project.write({"usage.jsonl": "old"})
+
+    run = project.manage("test", "-k", "no_such_test", "--record-usage", "usage.jsonl", *options)
+
+    assert run.code == 2, run.out
+    assert "usage.jsonl was not written: no test ran.\nRun the tests again." in run.out
+    assert (tmp_path / "usage.jsonl").read_text() == "old"
+
+
 def test_recording_when_tests_fail_keeps_what_was_sent(tmp_path, sqlite):
     project = make_project(tmp_path, sqlite)
     project.write({"shop/views.py": SITE["shop/views.py"].replace("count()", "no()")})

@@ -13,7 +13,7 @@ from migration_guard.contracts.causes.django_states import (
     find_steps,
     read_shapes,
 )
-from migration_guard.contracts.causes.wording import NEW_MIGRATION, put_back
+from migration_guard.contracts.causes.wording import NEW_MIGRATION, Cause, put_back
 from migration_guard.exceptions import CannotTell
 from migration_guard.schema.diff.compare import Change
 
@@ -51,8 +51,8 @@ class DjangoMigrations:
             return self._explain_missing(app, subject)
         return self._waiting(step for step in self._steps(app, subject) if step.after is not None)
 
-    def last_change(self, subject: Subject, *, is_missing: bool) -> str:
-        """Return which migration of any app made an object missing, or what it is; "" if none."""
+    def last_change(self, subject: Subject, *, is_missing: bool) -> Cause:
+        """Return which migration of any app made an object missing, or what it is."""
         apps = self._loader.migrated_apps if self._loader is not None else ()
         # The table of a model is named after its app, unless the model says otherwise.
         for app in sorted(apps, key=lambda app: (not subject.table.startswith(f"{app}_"), app)):
@@ -60,10 +60,10 @@ class DjangoMigrations:
             applied = [step for step in steps if self._is_applied(step.key)]
             is_gone = bool(applied) and applied[-1].after is None
             if is_missing and not is_gone and (waiting := self._waiting(steps)):
-                return waiting
+                return Cause(waiting, is_waiting=True)
             if applied and is_missing == is_gone:
-                return f"Django's migration {_describe(applied[-1])} it and is applied."
-        return ""
+                return Cause(f"Django's migration {_describe(applied[-1])} it and is applied.")
+        return Cause()
 
     def _explain_missing(self, app: str, subject: Subject) -> str:
         steps = self._steps(app, subject)

@@ -1,10 +1,20 @@
 """The words in which a migration, its state and the next command are named. Pure."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from migration_guard.contracts.causes.events import Event
 from migration_guard.planning.plan import State
+
+
+class Cause(NamedTuple):
+    """What made the difference, "" if nothing shows it.
+
+    ``is_waiting`` says that the text names the command which ends it.
+    """
+
+    text: str = ""
+    is_waiting: bool = False
 
 
 def describe(event: Event) -> str:
