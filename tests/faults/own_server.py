@@ -37,6 +37,7 @@ class OwnServer:
     port: int
     address: str = ""  # besides loopback
     programs: Path | None = None  # of another version than the embedded one
+    waits_for_disk: bool = False
 
     @property
     def server(self) -> PostgresServer:
@@ -48,7 +49,8 @@ class OwnServer:
         `file_limit` is in KiB; `clock` is a library to load, of `stepping_clock`.
         """
         addresses = ",".join(filter(None, ("127.0.0.1", self.address)))
-        options = f"-h {addresses} -p {self.port} -k {self.data} -c fsync=off"
+        options = f"-h {addresses} -p {self.port} -k {self.data}"
+        options += "" if self.waits_for_disk else " -c fsync=off"
         limit = f"ulimit -f {file_limit * 2}; " if file_limit else ""  # in blocks of 512 bytes
         moved = f"export LD_PRELOAD={clock} CLOCK_FILE={self.data}/clock; " if clock else ""
         command = f'{limit}{moved}exec "$0" "$@"'
@@ -98,13 +100,17 @@ class OwnServer:
 
 @contextlib.contextmanager
 def own_server(
-    folder: Path | None = None, address: str = "", programs: Path | None = None
+    folder: Path | None = None,
+    address: str = "",
+    programs: Path | None = None,
+    *,
+    waits_for_disk: bool = False,
 ) -> Iterator[OwnServer]:
     """Make and start a server in `folder`, else in one that is gone at the end."""
     with temporary_directory("own-pg-") as temporary:
         home = folder or temporary
         _give(home)
-        server = OwnServer(home / "data", free_port(), address, programs)
+        server = OwnServer(home / "data", free_port(), address, programs, waits_for_disk)
         server.make()
         with on_sudden_death(stop_postgres(server.data), home):
             server.start()

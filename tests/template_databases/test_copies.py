@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from tests.faults.own_server import own_server
 from tests.fresh.support import templates
 from tests.fresh.test_requires_sql import SHOP
 from tests.fresh.test_requires_sql import SQL as MIXED_SQL
@@ -169,6 +170,23 @@ def test_copy_when_a_file_is_added_or_nothing_changes_is_what_the_plain_way_make
     assert "Copied" in unchanged
     assert of_added == content
     assert of_unchanged == content
+    assert "founders" in content
+
+
+def test_copy_when_the_server_waits_for_its_disk_is_what_the_plain_way_makes(tmp_path):
+    with own_server(waits_for_disk=True) as server, server.server.database() as database:
+        project = Project(tmp_path / "site", database, templates="auto")
+        project.migrations({"0000_rich.sql": RICH, **SQL})
+        with driving(project) as driver:
+            built = Built(project, driver)
+            built.take()
+            copied, of_copy = built.take()
+            _plain, content = built.take(templates=False)
+        waits = database.execute("SHOW fsync")
+
+    assert waits == [("on",)]
+    assert "Copied" in copied
+    assert of_copy == content
     assert "founders" in content
 
 
