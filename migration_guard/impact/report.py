@@ -15,13 +15,16 @@ from migration_guard.reports.text import count
 from migration_guard.results import Impact
 
 _NOBODY = "nobody waits while a table is read or rewritten"
+_NOTHING_NEW = "this branch adds none (--base GITREF names what it is compared with)"
 _NO_STATEMENT = "no statement was traced, as it sends none or only such as lock rows alone"
 
 
 class Surroundings(NamedTuple):
     """What traces are judged by; ``lock_timeout`` in seconds, None for no limit.
 
-    ``untraced`` counts the migrations of Django's that ran without a trace.
+    ``untraced`` counts the migrations of Django's that ran without a trace. ``are_new`` is False
+    where no migration was asked for, since what this branch is compared with has them all.
+    ``sees_locks`` is that of the tracer.
     """
 
     vendor: str
@@ -31,6 +34,8 @@ class Surroundings(NamedTuple):
     sizes: Sizes | None = None
     note: str = ""
     untraced: int = 0
+    are_new: bool = True
+    sees_locks: bool = True
 
 
 class ImpactReport:
@@ -72,11 +77,14 @@ class ImpactReport:
 
     def _text(self) -> str:
         """Return a line for each problem, what was not seen, and what waiting for a lock means."""
+        if not self._around.sees_locks:
+            return self._around.note
         lines = [self._around.note] if self._around.note else []
-        if self._traces:
+        if self._names:
             lines += ["Impact, worst first:" if self._problems else "Impact:", *self._account()]
         else:
-            lines.append("Impact: no statement was traced.")
+            why = "none ran" if self._around.are_new else _NOTHING_NEW
+            lines.append(f"Impact: no migration was traced, as {why}.")
         if self._around.untraced:
             lines.append(
                 f"  Not traced: {count(self._around.untraced, 'migration')} of Django's. "

@@ -111,6 +111,8 @@ class Trace:
             self._sizes,
             tracer_class.note,
             self._untraced if tracer_class.sees_locks else 0,
+            sees_locks=tracer_class.sees_locks,
+            are_new=self.request.names is None or bool(self.request.names),
         )
         return ImpactReport(self._names, self._traces, around)
 

@@ -135,6 +135,32 @@ def test_fresh_when_traced_traces_what_the_branch_adds_and_gives_no_seconds(
     assert [p["rule"] for p in result.json["fresh"]["problems"]] == ["shuts-out-writers"]
 
 
+def test_fresh_when_the_branch_adds_nothing_says_why_nothing_was_traced(
+    database, sql_dir, migrations, tmp_path, guard
+):
+    migrations({"0001_users.sql": "CREATE TABLE users (id integer PRIMARY KEY);"})
+    commit_on_branch(tmp_path, sql_dir, {"0002_name.sql": HARMLESS})
+
+    result = guard("checkschema", "--fresh", "--no-models", "--impact", "--base", "topic")
+
+    assert result.code == 0, result.err
+    assert ("as this branch adds none (--base GITREF" in result.out) is (
+        database.vendor != "sqlite"
+    )
+
+
+def test_run_when_nothing_is_pending_says_that_none_ran(database, migrations, guard):
+    migrations({"0001_users.sql": "CREATE TABLE users (id integer PRIMARY KEY);"})
+    assert guard("runsqlmigrations").code == 0
+
+    result = guard("runsqlmigrations", "--impact")
+
+    assert result.code == 0, result.err
+    assert ("Impact: no migration was traced, as none ran." in result.out) is (
+        database.vendor != "sqlite"
+    )
+
+
 def test_fresh_when_a_table_is_large_by_the_sizes_file_is_an_error(
     postgres, branch, guard, tmp_path
 ):

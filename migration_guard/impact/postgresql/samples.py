@@ -18,8 +18,11 @@ class Seen(NamedTuple):
     unknown: str
 
 
-def read_samples(samples: Samples, inventory: Inventory, schema: str, *, measures: bool) -> Seen:
-    """Return what the samples show, and what was not seen of a statement and why."""
+def read_samples(samples: Samples, inventory: Inventory, schema: str, own_ms: float | None) -> Seen:
+    """Return what the samples show, and what was not seen of a statement and why.
+
+    ``own_ms`` is the time of the statement, None where times mean nothing.
+    """
     before = samples.before and samples.before.relations
     after = samples.after and samples.after.relations
     effects: tuple[Effect, ...] = ()
@@ -30,9 +33,9 @@ def read_samples(samples: Samples, inventory: Inventory, schema: str, *, measure
         merged = _merge(samples.looks, before, after)
         effects = tuple(effect for _taken, effect in transaction.add(merged, is_sampled=True)[1])
         inventory.made |= transaction.made
-        is_measurable = measures and transaction.is_measurable
-        if is_measurable:
-            effects = _measure(samples.looks, known, effects)
+        is_measurable = own_ms is not None and transaction.is_measurable
+        if own_ms is not None and is_measurable:
+            effects = _measure(samples.looks, known, effects, own_ms)
     nothing = "" if effects else "it held no lock at a moment when another connection looked"
     return Seen(effects, is_measurable, samples.unknown or nothing)
 
@@ -61,14 +64,19 @@ def _merge(
     return looks[-1]._replace(relations=tuple(merged.values()))
 
 
-def _measure(looks: Iterable[Look], known: Known, effects: Iterable[Effect]) -> tuple[Effect, ...]:
-    """Return the effects with the time from the first look at their locks to the last one."""
+def _measure(
+    looks: Iterable[Look], known: Known, effects: Iterable[Effect], own_ms: float
+) -> tuple[Effect, ...]:
+    """Return the effects with the time from the first look at their locks to the last one.
+
+    That look may end after the statement, whose own time is the most that a lock was held.
+    """
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for look in looks:
         for table, (rank, *_who) in find_strongest(find_known(look, known)).items():
             key = known.names[table], WORDS[rank]
             spans[key] = spans.get(key, (look.started, 0))[0], look.ended
-    times = {key: (last - first) / 1000 for key, (first, last) in spans.items()}
+    times = {key: min((last - first) / 1000, own_ms) for key, (first, last) in spans.items()}
     return tuple(
         effect._replace(held_ms=times.get((effect.table, effect.mode))) for effect in effects
     )

@@ -159,7 +159,9 @@ class PostgreSQLTracer(Tracer):
             own_ms = (perf_counter() - before) * 1000
         self.forget()
         try:
-            seen = read_samples(samples, self._inventory, connection.schema, measures=measures)
+            seen = read_samples(
+                samples, self._inventory, connection.schema, own_ms if measures else None
+            )
         except Exception as error:  # noqa: BLE001, the statement is committed, whatever it is
             seen = Seen((), is_measurable=False, unknown=_explain(error))
         measured = own_ms if seen.is_measurable else None
