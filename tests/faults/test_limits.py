@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import installed
 from tests.faults import own_server
 from tests.faults.state import journal, state
-from tests.running.support import applied, sleeping, wait_until
+from tests.running.support import applied, await_no_session_of, sleeping, wait_until
 
 OFF = "-- guard: transaction = off\n"
 A = "CREATE TABLE a (id int, t text)"
@@ -240,6 +240,7 @@ def test_connections_when_there_are_too_few_on_postgresql_is_told_and_changes_no
     assert "Traceback" not in result.err
     assert state(postgres) == []
     postgres.execute(f"ALTER ROLE {role} CONNECTION LIMIT 2")
+    await_no_session_of(role, postgres)
     again = guard("runsqlmigrations")
     assert again.code == 0, again.err
     tried(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.test_rights import acting, role
 from tests.impact.support import describe, effects_of, run_traced
-from tests.running.support import applied
+from tests.running.support import applied, await_no_session_of
 
 BEFORE = "CREATE TABLE users (id integer PRIMARY KEY, age integer);\n"
 INDEX = "CREATE INDEX users_age ON users (age);\n"
@@ -157,6 +157,7 @@ def test_run_when_no_connection_is_left_to_sample_from_runs_and_calls_it_unknown
             migrations({"0001_users.sql": BEFORE})
             assert guard("runsqlmigrations").code == 0
             migrations({"0001_users.sql": BEFORE, "0002_index.sql": concurrently})
+            await_no_session_of(name, postgres)
             outcome, (trace,) = run_traced()
 
         assert outcome.error is None

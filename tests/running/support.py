@@ -22,6 +22,12 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
+def await_no_session_of(role: str, postgres: Database) -> None:
+    """Wait for the end of a role's sessions; the server counts those that a client has closed."""
+    query = f"SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = '{role}'"
+    wait_until(lambda: postgres.execute(query) == [(True,)])
+
+
 def sleeping(database: Database) -> bool:
     """Tell whether a statement sleeps in this database: workers may share a server."""
     return bool(
