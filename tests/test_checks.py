@@ -447,28 +447,5 @@ def test_checks_open_neither_a_database_nor_a_migration(migrations, settings):
     assert "0001_a.sql" not in opened
 
 
-def test_checks_when_there_are_thousands_of_files_are_quick(migrations, benchmark_seconds):
-    files = {f"{number:05}_m.sql": "" for number in range(1, 3001)}
-    migrations({**files, MAX_MIGRATION: "03000_m"})
-
-    assert benchmark_seconds(found) < 0.5
-
-
-@pytest.fixture
-def benchmark_seconds():
-    """Give a function that returns the seconds of the quickest of three calls."""
-    import time
-
-    def measure(call):
-        times = []
-        for _ in range(3):
-            started = time.perf_counter()
-            assert call() == []
-            times.append(time.perf_counter() - started)
-        return min(times)
-
-    return measure
-
-
 def test_makemigrations_check_stays_clean(sqlite, guard):
     assert guard("makemigrations", "--check", "migration_guard").code == 0

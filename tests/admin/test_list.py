@@ -1,7 +1,6 @@
 """The list of the history: what it shows, how it sorts and filters, and what it costs."""
 
 import re
-import time
 from html.parser import HTMLParser
 
 import pytest
@@ -182,14 +181,11 @@ def test_list_when_there_are_20000_rows_is_bounded(database, admin):
     many(database, 20_000)
 
     for path in ("", "?p=3", "?p=100", "?o=0", "?o=-5&p=2", "?q=m", "?all="):
-        start = time.monotonic()
         asked = queries(site, path)
-        seconds = time.monotonic() - start
 
         assert len(asked) <= few + 1 <= 16, path
         assert [sql for sql in asked if COUNT.search(sql) and "LIMIT" not in sql] == [], path
         assert [sql for sql in asked if re.search(r"""[`"]sql[`"]""", sql)] == [], path
-        assert seconds < 3, path
 
 
 def test_list_when_there_are_20000_rows_reaches_the_last_page_by_steps(sqlite, admin):

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import time
 
 import pytest
 from django.core.management import call_command
@@ -375,20 +374,14 @@ def test_status_when_nothing_was_ever_run_makes_no_table(postgres, admin, migrat
 # It is fast
 
 
-def test_status_when_there_are_5000_migrations_is_fast_and_bounded(
-    sqlite, admin, migrations, guard
-):
+def test_status_when_there_are_5000_migrations_is_bounded(sqlite, admin, migrations, guard):
     site = admin()
     migrations({f"{n:04}_m.sql": f"CREATE TABLE t{n} (id int);\n" for n in range(5000)})
     assert guard("runsqlmigrations", "--baseline", "4990").code == 0
-    site.text("status/")
 
-    start = time.monotonic()
     page = site.text("status/")
-    seconds = time.monotonic() - start
     whole = site.text("status/?all=1")
 
-    assert seconds < 3
     assert len(page) < 200_000
     assert "4791 applied migrations are not shown here" in page
     assert len(plan(page)) == 200 + 9

@@ -86,7 +86,7 @@ def test_lock_when_a_long_transaction_holds_the_table_gives_up_and_nobody_queues
         assert applied(postgres) == ["1_a"]
         assert postgres.execute("SELECT to_regclass('b')") == [(None,)]
         # That it queued at all shows that the measure can fail.
-        assert LOCK_TIMEOUT / 2 < max(took) < LOCK_TIMEOUT + 0.5, sorted(took)[-5:]
+        assert LOCK_TIMEOUT / 2 < max(took) < LOCK_TIMEOUT * 3, sorted(took)[-5:]
         tried(
             f"a long transaction blocks the ALTER, lock_timeout {LOCK_TIMEOUT:g} s, 4 tries",
             item=5,
@@ -162,7 +162,7 @@ def test_claim_when_a_killed_run_is_within_a_long_statement_is_free_within_secon
     took = time.monotonic() - start
 
     assert result.code == 0, result.err
-    assert took < 15
+    assert took < 60
     assert applied(postgres) == ["1_a"]
     tried(
         "SIGKILL within a statement of two minutes",

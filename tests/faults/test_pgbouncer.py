@@ -174,7 +174,7 @@ def test_pooler_when_its_server_is_away_ends_the_run_instead_of_hanging(
     result = guard("runsqlmigrations")
 
     assert result.code == 2
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert "See that the server behind the pooler runs" in result.err
     tried("the server behind PgBouncer is away", item=3, result="ends in time, and says so")
 
@@ -447,7 +447,7 @@ def test_pool_when_it_has_one_connection_ends_the_run_with_the_remedy_instead_of
     result = guard("runsqlmigrations")
 
     assert result.code == 2
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert "needs two at once: raise the pool's size to 2 or more" in result.err
     wait_until(lambda: not postgres.execute(LOCKS))
     tried(
