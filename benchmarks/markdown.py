@@ -74,7 +74,8 @@ def replace_tables(path: Path, machine: str, tables: Sequence[Table], *, are_all
     before, begin, rest = page.partition(_BEGIN)
     old, end, after = rest.partition(_END)
     titles = {table.title for table in tables}
-    kept = []
+    kept: list[str] = []
+    last = machine
     # What was measured on several machines stands below a line for each.
     for old_machine, sections in zip(*[iter(_MACHINE.split(old.strip())[1:])] * 2, strict=True):
         others = [
@@ -82,7 +83,9 @@ def replace_tables(path: Path, machine: str, tables: Sequence[Table], *, are_all
             for text in _SECTION.split(sections)
             if text.strip() and text.splitlines()[0].removeprefix("### ") not in titles
         ]
-        kept += [old_machine, *others] if others and not are_all else []
+        if others and not are_all:
+            kept += others if old_machine == last else [old_machine, *others]
+            last = old_machine
     text = "\n\n".join([machine, *map(str, tables), *kept])
     return f"{before}{begin}\n\n{text}\n\n{end}{after}" if begin and end else f"{text}\n"
 

@@ -213,13 +213,14 @@ def test_page_when_some_are_measured_twice_then_each_table_keeps_its_machine(tmp
     tables = "\n\n".join(str(Table(title, ("", "old"), ())) for title in "ABC")
     page.write_text(f"{begin}\n\nMeasured on old.\n\n{tables}\n\n{end}\n")
 
-    for title in "BA":
-        machine, table = f"Measured on {title}.", Table(title, ("", "now"), ())
-        page.write_text(replace_tables(page, machine, [table], are_all=False))
+    for title, machine in (("B", "B"), ("D", "A"), ("A", "A")):
+        table = Table(title, ("", "now"), ())
+        page.write_text(replace_tables(page, f"Measured on {machine}.", [table], are_all=False))
 
     text = page.read_text()
     assert re.findall("^### .|^Measured .*", text, re.MULTILINE) == [
-        *("Measured on A.", "### A", "Measured on B.", "### B", "Measured on old.", "### C"),
+        *("Measured on A.", "### A", "### D"),
+        *("Measured on B.", "### B", "Measured on old.", "### C"),
     ]
 
 
